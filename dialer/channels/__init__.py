@@ -1,0 +1,1 @@
+"""Adapters between a port and one wire; they translate and never decide."""

@@ -1,0 +1,1 @@
+"""The `dialer` command, one file for each noun."""

@@ -1,0 +1,1 @@
+"""What is true of calling people, with no machine in sight: codes, attempts, strategies, windows."""

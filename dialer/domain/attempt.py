@@ -1,0 +1,63 @@
+"""One attempt to reach one contact at one address, and how its facts become a completion code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from dialer.domain.ids import AttemptId, ContactId, JobId, OrgId
+
+
+class AttemptState(StrEnum):
+    """Where an attempt stands.
+
+    INTENT ──> SENT ──> RINGING ──> ANSWERED ──> FINAL
+       │         └─────────┴───────────┤           ^
+       └────────────> UNKNOWN ─────────┴───────────┘   (after a crash or a lost link, until reconciled)
+
+    CLAIMED is a state of the job contact, not of the attempt: no attempt exists before INTENT is on disk.
+    """
+
+    INTENT = "intent"  # committed to disk; nothing written to the switch yet, as far as we know
+    SENT = "sent"  # the switch accepted the order to dial
+    RINGING = "ringing"  # the far end rings
+    ANSWERED = "answered"  # picked up
+    UNKNOWN = "unknown"  # we lost sight of it; reconciliation decides
+    FINAL = "final"  # ended, with exactly one completion code
+
+
+STATE_RANK = {state: rank for rank, state in enumerate(AttemptState)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One row of the ledger. Times are aware UTC; `number` is E.164 with its plus sign."""
+
+    id: AttemptId
+    org_id: OrgId
+    job_id: JobId
+    contact_id: ContactId
+    handler: str  # the strategy handler (its state's name) that made the attempt
+    address_name: str  # which of the contact's addresses: "mobile", "home", ...
+    number: str
+    trunk: str
+    switch: str
+    node: str
+    nonce: str  # what the call must show to the IVR side; one time
+    state: AttemptState
+    intent_at: datetime
+    sent_at: datetime | None = None
+    ringing_at: datetime | None = None
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    cause: int | None = None  # Q.850 hang-up cause
+    tech_cause: int | None = None  # SIP status code
+    amd_status: str | None = None  # HUMAN, MACHINE, NOTSURE, HANGUP, FAX
+    amd_cause: str | None = None
+    app: str | None = None  # the IVR app that treated it
+    app_code: str | None = None  # what the app (or an agent) said so far; the last one before the end wins
+    app_note: str | None = None
+    system_code: str = "Attempt In Progress"
+    code: str | None = None  # the one final completion code; None until FINAL
+    code_source: str | None = None  # "app", "network", "amd", "reconcile", "operator"

@@ -1,0 +1,23 @@
+"""The names by which things are known: an id of one kind cannot be passed for another."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import NewType
+
+OrgId = NewType("OrgId", int)
+ContactListId = NewType("ContactListId", int)
+ContactId = NewType("ContactId", int)  # our row; the user's own id of a contact is `user_contact_id`
+CampaignId = NewType("CampaignId", int)
+JobId = NewType("JobId", int)
+StrategyId = NewType("StrategyId", int)
+AttemptId = NewType("AttemptId", str)  # 26 characters 0-9a-z, sortable by time of creation
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case: no character that a wire could mistake
+
+
+def new_attempt_id() -> AttemptId:
+    """A fresh attempt id: 48 bits of milliseconds and 80 random bits in 26 characters (the layout of a ULID)."""
+    value = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | secrets.randbits(80)
+    return AttemptId("".join(ALPHABET[value >> shift & 31] for shift in range(125, -1, -5)))

@@ -1,0 +1,65 @@
+"""Everything that can go wrong, as one tree.
+
+OutdialError
+├── BadInput                the user gave us something that cannot be used: names the place, the field and the mend
+│   └── BadSettings         several mistakes of the configuration at once
+├── NotFound                a name that does not exist in this organisation
+├── Conflict                the state of the thing does not allow this now (start a completed job, a name in use)
+├── StoreDown               the database cannot commit: nothing may be launched
+└── WireError               what became of something that we put on a wire; exactly three verdicts
+    ├── NotSent             it surely never left: safe to try again
+    ├── Rejected            the other side refused it: never try again unchanged
+    └── MaybeSent           nobody knows: reconcile, never repeat blindly
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class OutdialError(Exception):
+    """The root; its text is fit to be shown to a user."""
+
+
+class BadInput(OutdialError):
+    """Something a user wrote cannot be used. `where` is a file and line, or a field; `mend` says what to write instead."""
+
+    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
+        self.what, self.where, self.mend = what, where, mend
+        super().__init__(": ".join(part for part in (where, what) if part) + (f" ({mend})" if mend else ""))
+
+
+class BadSettings(BadInput):
+    """All the mistakes of a configuration, reported at once."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(self.mistakes))
+
+
+class NotFound(OutdialError):
+    """A named thing does not exist, or belongs to another organisation."""
+
+
+class Conflict(OutdialError):
+    """What was asked does not fit the present state of the thing."""
+
+
+class StoreDown(OutdialError):
+    """The database did not commit. Whatever was to be written must be taken as not written, or read again."""
+
+
+class WireError(OutdialError):
+    """A message to a gateway or a switch did not end in a plain acceptance."""
+
+
+class NotSent(WireError):
+    """It surely never left this machine, or was refused before it was processed: safe to try again."""
+
+
+class Rejected(WireError):
+    """The other side understood and refused it: trying again unchanged cannot help."""
+
+
+class MaybeSent(WireError):
+    """The link broke, or the answer did not come in time: it may have been carried out. Reconcile; never repeat."""

@@ -1,0 +1,1 @@
+"""The call as the author of an IVR app sees it."""

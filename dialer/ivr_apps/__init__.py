@@ -1,0 +1,1 @@
+"""The IVR apps that ship with Outdial, one file each."""

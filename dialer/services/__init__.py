@@ -1,0 +1,1 @@
+"""What a campaign manager can ask for, one function a sentence."""

@@ -1,0 +1,31 @@
+"""The Pluggable Data Connector: the contract between an IVR app and the dialer, and its HTTP client."""
+
+from pdc.contract import (
+    BadValue,
+    CompletionCode,
+    Contact,
+    NoSession,
+    Pdc,
+    PdcError,
+    Session,
+    SessionKey,
+    UnassociatedCode,
+    UnknownAttribute,
+    UnknownCode,
+    Unreachable,
+)
+
+__all__ = [
+    "BadValue",
+    "CompletionCode",
+    "Contact",
+    "NoSession",
+    "Pdc",
+    "PdcError",
+    "Session",
+    "SessionKey",
+    "UnassociatedCode",
+    "UnknownAttribute",
+    "UnknownCode",
+    "Unreachable",
+]
