@@ -1,0 +1,118 @@
+"""A campaign is what to do with whom; a job is one run of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from dialer.domain.ids import CampaignId, JobId, OrgId
+
+
+class PaceUnit(StrEnum):
+    """The unit of time of a pace."""
+
+    SECOND = "second"
+    MINUTE = "minute"
+    HOUR = "hour"
+
+
+UNIT_S = {PaceUnit.SECOND: 1.0, PaceUnit.MINUTE: 60.0, PaceUnit.HOUR: 3600.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast an agentless job dials, and on how many lines: `calls` per `per`; between `min_ports` and `max_ports` calls up.
+
+    Ports are calls in flight, from the order to dial until the hang-up. While fewer than `min_ports` are in flight the
+    job may dial faster than its pace (the trunk's own limit still holds).
+    """
+
+    calls: float = 60.0
+    per: PaceUnit = PaceUnit.MINUTE
+    min_ports: int = 0
+    max_ports: int = 50
+
+    @property
+    def calls_per_s(self) -> float:
+        """The pace in calls per second."""
+        return self.calls / UNIT_S[self.per]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """When a finite job ends before its contacts run out: as soon as each named code has been reached so many times.
+
+    Any one of `after_codes` suffices: {"Interested in Blood Donation": 50} ends the job at the fiftieth donor.
+    """
+
+    after_codes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """The definition; a running job keeps the one it started with, except the pace, which can be changed while it runs."""
+
+    id: CampaignId
+    org_id: OrgId
+    name: str
+    strategy: str  # the strategy's name
+    contact_lists: tuple[str, ...]  # names, in the order in which they are dialled
+    codes: tuple[str, ...] = ()  # custom codes associated with the campaign
+    trunk: str = ""  # "" = the first of the settings
+    caller_id: str = ""  # E.164; "" = the trunk's
+    pace: Pace = Pace()
+    finish: Finish = Finish()
+
+
+class JobState(StrEnum):
+    """Where a job stands.
+
+    QUEUED ──> RUNNING <──> PAUSED
+                 │  └────────┤
+                 v           v
+              STOPPING ──> COMPLETED      (ended by exhaustion, by its finish criterion or by the operator)
+
+    STOPPING: no new calls; the calls in flight end by themselves (stop, finish) or are hung up (force stop).
+    """
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    COMPLETED = "completed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One run of a campaign."""
+
+    id: JobId
+    org_id: OrgId
+    campaign_id: CampaignId
+    campaign_name: str
+    state: JobState
+    because: str  # why it is in this state: "operator", "no contacts left", "50 × Interested in Blood Donation"
+    strategy_text: str  # the YAML with which it started
+    definition: Campaign  # as it was at the start
+    pace: Pace  # as it is now
+    force: bool  # STOPPING hangs up the calls in flight
+    created_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class JobContactState(StrEnum):
+    """Where a contact stands in a job. Contacts of the list without a row here have not been looked at yet.
+
+    (no row) ──> CLAIMED ──> IN_CALL ──> FINISHED
+                  ^  │          │
+                  │  v          v
+                 SCHEDULED <────┘
+    """
+
+    CLAIMED = "claimed"  # leased by a node that is about to dial
+    SCHEDULED = "scheduled"  # waits for its due time: a retry, or a window that opens later
+    IN_CALL = "in_call"  # has a live attempt
+    FINISHED = "finished"  # done in this job, with its last code

@@ -1,0 +1,266 @@
+"""The tables: one database for organisations, contacts, campaigns, jobs and the ledger of attempts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint, text
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An instant as integer microseconds since 1970 UTC: the same order and the same value on every database."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
+        """An aware datetime to microseconds; a naive one is a bug of ours."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime may not be stored")
+        return int(value.timestamp() * 1_000_000)
+
+    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
+        """Microseconds to an aware UTC datetime."""
+        return None if value is None else datetime.fromtimestamp(value / 1_000_000, UTC)
+
+
+Id = sa.BigInteger().with_variant(Integer, "sqlite")  # SQLite gives row ids to INTEGER PRIMARY KEY only
+
+
+def _org() -> Column[int]:
+    return Column("org_id", Id, ForeignKey("organisations.id"), nullable=False)
+
+
+organisations = Table(
+    "organisations",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", String(80), nullable=False),
+    Column("name_key", String(80), nullable=False, unique=True),
+)
+
+contact_lists = Table(
+    "contact_lists",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _org(),
+    Column("name", String(80), nullable=False),
+    Column("name_key", String(80), nullable=False),
+    Column("attributes", sa.JSON, nullable=False),  # names of the attributes that its contacts may have, in order
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("org_id", "name_key"),
+)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _org(),
+    Column("list_id", Id, ForeignKey("contact_lists.id"), nullable=False),
+    Column("user_contact_id", String(80), nullable=False),  # the user's own id, unique in its list
+    Column("language", String(16), nullable=False, default="en"),
+    Column("time_zone", String(64), nullable=False, default=""),  # as imported; "" = by the number
+    Column("attributes", sa.JSON, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("list_id", "user_contact_id"),
+    Index("ix_contacts_list_id_id", "list_id", "id"),  # the order in which a job walks its list
+)
+
+addresses = Table(
+    "addresses",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _org(),
+    Column("contact_id", Id, ForeignKey("contacts.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(40), nullable=False),  # "mobile", "home", ...: what a strategy calls it
+    Column("channel", String(8), nullable=False, default="voice"),
+    Column("value", String(254), nullable=False),  # E.164 for voice
+    Column("zones", Text, nullable=False),  # the IANA zones in which it may be, joined by commas
+    UniqueConstraint("contact_id", "name"),
+    Index("ix_addresses_org_id_value", "org_id", "value"),
+)
+
+dnc_entries = Table(
+    "dnc_entries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _org(),
+    Column("value", String(254), nullable=False),  # E.164
+    Column("reason", String(200), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("org_id", "value"),
+)
+
+completion_codes = Table(  # custom codes; the system's are in dialer.domain.codes
+    "completion_codes",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _org(),
+    Column("name", String(80), nullable=False),
+    Column("name_key", String(80), nullable=False),
+    Column("description", String(400), nullable=False),
+    Column("is_rpc", sa.Boolean, nullable=False),
+    Column("is_success", sa.Boolean, nullable=False),
+    Column("is_closure", sa.Boolean, nullable=False),
+    Column("is_answer_machine", sa.Boolean, nullable=False),
+    Column("add_to_dnc", sa.Boolean, nullable=False),
+    Column("next_action", String(16), nullable=False),
+    Column("active", sa.Boolean, nullable=False),
+    UniqueConstraint("org_id", "name_key"),
+)
+
+strategies = Table(  # append-only: an edit is a new version
+    "strategies",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _org(),
+    Column("name", String(80), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("org_id", "name", "version"),
+)
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _org(),
+    Column("name", String(80), nullable=False),
+    Column("name_key", String(80), nullable=False),
+    Column("definition", sa.JSON, nullable=False),  # strategy, trunk, caller_id, pace, finish
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("org_id", "name_key"),
+)
+
+campaign_lists = Table(
+    "campaign_lists",
+    metadata,
+    Column("campaign_id", Id, ForeignKey("campaigns.id"), primary_key=True),
+    Column("list_id", Id, ForeignKey("contact_lists.id"), primary_key=True),
+    Column("position", Integer, nullable=False),
+)
+
+campaign_codes = Table(
+    "campaign_codes",
+    metadata,
+    Column("campaign_id", Id, ForeignKey("campaigns.id"), primary_key=True),
+    Column("code_id", Id, ForeignKey("completion_codes.id"), primary_key=True),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _org(),
+    Column("campaign_id", Id, ForeignKey("campaigns.id"), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("because", String(200), nullable=False),
+    Column("changed_by", String(80), nullable=False),  # who asked for the present state
+    Column("force", sa.Boolean, nullable=False, default=False),
+    Column("strategy_text", Text, nullable=False),
+    Column("definition", sa.JSON, nullable=False),
+    Column("pace", sa.JSON, nullable=False),  # the operator's knob: may change while the job runs
+    Column("list_ids", sa.JSON, nullable=False),  # in dialling order
+    Column("cursor_list", Integer, nullable=False, default=0),  # index into list_ids
+    Column("cursor_contact", Id, nullable=False, default=0),  # the last contact that was claimed there
+    Column("created_at", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("ended_at", Instant),
+    CheckConstraint("state IN ('queued','running','paused','stopping','completed')", name="state"),
+    Index("ix_jobs_state", "state"),
+)
+
+job_contacts = Table(
+    "job_contacts",
+    metadata,
+    Column("job_id", Id, ForeignKey("jobs.id"), primary_key=True),
+    Column("contact_id", Id, ForeignKey("contacts.id"), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("due_at", Instant),  # SCHEDULED: not before
+    Column("because", String(200), nullable=False, default=""),  # why it waits
+    Column("handler", String(40), nullable=False, default="initial"),
+    Column("address_index", Integer, nullable=False, default=0),  # which of the handler's addresses comes next
+    Column("progress", sa.JSON, nullable=False),  # attempts so far in this handler, by code
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("lease_owner", String(80)),
+    Column("lease_until", Instant),
+    Column("last_code", String(80)),
+    Column("finished_at", Instant),
+    CheckConstraint("state IN ('claimed','scheduled','in_call','finished')", name="state"),
+    Index("ix_job_contacts_due", "job_id", "state", "due_at"),
+    Index("ix_job_contacts_contact_id", "contact_id"),
+)
+
+_LIVE = text("code IS NULL")
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    _org(),
+    Column("job_id", Id, ForeignKey("jobs.id"), nullable=False),
+    Column("contact_id", Id, ForeignKey("contacts.id"), nullable=False),
+    Column("handler", String(40), nullable=False),
+    Column("address_name", String(40), nullable=False),
+    Column("number", String(20), nullable=False),
+    Column("trunk", String(40), nullable=False),
+    Column("switch", String(40), nullable=False),
+    Column("node", String(40), nullable=False),
+    Column("nonce", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("intent_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Column("ringing_at", Instant),
+    Column("answered_at", Instant),
+    Column("ended_at", Instant),
+    Column("cause", Integer),
+    Column("tech_cause", Integer),
+    Column("amd_status", String(16)),
+    Column("amd_cause", String(80)),
+    Column("app", String(80)),
+    Column("app_code", String(80)),
+    Column("app_note", Text),
+    Column("system_code", String(80), nullable=False),
+    Column("code", String(80)),  # NULL while it lives; written once
+    Column("code_source", String(16)),
+    CheckConstraint("(code IS NULL) = (state <> 'final')", name="one_code"),
+    # One live call per contact, and per number in an organisation (whatever job asks for it).
+    Index("uq_attempts_live_contact", "contact_id", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
+    Index("uq_attempts_live_number", "org_id", "number", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
+    Index("ix_attempts_job_id_id", "job_id", "id"),
+    Index("ix_attempts_contact_id", "contact_id"),
+)
+
+attempt_events = Table(  # append-only: what happened, in the order in which we learned it
+    "attempt_events",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("attempt_id", String(26), ForeignKey("attempts.id"), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("kind", String(24), nullable=False),
+    Column("data", sa.JSON, nullable=False),
+)
+
+job_code_counts = Table(  # kept in the transaction that writes the code, so that a finish criterion needs no scan
+    "job_code_counts",
+    metadata,
+    Column("job_id", Id, ForeignKey("jobs.id"), primary_key=True),
+    Column("code", String(80), primary_key=True),
+    Column("count", Integer, nullable=False),
+)
