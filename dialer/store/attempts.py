@@ -1,0 +1,171 @@
+"""The ledger of attempts: written before a call is placed, closed exactly once with its completion code."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from dialer.domain.attempt import Attempt, AttemptState
+from dialer.domain.ids import AttemptId, ContactId, JobId, OrgId
+from dialer.store.tables import attempt_events, attempts, job_code_counts
+
+_FIELDS = tuple(field.name for field in fields(Attempt))
+_COLUMNS = [attempts.c[name] for name in _FIELDS]
+_OPEN = attempts.c.code.is_(None)
+
+_BY_ID = sa.select(*_COLUMNS).where(attempts.c.id == sa.bindparam("attempt_id"))
+_EVENT = sa.insert(attempt_events)
+_CLOSE = (
+    sa.update(attempts)
+    .where(attempts.c.id == sa.bindparam("attempt_id"), _OPEN)
+    .values({name: sa.bindparam(name) for name in ("code", "code_source", "system_code", "ended_at", "cause", "tech_cause")})
+    .values(
+        state=AttemptState.FINAL.value,
+        ringing_at=sa.func.coalesce(attempts.c.ringing_at, sa.bindparam("ringing")),
+        answered_at=sa.func.coalesce(attempts.c.answered_at, sa.bindparam("answered")),
+    )
+)
+_SENT = (
+    sa.update(attempts)
+    .where(attempts.c.id == sa.bindparam("attempt_id"), attempts.c.state == AttemptState.INTENT.value)
+    .values(state=AttemptState.SENT.value, sent_at=sa.bindparam("at"))
+)
+_ANSWERED = (
+    sa.update(attempts)
+    .where(attempts.c.id == sa.bindparam("attempt_id"), _OPEN, attempts.c.answered_at.is_(None))
+    .values(state=AttemptState.ANSWERED.value, answered_at=sa.bindparam("at"))
+)
+_COUNT_UP = (
+    sa.update(job_code_counts)
+    .where(job_code_counts.c.job_id == sa.bindparam("job"), job_code_counts.c.code == sa.bindparam("of_code"))
+    .values(count=job_code_counts.c.count + 1)
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """The facts with which an attempt is closed: `system_code` is the network's and the detector's view, `code` the last word."""
+
+    code: str
+    source: str
+    system_code: str
+    ended_at: datetime
+    ringing_at: datetime | None = None
+    answered_at: datetime | None = None
+    cause: int | None = None
+    tech_cause: int | None = None
+
+
+def _attempt(row: sa.Row[Any]) -> Attempt:
+    values = dict(row._mapping)
+    values["state"] = AttemptState(values["state"])
+    return Attempt(**values)
+
+
+class AttemptLedger:
+    """Attempts of all organisations, for the engine; `of_job` and friends are scoped by the job that the caller may see."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def begin(self, new: Sequence[Attempt]) -> None:
+        """Write the intents. Raises sqlalchemy's IntegrityError when a contact or a number already has a live call."""
+        if new:
+            self._connection.execute(sa.insert(attempts), [{name: getattr(one, name) for name in _FIELDS} for one in new])
+            self.add_events((one.id, one.intent_at, "intent", {"number": one.address_name}) for one in new)
+
+    def get(self, attempt_id: AttemptId) -> Attempt | None:
+        """One attempt."""
+        row = self._connection.execute(_BY_ID, {"attempt_id": attempt_id}).first()
+        return None if row is None else _attempt(row)
+
+    def mark_sent(self, attempt_id: AttemptId, at: datetime) -> None:
+        """The switch has accepted the order. Harmless when the call is already further, or over."""
+        if self._connection.execute(_SENT, {"attempt_id": attempt_id, "at": at}).rowcount:
+            self.add_events([(attempt_id, at, "sent", {})])
+
+    def mark_answered(self, attempt_id: AttemptId, at: datetime) -> None:
+        """Somebody or something picked up. Harmless when known already."""
+        if self._connection.execute(_ANSWERED, {"attempt_id": attempt_id, "at": at}).rowcount:
+            self.add_events([(attempt_id, at, "answered", {})])
+
+    def update_open(self, attempt_id: AttemptId, values: Mapping[str, Any]) -> bool:
+        """Write facts to an attempt that is still open; False when it is not."""
+        statement = sa.update(attempts).where(attempts.c.id == attempt_id, _OPEN).values(**values)
+        return self._connection.execute(statement).rowcount == 1
+
+    def close(self, attempt_id: AttemptId, closing: Closing) -> Attempt | None:
+        """Give the attempt its one completion code and return it; None when it had one already (then nothing changes)."""
+        changed = self._connection.execute(
+            _CLOSE,
+            {
+                "attempt_id": attempt_id,
+                "code": closing.code,
+                "code_source": closing.source,
+                "system_code": closing.system_code,
+                "ended_at": closing.ended_at,
+                "cause": closing.cause,
+                "tech_cause": closing.tech_cause,
+                "ringing": closing.ringing_at,
+                "answered": closing.answered_at,
+            },
+        ).rowcount
+        if not changed:
+            return None
+        data = {"code": closing.code, "source": closing.source, "cause": closing.cause, "tech_cause": closing.tech_cause}
+        self.add_events([(attempt_id, closing.ended_at, "final", data)])
+        closed = self.get(attempt_id)
+        assert closed is not None, "an attempt cannot vanish inside a transaction"  # noqa: S101  narrows for the type checker
+        self.count_code(closed.job_id, closing.code)
+        return closed
+
+    def count_code(self, job_id: JobId, code: str) -> None:
+        """One more contact of this job reached this code."""
+        if not self._connection.execute(_COUNT_UP, {"job": job_id, "of_code": code}).rowcount:
+            self._connection.execute(sa.insert(job_code_counts), {"job_id": job_id, "code": code, "count": 1})
+
+    def code_counts(self, job_id: JobId) -> dict[str, int]:
+        """How often each completion code was reached in a job."""
+        query = sa.select(job_code_counts.c.code, job_code_counts.c.count).where(job_code_counts.c.job_id == job_id)
+        return {code: count for code, count in self._connection.execute(query)}
+
+    def add_events(self, events: Iterable[tuple[AttemptId, datetime, str, Mapping[str, Any]]]) -> None:
+        """Append to what happened."""
+        rows = [{"attempt_id": one, "at": at, "kind": kind, "data": dict(data)} for one, at, kind, data in events]
+        if rows:
+            self._connection.execute(_EVENT, rows)
+
+    def events_of(self, attempt_id: AttemptId) -> list[tuple[datetime, str, Mapping[str, Any]]]:
+        """What happened, in order."""
+        query = sa.select(attempt_events).where(attempt_events.c.attempt_id == attempt_id).order_by(attempt_events.c.id)
+        return [(row.at, row.kind, row.data) for row in self._connection.execute(query)]
+
+    def open(self, *, switch: str | None = None, job_id: JobId | None = None) -> list[Attempt]:
+        """Attempts without a code: on one switch, of one job, or all."""
+        query = sa.select(*_COLUMNS).where(_OPEN).order_by(attempts.c.id)
+        if switch is not None:
+            query = query.where(attempts.c.switch == switch)
+        if job_id is not None:
+            query = query.where(attempts.c.job_id == job_id)
+        return [_attempt(row) for row in self._connection.execute(query)]
+
+    def numbers_in_call(self, org_id: OrgId, numbers: Collection[str]) -> set[str]:
+        """Which of these numbers have a live call in the organisation."""
+        if not numbers:
+            return set()
+        query = sa.select(attempts.c.number).where(_OPEN, attempts.c.org_id == org_id, attempts.c.number.in_(numbers))
+        return set(self._connection.scalars(query))
+
+    def of_contact(self, contact_id: ContactId, *, limit: int = 20) -> list[Attempt]:
+        """A contact's attempts, the latest first."""
+        query = sa.select(*_COLUMNS).where(attempts.c.contact_id == contact_id).order_by(attempts.c.id.desc()).limit(limit)
+        return [_attempt(row) for row in self._connection.execute(query)]
+
+    def of_job(self, job_id: JobId, *, limit: int | None = None) -> list[Attempt]:
+        """A job's attempts in the order in which they were made."""
+        query = sa.select(*_COLUMNS).where(attempts.c.job_id == job_id).order_by(attempts.c.id).limit(limit)
+        return [_attempt(row) for row in self._connection.execute(query)]

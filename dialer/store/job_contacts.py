@@ -1,0 +1,232 @@
+"""Which contacts of a job are to be dialled now, later, or not any more."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from dialer.domain.campaign import JobContactState
+from dialer.domain.ids import ContactId, JobId
+from dialer.store.tables import attempts, contacts, job_contacts, jobs
+
+_CLAIMED, _SCHEDULED = JobContactState.CLAIMED.value, JobContactState.SCHEDULED.value
+_IN_CALL, _FINISHED = JobContactState.IN_CALL.value, JobContactState.FINISHED.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobContact:
+    """A contact's place in a job. `progress` is the JSON of dialer.domain.progress.Progress."""
+
+    job_id: JobId
+    contact_id: ContactId
+    state: JobContactState
+    handler: str = "initial"
+    address_index: int = 0
+    progress: Mapping[str, Any]
+    attempts: int = 0
+    due_at: datetime | None = None
+    because: str = ""
+    lease_until: datetime | None = None
+    last_code: str | None = None
+    finished_at: datetime | None = None
+
+
+def _job_contact(row: sa.Row[Any]) -> JobContact:
+    names = JobContact.__dataclass_fields__
+    values = {name: value for name, value in row._mapping.items() if name in names}
+    values["state"] = JobContactState(values["state"])
+    return JobContact(**values)
+
+
+def _one(job_id: JobId, contact_id: ContactId) -> sa.ColumnElement[bool]:
+    return sa.and_(job_contacts.c.job_id == job_id, job_contacts.c.contact_id == contact_id)
+
+
+class JobContacts:
+    """The queue of a job."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def claim_due(self, job_id: JobId, *, limit: int, now: datetime, owner: str, lease_until: datetime) -> list[JobContact]:
+        """Lease up to `limit` contacts: first those whose time has come, then the next ones of the job's lists."""
+        claimed = self._claim_scheduled(job_id, limit, now, owner, lease_until)
+        if len(claimed) < limit:
+            claimed += self._claim_fresh(job_id, limit - len(claimed), owner, lease_until)
+        return claimed
+
+    def _claim_scheduled(self, job_id: JobId, limit: int, now: datetime, owner: str, lease_until: datetime) -> list[JobContact]:
+        query = (
+            sa.select(job_contacts)
+            .where(job_contacts.c.job_id == job_id, job_contacts.c.state == _SCHEDULED, job_contacts.c.due_at <= now)
+            .order_by(job_contacts.c.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        rows = [_job_contact(row) for row in self._connection.execute(query)]
+        if rows:
+            self._connection.execute(
+                sa.update(job_contacts)
+                .where(job_contacts.c.job_id == job_id, job_contacts.c.contact_id.in_([row.contact_id for row in rows]))
+                .values(state=_CLAIMED, lease_owner=owner, lease_until=lease_until, because="")
+            )
+        return rows
+
+    def _claim_fresh(self, job_id: JobId, limit: int, owner: str, lease_until: datetime) -> list[JobContact]:
+        """Walk on along the lists from the job's cursor; a contact that stands in two lists is taken once."""
+        job = self._connection.execute(
+            sa.select(jobs.c.list_ids, jobs.c.cursor_list, jobs.c.cursor_contact).where(jobs.c.id == job_id).with_for_update()
+        ).one()
+        list_ids: Sequence[int] = job.list_ids
+        at, after = int(job.cursor_list), int(job.cursor_contact)
+        taken: list[ContactId] = []
+        while at < len(list_ids) and len(taken) < limit:
+            query = (
+                sa.select(contacts.c.id)
+                .where(contacts.c.list_id == list_ids[at], contacts.c.id > after)
+                .order_by(contacts.c.id)
+                .limit(limit - len(taken))
+            )
+            found = [ContactId(one) for one in self._connection.scalars(query)]
+            taken += found
+            if found:
+                after = found[-1]
+            elif at + 1 < len(list_ids):
+                at, after = at + 1, 0
+            else:
+                break  # the end of the last list: stay there, contacts may still be added behind it
+        if not taken:
+            return []
+        self._connection.execute(
+            sa.insert(job_contacts),
+            [
+                {
+                    "job_id": job_id,
+                    "contact_id": one,
+                    "state": _CLAIMED,
+                    "progress": {},
+                    "lease_owner": owner,
+                    "lease_until": lease_until,
+                }
+                for one in taken
+            ],
+        )
+        self._connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(cursor_list=at, cursor_contact=after))
+        return [JobContact(job_id=job_id, contact_id=one, state=JobContactState.CLAIMED, progress={}) for one in taken]
+
+    def get(self, job_id: JobId, contact_id: ContactId) -> JobContact | None:
+        """A contact's place in a job; None when the job has not come to it."""
+        row = self._connection.execute(sa.select(job_contacts).where(_one(job_id, contact_id))).first()
+        return None if row is None else _job_contact(row)
+
+    def jobs_of(self, contact_id: ContactId) -> list[JobContact]:
+        """The contact's places in all jobs."""
+        rows = self._connection.execute(sa.select(job_contacts).where(job_contacts.c.contact_id == contact_id))
+        return [_job_contact(row) for row in rows]
+
+    def still_claimed(self, job_id: JobId, contact_ids: Collection[ContactId], owner: str) -> set[ContactId]:
+        """Which of these contacts we still hold: a lease may have run out meanwhile."""
+        query = sa.select(job_contacts.c.contact_id).where(
+            job_contacts.c.job_id == job_id,
+            job_contacts.c.contact_id.in_(contact_ids),
+            job_contacts.c.state == _CLAIMED,
+            job_contacts.c.lease_owner == owner,
+        )
+        return {ContactId(one) for one in self._connection.scalars(query)}
+
+    def enter_call(self, job_id: JobId, contact_ids: Sequence[ContactId]) -> None:
+        """The intents of these contacts are being written in this transaction."""
+        if contact_ids:
+            self._connection.execute(
+                sa.update(job_contacts)
+                .where(job_contacts.c.job_id == job_id, job_contacts.c.contact_id.in_(contact_ids))
+                .values(state=_IN_CALL, attempts=job_contacts.c.attempts + 1, lease_owner=None, lease_until=None, due_at=None)
+            )
+
+    def schedule(self, job_id: JobId, contact_id: ContactId, *, due_at: datetime, because: str, **changes: Any) -> None:
+        """Not before `due_at`. `changes`: handler, address_index, progress, last_code."""
+        self._set(job_id, contact_id, state=_SCHEDULED, due_at=due_at, because=because[:200], **changes)
+
+    def finish(self, job_id: JobId, contact_id: ContactId, *, at: datetime, because: str, **changes: Any) -> None:
+        """The contact is done in this job."""
+        self._set(job_id, contact_id, state=_FINISHED, finished_at=at, due_at=None, because=because[:200], **changes)
+
+    def _set(self, job_id: JobId, contact_id: ContactId, **values: Any) -> None:
+        values |= {"lease_owner": None, "lease_until": None}
+        self._connection.execute(sa.update(job_contacts).where(_one(job_id, contact_id)).values(**values))
+
+    def release(self, *, now: datetime, job_id: JobId | None = None, expired_only: bool = False) -> int:
+        """Give claimed contacts back, due at once: of a job that stops claiming, of a dead process, or with expired leases."""
+        statement = sa.update(job_contacts).where(job_contacts.c.state == _CLAIMED)
+        if job_id is not None:
+            statement = statement.where(job_contacts.c.job_id == job_id)
+        if expired_only:
+            statement = statement.where(job_contacts.c.lease_until < now)
+        values = {"state": _SCHEDULED, "due_at": now, "lease_owner": None, "lease_until": None}
+        return self._connection.execute(statement.values(**values)).rowcount
+
+    def mend_calls_without_attempt(self, now: datetime) -> int:
+        """Contacts that are said to be in a call that does not exist: due again. Zero unless somebody edited the database."""
+        live = sa.select(attempts.c.id).where(
+            attempts.c.job_id == job_contacts.c.job_id,
+            attempts.c.contact_id == job_contacts.c.contact_id,
+            attempts.c.code.is_(None),
+        )
+        statement = sa.update(job_contacts).where(job_contacts.c.state == _IN_CALL, ~live.exists())
+        return self._connection.execute(statement.values(state=_SCHEDULED, due_at=now, because="repaired")).rowcount
+
+    def totals(self, job_id: JobId) -> dict[JobContactState, int]:
+        """How many contacts stand where; those not looked at yet are not counted here."""
+        query = (
+            sa.select(job_contacts.c.state, sa.func.count()).where(job_contacts.c.job_id == job_id).group_by(job_contacts.c.state)
+        )
+        return Counter({JobContactState(state): count for state, count in self._connection.execute(query)})
+
+    def untouched(self, job_id: JobId) -> int:
+        """How many contacts of the job's lists have not been looked at yet."""
+        job = self._connection.execute(
+            sa.select(jobs.c.list_ids, jobs.c.cursor_list, jobs.c.cursor_contact).where(jobs.c.id == job_id)
+        ).one()
+        total = 0
+        for position, list_id in enumerate(job.list_ids):
+            if position >= job.cursor_list:
+                after = job.cursor_contact if position == job.cursor_list else 0
+                query = sa.select(sa.func.count()).where(contacts.c.list_id == list_id, contacts.c.id > after)
+                total += self._connection.scalar(query) or 0
+        return total
+
+    def has_untouched(self, job_id: JobId) -> bool:
+        """Whether the lists still hold contacts that have not been looked at."""
+        job = self._connection.execute(
+            sa.select(jobs.c.list_ids, jobs.c.cursor_list, jobs.c.cursor_contact).where(jobs.c.id == job_id)
+        ).one()
+        for position, list_id in enumerate(job.list_ids):
+            after = job.cursor_contact if position == job.cursor_list else 0
+            if position >= job.cursor_list:
+                query = sa.select(contacts.c.id).where(contacts.c.list_id == list_id, contacts.c.id > after).limit(1)
+                if self._connection.scalar(query) is not None:
+                    return True
+        return False
+
+    def has_unfinished(self, job_id: JobId) -> bool:
+        """Whether a contact of the job is claimed, in a call or waiting."""
+        query = sa.select(job_contacts.c.contact_id).where(
+            job_contacts.c.job_id == job_id, job_contacts.c.state.in_((_CLAIMED, _SCHEDULED, _IN_CALL))
+        )
+        return self._connection.scalar(query.limit(1)) is not None
+
+    def next_due(self, job_id: JobId) -> tuple[datetime, str] | None:
+        """When the next waiting contact comes due, and why it waits."""
+        query = (
+            sa.select(job_contacts.c.due_at, job_contacts.c.because)
+            .where(job_contacts.c.job_id == job_id, job_contacts.c.state == _SCHEDULED)
+            .order_by(job_contacts.c.due_at)
+            .limit(1)
+        )
+        row = self._connection.execute(query).first()
+        return None if row is None else (row.due_at, row.because)
