@@ -1,0 +1,70 @@
+# The way in. Every target prepares what it needs by itself, says what it does, and does nothing twice.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# Locked versions with hashes are the whole truth: nothing of the machine may add to them or ask questions.
+PIP := env -u PIP_CONSTRAINT -u PIP_REQUIREMENT -u PIP_TARGET -u PIP_USER -u PYTHONPATH \
+       PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore $(PY) -m pip
+RUNTIME := $(VENV)/.installed-runtime
+DEVELOPMENT := $(VENV)/.installed-development
+
+.PHONY: help
+help: ## show this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+.PHONY: demo
+demo: $(RUNTIME) ## place real calls to a synthetic phone network and print the codes; leaves nothing behind
+	$(VENV)/bin/dialer demo
+
+.PHONY: up
+up: $(RUNTIME) ## the same, and stay until Ctrl-C
+	$(VENV)/bin/dialer demo --stay
+
+.PHONY: test
+test: $(DEVELOPMENT) ## run every test (ARGS="-k name" to choose)
+	$(PY) -m pytest $(ARGS)
+
+.PHONY: check
+check: $(DEVELOPMENT) ## lint, format, types and import rules
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+.PHONY: bench
+bench: $(DEVELOPMENT) ## run every benchmark, or one: make bench NAME=press1
+	$(PY) -m bench $(NAME)
+
+.PHONY: clean
+clean: ## remove everything that make and the tests have made in this folder
+	rm -rf $(VENV) build dist *.egg-info var .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -type d -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: lock
+lock: $(DEVELOPMENT) ## choose versions anew within pyproject.toml and write the lock files
+	$(PIP) install --quiet uv
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade \
+	    --custom-compile-command "make lock" --group build -o requirements.lock pyproject.toml
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade \
+	    --custom-compile-command "make lock" --group build --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+# --- set-up: a virtual environment from the locked versions -------------------------------------------------------------
+
+$(RUNTIME): requirements.lock pyproject.toml | $(PY)
+	@echo "== installing the locked dependencies"
+	$(PIP) install --quiet --require-hashes -r requirements.lock
+	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEVELOPMENT): requirements-dev.lock $(RUNTIME)
+	@echo "== installing the locked tools for tests and checks"
+	$(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(PY):
+	@tools/make-venv $(VENV)

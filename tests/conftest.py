@@ -1,0 +1,96 @@
+"""The rules that hold for every test: one category each, no sockets in unit tests, seeds shown, nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import importlib.util
+import inspect
+import os
+import random
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+import pytest_socket
+from blockbuster import blockbuster_ctx
+
+from tests.categories import complaint_about, rank
+from tests.leaks import leaked_tasks, no_processes_left
+
+TESTS = Path(__file__).parent
+SEED = int(os.environ.get("OUTDIAL_SEED") or secrets.randbelow(2**32))
+
+pytest_plugins = [
+    "pytester",
+    *(name for name in ("tests.lab_fixture", "tests.database_fixture") if importlib.util.find_spec(name)),
+]
+
+# A slow machine is not a fault of the property; the failing example is printed in a form that can be pasted back.
+hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("house")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("hypothesis_seed", None) is None:
+        config.option.hypothesis_seed = SEED
+
+
+def pytest_report_header() -> str:
+    return f"seed: {SEED} (OUTDIAL_SEED={SEED} repeats it)"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    complaints = {complaint_about(item.path.relative_to(TESTS).as_posix(), _marks(item)) for item in items} - {""}
+    if complaints:
+        raise pytest.UsageError("\n".join(sorted(complaints)))
+    items.sort(key=lambda item: rank(_marks(item)))
+
+
+def _marks(item: pytest.Item) -> set[str]:
+    return {mark.name for mark in item.iter_markers()}
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> random.Random:
+    """Give chance that the seed in the header of the run repeats."""
+    return random.Random(f"{SEED}:{request.node.nodeid}")
+
+
+@pytest.fixture(autouse=True)
+def house_rules(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Apply the rules of the test's category around it."""
+    category = request.path.relative_to(TESTS).parts[0]
+    if category == "unit":
+        with _nothing_but_thought():
+            yield
+    elif category == "contract":
+        yield
+    else:
+        with no_processes_left(request.node.nodeid):
+            if inspect.iscoroutinefunction(request.function):
+                request.getfixturevalue("no_tasks_left")
+            yield
+        gc.collect()  # a forgotten socket or file warns now, in the test that forgot it
+
+
+@contextlib.contextmanager
+def _nothing_but_thought() -> Iterator[None]:
+    """Forbid sockets, and calls that would block the event loop; the loop's own wake-up pair is a Unix socket."""
+    pytest_socket.disable_socket(allow_unix_socket=True)
+    try:
+        with blockbuster_ctx(scanned_modules=["dialer", "pdc"]):
+            yield
+    finally:
+        pytest_socket.enable_socket()
+
+
+@pytest.fixture
+async def no_tasks_left() -> AsyncIterator[None]:
+    before = asyncio.all_tasks()
+    yield
+    left = leaked_tasks(before)
+    assert not left, "asyncio tasks left behind by this test:\n  " + "\n  ".join(left)

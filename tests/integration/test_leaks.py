@@ -1,0 +1,46 @@
+"""What a test leaves behind is found, even when its parent is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+
+import pytest
+
+from tests.leaks import keep, leaked_tasks, no_processes_left
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_child_that_was_forgotten_is_named() -> None:
+    with pytest.raises(AssertionError, match="sleep 61"), no_processes_left("forgotten child", grace_s=0.1):
+        child = subprocess.Popen(["sleep", "61"])
+    child.kill()
+    child.wait()
+
+
+def test_an_orphan_of_a_dead_parent_is_found() -> None:
+    pid = 0
+    with pytest.raises(AssertionError, match="sleep 62"), no_processes_left("orphan", grace_s=0.1):
+        shell = subprocess.run(["sh", "-c", "sleep 62 >/dev/null 2>&1 & echo $!"], check=True, capture_output=True, text=True)
+        pid = int(shell.stdout)
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_a_server_that_the_session_shares_is_no_leak() -> None:
+    with no_processes_left("shared server", grace_s=0.1):
+        child = subprocess.Popen(["sleep", "63"])
+        keep(child.pid)
+    child.kill()
+    child.wait()
+
+
+async def test_a_task_that_was_forgotten_is_named() -> None:
+    before = asyncio.all_tasks()
+    task = asyncio.create_task(asyncio.Event().wait(), name="forgotten")
+    assert "forgotten" in "".join(leaked_tasks(before))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert leaked_tasks(before) == []

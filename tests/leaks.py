@@ -1,0 +1,89 @@
+"""Find the processes and asyncio tasks that a test has left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+MARKER = "OUTDIAL_TEST_RUN"  # inherited through the environment, so that an orphan of a killed parent is found as well
+GRACE_S = 3.0  # a process that was told to end may need a moment
+
+_shared: set[int] = set()  # processes that one fixture keeps for a whole session
+
+
+def keep(pid: int) -> None:
+    """Declare that `pid` outlives the present test on purpose: a server shared by the session."""
+    _shared.add(pid)
+
+
+@contextlib.contextmanager
+def no_processes_left(name: str, *, grace_s: float = GRACE_S) -> Iterator[None]:
+    """Fail if a process that was started inside this block is still there `grace_s` after its end."""
+    mark = f"{os.getpid()}:{name}"
+    before = _children()
+    outer = os.environ.get(MARKER)
+    os.environ[MARKER] = mark
+    try:
+        yield
+    finally:
+        if outer is None:
+            os.environ.pop(MARKER, None)
+        else:
+            os.environ[MARKER] = outer
+    left = _wait_until_empty(lambda: (_marked(mark) | (_children() - before)) - _shared, grace_s)
+    if left:
+        raise AssertionError(
+            "processes left behind by this test:\n" + "\n".join(f"  {pid}: {_command(pid)}" for pid in sorted(left))
+        )
+
+
+def leaked_tasks(before: set[asyncio.Task[object]]) -> list[str]:
+    """Name the tasks of the running loop that were not there before and have not ended."""
+    here = asyncio.current_task()
+    return sorted(repr(task) for task in asyncio.all_tasks() - before if task is not here and not task.done())
+
+
+def _wait_until_empty(look: Callable[[], set[int]], grace_s: float) -> set[int]:
+    deadline = time.monotonic() + grace_s
+    while (left := look()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+def _children() -> set[int]:
+    found: set[int] = set()
+    for children in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # the thread has ended meanwhile
+            found.update(int(pid) for pid in children.read_text().split())
+    return {pid for pid in found if _counts(pid)}
+
+
+def _marked(mark: str) -> set[int]:
+    wanted = f"{MARKER}={mark}".encode()
+    found: set[int] = set()
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        pid = int(environ.parent.name)
+        with contextlib.suppress(OSError):  # ended meanwhile, or not ours to read
+            if pid != os.getpid() and wanted in environ.read_bytes().split(b"\0") and _counts(pid):
+                found.add(pid)
+    return found
+
+
+def _counts(pid: int) -> bool:
+    """Leave out zombies and the helpers that Python's multiprocessing keeps until the interpreter ends."""
+    try:
+        dead = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return False
+    return not dead and "multiprocessing.resource_tracker" not in _command(pid)
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return "(gone)"
