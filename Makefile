@@ -47,7 +47,7 @@ clean: ## remove everything that make and the tests have made in this folder
 
 .PHONY: lock
 lock: $(DEVELOPMENT) ## choose versions anew within pyproject.toml and write the lock files
-	$(PIP) install --quiet uv
+	@$(PIP) install --quiet uv
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade \
 	    --custom-compile-command "make lock" --group build -o requirements.lock pyproject.toml
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade \
@@ -57,13 +57,13 @@ lock: $(DEVELOPMENT) ## choose versions anew within pyproject.toml and write the
 
 $(RUNTIME): requirements.lock pyproject.toml | $(PY)
 	@echo "== installing the locked dependencies"
-	$(PIP) install --quiet --require-hashes -r requirements.lock
-	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@$(PIP) install --quiet --require-hashes -r requirements.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(DEVELOPMENT): requirements-dev.lock $(RUNTIME)
 	@echo "== installing the locked tools for tests and checks"
-	$(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	@$(PIP) install --quiet --require-hashes -r requirements-dev.lock
 	@touch $@
 
 $(PY):

@@ -22,11 +22,10 @@ def test_a_child_that_was_forgotten_is_named() -> None:
 
 
 def test_an_orphan_of_a_dead_parent_is_found() -> None:
-    pid = 0
+    orphan = ["sh", "-c", "sleep 62 >/dev/null 2>&1 & echo $!"]
     with pytest.raises(AssertionError, match="sleep 62"), no_processes_left("orphan", grace_s=0.1):
-        shell = subprocess.run(["sh", "-c", "sleep 62 >/dev/null 2>&1 & echo $!"], check=True, capture_output=True, text=True)
-        pid = int(shell.stdout)
-    os.kill(pid, signal.SIGKILL)
+        shell = subprocess.run(orphan, check=True, capture_output=True, text=True)
+    os.kill(int(shell.stdout), signal.SIGKILL)
 
 
 def test_a_server_that_the_session_shares_is_no_leak() -> None:
