@@ -169,3 +169,8 @@ class AttemptLedger:
         """A job's attempts in the order in which they were made."""
         query = sa.select(*_COLUMNS).where(attempts.c.job_id == job_id).order_by(attempts.c.id).limit(limit)
         return [_attempt(row) for row in self._connection.execute(query)]
+
+    def contacts_in_call(self, contact_ids: Collection[ContactId]) -> set[ContactId]:
+        """Which of these contacts have a live call, in whatever job."""
+        query = sa.select(attempts.c.contact_id).where(_OPEN, attempts.c.contact_id.in_(contact_ids))
+        return {ContactId(one) for one in self._connection.scalars(query)}

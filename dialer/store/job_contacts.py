@@ -156,6 +156,10 @@ class JobContacts:
         """The contact is done in this job."""
         self._set(job_id, contact_id, state=_FINISHED, finished_at=at, due_at=None, because=because[:200], **changes)
 
+    def set_address_index(self, job_id: JobId, contact_id: ContactId, index: int) -> None:
+        """Remember which of the handler's addresses was chosen, so that the next try can go on from there."""
+        self._connection.execute(sa.update(job_contacts).where(_one(job_id, contact_id)).values(address_index=index))
+
     def _set(self, job_id: JobId, contact_id: ContactId, **values: Any) -> None:
         values |= {"lease_owner": None, "lease_until": None}
         self._connection.execute(sa.update(job_contacts).where(_one(job_id, contact_id)).values(**values))

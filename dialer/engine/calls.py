@@ -1,0 +1,251 @@
+"""The calls that are up: what is known of each, and its end, recorded exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from dialer import failpoints
+from dialer.domain.attempt import Attempt, AttemptState
+from dialer.domain.codes import SystemCode
+from dialer.domain.facts import CallFacts, Fact, FactKind, reduce, system_code, unserved_code
+from dialer.domain.ids import AttemptId, JobId
+from dialer.errors import StoreDown
+from dialer.ports import Clock, VoiceEvent, VoiceEventKind
+from dialer.services.completion import Completed, StrategyOf, record_completion
+from dialer.store.attempts import Closing
+from dialer.store.store import Store, Tx
+
+log = structlog.get_logger()
+
+APP_GRACE_S = 3.0
+"""After the hang-up the app gets this long to say its last word: the key was pressed before the line went dead."""
+
+HANG_UP_GRACE_S = 1.0
+"""A failed order and its hang-up are told in no fixed order: the hang-up, which has the cause, is waited for this long."""
+
+RETRY_S = 0.5  # a code that the database could not take is offered again this often, for as long as it takes
+
+
+UNSERVED_S = 2.0
+"""A person who answers hears the app within this time, or has been called for nothing (47 CFR 64.1200(a)(7))."""
+
+
+class Call:
+    """One call that is up, or being placed."""
+
+    __slots__ = (
+        "attempt",
+        "closing",
+        "facts",
+        "hung_up",
+        "patience_s",
+        "placing",
+        "ring_timeout_s",
+        "session_ended",
+        "session_opened",
+    )
+
+    def __init__(self, attempt: Attempt, facts: CallFacts) -> None:
+        self.attempt = attempt
+        self.facts = facts
+        self.ring_timeout_s: float | None = None
+        self.patience_s = UNSERVED_S  # how long the switch itself may keep an answered call before its app has it
+        self.hung_up = asyncio.Event()
+        self.placing = False  # the order is being written right now: absence from the switch means nothing yet
+        self.closing = False
+        self.session_opened = False
+        self.session_ended = asyncio.Event()
+
+
+class Calls:
+    """All calls of this node. Implements `services.pdc.SessionListener`."""
+
+    def __init__(self, store: Store, strategy_of: StrategyOf, clock: Clock) -> None:
+        self._store, self._strategy_of, self._clock = store, strategy_of, clock
+        self._live: dict[AttemptId, Call] = {}
+        self._per_job: Counter[JobId] = Counter()
+        self._per_trunk: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.on_completed: Callable[[Completed], None] = lambda completed: None
+        self.repairs = 0  # attempts that a sweep had to close because their events never came
+
+    # ── what is up ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def begin(self, attempt: Attempt) -> Call:
+        """An intent is on disk: from here on the attempt must end with a code."""
+        call = self._live.get(attempt.id)
+        if call is None:
+            facts = CallFacts(ringing_at=attempt.ringing_at, answered_at=attempt.answered_at)
+            call = self._live[attempt.id] = Call(attempt, facts)
+            self._per_job[attempt.job_id] += 1
+            self._per_trunk[attempt.trunk] += 1
+        return call
+
+    def get(self, attempt_id: AttemptId) -> Call | None:
+        """A call that is up; None when it is over or never was."""
+        return self._live.get(attempt_id)
+
+    def in_flight(self, job_id: JobId | None = None) -> int:
+        """How many calls are up or being placed, of one job or of all."""
+        return len(self._live) if job_id is None else self._per_job[job_id]
+
+    def on_trunk(self, trunk: str) -> int:
+        """How many calls are up or being placed on one trunk."""
+        return self._per_trunk[trunk]
+
+    def of_job(self, job_id: JobId) -> list[Attempt]:
+        """The attempts of one job that are up."""
+        return [call.attempt for call in self._live.values() if call.attempt.job_id == job_id]
+
+    def ringing(self, job_id: JobId) -> int:
+        """How many calls of a job have not been answered yet."""
+        return sum(call.facts.answered_at is None for call in self._live.values() if call.attempt.job_id == job_id)
+
+    # ── what happens ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def sent(self, call: Call) -> None:
+        """The switch took the order."""
+        now = self._clock.now()
+        self._write(lambda tx: tx.attempts.mark_sent(call.attempt.id, now))
+        if call.attempt.state is AttemptState.INTENT:
+            call.attempt = replace(call.attempt, state=AttemptState.SENT, sent_at=now)
+
+    def on_event(self, event: VoiceEvent) -> None:
+        """Fold one fact into its call. Facts of calls that are over, and of none of ours, change nothing."""
+        call = self._live.get(event.attempt_id)
+        if call is None:
+            return
+        before = call.facts
+        fact = Fact(kind=FactKind(event.kind.value), at=event.at, cause=event.cause, tech_cause=event.tech_cause)
+        call.facts = reduce(before, fact)
+        if event.kind is VoiceEventKind.RINGING:
+            failpoints.hit("K5")
+        if call.facts.answered_at is not None and before.answered_at is None:
+            answered_at = call.facts.answered_at
+            self._write(lambda tx: tx.attempts.mark_answered(call.attempt.id, answered_at))
+            failpoints.hit("K6")
+        if call.facts.ended_at is not None:
+            call.hung_up.set()
+        if call.facts.over:
+            self.close(call)
+
+    def session_opened(self, attempt_id: AttemptId, amd_status: str, amd_cause: str, *, treated: bool) -> None:
+        """The IVR side has taken the call over."""
+        if (call := self._live.get(attempt_id)) is not None:
+            call.session_opened = True
+            now = self._clock.now()
+            call.facts = reduce(call.facts, Fact(kind=FactKind.ANSWERED, at=now))
+            call.facts = reduce(call.facts, Fact(kind=FactKind.AMD, at=now, amd_status=amd_status, amd_cause=amd_cause))
+            if treated:
+                call.facts = reduce(call.facts, Fact(kind=FactKind.TREATED, at=now))
+
+    def session_ended(self, attempt_id: AttemptId) -> None:
+        """The app has said its last word."""
+        if (call := self._live.get(attempt_id)) is not None:
+            call.session_ended.set()
+
+    def hang_up_asked(self, attempt_id: AttemptId) -> None:
+        """We end this call ourselves."""
+        if (call := self._live.get(attempt_id)) is not None:
+            call.facts = reduce(call.facts, Fact(kind=FactKind.HANG_UP_ASKED, at=self._clock.now()))
+
+    # ── how it ends ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def close(self, call: Call, *, code: SystemCode | None = None, source: str = "network") -> None:
+        """The call is over: record its code, now or as soon as the database can. `code` is what reconciliation found."""
+        if call.closing:
+            return
+        call.closing = True
+        self._start(self._close(call, code, source), f"close {call.attempt.id}")
+
+    async def _close(self, call: Call, code: SystemCode | None, source: str) -> None:
+        if call.facts.ended_at is None and code is None:
+            await _wait(call.hung_up, HANG_UP_GRACE_S)
+        ended_at = call.facts.ended_at or self._clock.now()
+        if call.session_opened and not await _wait(call.session_ended, APP_GRACE_S):
+            log.warning("the app did not end with its call", attempt=call.attempt.id)
+        facts = call.facts
+        found = code or self._system_code(call)
+        closing = Closing(
+            code=found.value,
+            source=source,
+            system_code=found.value,
+            ended_at=max(ended_at, call.attempt.intent_at),
+            ringing_at=facts.ringing_at,
+            answered_at=facts.answered_at,
+            cause=facts.cause,
+            tech_cause=facts.tech_cause,
+        )
+        completed: Completed | None = None
+        while True:
+            try:
+                completed = await record_completion(self._store, call.attempt.id, closing, self._strategy_of)
+                break
+            except StoreDown as down:
+                log.error("a completion code waits for the database", attempt=call.attempt.id, reason=str(down))
+                await self._clock.sleep(RETRY_S)
+        if self._live.pop(call.attempt.id, None) is not None:
+            self._per_job[call.attempt.job_id] -= 1
+            self._per_trunk[call.attempt.trunk] -= 1
+        if completed is not None:
+            self.on_completed(completed)
+
+    def _system_code(self, call: Call) -> SystemCode:
+        if call.facts.answered_at is not None and not call.session_opened and not call.facts.ended_by_us:
+            return unserved_code(call.facts, patience_s=call.patience_s)
+        return system_code(call.facts, ring_timeout_s=call.ring_timeout_s)
+
+    def expired(self, older_than: timedelta) -> list[Call]:
+        """Calls that have been up longer than any call may be."""
+        limit = self._clock.now() - older_than
+        return [call for call in self._live.values() if call.attempt.intent_at < limit and not call.closing]
+
+    # ── work beside the router ────────────────────────────────────────────────────────────────────────────────────
+
+    def _write(self, work: Callable[[Tx], None]) -> None:
+        self._start(self._try_write(work), "mark attempt")
+
+    async def _try_write(self, work: Callable[[Tx], None]) -> None:
+        try:
+            await self._store.write(work)
+        except StoreDown as down:  # a mark is a convenience for reconciliation; the code itself is retried for ever
+            log.warning("a mark was not written", reason=str(down))
+
+    def _start(self, work: Awaitable[None], name: str) -> None:
+        task = asyncio.ensure_future(self._guard(work))
+        task.set_name(name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Exception:  # the outer edge of a call's own task: one call's trouble may not end another's
+            log.exception("a call's task failed")
+
+    async def drain(self, within_s: float) -> None:
+        """Wait until every pending write is done, at most so long."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=within_s)
+
+    async def stop(self) -> None:
+        """Give up what is still pending; the ledger and reconciliation take it up at the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> bool:
+    """Whether the event came in time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

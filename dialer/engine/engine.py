@@ -1,0 +1,122 @@
+"""A running dialer: take up where the last one stopped, follow the switches, and dial the jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from dialer.domain.ids import JobId
+from dialer.domain.strategy import Strategy
+from dialer.engine.calls import Calls
+from dialer.engine.reconcile import Reconciler
+from dialer.engine.supervisor import Supervisor, Trunk
+from dialer.ports import Clock, SwitchEvent, SwitchState, VoicePort
+from dialer.services.strategies import load_strategy
+from dialer.store.store import Store, Tx
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """How the engine keeps house; times in seconds."""
+
+    node: str
+    lease_s: float = 30.0  # how long a claimed contact is ours
+    sweep_s: float = 20.0  # how often the ledger is compared with the switches
+    give_up_s: float = 600.0  # a switch that is away for so long has lost its calls
+    drain_s: float = 10.0  # at an orderly stop, calls in flight get this long
+
+
+class StrategyShelf:
+    """Strategies by job: the text a job started with is parsed once."""
+
+    def __init__(self) -> None:
+        self._parsed: dict[JobId, Strategy] = {}
+
+    def __call__(self, job_id: JobId, text: str) -> Strategy:
+        """The strategy of a job."""
+        strategy = self._parsed.get(job_id)
+        if strategy is None:
+            strategy = self._parsed[job_id] = load_strategy(text, f"strategy of job {job_id}")
+        return strategy
+
+
+class Engine:
+    """Everything that moves, in one task group: when a vital task dies, dialling stops and the process says so."""
+
+    def __init__(self, *, store: Store, voice: VoicePort, clock: Clock, trunks: Sequence[Trunk], options: EngineOptions) -> None:
+        self._store, self._voice, self._clock, self._options = store, voice, clock, options
+        self.strategy_of = StrategyShelf()
+        self.calls = Calls(store, self.strategy_of, clock)
+        self._reconciler = Reconciler(store, voice, self.calls, clock, sweep_s=options.sweep_s, give_up_s=options.give_up_s)
+        self.supervisor = Supervisor(
+            store=store,
+            voice=voice,
+            calls=self.calls,
+            clock=clock,
+            strategy_of=self.strategy_of,
+            trunks=tuple(trunks),
+            node=options.node,
+            lease_s=options.lease_s,
+        )
+        self._draining = asyncio.Event()
+
+    async def run(self) -> None:
+        """Recover, then dial until `drain` is called; returns when the calls in flight have ended or their time is up."""
+        await self._recover()
+        await self._voice.start()
+        try:
+            async with asyncio.TaskGroup() as vital:
+                tasks = [
+                    vital.create_task(self._route(vital), name="route events"),
+                    vital.create_task(self.supervisor.run(), name="supervise jobs"),
+                    vital.create_task(self._reconciler.run(), name="sweep"),
+                ]
+                await self._draining.wait()
+                self.supervisor.drain()
+                await self._wait_for_calls()
+                for task in tasks:
+                    task.cancel()
+        finally:
+            await self.calls.drain(2.0)
+            await self.calls.stop()
+            await self._voice.stop()
+
+    def drain(self) -> None:
+        """Stop in good order: no new calls, those in flight get their time."""
+        self._draining.set()
+
+    async def _recover(self) -> None:
+        """What a dead predecessor held is ours: its claims are due again, its open attempts count as up until reconciled."""
+        now = self._clock.now()
+
+        def work(tx: Tx) -> tuple[int, int]:
+            return tx.job_contacts.release(now=now), tx.job_contacts.mend_calls_without_attempt(now)
+
+        released, mended = await self._store.write(work)
+        open_attempts = await self._store.read(lambda tx: tx.attempts.open())
+        for attempt in open_attempts:
+            self.calls.begin(attempt)
+        log.info("taken up", claims_released=released, mended=mended, attempts_to_reconcile=len(open_attempts))
+
+    async def _route(self, vital: asyncio.TaskGroup) -> None:
+        async for event in self._voice.events():
+            if isinstance(event, SwitchEvent):
+                log.info("switch", switch=event.switch, state=event.state.value, because=event.because)
+                if event.state is SwitchState.RECONCILING:
+                    vital.create_task(self._link(event), name=f"reconcile {event.switch}")
+            else:
+                self.calls.on_event(event)
+
+    async def _link(self, event: SwitchEvent) -> None:
+        if await self._reconciler.linked(event.switch, restarted=event.restarted):
+            await self._reconciler.settle_quarantined(event.switch)
+
+    async def _wait_for_calls(self) -> None:
+        deadline = self._clock.monotonic_s() + self._options.drain_s
+        while self.calls.in_flight() and self._clock.monotonic_s() < deadline:
+            await self._clock.sleep(0.1)

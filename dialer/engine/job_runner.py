@@ -1,0 +1,190 @@
+"""Dial one job: claim contacts that are due, decide how many calls to place now, write the intents, place the calls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+import structlog
+
+from dialer import failpoints
+from dialer.domain.attempt import Attempt
+from dialer.domain.campaign import Job, Pace
+from dialer.domain.codes import SystemCode
+from dialer.domain.strategy import CallHandler, Strategy
+from dialer.engine.breaker import Breaker
+from dialer.engine.calls import UNSERVED_S, Call, Calls
+from dialer.errors import MaybeSent, NotSent, Rejected, StoreDown
+from dialer.pacing.agentless import Agentless
+from dialer.pacing.guard import Guard
+from dialer.pacing.snapshot import Decision, Memory, Pacer, Snapshot
+from dialer.ports import CallOrder, Clock, VoicePort
+from dialer.services.launching import Route, claim_contacts, commit_intents
+from dialer.store.job_contacts import JobContact
+from dialer.store.store import Store
+
+log = structlog.get_logger()
+
+DETECTOR_S = 5.0  # the longest that the answering-machine detector listens
+TICK_S = 0.05
+IDLE_TICK_S = 0.5  # with nobody due, the lists are asked again this often
+LOOK_AHEAD_S = 1.0  # contacts are claimed this much ahead of the pace
+LEASE_SHARE = 0.5  # a claim that has waited for half its lease is given back rather than dialled
+
+
+NOT_BEGUN = Decision(n=0, because="not begun")
+
+
+@dataclass(slots=True)
+class Progress:
+    """What the runner last decided, for whoever asks why."""
+
+    decision: Decision = NOT_BEGUN
+    nobody_due: bool = False
+    trouble: str = ""
+
+
+class JobRunner:
+    """One running job on one trunk."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        voice: VoicePort,
+        calls: Calls,
+        clock: Clock,
+        job: Job,
+        strategy: Strategy,
+        trunk: str,
+        caller_id: str,
+        node: str,
+        breaker: Breaker,
+        lease_s: float = 30.0,
+    ) -> None:
+        self.job, self.progress = job, Progress()
+        self._store, self._voice, self._calls, self._clock = store, voice, calls, clock
+        self._strategy, self._trunk, self._caller_id, self._node = strategy, trunk, caller_id, node
+        self._breaker, self._lease_s = breaker, lease_s
+        self._pacer, self._memory = pacer_for(job.pace), Memory()
+        self._claimed: deque[tuple[float, JobContact]] = deque()
+        self._stopping = False
+        self._idle_until = 0.0
+
+    def update(self, job: Job) -> None:
+        """The job as it is in the database now: an operator may have changed its pace."""
+        if job.pace != self.job.pace:
+            self._pacer = pacer_for(job.pace)
+        self.job = job
+
+    def stop(self) -> None:
+        """Place no more calls; `run` returns soon."""
+        self._stopping = True
+
+    async def run(self) -> None:
+        """Dial until stopped. What was claimed and not dialled is given back."""
+        try:
+            async with asyncio.TaskGroup() as placing:
+                while not self._stopping:
+                    try:
+                        await self._tick(placing)
+                        self.progress.trouble = ""
+                    except StoreDown as down:
+                        self.progress.trouble = f"the database does not commit: {down}"
+                        log.error("no call is placed while the database cannot commit", job=self.job.id, reason=str(down))
+                        await self._clock.sleep(IDLE_TICK_S)
+                    await self._clock.sleep(TICK_S)
+        finally:
+            await self._give_back()
+
+    async def _tick(self, placing: asyncio.TaskGroup) -> None:
+        now_s = self._clock.monotonic_s()
+        await self._fill(now_s)
+        decision = self._pacer.decide(self._snapshot(now_s), self._memory)
+        self.progress.decision, self._memory = decision, decision.memory
+        if self._stopping or not decision.n or not self._claimed:
+            return
+        batch = [self._claimed.popleft()[1] for _ in range(min(decision.n, len(self._claimed)))]
+        route = Route(trunk=self._trunk, switch=self._voice.switch_for(self._trunk), node=self._node)
+        intents = await commit_intents(self._store, self.job, self._strategy, batch, route, now=self._clock.now())
+        self._memory = self._memory.spent(len(intents.to_place))
+        for attempt in intents.to_place:
+            call = self._calls.begin(attempt)
+            call.placing = True
+            placing.create_task(self._place(call, attempt), name=f"place {attempt.id}")
+
+    def _snapshot(self, now_s: float) -> Snapshot:
+        room = self._voice.room(self._trunk)
+        limit = self._breaker.limit(now_s, self._calls.on_trunk(self._trunk))
+        in_flight, ringing = self._calls.in_flight(self.job.id), self._calls.ringing(self.job.id)
+        return Snapshot(
+            now_s=now_s,
+            in_flight=in_flight,
+            ringing=ringing,
+            answered=in_flight - ringing,
+            due=len(self._claimed),
+            room=room if limit is None else min(room, limit),
+        )
+
+    async def _fill(self, now_s: float) -> None:
+        """Keep about a second's worth of contacts claimed, and none whose lease is getting old."""
+        while self._claimed and self._claimed[0][0] < now_s - self._lease_s * LEASE_SHARE:
+            await self._give_back()
+        wanted = max(4, int(self.job.pace.calls_per_s * LOOK_AHEAD_S), self.job.pace.min_ports)
+        wanted = min(wanted, self.job.pace.max_ports) - len(self._claimed)
+        if wanted <= 0 or len(self._claimed) > wanted or now_s < self._idle_until or self._voice.room(self._trunk) == 0:
+            return
+        claims = await claim_contacts(
+            self._store, self.job.id, limit=wanted, owner=self._node, lease_s=self._lease_s, now=self._clock.now()
+        )
+        self._claimed.extend((now_s, claim) for claim in claims)
+        self.progress.nobody_due = not self._claimed
+        if len(claims) < wanted:
+            self._idle_until = now_s + IDLE_TICK_S
+
+    async def _place(self, call: Call, attempt: Attempt) -> None:
+        handler: CallHandler = self._strategy.handler(attempt.handler)
+        order = CallOrder(
+            attempt_id=attempt.id,
+            number=attempt.number,
+            trunk=attempt.trunk,
+            caller_id=handler.sender or self._caller_id,
+            ring_timeout_s=handler.ring_timeout_s,
+            nonce=attempt.nonce,
+            amd=handler.detect_machine,
+        )
+        call.ring_timeout_s = handler.ring_timeout_s
+        call.patience_s = UNSERVED_S + (DETECTOR_S if handler.detect_machine else 0.0)
+        try:
+            await self._voice.place(order)
+        except NotSent as reason:
+            log.warning("the call never left", attempt=attempt.id, reason=str(reason))
+            self._calls.close(call, code=SystemCode.NOT_LAUNCHED, source="network")
+        except Rejected as reason:
+            # The switch is set up wrongly. That is no fault of the contact: it stays due, and the trunk rests.
+            log.error("the switch refused the call", attempt=attempt.id, reason=str(reason))
+            self._breaker.trip(f"the switch refused the call: {reason}", self._clock.monotonic_s())
+            self._calls.close(call, code=SystemCode.NOT_LAUNCHED, source="network")
+        except MaybeSent as reason:
+            log.warning("the call may have left; reconciliation will tell", attempt=attempt.id, reason=str(reason))
+        else:
+            failpoints.hit("K4")
+            self._calls.sent(call)
+        finally:
+            call.placing = False
+
+    async def _give_back(self) -> None:
+        if self._claimed:
+            self._claimed.clear()
+            now = self._clock.now()
+            try:
+                await self._store.write(lambda tx: tx.job_contacts.release(now=now, job_id=self.job.id))
+            except StoreDown as down:  # the lease ends by itself
+                log.warning("claims not given back", job=self.job.id, reason=str(down))
+
+
+def pacer_for(pace: Pace) -> Pacer:
+    """The guarded pacer of a job without agents."""
+    pacer = Agentless(calls_per_s=pace.calls_per_s, min_ports=pace.min_ports, max_ports=pace.max_ports)
+    return Guard(pacer=pacer, max_ports=pace.max_ports)

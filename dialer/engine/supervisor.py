@@ -1,0 +1,195 @@
+"""Follow what operators ask of jobs: start, pause, resume, stop; and end a job when nothing is left to do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import structlog
+
+from dialer.domain.campaign import Job, JobState
+from dialer.domain.ids import JobId
+from dialer.engine.breaker import Breaker
+from dialer.engine.calls import Calls
+from dialer.engine.job_runner import JobRunner
+from dialer.errors import Conflict, StoreDown
+from dialer.ports import Clock, VoicePort
+from dialer.services.completion import Completed, StrategyOf
+from dialer.store.store import Store, Tx
+
+log = structlog.get_logger()
+
+LOOK_S = 0.25  # an operator's word is in force within this time
+LEASE_SWEEP_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trunk:
+    """A way out and its caller id."""
+
+    name: str
+    caller_id: str
+
+
+@dataclass(slots=True)
+class _Running:
+    runner: JobRunner
+    task: asyncio.Task[None] = field(repr=False)
+
+
+class Supervisor:
+    """Looks after all jobs of the database."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        voice: VoicePort,
+        calls: Calls,
+        clock: Clock,
+        strategy_of: StrategyOf,
+        trunks: tuple[Trunk, ...],
+        node: str,
+        lease_s: float = 30.0,
+    ) -> None:
+        self._store, self._voice, self._calls, self._clock = store, voice, calls, clock
+        self._strategy_of, self._node, self._lease_s = strategy_of, node, lease_s
+        self._trunks = {trunk.name: trunk for trunk in trunks}
+        self._default_trunk = trunks[0].name
+        self._breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
+        self._running: dict[JobId, _Running] = {}
+        self._draining = False
+        self._leases_seen_s = clock.monotonic_s()
+        calls.on_completed = self._completed
+
+    async def run(self) -> None:
+        """Look at the jobs for ever."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    try:
+                        await self._look(group)
+                    except StoreDown as down:
+                        log.error("the database does not answer", reason=str(down))
+                    await self._clock.sleep(LOOK_S)
+        finally:
+            for running in self._running.values():
+                running.runner.stop()
+
+    def drain(self) -> None:
+        """Place no more calls; jobs stay as they are in the database and go on at the next start."""
+        self._draining = True
+        for running in self._running.values():
+            running.runner.stop()
+
+    def explain(self, job_id: JobId) -> str:
+        """Why the job is not dialling faster at this moment, in one line."""
+        running = self._running.get(job_id)
+        if running is None:
+            return "not dialling"
+        runner = running.runner
+        breaker = self._breakers[self._trunk_of(runner.job)]
+        if runner.progress.trouble:
+            return runner.progress.trouble
+        if breaker.because:
+            return f"trunk resting: {breaker.because}"
+        if runner.progress.nobody_due:
+            return "nobody is due"
+        return runner.progress.decision.because
+
+    async def _look(self, group: asyncio.TaskGroup) -> None:
+        now = self._clock.now()
+        if self._clock.monotonic_s() - self._leases_seen_s > LEASE_SWEEP_S:
+            self._leases_seen_s = self._clock.monotonic_s()
+            await self._store.write(lambda tx: tx.job_contacts.release(now=now, expired_only=True))
+        jobs = await self._store.read(lambda tx: tx.jobs(None).not_completed())
+        for job_id in self._running.keys() - {job.id for job in jobs if job.state is JobState.RUNNING}:
+            self._running[job_id].runner.stop()
+        for job_id in [job_id for job_id, running in self._running.items() if running.task.done()]:
+            del self._running[job_id]
+        for job in jobs:
+            match job.state:
+                case JobState.QUEUED if not self._draining:
+                    await self._set_state(job, JobState.RUNNING, "started")
+                case JobState.RUNNING if not self._draining:
+                    await self._keep_running(job, group)
+                case JobState.STOPPING:
+                    await self._bring_to_end(job)
+                case _:
+                    pass
+
+    async def _keep_running(self, job: Job, group: asyncio.TaskGroup) -> None:
+        running = self._running.get(job.id)
+        if running is None:
+            runner = self._runner(job)
+            task = group.create_task(self._run_guarded(runner), name=f"job {job.id}")
+            self._running[job.id] = _Running(runner, task)
+            return
+        runner = running.runner
+        runner.update(job)
+        if runner.progress.nobody_due and self._calls.in_flight(job.id) == 0:
+            await self._complete_if_exhausted(job)
+
+    async def _run_guarded(self, runner: JobRunner) -> None:
+        try:
+            await runner.run()
+        except Exception:  # one job's trouble may not end another's; the next look starts this job afresh
+            log.exception("a job's runner failed", job=runner.job.id)
+            await self._clock.sleep(1.0)
+
+    def _runner(self, job: Job) -> JobRunner:
+        trunk = self._trunks[self._trunk_of(job)]
+        return JobRunner(
+            store=self._store,
+            voice=self._voice,
+            calls=self._calls,
+            clock=self._clock,
+            job=job,
+            strategy=self._strategy_of(job.id, job.strategy_text),
+            trunk=trunk.name,
+            caller_id=job.definition.caller_id or trunk.caller_id,
+            node=self._node,
+            breaker=self._breakers[trunk.name],
+            lease_s=self._lease_s,
+        )
+
+    def _trunk_of(self, job: Job) -> str:
+        return job.definition.trunk if job.definition.trunk in self._trunks else self._default_trunk
+
+    async def _complete_if_exhausted(self, job: Job) -> None:
+        def work(tx: Tx) -> None:
+            if not tx.job_contacts.has_unfinished(job.id) and not tx.job_contacts.has_untouched(job.id):
+                tx.jobs(None).set_state(job.id, JobState.COMPLETED, because="no contacts left", by="exhaustion")
+
+        await self._store.write(work)
+
+    async def _bring_to_end(self, job: Job) -> None:
+        """No call is placed any more. Those in flight end by themselves, or now when the operator forces it."""
+        if job.id in self._running:
+            return
+        if job.force:
+            for attempt in self._calls.of_job(job.id):
+                self._calls.hang_up_asked(attempt.id)
+                await self._voice.hang_up(attempt.id, attempt.switch)
+        if self._calls.in_flight(job.id) == 0:
+
+            def work(tx: Tx) -> None:
+                if not tx.attempts.open(job_id=job.id):
+                    tx.job_contacts.release(now=self._clock.now(), job_id=job.id)
+                    tx.jobs(None).set_state(job.id, JobState.COMPLETED, because=job.because, by="dialer")
+
+            await self._store.write(work)
+
+    async def _set_state(self, job: Job, state: JobState, because: str) -> None:
+        try:
+            await self._store.write(lambda tx: tx.jobs(None).set_state(job.id, state, because=because, by="dialer"))
+        except Conflict:  # the operator was quicker
+            log.info("job changed meanwhile", job=job.id)
+
+    def _completed(self, completed: Completed) -> None:
+        attempt = completed.attempt
+        self._breakers[attempt.trunk].record(attempt.code or "", self._clock.monotonic_s())
+        log.info("attempt closed", attempt=attempt.id, job=attempt.job_id, code=attempt.code, source=attempt.code_source)
+        if completed.job_finished_because and (running := self._running.get(attempt.job_id)):
+            running.runner.stop()  # at once; the database refuses further intents anyway
