@@ -1,0 +1,28 @@
+"""What a contact has been through in its present handler: how often it was tried again, and for which codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Retries so far in one handler of one job. `retries` counts all of them, `by_code` those that each code's row caused."""
+
+    retries: int = 0
+    by_code: Mapping[str, int] = field(default_factory=dict)  # name_key of the code -> retries
+
+    def after_retry(self, key: str) -> Progress:
+        """One retry more, because of the code with this name_key."""
+        return Progress(retries=self.retries + 1, by_code={**self.by_code, key: self.by_code.get(key, 0) + 1})
+
+    def to_json(self) -> dict[str, Any]:
+        """The value that is stored with the contact's place in the job."""
+        return {"retries": self.retries, "by_code": dict(self.by_code)} if self.retries or self.by_code else {}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Progress:
+        """Read what `to_json` wrote; an empty value is a contact that has not been tried again."""
+        return cls(retries=int(value.get("retries", 0)), by_code={str(k): int(v) for k, v in value.get("by_code", {}).items()})

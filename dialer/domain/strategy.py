@@ -1,0 +1,122 @@
+"""What a campaign does with one contact: whom to ring when, what an answer hears, and what follows each outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import time
+from enum import StrEnum
+
+from dialer.domain.codes import SystemCode, name_key
+
+INITIAL = "initial"  # where every contact begins; exactly one handler has this state
+DONE = "done"  # not a handler: the contact leaves the campaign
+WAIT = "wait"  # not a handler: reserved for contacts that wait for an event from outside
+RESERVED_STATES = frozenset({DONE, WAIT})
+
+
+class StrategyStatus(StrEnum):
+    """Whether a strategy may be used."""
+
+    DRAFT = "draft"  # being written; no campaign can start with it
+    COMPLETED = "completed"  # ready
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Treatment:
+    """What an answered call hears: an IVR app and the parameters it gets."""
+
+    app: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """Call again after a while.
+
+    `count` is compared with all retries of the contact in this handler, whatever row caused them; `intervals` are seconds
+    before the first, second, ... retry that this row causes, the last one repeating.
+    """
+
+    count: int
+    intervals: tuple[float, ...]
+    address_looping: bool = False  # the retry goes to the next address of the handler instead of the same one
+    fail_state: str = DONE  # where the contact goes when the retries are used up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One row of a handler's result table."""
+
+    next_state: str = DONE  # unused when `retry` is there: `fail_state` says where the contact goes then
+    treatment: Treatment | None = None
+    retry: Retry | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressRule:
+    """One of the contact's addresses, and when it may be rung, in the address's own time zone.
+
+    Open from `opens` until just before `closes`; across midnight when `opens` is later; the whole day when they are equal.
+    """
+
+    name: str
+    opens: time
+    closes: time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallHandler:
+    """Ring a contact: the addresses in order, and a table of what follows each completion code (by its name_key)."""
+
+    state: str
+    addresses: tuple[AddressRule, ...]
+    ring_timeout_s: float = 45.0
+    detect_machine: bool = True
+    sender: str = ""  # E.164 shown to the callee; "" = the campaign's or the trunk's
+    results: Mapping[str, Result] = field(default_factory=dict)
+    otherwise: str = DONE  # next state for a code without a row
+
+    def result_for(self, code: str) -> Result | None:
+        """The row of a code, without regard to case."""
+        return self.results.get(name_key(code))
+
+    def index_of(self, address_name: str) -> int:
+        """The place of an address in the order of this handler; 0 when the handler does not use it (any more)."""
+        wanted = address_name.casefold()
+        return next((at for at, rule in enumerate(self.addresses) if rule.name.casefold() == wanted), 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    """The handlers of a campaign. A job keeps the text it started with."""
+
+    name: str
+    status: StrategyStatus
+    handlers: tuple[CallHandler, ...]
+
+    def handler(self, state: str) -> CallHandler:
+        """The handler of a state. Raises KeyError; a loaded strategy names only states that exist."""
+        for one in self.handlers:
+            if one.state == state:
+                return one
+        raise KeyError(state)
+
+
+# Who answered, in the words of call classification -> the rows that are asked for a treatment, in order.
+ANSWERED_BY: Mapping[str, tuple[SystemCode, ...]] = {
+    "human": (SystemCode.ANSWER_HUMAN,),
+    "machine": (SystemCode.ANSWER_MACHINE,),
+    "silence": (SystemCode.SILENCE_DETECTED, SystemCode.ANSWER_HUMAN),  # a quiet person is a person, unless a row says more
+    "fax": (SystemCode.FAX,),
+    "unknown": (SystemCode.CALL_ANSWERED,),  # classification is off
+}
+
+
+def treatment_for(handler: CallHandler, answered_by: str) -> Treatment | None:
+    """What an answered call hears; None = hang up. `answered_by` is a key of ANSWERED_BY."""
+    for code in ANSWERED_BY[answered_by]:
+        row = handler.result_for(code)
+        if row is not None:  # a row without an app is a decision too: hang up
+            return row.treatment
+    return None
