@@ -1,0 +1,223 @@
+"""The settings of this node: config/dialer.toml and the environment, read once, checked whole, and then never changed."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+
+from dialer.errors import BadSettings
+from dialer.settings_check import cross_checks, explain
+from dialer.settings_sources import KeyLines, environment_layer, merge, mistake, read_secret_files
+
+DEFAULT_FILE = Path("config/dialer.toml")
+SWITCH_PORT = 5038
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")]
+CallerId = Annotated[str, StringConstraints(pattern=r"^(\+[0-9]{3,15})?$")]
+Listen = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:.]+\]|[^:\s\[\]]+):\d{1,5}$")]
+Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Section(BaseModel):
+    """A table of the file: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
+
+
+class Node(Section):
+    """[node]: this process."""
+
+    name: Name = "node1"
+    data_dir: Path = Path("var")  # the embedded database, rendered prompts, error files of imports
+
+
+class Database(Section):
+    """[database]: where everything is kept."""
+
+    url: str = Field(default="", repr=False)  # "" = an SQLite file in data_dir; may hold a password, so it is never shown
+    group_commit_ms: Annotated[float, Field(ge=0, le=1000)] = 20.0
+
+
+class Switch(Section):
+    """[[switch]]: an Asterisk that we drive by its manager interface (AMI)."""
+
+    name: Name
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = SWITCH_PORT
+    username: Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\r\n]+$")] = "outdial"
+    secret: SecretStr = SecretStr("")
+    secret_file: Path | None = None
+    allow_remote: bool = False  # AMI is not encrypted: a host other than this one needs a private network, and this word
+    max_cps: Annotated[float, Field(gt=0, le=1000)] = 10.0
+    max_channels: Annotated[int, Field(ge=1, le=100_000)] = 250
+
+
+class Trunk(Section):
+    """[[trunk]]: a way out into the telephone network, a PJSIP endpoint of a switch."""
+
+    name: Name
+    switch: Name
+    endpoint: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,80}$")] = ""  # "" = the trunk's name
+    caller_id: CallerId = ""
+    max_cps: Annotated[float, Field(gt=0, le=1000)] = 10.0
+    max_channels: Annotated[int, Field(ge=1, le=100_000)] = 250
+    tag_calls: bool = False  # send our attempt id in a SIP header, for a test network that logs it
+
+
+class Tts(Section):
+    """[ivr.tts]: the program that speaks prompts for which there is no recording."""
+
+    command: Annotated[tuple[str, ...], Field(min_length=1)] = ("espeak-ng",)
+    voice: str = ""  # "" = by the language
+
+
+class Ivr(Section):
+    """[ivr]: the server to which answered calls come, and the apps that treat them."""
+
+    listen: Listen = "127.0.0.1:0"
+    advertise: Listen | None = None  # the address that the switch uses to reach `listen`; none = the same
+    allow_remote: bool = False
+    workers: Annotated[int, Field(ge=0, le=64)] = 2  # 0 = apps run inside the engine, for debugging
+    max_calls: Annotated[int, Field(ge=1, le=100_000)] = 500
+    max_app_s: Seconds = 300.0  # an app that takes longer is ended with an apology
+    stall_s: Seconds = 10.0  # a worker that does not react for so long is taken for hung
+    apps: tuple[Path, ...] = ()  # folders with IVR apps of your own
+    prompts: tuple[Path, ...] = ()  # folders with recordings and texts of your own
+    language: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$")] = "en"
+    tts: Tts = Tts()
+
+
+class Pdc(Section):
+    """[pdc]: the address at which IVR apps reach the dialer (Pluggable Data Connector)."""
+
+    listen: Listen = "127.0.0.1:0"
+    allow_remote: bool = False
+    token: SecretStr = SecretStr("")  # "" = a new one at each start, told to our own workers only
+    token_file: Path | None = None
+
+
+class Numbers(Section):
+    """[numbers]: how telephone numbers are read."""
+
+    region: Region = "US"  # of numbers without a country code
+    strict: bool = False  # refuse numbers that no carrier has given out, not only those of an impossible length
+    default_time_zone: str = ""  # for a number that tells no zone; "" = such a contact is refused at import
+
+
+class Dialling(Section):
+    """[dialling]: the engine's own rhythm."""
+
+    feeder_batch: Annotated[int, Field(ge=1, le=10_000)] = 200  # contacts that are claimed at once
+    lease_s: Seconds = 30.0  # a claimed contact comes back after so long if its node dies
+    sweep_s: Seconds = 20.0  # how often the ledger is compared with the switch's channels
+    tick_ms: Annotated[float, Field(ge=10, le=5000)] = 100.0  # how often the pacer decides
+    answer_watchdog_s: Seconds = 10.0  # an answered call that no IVR app has taken for so long is ended
+    max_call_s: Seconds = 900.0  # no call lasts longer
+    drain_s: Annotated[float, Field(ge=0, le=86_400)] = 30.0  # how long `serve` waits for calls when it is asked to stop
+
+
+class Log(Section):
+    """[log]: what is told."""
+
+    level: Annotated[str, StringConstraints(pattern="^(debug|info|warning|error)$")] = "info"
+    json_lines: bool = Field(default=False, alias="json")
+
+
+class Settings(Section):
+    """Everything that a node is told. Relative paths have been resolved against `root`."""
+
+    root: Path = Path()  # set by load_settings; not a key of the file
+    node: Node = Node()
+    database: Database = Database()
+    switch: tuple[Switch, ...] = ()
+    trunk: tuple[Trunk, ...] = ()
+    ivr: Ivr = Ivr()
+    pdc: Pdc = Pdc()
+    numbers: Numbers = Numbers()
+    dialling: Dialling = Dialling()
+    log: Log = Log()
+
+    @property
+    def database_url(self) -> str:
+        """The database, or the SQLite file in the data folder when none is named. May hold a password."""
+        return self.database.url or f"sqlite:///{self.data_dir / 'outdial.sqlite3'}"
+
+    @property
+    def data_dir(self) -> Path:
+        """The folder for everything that this node writes."""
+        return self.root / self.node.data_dir
+
+    @property
+    def app_folders(self) -> tuple[Path, ...]:
+        """Folders with IVR apps of the user's own."""
+        return tuple(self.root / folder for folder in self.ivr.apps)
+
+    @property
+    def prompt_folders(self) -> tuple[Path, ...]:
+        """Folders with prompts of the user's own."""
+        return tuple(self.root / folder for folder in self.ivr.prompts)
+
+
+def split_listen(value: str) -> tuple[str, int]:
+    """ "127.0.0.1:4573" or "[::1]:4573" as host and port; port 0 = any free one."""
+    host, _, port = value.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def load_settings(path: Path | None = None, *, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings. None = config/dialer.toml of the current folder if it is there, else the defaults alone.
+
+    A variable OUTDIAL__SECTION__KEY overrides a key; OUTDIAL__SWITCH__MAIN__SECRET the secret of the switch called "main".
+    Relative paths are counted from the folder that holds `config/` (or the file). Raises BadSettings with every mistake.
+    """
+    environ = os.environ if environ is None else environ
+    text, source = _text_of(path)
+    try:
+        written: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise BadSettings([_syntax_mistake(source, str(exc))]) from exc
+    lines = KeyLines(text, source)
+    layer, origins, mistakes = environment_layer(environ, written)
+    raw = merge(written, layer)
+    root = source.resolve().parent if source is not None else Path.cwd()
+    if source is not None and root.name == "config":
+        root = root.parent
+    mistakes += read_secret_files(raw, root, lines)
+    settings: Settings | None = None
+    try:
+        settings = Settings.model_validate(raw | {"root": root})
+    except ValidationError as exc:
+        mistakes += explain(exc, Settings, raw, lines, origins)
+    mistakes += [mistake(lines.where(at, origins), what) for at, what in cross_checks(raw)]
+    if "root" in written:
+        mistakes.append(mistake(lines.where(("root",), origins), "unknown key"))
+    if mistakes or settings is None:
+        raise BadSettings(list(dict.fromkeys(mistakes)))
+    return settings
+
+
+def _text_of(path: Path | None) -> tuple[str, Path | None]:
+    if path is None:
+        if not DEFAULT_FILE.is_file():
+            return "", None
+        path = DEFAULT_FILE
+    try:
+        return path.read_text(encoding="utf-8-sig"), path
+    except FileNotFoundError as exc:
+        raise BadSettings([f"{path}: there is no such file ('dialer init' writes one)"]) from exc
+    except (OSError, UnicodeDecodeError) as exc:
+        raise BadSettings([f"{path}: cannot be read: {exc}"]) from exc
+
+
+def _syntax_mistake(source: Path | None, said: str) -> str:
+    found = re.search(r"^(.*) \(at line (\d+), column (\d+)\)$", said)
+    if found is None:
+        return f"{source}: not TOML: {said}"
+    return f"{source}:{found[2]}: column {found[3]}: not TOML: {found[1]}"

@@ -1,0 +1,166 @@
+"""Find every mistake of the settings at once, and say for each where it stands and how to mend it."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from dialer.settings_sources import LISTS, PREFIX, At, KeyLines, dotted, mistake
+
+# What was expected where pydantic's own words, made for programmers, would not help.
+_EXPECTED = {
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "string_type": "must be text in quotes",
+    "path_type": "must be a path in quotes",
+    "tuple_type": "must be a list: [...]",
+    "missing": "is missing",
+    "finite_number": "must be a finite number",
+}
+_PATTERNS = {  # the key -> what its pattern means
+    "listen": 'must be "host:port" (port 0 = any free one)',
+    "advertise": 'must be "host:port"',
+    "caller_id": 'must be a number in E.164: "+15550100"',
+    "region": 'must be a country code of two capital letters: "US"',
+    "level": "must be debug, info, warning or error",
+    "language": 'must be a language code: "en", "pt-BR"',
+    "name": "must begin with a letter or digit and hold only letters, digits and . _ - (40 at most)",
+    "switch": "must be the name of a [[switch]]",
+    "endpoint": "must be the name of a PJSIP endpoint: letters, digits and . _ -",
+    "username": "must be one line of text",
+}
+
+
+def explain(
+    error: ValidationError, model: type[BaseModel], raw: Mapping[str, Any], lines: KeyLines, origins: Mapping[At, str]
+) -> list[str]:
+    """pydantic's findings in plain words. A value is never repeated: it may be a secret."""
+    found = []
+    for one in error.errors(include_url=False, include_context=True, include_input=False):
+        at: At = tuple(one["loc"])
+        kind, context = one["type"], one.get("ctx", {})
+        key = str(at[-1]) if at else ""
+        if kind == "extra_forbidden":
+            what = "unknown key" + _suggest(key, _keys_of(model, at[:-1]))
+        elif kind in ("model_type", "model_attributes_type", "dict_type"):
+            what = f"must be a table: [{dotted(at)}]"
+        elif kind == "tuple_type" and at[-1:] and at[-1] in LISTS:
+            what = f"must be a list of tables: write [[{key}]]"
+        elif kind == "string_pattern_mismatch":
+            what = _PATTERNS.get(key, f"must match {context.get('pattern')}")
+        elif kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
+            limit = next(value for name, value in context.items() if name in ("gt", "ge", "lt", "le"))
+            words = {"greater_than": "more than", "greater_than_equal": "at least", "less_than": "less than"}
+            what = f"must be {words.get(kind, 'at most')} {limit:g}"
+        else:
+            what = _EXPECTED.get(kind) or one["msg"][:1].lower() + one["msg"][1:]
+        found.append(mistake(lines.where(at, origins), what))
+    return found
+
+
+def _keys_of(model: type[BaseModel], at: At) -> list[str]:
+    """The keys that the table at that place may have."""
+    current: type[BaseModel] = model
+    for part in at:
+        if isinstance(part, int):
+            continue
+        field = current.model_fields.get(part)
+        inner = None if field is None else _model_in(field)
+        if inner is None:
+            return []
+        current = inner
+    return [field.alias or name for name, field in current.model_fields.items() if name != "root"]
+
+
+def _model_in(field: FieldInfo) -> type[BaseModel] | None:
+    kinds = (field.annotation, *get_args(field.annotation))
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+
+
+def _suggest(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if close:
+        return f" (did you mean {close[0]!r}?)"
+    return f" (known here: {', '.join(known)})" if known else ""
+
+
+def cross_checks(raw: Mapping[str, Any]) -> Iterator[tuple[At, str]]:
+    """What one key alone cannot tell. Reads the raw tables, so that it also runs when other keys are wrong."""
+    switches = _names(raw.get("switch"))
+    for section in LISTS:
+        names = _names(raw.get(section))
+        for index, name in enumerate(names):
+            if name and name in names[:index]:
+                yield (section, index, "name"), f"a second [[{section}]] is called {name!r}: names are unique"
+    for index, trunk in _entries(raw.get("trunk")):
+        named = trunk.get("switch")
+        if isinstance(named, str) and named not in switches:
+            known = f" (there is {', '.join(sorted(filter(None, switches)))})" if any(switches) else " (there is no [[switch]])"
+            yield ("trunk", index, "switch"), f"names the switch {named!r}, which does not exist{known}"
+    for index, switch in _entries(raw.get("switch")):
+        if not switch.get("secret") and "secret_file" not in switch:
+            yield (
+                ("switch", index, "secret"),
+                "is missing (or secret_file, or the variable "
+                f"{PREFIX}SWITCH__{str(switch.get('name', 'NAME')).upper().replace('-', '_')}__SECRET)",
+            )
+        elif re.search(r"[\r\n]", str(switch.get("secret", ""))):
+            yield ("switch", index, "secret"), "must be one line of text"
+        host = switch.get("host", "127.0.0.1")
+        if isinstance(host, str) and not _is_true(switch.get("allow_remote")) and not _is_loopback(host):
+            yield ("switch", index, "host"), _remote("the manager interface is not encrypted")
+    for section in ("ivr", "pdc"):
+        table = raw.get(section)
+        if not isinstance(table, Mapping):
+            continue
+        for key in ("listen", "advertise"):
+            value = table.get(key)
+            if not isinstance(value, str) or not (found := re.fullmatch(r"(.+):(\d{1,5})", value)):
+                continue
+            if int(found[2]) > 65535:
+                yield (section, key), "a port is at most 65535"
+            if key == "listen" and not _is_true(table.get("allow_remote")) and not _is_loopback(found[1].strip("[]")):
+                yield (section, key), _remote("it is not encrypted")
+    numbers = raw.get("numbers")
+    if isinstance(numbers, Mapping):
+        zone = numbers.get("default_time_zone")
+        if isinstance(zone, str) and zone and zone not in (zones := available_timezones()):
+            close = difflib.get_close_matches(zone, zones, n=1)
+            yield ("numbers", "default_time_zone"), "no such time zone" + (f" (did you mean {close[0]!r}?)" if close else "")
+
+
+def _entries(value: object) -> list[tuple[int, dict[str, Any]]]:
+    return [(index, one) for index, one in enumerate(value) if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _names(value: object) -> list[str]:
+    return [str(one.get("name", "")) for _, one in _entries(value)]
+
+
+def _is_true(value: object) -> bool:
+    return value is True or (isinstance(value, str) and value.lower() in ("true", "1", "yes", "on"))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _remote(why: str) -> str:
+    return f"must be an address of this machine itself, as {why} (or set allow_remote = true on a private network)"
