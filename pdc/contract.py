@@ -131,7 +131,13 @@ class Pdc(Protocol):
         """Keep a remark with the attempt (at most 1,000 characters). Raises NoSession, BadValue."""
 
     async def end_session(self, key: SessionKey, *, outcome: str = "", error: str = "") -> None:
-        """The app has returned (`outcome` is a code name or "") or failed (`error` says how). Idempotent."""
+        """The app has returned (`outcome` is a code name or "") or failed (`error` says how). Idempotent once it succeeded.
+
+        `outcome` is set as `set_code` would set it, so that a call needs two requests in all: this one and `open_session`.
+        With `error` the code becomes "Application Error", unless the app had set one before: what the contact answered is
+        not lost because the app fell over afterwards. Raises NoSession (unknown or wrong nonce), UnknownCode,
+        UnassociatedCode; then the session is still open.
+        """
 
     async def close(self) -> None:
         """Give back connections."""

@@ -1,0 +1,80 @@
+"""For tests of IVR apps and of programs around Outdial: the app player and the shipped fakes."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dialer.ivr.driver import Transfer
+from dialer.ivr.fake_pdc import FakeCall, FakePdc
+from dialer.ivr.player import Player
+from dialer.ivr.registry import IvrApp
+from dialer.ivr.rehearsal import Played, rehearse
+from pdc.contract import Contact
+
+if TYPE_CHECKING:
+    from dialer.testing_voice import FakeVoice, VirtualClock
+
+__all__ = ["Contact", "FakeCall", "FakePdc", "FakeVoice", "Played", "Player", "Transfer", "VirtualClock", "play", "rehearse"]
+
+
+def play(
+    app: IvrApp,
+    *,
+    keys: str = "",
+    contact: Contact | None = None,
+    attributes: Mapping[str, str] | None = None,
+    parameters: Mapping[str, str] | None = None,
+    answered_by: str = "human",
+    language: str = "",
+    hangup_after: int | None = None,
+    transfer: Transfer = Transfer.CONNECTED,
+    codes: Collection[str] | None = None,
+    prompt_folders: Collection[Path] = (),
+    unplayable: Sequence[str] = (),
+) -> Played:
+    """Run an IVR app as a contact would hear it: `play(my_app, keys="1").code == "Interested"`.
+
+    `keys` are pressed one question after the other; `-` lets a question pass in silence. `hangup_after=2`: the contact hangs
+    up in the middle of the second prompt. `unplayable` are keys of prompts whose file is missing. Works inside and outside of
+    a running event loop; inside, `await rehearse(app, Player(keys))` is the direct way.
+    """
+    player = Player(keys, hangup_after=hangup_after, transfer=transfer, unplayable=unplayable)
+    folders = tuple(prompt_folders)
+    work = rehearse(
+        app,
+        player,
+        contact=contact,
+        attributes=attributes,
+        parameters=parameters,
+        answered_by=answered_by,
+        language=language,
+        codes=codes,
+        prompt_folders=folders,
+    )
+    if not _in_a_loop():
+        return asyncio.run(work)
+    found: list[Played] = []
+    thread = threading.Thread(target=lambda: found.append(asyncio.run(work)), name="play")
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def _in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("FakeVoice", "VirtualClock"):  # looked up on first use: an app's test has no need of them
+        import dialer.testing_voice
+
+        return getattr(dialer.testing_voice, name)
+    raise AttributeError(f"module 'dialer.testing' has no attribute {name!r}")
