@@ -1,0 +1,291 @@
+"""Place calls on our Asterisks and tell what becomes of them: the voice channel."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+
+import structlog
+
+from dialer.channels.asterisk.config import SwitchConfig, TrunkConfig
+from dialer.channels.asterisk.cps import LaunchGate
+from dialer.channels.asterisk.lines import Lines
+from dialer.channels.asterisk.link import AmiLink
+from dialer.channels.asterisk.originate import ChannelIds, originate
+from dialer.channels.asterisk.overload import BackOff
+from dialer.channels.asterisk.protocol import AmiFrame
+from dialer.channels.asterisk.translate import WANTED, hangup_facts, live_channel, translate
+from dialer.domain.ids import AttemptId
+from dialer.errors import BadInput, MaybeSent, NotFound, NotSent, Rejected
+from dialer.ports import CallOrder, Clock, LiveChannel, SwitchEvent, SwitchState, VoiceEvent, VoiceEventKind
+
+log = structlog.get_logger()
+
+MAX_UNREAD = 50_000  # events nobody has read; then the link is dropped and everything reconciled, rather than memory filled
+CONGESTED = frozenset({34, 42, 503})  # no circuit, switch congested; and SIP's word for both
+ENDPOINT = re.compile(r"PJSIP/(.+)-[0-9a-f]{8}\Z")
+
+
+class Switch:
+    """One Asterisk with its link, its counts and its brakes."""
+
+    def __init__(self, config: SwitchConfig, link: AmiLink, clock: Clock) -> None:
+        self.config = config
+        self.link = link
+        self.gate = LaunchGate(clock, config.max_cps)
+        self.lines = Lines()
+        self.back_off = BackOff()
+
+
+class AsteriskVoice:
+    """The `VoicePort` over the manager interface (AMI) of one or more Asterisks. Whether to call is never decided here."""
+
+    def __init__(
+        self,
+        *,
+        switches: Sequence[SwitchConfig],
+        trunks: Sequence[TrunkConfig],
+        node: str,
+        agi_address: str,
+        clock: Clock,
+        started_marks: Mapping[str, str] | None = None,
+    ) -> None:
+        """`started_marks`: what `started_mark` said of each switch in an earlier life; so a restart in between is noticed too."""
+        self.clock = clock
+        self.ids = ChannelIds(node)
+        self.agi_address = agi_address
+        marks = started_marks or {}
+        self.by_name = {
+            config.name: Switch(config, AmiLink(config, self, wanted=WANTED, started_mark=marks.get(config.name, "")), clock)
+            for config in switches
+        }
+        self.trunks = {trunk.name: trunk for trunk in trunks}
+        self.trunk_back_off = {trunk.name: BackOff() for trunk in trunks}
+        self.of_endpoint: dict[tuple[str, str], str] = {}
+        for trunk in trunks:
+            if trunk.switch not in self.by_name:
+                raise BadInput(f"there is no switch {trunk.switch!r}", where=f"trunk {trunk.name}")
+            self.by_name[trunk.switch].gate.add_trunk(trunk.name, trunk.max_cps)
+            self.of_endpoint[trunk.switch, trunk.endpoint] = trunk.name
+        self.unread: deque[VoiceEvent | SwitchEvent] = deque()
+        self.arrived = asyncio.Event()
+        self.tasks: list[asyncio.Task[None]] = []
+
+    # -- life ----------------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Begin to connect; returns at once."""
+        for name, switch in self.by_name.items():
+            task = asyncio.create_task(switch.link.run(), name=f"ami-link-{name}")
+            self.tasks.append(task)
+
+    async def stop(self) -> None:
+        """Close the links. Calls that are up stay up."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        self.tasks.clear()
+
+    async def events(self) -> AsyncIterator[VoiceEvent | SwitchEvent]:
+        """Everything that happens, in the order of arrival. One reader."""
+        while True:
+            for _ in range(min(len(self.unread), 256)):
+                yield self.unread.popleft()
+            if self.unread:
+                await asyncio.sleep(0)  # a long backlog must not keep the links from reading
+            else:
+                self.arrived.clear()
+                await self.arrived.wait()
+
+    # -- what can be done now ------------------------------------------------------------------------------------------------
+
+    def switch(self, name: str) -> Switch:
+        try:
+            return self.by_name[name]
+        except KeyError:
+            raise NotFound(f"no switch is called {name!r}") from None
+
+    def trunk(self, name: str) -> TrunkConfig:
+        try:
+            return self.trunks[name]
+        except KeyError:
+            raise NotFound(f"no trunk is called {name!r}") from None
+
+    def state_of(self, switch: str) -> SwitchState:
+        return self.switch(switch).link.state
+
+    def switches(self) -> Sequence[str]:
+        return tuple(self.by_name)
+
+    def switch_for(self, trunk: str) -> str:
+        return self.trunk(trunk).switch
+
+    def started_mark(self, switch: str) -> str:
+        """When the switch says that it started; "" before the first connect. Keep it to notice a restart across our own."""
+        return self.switch(switch).link.started_mark
+
+    def room(self, trunk: str) -> int:
+        """How many calls could be ordered on this trunk right now: CPS budget, channel caps, back-off; 0 when not READY."""
+        config = self.trunk(trunk)
+        switch = self.by_name[config.switch]
+        if switch.link.state is not SwitchState.READY or switch.link.doubtful():
+            return 0
+        self.brake(config, switch)
+        lines = switch.lines
+        free = min(config.max_channels - lines.on_trunk(trunk), switch.config.max_channels - len(lines))
+        return max(0, min(free, switch.gate.room(trunk)))
+
+    def brake(self, trunk: TrunkConfig, switch: Switch) -> None:
+        """Set the rates to what the back-off allows now."""
+        now = self.clock.monotonic_s()
+        for what, back_off, meter in (
+            (f"switch {switch.config.name}", switch.back_off, switch.gate.switch),
+            (f"trunk {trunk.name}", self.trunk_back_off[trunk.name], switch.gate.meter(trunk.name)),
+        ):
+            because = back_off.trouble(now)
+            rate = meter.cap_per_s * back_off.factor(now)
+            if rate != meter.per_s:
+                log.info("launch_rate_changed", of=what, per_s=round(rate, 2), because=because or "recovering")
+                meter.set_rate(rate)
+
+    # -- doing it ------------------------------------------------------------------------------------------------------------
+
+    async def place(self, order: CallOrder) -> None:
+        """Dial. Waits for its turn; returns when the switch has accepted the order. Raises NotSent, Rejected, MaybeSent."""
+        trunk = self.trunk(order.trunk)
+        switch = self.by_name[trunk.switch]
+        action = originate(order, trunk, self.ids, self.agi_address)
+        self.may_write(switch)
+        lines = switch.lines
+        if order.attempt_id in lines:
+            raise MaybeSent("this attempt has been ordered before")  # never twice: let reconciliation look
+        if lines.on_trunk(trunk.name) >= trunk.max_channels or len(lines) >= switch.config.max_channels:
+            raise NotSent("all channels are in use")
+        line = lines.reserve(order.attempt_id, trunk.name, self.clock.monotonic_s())
+        try:
+            self.brake(trunk, switch)
+            await switch.gate.turn(trunk.name, lambda: self.may_write(switch))
+            try:
+                # No await between the turn and the write: the turn counts the moment of writing.
+                line.since, line.written = self.clock.monotonic_s(), True
+                await switch.link.call(action)
+            finally:
+                switch.gate.done(trunk.name)
+                switch.back_off.delay(self.clock.monotonic_s(), "answer", self.clock.monotonic_s() - line.since)
+        except Rejected as exc:
+            if "already in use" in str(exc):
+                raise MaybeSent("the switch has a channel of this attempt") from exc
+            lines.free(order.attempt_id)
+            raise
+        except NotSent:
+            lines.free(order.attempt_id)
+            raise
+        except asyncio.CancelledError:
+            if not line.written:
+                lines.free(order.attempt_id)
+            raise
+
+    def may_write(self, switch: Switch) -> None:
+        """Raises NotSent unless the switch is reconciled and answers."""
+        state = switch.link.state
+        if state is not SwitchState.READY:
+            raise NotSent(f"the switch {switch.config.name} is {state.value}")
+        if switch.link.doubtful():
+            # What a stalled switch reads later it carries out later, when nobody may be called any more.
+            raise NotSent(f"the switch {switch.config.name} does not answer at the moment")
+
+    async def hang_up(self, attempt_id: AttemptId, switch: str) -> None:
+        """End a call if it is still there. Raises NotSent or MaybeSent when the switch could not be asked."""
+        try:
+            await self.switch(switch).link.call({"Action": "Hangup", "Channel": self.ids.of(attempt_id)})
+        except Rejected as exc:
+            log.debug("hang_up_found_no_channel", attempt_id=attempt_id, switch=switch, text=str(exc))
+
+    async def live_channels(self, switch: str) -> Sequence[LiveChannel]:
+        """Every channel with our prefix on the switch. Raises NotSent when the list cannot be had whole."""
+        one = self.switch(switch)
+        asked_at = self.clock.monotonic_s()
+        try:
+            frames = await one.link.fetch_list({"Action": "CoreShowChannels"}, "CoreShowChannelsComplete")
+        except (MaybeSent, Rejected) as exc:
+            if isinstance(exc.__cause__, TimeoutError):
+                one.link.hung("the channel list did not come")
+            raise NotSent(f"the channel list of {switch} cannot be had: {exc}") from exc
+        channels, alive = [], {}
+        for frame in frames:
+            channel = live_channel(frame, self.ids)
+            if channel is not None:
+                channels.append(channel)
+                alive[channel.attempt_id] = self.trunk_of(switch, frame.get("Channel", ""))
+        one.lines.correct(alive, asked_at)
+        return channels
+
+    def ready(self, switch: str) -> None:
+        """The engine has reconciled: calls may be placed."""
+        self.switch(switch).link.ready()
+
+    # -- hearing (called by the links) ---------------------------------------------------------------------------------------
+
+    def on_state(self, switch: str, state: SwitchState, because: str, restarted: bool) -> None:
+        # A state is never dropped for want of room: there are few, and the engine waits for them.
+        self.tell((SwitchEvent(switch=switch, state=state, at=self.clock.now(), because=because, restarted=restarted),))
+
+    def on_delay(self, switch: str, kind: str, seconds: float) -> None:
+        self.by_name[switch].back_off.delay(self.clock.monotonic_s(), kind, seconds)
+
+    def on_event(self, switch: str, frame: AmiFrame) -> None:
+        said = translate(frame, self.ids)
+        if said is None:
+            return
+        one = self.by_name[switch]
+        if len(self.unread) >= MAX_UNREAD:
+            one.link.resync("events were not read in time")
+            return
+        attempt_id, kind = said
+        cause, tech_cause = hangup_facts(frame) if kind is VoiceEventKind.HANGUP else (None, None)
+        if self.count(one, attempt_id, kind, frame, cause, tech_cause):
+            at = self.clock.now()
+            event = VoiceEvent(attempt_id=attempt_id, switch=switch, kind=kind, at=at, cause=cause, tech_cause=tech_cause)
+            self.tell((event,))
+
+    def count(
+        self,
+        switch: Switch,
+        attempt_id: AttemptId,
+        kind: VoiceEventKind,
+        frame: AmiFrame,
+        cause: int | None,
+        tech_cause: int | None,
+    ) -> bool:
+        """Keep the counts and the back-off up to date. False for what has been told of this call already."""
+        lines, now = switch.lines, self.clock.monotonic_s()
+        line = lines.lines.get(attempt_id)
+        if kind is VoiceEventKind.STARTED:
+            if line is None:
+                line = lines.seen(attempt_id, self.trunk_of(switch.config.name, frame.get("Channel", "")), now)
+            elif not line.started:
+                switch.back_off.delay(now, "start", now - line.since)
+            line.started = True
+        if line is None:
+            return True
+        if kind in line.said:
+            return False
+        line.said.add(kind)
+        ended = kind is VoiceEventKind.HANGUP
+        if ended or (kind is VoiceEventKind.ORIGINATE_FAILED and not line.started):
+            congested = bool(CONGESTED & {cause, tech_cause})
+            if line.trunk:
+                self.trunk_back_off[line.trunk].ended(now, congested=congested)
+            lines.free(attempt_id)
+        return True
+
+    def trunk_of(self, switch: str, channel: str) -> str:
+        """The trunk of a channel by the name that Asterisk gave it (PJSIP/endpoint-00000001); "" when it is none of ours."""
+        found = ENDPOINT.match(channel)
+        return self.of_endpoint.get((switch, found[1]), "") if found else ""
+
+    def tell(self, events: Iterable[VoiceEvent | SwitchEvent]) -> None:
+        self.unread.extend(events)
+        self.arrived.set()
