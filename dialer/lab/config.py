@@ -1,0 +1,138 @@
+"""Write the folders and configuration files of the lab's two Asterisks."""
+
+from __future__ import annotations
+
+import re
+import resource
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from dialer.lab.behaviours import dialplan
+from dialer.lab.errors import LabFailed
+from dialer.lab.obtain import AsteriskBuild
+from dialer.lab.ports import RTP_BLOCK, Ports
+
+TRUNK = "carrier"
+USERNAME = "outdial"
+
+# What each instance loads, and nothing else: it starts faster, logs no errors about absent settings, and its event and
+# module hooks cost nothing per call.
+COMMON_MODULES = """
+res_timing_timerfd res_pjproject res_sorcery_config res_sorcery_memory res_sorcery_astdb res_pjsip res_pjsip_session
+res_pjsip_pubsub res_pjsip_sdp_rtp res_pjsip_caller_id res_pjsip_endpoint_identifier_ip res_pjsip_rfc3326 res_pjsip_authenticator_digest res_rtp_asterisk chan_pjsip
+codec_ulaw format_wav format_pcm pbx_config
+app_playback app_verbose app_senddtmf app_waitforsilence app_playtones func_callerid func_channel func_strings func_logic func_env
+""".split()
+SWITCH_MODULES = """
+codec_alaw format_sln bridge_simple bridge_holding bridge_native_rtp res_speech res_agi res_tonedetect
+res_pjsip_nat res_pjsip_dtmf_info
+app_amd app_bridgewait app_dial app_record app_read app_stack app_echo app_talkdetect app_userevent
+func_config func_devstate func_dialplan func_global func_hangupcause func_pjsip_aor func_pjsip_contact
+func_pjsip_endpoint func_timeout
+""".split()
+
+SMALL_FILES = {
+    "cdr.conf": "[general]\nenable = no\n",
+    "cel.conf": "[general]\nenable = no\n",
+    "amd.conf": "[general]\nsilence_threshold = 256\n",
+    # Absent, each of these is an error or a warning in the log, which is to stay empty.
+    "acl.conf": "",
+    "ccss.conf": "[general]\n",
+    "features.conf": "[general]\n",
+    "indications.conf": "[general]\ncountry = us\n[us]\ndescription = North America\nringcadence = 2000,4000\n"
+    "dial = 350+440\nbusy = 480+620/500,0/500\nring = 440+480/2000,0/4000\ncongestion = 480+620/250,0/250\n"
+    "callwaiting = 440/300,0/10000\ndialrecall = 350+440\nrecord = 1400/500,0/15000\ninfo = 950/330,1400/330,1800/330,0/1000\n",
+    "pjproject.conf": "[startup]\nlog_level = 2\n",
+    "udptl.conf": "[general]\n",
+}
+
+
+class _At(Template):
+    """Placeholders are @{name}, because ${name} is Asterisk's own."""
+
+    delimiter = "@"
+
+
+def rendered(name: str, values: Mapping[str, object]) -> str:
+    """A template of `dialer/lab/templates` with its placeholders filled."""
+    return _At(files("dialer.lab").joinpath("templates", name).read_text()).substitute(values)
+
+
+def write_switch(folder: Path, run_folder: Path, build: AsteriskBuild, ports: Ports, *, secret: str, system_name: str) -> None:
+    """The switch: what a user's own server gets, and around it what makes it run here."""
+    _write_common(folder, run_folder, build, [*COMMON_MODULES, *SWITCH_MODULES], ports.switch_rtp, system_name)
+    etc = folder / "etc"
+    values = {
+        "username": USERNAME,
+        "secret": secret,
+        "permits": "permit = 127.0.0.1/255.255.255.255",
+        "trunk": TRUNK,
+        "trunk_host": "127.0.0.1",
+        "trunk_port": ports.carrier_sip,
+        "transport": "local",
+        "qualify_s": 5,
+        "rtp_timeout_s": 0,  # a callee that says nothing sends nothing here, and is wanted
+        "ami_port": ports.ami,
+        "sip_port": ports.switch_sip,
+        "system_name": system_name,
+    }
+    for target, template in {
+        "manager.conf": "switch_manager.conf",
+        "manager_outdial.conf": "manager_outdial.conf",
+        "pjsip.conf": "switch_pjsip.conf",
+        "pjsip_outdial.conf": "pjsip_outdial.conf",
+        "extensions_outdial.conf": "extensions_outdial.conf",
+    }.items():
+        _write(etc / target, rendered(template, values) if target != "extensions_outdial.conf" else plain(template))
+    _write(etc / "extensions.conf", "[general]\nstatic = yes\nwriteprotect = yes\n\n#include extensions_outdial.conf\n")
+
+
+def write_carrier(folder: Path, run_folder: Path, build: AsteriskBuild, ports: Ports, *, truth: Path, system_name: str) -> None:
+    """The carrier: the synthetic phone network."""
+    _write_common(folder, run_folder, build, COMMON_MODULES, ports.carrier_rtp, system_name)
+    etc = folder / "etc"
+    _write(etc / "manager.conf", "[general]\nenabled = no\n")
+    _write(etc / "pjsip.conf", rendered("carrier_pjsip.conf", {"sip_port": ports.carrier_sip, "system_name": system_name}))
+    _write(etc / "extensions.conf", rendered("carrier_extensions.conf", {"truth": truth, "callees": dialplan()}))
+
+
+def plain(name: str) -> str:
+    """A template that has no placeholders."""
+    return files("dialer.lab").joinpath("templates", name).read_text()
+
+
+def _write_common(folder: Path, run_folder: Path, build: AsteriskBuild, modules: list[str], rtp: int, system_name: str) -> None:
+    if not re.fullmatch(r"[\w./+@~-]+", str(folder)):
+        raise LabFailed(f"Asterisk cannot work in a folder whose name has blanks or special characters: {folder}")
+    for part in ("etc", "lib/sounds", "lib/agi-bin", "log", "spool"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    sounds = folder / "lib/sounds/en"
+    if not sounds.is_symlink():
+        sounds.symlink_to(build.sounds)
+    documentation = build.sounds.parent.parent / "documentation"
+    if documentation.is_dir() and not (folder / "lib/documentation").is_symlink():
+        (folder / "lib/documentation").symlink_to(documentation)
+    values = {
+        "folder": folder,
+        "run_folder": run_folder,
+        "modules": build.modules,
+        "system_name": system_name,
+        # Each leg holds half a dozen files: the usual soft limit of 1024 would end at some 170 calls.
+        "max_files": min(65_536, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
+        "rtp_first": rtp,
+        "rtp_last": rtp + RTP_BLOCK - 1,
+    }
+    for name in ("asterisk.conf", "rtp.conf"):
+        _write(folder / "etc" / name, rendered(name, values))
+    _write(folder / "etc/logger.conf", plain("logger.conf"))
+    present = [name for name in modules if build.source == "docker" or (build.modules / f"{name}.so").exists()]
+    _write(folder / "etc/modules.conf", "[modules]\nautoload = no\n" + "".join(f"load = {name}.so\n" for name in present))
+    for name, text in SMALL_FILES.items():
+        _write(folder / "etc" / name, text)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o600)

@@ -1,0 +1,279 @@
+"""The telephone laboratory: a switch, a carrier with its callees, and the truth about every call."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from dialer.lab.ami import AmiTalk
+from dialer.lab.config import TRUNK, USERNAME, write_carrier, write_switch
+from dialer.lab.debian import Say
+from dialer.lab.errors import LabFailed
+from dialer.lab.instance import Instance
+from dialer.lab.obtain import AsteriskBuild, obtain_asterisk
+from dialer.lab.ports import Ports, free_ports
+from dialer.lab.truth import Truth, read_truth
+
+READY_WITHIN_S = 30.0
+CLASHES_BORNE = 3  # somebody may take a port between our looking and Asterisk's binding
+LONGEST_SOCKET = 100  # bytes; the kernel takes 107 for a socket's path
+STATE_FILE = "lab.json"
+
+
+class _PortTaken(Exception):  # noqa: N818  (not an error: a reason to choose other ports)
+    """Another program answers on a port of ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchAccess:
+    """How a dialer reaches the switch's manager."""
+
+    name: str
+    host: str
+    port: int
+    username: str
+    secret: str = field(repr=False)
+
+
+@dataclass(slots=True)
+class Lab:
+    """A lab in its own folder. All its files are below that folder, and gone when it is down.
+
+    The blocking methods are `up`, `down` and `reading`; whatever a test or the demo awaits is a coroutine and works in
+    any event loop.
+    """
+
+    folder: Path
+    build: AsteriskBuild
+    ports: Ports
+    secret: str = field(repr=False)
+    token: str  # in the SIP banner of both, so that we know our own from a neighbour's
+    run_folder: Path
+    detached: bool = False
+    trunk: str = TRUNK
+    caller_id: str = "+15550100000"
+    carrier_instance: Instance = field(init=False)
+    switch_instance: Instance = field(init=False)
+
+    def __post_init__(self) -> None:
+        project = f"outdial-{self.token}"
+        self.switch_instance, self.carrier_instance = (
+            Instance(role=role, folder=self.folder / role, run_folder=self.run_folder / role, build=self.build, project=project)
+            for role in ("switch", "carrier")
+        )
+
+    @classmethod
+    def up(cls, folder: Path, *, say: Say = lambda _text: None, detached: bool = False) -> Lab:
+        """Start a lab and return when calls can be placed. `folder` must be new or empty. Raises LabFailed."""
+        folder = folder.absolute()
+        build = obtain_asterisk(say)
+        say(f"Starting the switch and the carrier (Asterisk {build.version or 'in containers'}) in {folder}")
+        if folder.exists() and any(folder.iterdir()):
+            raise LabFailed(f"{folder} is not empty: another lab, or what a crashed one left (`dialer lab down` removes it)")
+        for _ in range(CLASHES_BORNE):
+            lab = cls._prepared(folder, build, detached=detached)
+            try:
+                lab._start()
+                return lab
+            except _PortTaken as clash:
+                last = clash
+                lab.down()
+            except BaseException:
+                lab.down()
+                raise
+        raise LabFailed(f"no free ports for the lab: {last}")
+
+    @classmethod
+    @contextlib.contextmanager
+    def running(cls, folder: Path, *, say: Say = lambda _text: None) -> Iterator[Lab]:
+        """A lab for as long as the block runs; it dies with this process, even by kill -9."""
+        lab = cls.up(folder, say=say)
+        try:
+            yield lab
+        finally:
+            lab.down()
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def started(cls, folder: Path, *, say: Say = lambda _text: None) -> AsyncIterator[Lab]:
+        """As `running`, for coroutines."""
+        lab = await asyncio.to_thread(cls.up, folder, say=say)
+        try:
+            yield lab
+        finally:
+            await asyncio.shield(asyncio.to_thread(lab.down))
+
+    @property
+    def switch(self) -> SwitchAccess:
+        """What the dialer's settings need to use the switch."""
+        return SwitchAccess(name="lab", host="127.0.0.1", port=self.ports.ami, username=USERNAME, secret=self.secret)
+
+    @property
+    def sounds(self) -> Path:
+        """The switch's folder of sounds; `en/` in it holds the English core sounds."""
+        return self.switch_instance.folder / "lib/sounds"
+
+    @property
+    def switch_pid(self) -> int:
+        return self.switch_instance.pid
+
+    @property
+    def carrier_pid(self) -> int:
+        return self.carrier_instance.pid
+
+    @property
+    def truth_file(self) -> Path:
+        return self.folder / "carrier/truth.log"
+
+    def truth(self) -> list[Truth]:
+        """Every call that arrived at the carrier, in order."""
+        return read_truth(self.truth_file)
+
+    async def channels(self) -> tuple[int, int]:
+        """How many channels the switch and the carrier have now."""
+        switch, carrier = await asyncio.gather(
+            asyncio.to_thread(self.switch_instance.channels), asyncio.to_thread(self.carrier_instance.channels)
+        )
+        return switch, carrier
+
+    async def kill_switch(self) -> None:
+        """Kill the switch as a crash would; the carrier and its callees stay."""
+        await asyncio.to_thread(self.switch_instance.kill)
+
+    async def start_switch(self) -> None:
+        """Start the switch again on the same ports; returns when it can place calls."""
+        await asyncio.to_thread(self._start_switch)
+
+    def down(self) -> None:
+        """Stop both, and remove the folder. Quiet where a part is gone already."""
+        for instance in (self.switch_instance, self.carrier_instance):
+            instance.stop()
+        shutil.rmtree(self.run_folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def save(self) -> None:
+        """Write down what another process needs to find this lab again."""
+        state = {
+            "token": self.token,
+            "secret": self.secret,
+            "ports": asdict(self.ports),
+            "run_folder": str(self.run_folder),
+            "pids": {"switch": self.switch_pid, "carrier": self.carrier_pid},
+        }
+        path = self.folder / STATE_FILE
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(state, indent=1) + "\n")
+
+    @classmethod
+    def reading(cls, folder: Path) -> Lab:
+        """A lab that another process started and saved. Raises LabFailed where there is none."""
+        folder = folder.absolute()
+        try:
+            state = json.loads((folder / STATE_FILE).read_text())
+            lab = cls(
+                folder=folder,
+                build=obtain_asterisk(lambda _text: None),
+                ports=Ports(**state["ports"]),
+                secret=state["secret"],
+                token=state["token"],
+                run_folder=Path(state["run_folder"]),
+                detached=True,
+            )
+            lab.switch_instance.pid, lab.carrier_instance.pid = state["pids"]["switch"], state["pids"]["carrier"]
+        except FileNotFoundError as missing:
+            raise LabFailed(f"there is no lab in {folder}: `dialer lab up` starts one") from missing
+        except (ValueError, KeyError, TypeError) as broken:
+            raise LabFailed(f"{folder / STATE_FILE} cannot be read: {broken}") from broken
+        return lab
+
+    @classmethod
+    def _prepared(cls, folder: Path, build: AsteriskBuild, *, detached: bool) -> Lab:
+        token = secrets.token_hex(4)
+        run_folder = folder / "run"
+        if len(str(run_folder / "carrier/asterisk.ctl").encode()) > LONGEST_SOCKET:
+            run_folder = Path(tempfile.mkdtemp(prefix="outdial-lab-"))
+        lab = cls(
+            folder=folder,
+            build=build,
+            ports=free_ports(),
+            secret=secrets.token_urlsafe(24),
+            token=token,
+            run_folder=run_folder,
+            detached=detached,
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        switch, carrier = lab.switch_instance, lab.carrier_instance
+        for instance in (switch, carrier):
+            instance.run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        name = f"outdial-lab-{token}"
+        write_switch(switch.folder, switch.run_folder, build, lab.ports, secret=lab.secret, system_name=f"{name}-switch")
+        write_carrier(carrier.folder, carrier.run_folder, build, lab.ports, truth=lab.truth_file, system_name=f"{name}-carrier")
+        return lab
+
+    def _start(self) -> None:
+        self.carrier_instance.start(detached=self.detached)
+        self.switch_instance.start(detached=self.detached)
+        deadline = time.monotonic() + READY_WITHIN_S
+        self._await_sip(self.ports.carrier_sip, self.carrier_instance, deadline)
+        self._await_switch(deadline)
+
+    def _start_switch(self) -> None:
+        self.switch_instance.start(detached=self.detached)
+        self._await_switch(time.monotonic() + READY_WITHIN_S)
+
+    def _await_switch(self, deadline: float) -> None:
+        self._await_sip(self.ports.switch_sip, self.switch_instance, deadline)
+        while True:
+            try:
+                with AmiTalk("127.0.0.1", self.ports.ami, timeout_s=3) as ami:
+                    ami.login(USERNAME, self.secret)
+                    ami.wait_for(lambda event: event.get("Event") == "FullyBooted", deadline=deadline)
+                    ami.action("PJSIPQualify", {"Endpoint": TRUNK})
+                    while ami.get(f"DEVICE_STATE(PJSIP/{TRUNK})") != "NOT_INUSE":
+                        self._check(self.switch_instance, deadline)
+                        time.sleep(0.02)
+                    return
+            except OSError:
+                self._check(self.switch_instance, deadline)
+                time.sleep(0.02)
+
+    def _await_sip(self, port: int, instance: Instance, deadline: float) -> None:
+        """Ask with OPTIONS until an answer with our own banner comes: a neighbour's lab may answer on that port too."""
+        banner = f"outdial-lab-{self.token}-{instance.role}"
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
+            ours.bind(("127.0.0.1", 0))
+            ours.settimeout(0.05)
+            here = f"127.0.0.1:{ours.getsockname()[1]}"
+            while True:
+                ours.sendto(
+                    (
+                        f"OPTIONS sip:ready@127.0.0.1:{port} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{secrets.token_hex(6)}\r\n"
+                        f"From: <sip:lab@{here}>;tag={secrets.token_hex(4)}\r\nTo: <sip:ready@127.0.0.1:{port}>\r\n"
+                        f"Call-ID: {secrets.token_hex(8)}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 5\r\nContent-Length: 0\r\n\r\n"
+                    ).encode(),
+                    ("127.0.0.1", port),
+                )
+                with contextlib.suppress(OSError):
+                    answer = ours.recv(4096).decode(errors="replace")
+                    if banner in answer:
+                        return
+                    raise _PortTaken(f"another program answers on {port}")
+                self._check(instance, deadline)
+                time.sleep(0.02)
+
+    def _check(self, instance: Instance, deadline: float) -> None:
+        if not instance.alive():
+            raise LabFailed(f"the {instance.role} ended while it started:\n{instance.log_tail()}")
+        if "ddress already in use" in (tail := instance.log_tail()):
+            raise _PortTaken(tail[-300:])
+        if time.monotonic() > deadline:
+            raise LabFailed(f"the {instance.role} is not ready after {READY_WITHIN_S:g} s:\n{tail}")
