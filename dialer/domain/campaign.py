@@ -84,6 +84,15 @@ class JobState(StrEnum):
     COMPLETED = "completed"
 
 
+NEXT_JOB_STATES: Mapping[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.STOPPING, JobState.COMPLETED}),
+    JobState.RUNNING: frozenset({JobState.PAUSED, JobState.STOPPING, JobState.COMPLETED}),
+    JobState.PAUSED: frozenset({JobState.RUNNING, JobState.STOPPING, JobState.COMPLETED}),
+    JobState.STOPPING: frozenset({JobState.STOPPING, JobState.COMPLETED}),  # stopping again: now by force
+    JobState.COMPLETED: frozenset(),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One run of a campaign."""
@@ -116,3 +125,21 @@ class JobContactState(StrEnum):
     SCHEDULED = "scheduled"  # waits for its due time: a retry, or a window that opens later
     IN_CALL = "in_call"  # has a live attempt
     FINISHED = "finished"  # done in this job, with its last code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobTotals:
+    """Where the contacts of a job stand; each is counted in exactly one place, and together they are all of its lists."""
+
+    untouched: int  # not looked at yet
+    claimed: int
+    scheduled: int
+    in_call: int
+    finished: int
+    attempts: int  # rows in the ledger, those ended before a call was placed included
+    live: int  # attempts without their code yet
+
+    @property
+    def contacts(self) -> int:
+        """All contacts of the job's lists."""
+        return self.untouched + self.claimed + self.scheduled + self.in_call + self.finished

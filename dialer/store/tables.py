@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +19,10 @@ metadata = MetaData(
 )
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
 class Instant(sa.types.TypeDecorator[datetime]):
     """An instant as integer microseconds since 1970 UTC: the same order and the same value on every database."""
 
@@ -31,11 +35,11 @@ class Instant(sa.types.TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a naive datetime may not be stored")
-        return int(value.timestamp() * 1_000_000)
+        return (value - _EPOCH) // _MICROSECOND  # whole numbers all the way: a float would lose a microsecond now and then
 
     def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
         """Microseconds to an aware UTC datetime."""
-        return None if value is None else datetime.fromtimestamp(value / 1_000_000, UTC)
+        return None if value is None else _EPOCH + value * _MICROSECOND
 
 
 Id = sa.BigInteger().with_variant(Integer, "sqlite")  # SQLite gives row ids to INTEGER PRIMARY KEY only
@@ -163,6 +167,8 @@ campaign_codes = Table(
     Column("code_id", Id, ForeignKey("completion_codes.id"), primary_key=True),
 )
 
+_OPEN_JOB = text("state <> 'completed'")
+
 jobs = Table(
     "jobs",
     metadata,
@@ -184,6 +190,8 @@ jobs = Table(
     Column("ended_at", Instant),
     CheckConstraint("state IN ('queued','running','paused','stopping','completed')", name="state"),
     Index("ix_jobs_state", "state"),
+    # A campaign runs once at a time, whoever starts it and from wherever.
+    Index("uq_jobs_open_campaign", "campaign_id", unique=True, sqlite_where=_OPEN_JOB, postgresql_where=_OPEN_JOB),
 )
 
 job_contacts = Table(
@@ -263,4 +271,12 @@ job_code_counts = Table(  # kept in the transaction that writes the code, so tha
     Column("job_id", Id, ForeignKey("jobs.id"), primary_key=True),
     Column("code", String(80), primary_key=True),
     Column("count", Integer, nullable=False),
+)
+
+node_status = Table(  # what a running node sees, written about once a second: for `why`, `status` and `watch`
+    "node_status",
+    metadata,
+    Column("node", String(40), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("data", sa.JSON, nullable=False),
 )

@@ -1,0 +1,132 @@
+"""Contacts of an organisation and their addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+
+from dialer.domain.contact import Address, Contact
+from dialer.domain.ids import ContactId, ContactListId, OrgId
+from dialer.errors import NotFound
+from dialer.store.contact_batches import ContactBatches
+from dialer.store.tables import addresses, contact_lists, contacts
+
+CHUNK = 500  # ids per statement
+
+_BY_ID = sa.select(contacts).where(contacts.c.org_id == sa.bindparam("org"), contacts.c.id == sa.bindparam("contact"))
+_ADDRESSES = (
+    sa.select(addresses)
+    .where(addresses.c.org_id == sa.bindparam("org"), addresses.c.contact_id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(addresses.c.contact_id, addresses.c.id)
+)
+_ATTRIBUTE_NAMES = (
+    sa.select(contact_lists.c.attributes)
+    .join(contacts, contacts.c.list_id == contact_lists.c.id)
+    .where(contacts.c.org_id == sa.bindparam("org"), contacts.c.id == sa.bindparam("contact"))
+)
+
+
+class Contacts(ContactBatches):
+    """Contacts by id, by the user's own id, by number."""
+
+    def get(self, contact_id: ContactId) -> Contact:
+        """One contact with its addresses. Raises NotFound."""
+        row = self._connection.execute(_BY_ID, {"org": self._org_id, "contact": contact_id}).first()
+        if row is None:
+            raise NotFound(f"no contact with the id {contact_id}")
+        return self._with_addresses([row])[0]
+
+    def find(self, list_id: ContactListId, user_contact_id: str) -> Contact | None:
+        """The contact to which the user gave this id on this list."""
+        query = self._mine().where(contacts.c.list_id == list_id, contacts.c.user_contact_id == user_contact_id)
+        found = self._with_addresses(self._connection.execute(query).all())
+        return found[0] if found else None
+
+    def called(self, user_contact_id: str) -> list[Contact]:
+        """The contacts to which the user gave this id, on whatever lists."""
+        query = self._mine().where(contacts.c.user_contact_id == user_contact_id).order_by(contacts.c.id)
+        return self._with_addresses(self._connection.execute(query).all())
+
+    def with_number(self, value: str) -> list[Contact]:
+        """The contacts that have this address."""
+        query = (
+            self._mine()
+            .where(
+                contacts.c.id.in_(
+                    sa.select(addresses.c.contact_id).where(addresses.c.org_id == self._org_id, addresses.c.value == value)
+                )
+            )
+            .order_by(contacts.c.id)
+        )
+        return self._with_addresses(self._connection.execute(query).all())
+
+    def page(self, list_id: ContactListId, *, after: ContactId | None = None, limit: int = 100) -> list[Contact]:
+        """Contacts of a list in the order in which they are dialled, from behind `after` on."""
+        query = (
+            self._mine().where(contacts.c.list_id == list_id, contacts.c.id > (after or 0)).order_by(contacts.c.id).limit(limit)
+        )
+        return self._with_addresses(self._connection.execute(query).all())
+
+    def count(self, list_id: ContactListId) -> int:
+        """How many contacts are on a list."""
+        query = sa.select(sa.func.count()).where(contacts.c.org_id == self._org_id, contacts.c.list_id == list_id)
+        return self._connection.scalar(query) or 0
+
+    def addresses_of(self, contact_ids: Collection[ContactId]) -> dict[ContactId, tuple[Address, ...]]:
+        """The addresses of many contacts, each contact's in the order in which they were imported."""
+        found: dict[ContactId, list[Address]] = {one: [] for one in contact_ids}
+        for ids in _chunks(list(contact_ids)):
+            for row in self._connection.execute(_ADDRESSES, {"org": self._org_id, "ids": ids}):
+                zones = tuple(row.zones.split(",")) if row.zones else ()
+                address = Address(name=row.name, value=row.value, zones=zones, channel=row.channel)
+                found[ContactId(row.contact_id)].append(address)
+        return {one: tuple(of_contact) for one, of_contact in found.items()}
+
+    def attribute_names(self, contact_id: ContactId) -> tuple[str, ...]:
+        """Which attributes the contact may have, by its list. Raises NotFound."""
+        found = self._connection.execute(_ATTRIBUTE_NAMES, {"org": self._org_id, "contact": contact_id}).first()
+        if found is None:
+            raise NotFound(f"no contact with the id {contact_id}")
+        return tuple(found.attributes)
+
+    def set_attribute(self, contact_id: ContactId, name: str, value: str, *, now: datetime | None = None) -> None:
+        """Write one attribute; whether the list knows it, the caller decides. Raises NotFound."""
+        row = self._connection.execute(_BY_ID.with_for_update(), {"org": self._org_id, "contact": contact_id}).first()
+        if row is None:
+            raise NotFound(f"no contact with the id {contact_id}")
+        self._connection.execute(
+            sa.update(contacts)
+            .where(contacts.c.id == contact_id)
+            .values(attributes={**row.attributes, name: value}, updated_at=now or self._now)
+        )
+
+    def _mine(self) -> sa.Select[Any]:
+        return sa.select(contacts).where(contacts.c.org_id == self._org_id)
+
+    def _with_addresses(self, rows: Sequence[sa.Row[Any]]) -> list[Contact]:
+        by_contact = self.addresses_of([ContactId(row.id) for row in rows]) if rows else {}
+        return [
+            Contact(
+                id=ContactId(row.id),
+                org_id=OrgId(row.org_id),
+                list_id=ContactListId(row.list_id),
+                user_contact_id=row.user_contact_id,
+                language=row.language,
+                time_zone=row.time_zone,
+                attributes=row.attributes,
+                addresses=by_contact[ContactId(row.id)],
+                created_at=row.created_at,
+                updated_at=row.updated_at,
+            )
+            for row in rows
+        ]
+
+
+def _chunks(ids: list[ContactId]) -> Iterator[list[ContactId]]:
+    several = iter(ids)
+    while chunk := list(islice(several, CHUNK)):
+        yield chunk

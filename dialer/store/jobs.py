@@ -1,0 +1,152 @@
+"""Jobs: the runs of campaigns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from dialer.domain.campaign import NEXT_JOB_STATES, Campaign, Job, JobContactState, JobState, JobTotals, Pace
+from dialer.domain.ids import CampaignId, ContactListId, JobId, OrgId
+from dialer.errors import Conflict, NotFound
+from dialer.store.campaign_json import campaign_from_json, campaign_to_json, pace_from_json, pace_to_json
+from dialer.store.job_contacts import JobContacts
+from dialer.store.tables import attempts, campaigns, job_code_counts, jobs
+
+_JOBS = sa.select(jobs, campaigns.c.name.label("campaign_name")).join(campaigns, jobs.c.campaign_id == campaigns.c.id)
+_BY_ID = _JOBS.where(jobs.c.id == sa.bindparam("job"))
+
+
+def _job(row: sa.Row[Any]) -> Job:
+    campaign_id, org_id = CampaignId(row.campaign_id), OrgId(row.org_id)
+    return Job(
+        id=JobId(row.id),
+        org_id=org_id,
+        campaign_id=campaign_id,
+        campaign_name=row.campaign_name,
+        state=JobState(row.state),
+        because=row.because,
+        strategy_text=row.strategy_text,
+        definition=campaign_from_json(row.definition, campaign_id=campaign_id, org_id=org_id),
+        pace=pace_from_json(row.pace),
+        force=row.force,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+    )
+
+
+class Jobs:
+    """Jobs of an organisation; of all of them when it is built for none (the engine)."""
+
+    def __init__(self, connection: sa.Connection, org_id: OrgId | None, now: datetime) -> None:
+        self._connection = connection
+        self._org_id = org_id
+        self._now = now
+
+    def create(self, campaign: Campaign, *, strategy_text: str, list_ids: Sequence[ContactListId], by: str) -> Job:
+        """A queued run of a campaign, which keeps this definition and text. Raises Conflict while another run is not over."""
+        if self._org_id is not None and campaign.org_id != self._org_id:
+            raise NotFound(f"no campaign with the id {campaign.id}")
+        values = {
+            "org_id": campaign.org_id,
+            "campaign_id": campaign.id,
+            "state": JobState.QUEUED.value,
+            "because": "started",
+            "changed_by": by,
+            "force": False,
+            "strategy_text": strategy_text,
+            "definition": campaign_to_json(campaign),
+            "pace": pace_to_json(campaign.pace),
+            "list_ids": list(list_ids),
+            "created_at": self._now,
+        }
+        try:
+            found = self._connection.execute(sa.insert(jobs).values(values).returning(jobs.c.id)).scalar_one()
+        except IntegrityError as exc:
+            raise Conflict(f"a job of the campaign {campaign.name!r} is not over yet") from exc
+        return self.get(JobId(found))
+
+    def get(self, job_id: JobId) -> Job:
+        """One job. Raises NotFound."""
+        row = self._connection.execute(_BY_ID, {"job": job_id}).first()
+        if row is None or (self._org_id is not None and row.org_id != self._org_id):
+            raise NotFound(f"no job with the id {job_id}")
+        return _job(row)
+
+    def by_campaign(self, campaign_id: CampaignId) -> list[Job]:
+        """The runs of a campaign, the latest first."""
+        query = self._mine().where(jobs.c.campaign_id == campaign_id).order_by(jobs.c.id.desc())
+        return [_job(row) for row in self._connection.execute(query)]
+
+    def not_completed(self) -> list[Job]:
+        """Jobs that are queued, running, paused or stopping, in the order in which they were started."""
+        query = self._mine().where(jobs.c.state != JobState.COMPLETED.value).order_by(jobs.c.id)
+        return [_job(row) for row in self._connection.execute(query)]
+
+    def all(self, *, limit: int = 100) -> list[Job]:
+        """Jobs, the latest first."""
+        return [_job(row) for row in self._connection.execute(self._mine().order_by(jobs.c.id.desc()).limit(limit))]
+
+    def set_state(self, job_id: JobId, state: JobState, *, because: str, by: str, force: bool = False) -> Job:
+        """Move a job. Raises NotFound; Conflict when the job cannot go there from where it stands."""
+        job = self._locked(job_id)
+        if state not in NEXT_JOB_STATES[job.state] or (state is job.state and job.force >= force):
+            raise Conflict(
+                f"the job {job_id} of {job.campaign_name!r} is {job.state.value} ({job.because}); it cannot become {state.value}"
+            )
+        values: dict[str, Any] = {"state": state.value, "because": because[:200], "changed_by": by[:80], "force": force}
+        if state is JobState.RUNNING and job.started_at is None:
+            values["started_at"] = self._now
+        if state is JobState.COMPLETED:
+            values |= {"ended_at": self._now, "force": job.force}
+        self._connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(values))
+        return self.get(job_id)
+
+    def set_pace(self, job_id: JobId, pace: Pace) -> Job:
+        """Change the operator's knob. Raises NotFound; Conflict when the job is over."""
+        job = self._locked(job_id)
+        if job.state is JobState.COMPLETED:
+            raise Conflict(f"the job {job_id} of {job.campaign_name!r} is over ({job.because})")
+        self._connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(pace=pace_to_json(pace)))
+        return self.get(job_id)
+
+    def code_counts(self, job_id: JobId) -> dict[str, int]:
+        """How often each completion code was reached, the most frequent first. Raises NotFound."""
+        self.get(job_id)
+        query = (
+            sa.select(job_code_counts.c.code, job_code_counts.c.count)
+            .where(job_code_counts.c.job_id == job_id)
+            .order_by(job_code_counts.c.count.desc(), job_code_counts.c.code)
+        )
+        return {code: count for code, count in self._connection.execute(query)}
+
+    def totals(self, job_id: JobId) -> JobTotals:
+        """Where the job's contacts stand, all in one look. Raises NotFound."""
+        coded = sum(self.code_counts(job_id).values())
+        places = JobContacts(self._connection)
+        states = places.totals(job_id)
+        open_query = sa.select(sa.func.count()).where(attempts.c.job_id == job_id, attempts.c.code.is_(None))
+        live = self._connection.scalar(open_query) or 0
+        return JobTotals(
+            untouched=places.untouched(job_id),
+            claimed=states.get(JobContactState.CLAIMED, 0),
+            scheduled=states.get(JobContactState.SCHEDULED, 0),
+            in_call=states.get(JobContactState.IN_CALL, 0),
+            finished=states.get(JobContactState.FINISHED, 0),
+            attempts=coded + live,
+            live=live,
+        )
+
+    def _mine(self) -> sa.Select[Any]:
+        return _JOBS if self._org_id is None else _JOBS.where(jobs.c.org_id == self._org_id)
+
+    def _locked(self, job_id: JobId) -> Job:
+        # The row is held until the commit: of an operator and the engine that move a job at once, one comes second and knows it.
+        row = self._connection.execute(_BY_ID.with_for_update(of=jobs), {"job": job_id}).first()
+        if row is None or (self._org_id is not None and row.org_id != self._org_id):
+            raise NotFound(f"no job with the id {job_id}")
+        return _job(row)

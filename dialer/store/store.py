@@ -1,0 +1,143 @@
+"""The store: where everything is written, read and committed; the same on an embedded SQLite file and on PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from dialer.errors import Conflict, StoreDown
+from dialer.store import schema
+from dialer.store.engine_lock import REFUSED, FileLock, SessionLock
+from dialer.store.engines import parse_url, reader_engine, sqlite_path, writer_engine
+from dialer.store.schema import SchemaState
+from dialer.store.tx import Tx
+from dialer.store.writer import GroupWriter, is_down, store_down
+
+__all__ = ["SchemaState", "Store", "Tx"]
+
+T = TypeVar("T")
+
+READERS = 4
+ANSWER_S = 30.0  # longer than any lock that we wait for: after it the database counts as gone
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Store:
+    """Units of work on one database. A unit is a function of a Tx; it runs in a thread and must wait for nothing else.
+
+    `write` returns when the rows are on disk. Writes that come together are committed together (`group_commit_s` bounds the
+    wait), each undone alone if it raises. Nothing is connected until the first unit; a database that went away and came back
+    is used again by itself.
+    """
+
+    def __init__(self, url: str, *, group_commit_s: float = 0.02, now: Callable[[], datetime] = _utc_now) -> None:
+        """Raises BadInput for an address that is neither SQLite's nor PostgreSQL's."""
+        self.url = parse_url(url)
+        self._now = now
+        self._write_engine = writer_engine(self.url)
+        self._read_engine = reader_engine(self.url, READERS)
+        self._session_lock = SessionLock()
+        path = sqlite_path(self.url)
+        self._file_lock = FileLock(path) if path else None
+        self._writer = GroupWriter(self._write_engine, self._tx, self._session_lock.hold, group_commit_s)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` and commit it. Raises what it raises, with nothing of it written; StoreDown when nothing is on disk.
+
+        Cancelled before its turn has come, it does not run at all; cancelled later, it is committed all the same.
+        """
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await asyncio.wrap_future(self._writer.submit(work))
+        except TimeoutError as exc:
+            raise StoreDown(f"the database has not answered for {ANSWER_S:.0f} s") from exc
+
+    async def read(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` on one state of the database; it cannot write. Raises what it raises, and StoreDown."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work)
+        except TimeoutError as exc:
+            raise StoreDown(f"the database has not answered for {ANSWER_S:.0f} s") from exc
+
+    def write_now(self, work: Callable[[Tx], T]) -> T:
+        """`write` for programs without an event loop; it blocks."""
+        try:
+            return self._writer.submit(work).result(ANSWER_S)
+        except FutureTimeout as exc:
+            raise StoreDown(f"the database has not answered for {ANSWER_S:.0f} s") from exc
+
+    def read_now(self, work: Callable[[Tx], T]) -> T:
+        """`read` for programs without an event loop; it blocks."""
+        try:
+            with self._read_engine.connect() as connection, connection.begin():
+                return work(self._tx(connection))
+        except SQLAlchemyError as exc:
+            if is_down(exc):
+                raise store_down(exc) from exc
+            raise
+
+    def migrate(self) -> SchemaState:
+        """Bring the tables up to this program; returns what they were. Raises Conflict for a newer database, StoreDown."""
+        return schema.migrate(self._write_engine)
+
+    def schema_state(self) -> SchemaState:
+        """How the tables compare with this program. Raises StoreDown."""
+        return schema.schema_state(self._write_engine)
+
+    def check_integrity(self) -> None:
+        """Look for damage in an embedded database, as it should be done before dialling. Raises StoreDown with what to do."""
+        if sqlite_path(self.url) is None:
+            return  # a server checks its pages by itself
+        try:
+            found = self.read_now(lambda tx: list(tx.connection.scalars(sa.text("PRAGMA quick_check(5)"))))
+        except StoreDown as exc:
+            found = [str(exc)]
+            if "locked" in str(exc):
+                raise
+        if found != ["ok"]:
+            raise StoreDown(
+                f"the database {self.url.database} is damaged ({'; '.join(found)}): nothing will be dialled. Keep a copy of "
+                "the file and restore the last backup"
+            )
+
+    def hold_engine_lock(self) -> None:
+        """Be the one engine of this database until `close`. Raises Conflict when there is another, StoreDown."""
+        if self._file_lock is not None:
+            self._file_lock.take()
+            return
+        self._session_lock.wanted = True
+        try:
+            self.write_now(lambda tx: None)
+        except StoreDown as exc:
+            self._session_lock.wanted = False
+            if self._session_lock.seen_refused:
+                raise Conflict(REFUSED) from exc
+            raise
+
+    async def close(self) -> None:
+        """Commit what is queued and give back threads, connections and the engine's lock."""
+        await asyncio.to_thread(self.close_now)
+
+    def close_now(self) -> None:
+        """`close` for programs without an event loop."""
+        self._writer.close()
+        self._readers.shutdown(wait=True, cancel_futures=True)
+        self._write_engine.dispose()
+        self._read_engine.dispose()
+        if self._file_lock is not None:
+            self._file_lock.release()
+
+    def _tx(self, connection: sa.Connection) -> Tx:
+        return Tx(connection, self._now())

@@ -1,0 +1,83 @@
+"""A unit of work: one transaction, and the repositories that read and write in it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from dialer.domain.ids import OrgId
+from dialer.store.attempt_history import AttemptHistory
+from dialer.store.attempts import AttemptLedger
+from dialer.store.campaigns import Campaigns
+from dialer.store.codes import Codes
+from dialer.store.contact_lists import ContactLists
+from dialer.store.contacts import Contacts
+from dialer.store.dnc import Dnc
+from dialer.store.job_contacts import JobContacts
+from dialer.store.jobs import Jobs
+from dialer.store.node_status import NodeStatuses
+from dialer.store.organisations import Organisations
+from dialer.store.strategies import Strategies
+
+
+class Tx:
+    """Handed to every unit of work. Nobody but the store commits; a repository sees the rows of its organisation only."""
+
+    __slots__ = ("connection", "now")
+
+    def __init__(self, connection: sa.Connection, now: datetime) -> None:
+        self.connection = connection
+        self.now = now  # aware UTC, when the transaction began
+
+    @property
+    def organisations(self) -> Organisations:
+        """The organisations themselves."""
+        return Organisations(self.connection)
+
+    def contact_lists(self, org_id: OrgId) -> ContactLists:
+        """Contact lists of an organisation."""
+        return ContactLists(self.connection, org_id, self.now)
+
+    def contacts(self, org_id: OrgId) -> Contacts:
+        """Contacts and their addresses."""
+        return Contacts(self.connection, org_id, self.now)
+
+    def dnc(self, org_id: OrgId) -> Dnc:
+        """Numbers that an organisation must not call."""
+        return Dnc(self.connection, org_id, self.now)
+
+    def codes(self, org_id: OrgId) -> Codes:
+        """Custom completion codes."""
+        return Codes(self.connection, org_id)
+
+    def strategies(self, org_id: OrgId) -> Strategies:
+        """Versions of strategies."""
+        return Strategies(self.connection, org_id, self.now)
+
+    def campaigns(self, org_id: OrgId) -> Campaigns:
+        """Campaign definitions."""
+        return Campaigns(self.connection, org_id, self.now)
+
+    def jobs(self, org_id: OrgId | None) -> Jobs:
+        """Jobs of an organisation; of all of them with None, for the engine."""
+        return Jobs(self.connection, org_id, self.now)
+
+    def history(self, org_id: OrgId) -> AttemptHistory:
+        """Attempts as people read them."""
+        return AttemptHistory(self.connection, org_id)
+
+    @property
+    def attempts(self) -> AttemptLedger:
+        """The ledger, for the engine."""
+        return AttemptLedger(self.connection)
+
+    @property
+    def job_contacts(self) -> JobContacts:
+        """Where contacts stand in jobs, for the engine."""
+        return JobContacts(self.connection)
+
+    @property
+    def node_statuses(self) -> NodeStatuses:
+        """What the running nodes say of themselves."""
+        return NodeStatuses(self.connection)
