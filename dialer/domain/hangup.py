@@ -135,6 +135,17 @@ def system_code(facts: CallFacts) -> SystemCode:
     return heard or SystemCode.CALL_ANSWERED
 
 
+def unserved_code(facts: CallFacts, *, patience_s: float) -> SystemCode:
+    """The code of an answered call that no app, agent or message ever had.
+
+    Who hangs up within `patience_s` of answering left by choice; who stayed longer was called for nothing.
+    """
+    if facts.amd_status or facts.answered_at is None or facts.ended_at is None:
+        return system_code(facts)
+    stayed_s = (facts.ended_at - facts.answered_at).total_seconds()
+    return SystemCode.DISCONNECTED_BY_USER if stayed_s < patience_s else SystemCode.NUISANCE_CALL
+
+
 def amd_code(status: str, cause: str) -> SystemCode | None:
     """What the answering-machine detector heard; None when it did not run or cannot tell.
 

@@ -13,7 +13,7 @@ import structlog
 from dialer import failpoints
 from dialer.domain.attempt import Attempt, AttemptState
 from dialer.domain.codes import SystemCode
-from dialer.domain.facts import CallFacts, Fact, FactKind, reduce, system_code, unserved_code
+from dialer.domain.hangup import CallFacts, FactKind, system_code, unserved_code
 from dialer.domain.ids import AttemptId, JobId
 from dialer.errors import StoreDown
 from dialer.ports import Clock, VoiceEvent, VoiceEventKind
@@ -46,7 +46,6 @@ class Call:
         "hung_up",
         "patience_s",
         "placing",
-        "ring_timeout_s",
         "session_ended",
         "session_opened",
     )
@@ -54,7 +53,6 @@ class Call:
     def __init__(self, attempt: Attempt, facts: CallFacts) -> None:
         self.attempt = attempt
         self.facts = facts
-        self.ring_timeout_s: float | None = None
         self.patience_s = UNSERVED_S  # how long the switch itself may keep an answered call before its app has it
         self.hung_up = asyncio.Event()
         self.placing = False  # the order is being written right now: absence from the switch means nothing yet
@@ -122,8 +120,7 @@ class Calls:
         if call is None:
             return
         before = call.facts
-        fact = Fact(kind=FactKind(event.kind.value), at=event.at, cause=event.cause, tech_cause=event.tech_cause)
-        call.facts = reduce(before, fact)
+        call.facts = before.seen(event.kind.value, event.at, cause=event.cause, tech_cause=event.tech_cause)
         if event.kind is VoiceEventKind.RINGING:
             failpoints.hit("K5")
         if call.facts.answered_at is not None and before.answered_at is None:
@@ -132,7 +129,7 @@ class Calls:
             failpoints.hit("K6")
         if call.facts.ended_at is not None:
             call.hung_up.set()
-        if call.facts.over:
+        if call.facts.ended:
             self.close(call)
 
     def session_opened(self, attempt_id: AttemptId, amd_status: str, amd_cause: str, *, treated: bool) -> None:
@@ -140,10 +137,10 @@ class Calls:
         if (call := self._live.get(attempt_id)) is not None:
             call.session_opened = True
             now = self._clock.now()
-            call.facts = reduce(call.facts, Fact(kind=FactKind.ANSWERED, at=now))
-            call.facts = reduce(call.facts, Fact(kind=FactKind.AMD, at=now, amd_status=amd_status, amd_cause=amd_cause))
+            call.facts = call.facts.seen(FactKind.ANSWERED, now)
+            call.facts = call.facts.seen(FactKind.AMD, now, amd_status=amd_status, amd_cause=amd_cause)
             if treated:
-                call.facts = reduce(call.facts, Fact(kind=FactKind.TREATED, at=now))
+                call.facts = call.facts.seen(FactKind.SERVED, now)
 
     def session_ended(self, attempt_id: AttemptId) -> None:
         """The app has said its last word."""
@@ -153,7 +150,7 @@ class Calls:
     def hang_up_asked(self, attempt_id: AttemptId) -> None:
         """We end this call ourselves."""
         if (call := self._live.get(attempt_id)) is not None:
-            call.facts = reduce(call.facts, Fact(kind=FactKind.HANG_UP_ASKED, at=self._clock.now()))
+            call.facts = call.facts.seen(FactKind.HANG_UP_ASKED, self._clock.now())
 
     # ── how it ends ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -199,7 +196,7 @@ class Calls:
     def _system_code(self, call: Call) -> SystemCode:
         if call.facts.answered_at is not None and not call.session_opened and not call.facts.ended_by_us:
             return unserved_code(call.facts, patience_s=call.patience_s)
-        return system_code(call.facts, ring_timeout_s=call.ring_timeout_s)
+        return system_code(call.facts)
 
     def expired(self, older_than: timedelta) -> list[Call]:
         """Calls that have been up longer than any call may be."""

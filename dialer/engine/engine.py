@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
 from dialer.domain.ids import JobId
+from dialer.domain.node_status import NodeStatus, SwitchStatus
 from dialer.domain.strategy import Strategy
 from dialer.engine.calls import Calls
 from dialer.engine.reconcile import Reconciler
 from dialer.engine.supervisor import Supervisor, Trunk
+from dialer.errors import StoreDown
 from dialer.ports import Clock, SwitchEvent, SwitchState, VoicePort
 from dialer.services.strategies import load_strategy
 from dialer.store.store import Store, Tx
 
 log = structlog.get_logger()
+
+STATUS_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +69,7 @@ class Engine:
             lease_s=options.lease_s,
         )
         self._draining = asyncio.Event()
+        self._because: dict[str, str] = {}  # why each switch is in its state
 
     async def run(self) -> None:
         """Recover, then dial until `drain` is called; returns when the calls in flight have ended or their time is up."""
@@ -75,6 +81,7 @@ class Engine:
                     vital.create_task(self._route(vital), name="route events"),
                     vital.create_task(self.supervisor.run(), name="supervise jobs"),
                     vital.create_task(self._reconciler.run(), name="sweep"),
+                    vital.create_task(self._tell_status(), name="tell status"),
                 ]
                 await self._draining.wait()
                 self.supervisor.drain()
@@ -106,11 +113,26 @@ class Engine:
     async def _route(self, vital: asyncio.TaskGroup) -> None:
         async for event in self._voice.events():
             if isinstance(event, SwitchEvent):
+                self._because[event.switch] = event.because
                 log.info("switch", switch=event.switch, state=event.state.value, because=event.because)
                 if event.state is SwitchState.RECONCILING:
                     vital.create_task(self._link(event), name=f"reconcile {event.switch}")
             else:
                 self.calls.on_event(event)
+
+    async def _tell_status(self) -> None:
+        while True:
+            switches = {
+                name: SwitchStatus(state=self._voice.state_of(name).value, because=self._because.get(name, ""))
+                for name in self._voice.switches()
+            }
+            jobs = self.supervisor.status()
+            status = NodeStatus(node=self._options.node, at=self._clock.now(), switches=switches, jobs=jobs)
+            try:
+                await self._store.write(partial(_put_status, status))
+            except StoreDown as down:
+                log.warning("status not written", reason=str(down))
+            await self._clock.sleep(STATUS_S)
 
     async def _link(self, event: SwitchEvent) -> None:
         if await self._reconciler.linked(event.switch, restarted=event.restarted):
@@ -120,3 +142,7 @@ class Engine:
         deadline = self._clock.monotonic_s() + self._options.drain_s
         while self.calls.in_flight() and self._clock.monotonic_s() < deadline:
             await self._clock.sleep(0.1)
+
+
+def _put_status(status: NodeStatus, tx: Tx) -> None:
+    tx.node_statuses.put(status)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import structlog
 
@@ -154,7 +155,7 @@ class JobRunner:
             nonce=attempt.nonce,
             amd=handler.detect_machine,
         )
-        call.ring_timeout_s = handler.ring_timeout_s
+        call.facts = replace(call.facts, ring_timeout_at=self._clock.now() + timedelta(seconds=handler.ring_timeout_s))
         call.patience_s = UNSERVED_S + (DETECTOR_S if handler.detect_machine else 0.0)
         try:
             await self._voice.place(order)

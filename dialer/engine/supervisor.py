@@ -10,6 +10,7 @@ import structlog
 
 from dialer.domain.campaign import Job, JobState
 from dialer.domain.ids import JobId
+from dialer.domain.node_status import JobStatus
 from dialer.engine.breaker import Breaker
 from dialer.engine.calls import Calls
 from dialer.engine.job_runner import JobRunner
@@ -83,20 +84,33 @@ class Supervisor:
         for running in self._running.values():
             running.runner.stop()
 
-    def explain(self, job_id: JobId) -> str:
-        """Why the job is not dialling faster at this moment, in one line."""
-        running = self._running.get(job_id)
-        if running is None:
-            return "not dialling"
-        runner = running.runner
-        breaker = self._breakers[self._trunk_of(runner.job)]
-        if runner.progress.trouble:
-            return runner.progress.trouble
+    def status(self) -> dict[int, JobStatus]:
+        """The running jobs as they stand at this moment, each with what holds it up."""
+        found = {}
+        for job_id, running in self._running.items():
+            runner = running.runner
+            trunk = self._trunk_of(runner.job)
+            because, is_open = self._hindrance(runner)
+            found[int(job_id)] = JobStatus(
+                in_flight=self._calls.in_flight(job_id),
+                ringing=self._calls.ringing(job_id),
+                trunk=trunk,
+                switch=self._voice.switch_for(trunk),
+                room=self._voice.room(trunk),
+                because=because,
+                open=is_open,
+            )
+        return found
+
+    def _hindrance(self, runner: JobRunner) -> tuple[str, bool]:
+        breaker, progress = self._breakers[self._trunk_of(runner.job)], runner.progress
+        if progress.trouble:
+            return progress.trouble, False
         if breaker.because:
-            return f"trunk resting: {breaker.because}"
-        if runner.progress.nobody_due:
-            return "nobody is due"
-        return runner.progress.decision.because
+            return f"trunk resting: {breaker.because}", False
+        if progress.nobody_due:
+            return "nobody is due", True
+        return progress.decision.because, progress.decision.n > 0
 
     async def _look(self, group: asyncio.TaskGroup) -> None:
         now = self._clock.now()

@@ -100,8 +100,8 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
                 busy_numbers.add(address.value)
                 if index != claim.address_index:
                     tx.job_contacts.set_address_index(job.id, claim.contact_id, index)
-            case Denied(code=None, because=because, until=until):
-                due = until or now + timedelta(seconds=BUSY_RECHECK_S)
+            case Denied(code=None, because=because, until=opens):
+                due = opens or now + timedelta(seconds=BUSY_RECHECK_S)
                 tx.job_contacts.schedule(job.id, claim.contact_id, due_at=due, because=because)
                 waiting += 1
             case Denied(code=SystemCode() as code, because=because):

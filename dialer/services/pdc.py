@@ -13,7 +13,7 @@ from dialer import failpoints
 from dialer.domain.attempt import Attempt
 from dialer.domain.campaign import Job
 from dialer.domain.codes import SYSTEM_NAME_KEYS, SystemCode, name_key
-from dialer.domain.facts import amd_code
+from dialer.domain.hangup import amd_code
 from dialer.domain.ids import AttemptId
 from dialer.domain.strategy import treatment_for
 from dialer.services.completion import StrategyOf
@@ -146,20 +146,18 @@ class DirectPdc:
 
     async def end_session(self, key: SessionKey, *, outcome: str = "", error: str = "") -> None:
         """The app has returned, or failed."""
-        try:
-            if outcome or error:
-                name = SystemCode.APPLICATION_ERROR.value if error else outcome
+        name = SystemCode.APPLICATION_ERROR.value if error else outcome
 
-                def work(tx: Tx) -> None:
-                    attempt = self._open_attempt(tx, key)
-                    if not (error and attempt.app_code):  # an app that fails later does not take back what was said
-                        self._write_code(tx, attempt, name)
-                    if error:
-                        tx.attempts.add_events([(attempt.id, self._now(), "app_error", {"error": error[:400]})])
+        def work(tx: Tx) -> None:
+            attempt = self._open_attempt(tx, key)
+            if name and not (error and attempt.app_code):  # an app that fails later does not take back what was said
+                self._write_code(tx, attempt, name)
+            if error:
+                tx.attempts.add_events([(attempt.id, self._now(), "app_error", {"error": error[:400]})])
 
-                await self._store.write(work)
-        finally:
-            self._listener.session_ended(AttemptId(key.attempt_id))
+        if name:
+            await self._store.write(work)
+        self._listener.session_ended(AttemptId(key.attempt_id))
 
     async def close(self) -> None:
         """Nothing to give back."""

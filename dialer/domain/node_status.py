@@ -1,0 +1,64 @@
+"""What a running node sees of its switches and jobs, told to whoever asks from outside the process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+STALE_AFTER = timedelta(seconds=5)  # a node writes its status every second
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchStatus:
+    """A switch as the node sees it: `state` is a word of ports.SwitchState."""
+
+    state: str
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStatus:
+    """A running job as the node sees it."""
+
+    in_flight: int
+    ringing: int
+    trunk: str
+    switch: str
+    room: int  # calls that the trunk could take at that moment
+    because: str  # the pacer's last reason, or what holds it up
+    open: bool  # whether the pacer would place a call for a contact that is due
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStatus:
+    """One node at one moment."""
+
+    node: str
+    at: datetime
+    switches: Mapping[str, SwitchStatus] = field(default_factory=dict)
+    jobs: Mapping[int, JobStatus] = field(default_factory=dict)
+
+    def fresh(self, now: datetime) -> bool:
+        """Whether the node is there at all."""
+        return now - self.at < STALE_AFTER
+
+    def to_json(self) -> dict[str, Any]:
+        """The value that is stored."""
+        return {
+            "switches": {name: {"state": one.state, "because": one.because} for name, one in self.switches.items()},
+            "jobs": {
+                str(job): {name: getattr(one, name) for name in JobStatus.__dataclass_fields__} for job, one in self.jobs.items()
+            },
+        }
+
+    @classmethod
+    def from_json(cls, node: str, at: datetime, value: Mapping[str, Any]) -> NodeStatus:
+        """Read what `to_json` wrote."""
+        return cls(
+            node=node,
+            at=at,
+            switches={name: SwitchStatus(**one) for name, one in value.get("switches", {}).items()},
+            jobs={int(job): JobStatus(**one) for job, one in value.get("jobs", {}).items()},
+        )

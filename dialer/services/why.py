@@ -1,0 +1,114 @@
+"""Answer "why is this contact not being called now, and when will it be?"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from dialer.domain.attempt import Attempt
+from dialer.domain.campaign import Job, JobState
+from dialer.domain.contact import Contact
+from dialer.domain.gates import Gate, GateFacts, gates
+from dialer.domain.ids import JobId, OrgId
+from dialer.domain.node_status import JobStatus, NodeStatus, SwitchStatus
+from dialer.domain.strategy import INITIAL, Strategy
+from dialer.errors import NotFound
+from dialer.store.store import Store, Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """One contact in one job: the gates in order, and what has been tried so far."""
+
+    contact: Contact
+    job: Job
+    gates: tuple[Gate, ...]
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def because(self) -> str:
+        """The first gate that is shut, in one line; or that all are open."""
+        shut = next((gate for gate in self.gates if gate.verdict != "pass"), None)
+        return "every gate is open: it is called next" if shut is None else f"{shut.name}: {shut.because}"
+
+
+async def why_not_called(
+    store: Store,
+    org_id: OrgId,
+    user_contact_id: str,
+    *,
+    strategy_of: Callable[[JobId, str], Strategy],
+    now: datetime,
+    job_id: JobId | None = None,
+) -> list[Why]:
+    """The answer for every job that has the contact: those that are not over, or `job_id`, or else the latest one.
+
+    `user_contact_id` may also be a number in E.164. Raises NotFound when no such contact, or no job with it, exists.
+    """
+
+    def work(tx: Tx) -> list[Why]:
+        contacts = tx.contacts(org_id).called(user_contact_id) or tx.contacts(org_id).with_number(user_contact_id)
+        if not contacts:
+            raise NotFound(f"no contact has the id or the number {user_contact_id!r}")
+        answers = [
+            _why(tx, job, contact, strategy_of, now) for contact in contacts for job in _jobs_of(tx, org_id, contact, job_id)
+        ]
+        if not answers:
+            raise NotFound(f"no job calls the contact list of {user_contact_id!r}")
+        return answers
+
+    return await store.read(work)
+
+
+def _jobs_of(tx: Tx, org_id: OrgId, contact: Contact, job_id: JobId | None) -> list[Job]:
+    list_name = tx.contact_lists(org_id).get(contact.list_id).name
+    jobs = [job for job in tx.jobs(org_id).all() if list_name in job.definition.contact_lists]
+    if job_id is not None:
+        return [job for job in jobs if job.id == job_id]
+    return [job for job in jobs if job.state is not JobState.COMPLETED] or jobs[:1]
+
+
+def _why(tx: Tx, job: Job, contact: Contact, strategy_of: Callable[[JobId, str], Strategy], now: datetime) -> Why:
+    place = tx.job_contacts.get(job.id, contact.id)
+    numbers = {address.value for address in contact.addresses}
+    mine = [one for one in tx.attempts.of_contact(contact.id) if one.job_id == job.id]
+    own_numbers = {one.number for one in mine if one.code is None}
+    seen, switch = _seen(tx.node_statuses.all(), job.id, now)
+    facts = GateFacts(
+        now=now,
+        job_state=job.state,
+        job_because=job.because,
+        place=place.state if place else None,
+        place_because=place.because if place else "",
+        due_at=place.due_at if place else None,
+        lease_until=place.lease_until if place else None,
+        last_code=place.last_code if place else None,
+        handler=strategy_of(job.id, job.strategy_text).handler(place.handler if place else INITIAL),
+        address_index=place.address_index if place else 0,
+        addresses=contact.addresses,
+        on_dnc=tx.dnc(job.org_id).listed(numbers),
+        busy_numbers=tx.attempts.numbers_in_call(job.org_id, numbers) - own_numbers,
+        trunk=seen.trunk if seen else job.definition.trunk,
+        switch_state=switch.state,
+        switch_because=switch.because,
+        trunk_room=seen.room if seen else 0,
+        ports_in_use=seen.in_flight if seen else 0,
+        max_ports=job.pace.max_ports,
+        pace=seen.because if seen else "",
+        pace_open=seen.open if seen else True,
+    )
+    return Why(contact=contact, job=job, gates=tuple(gates(facts)), attempts=tuple(mine))
+
+
+def _seen(nodes: Sequence[NodeStatus], job_id: JobId, now: datetime) -> tuple[JobStatus | None, SwitchStatus]:
+    """What the running node says of the job and of its switch."""
+    fresh = [node for node in nodes if node.fresh(now)]
+    if not fresh:
+        return None, SwitchStatus(state="unknown", because="(no dialer is running: `dialer serve`)")
+    for node in fresh:
+        if (job := node.jobs.get(int(job_id))) is not None:
+            return job, node.switches.get(job.switch, SwitchStatus(state="unknown"))
+    states = [switch for node in fresh for switch in node.switches.values()]
+    down = next((one for one in states if one.state != "ready"), None)
+    return None, down or SwitchStatus(state="ready")
