@@ -1,9 +1,9 @@
 """Keep one manager link (AMI) to one switch: connect, log in, watch it with pings, and come back when it is lost.
 
-    DOWN ──> CONNECTING ──> RECONCILING ──ready()──> READY
-     ^            │              │                     │
-     │            ├── REFUSED    └── HUNG <────────────┘     (HUNG and REFUSED stay until a login works, or the port is shut)
-     └────────────┴──────────────┴─────────────────────┘
+    CONNECTING ──> RECONCILING ──ready()──> READY        CONNECTING is shown once, after the start
+        │              │  ^                  │
+        v              v  │                  v
+      DOWN, HUNG (connected, and nobody answers) or REFUSED; each stays while one attempt after another ends the same way
 
 Every loss ends the connection and everything that waited on it; the next one starts from nothing and with RECONCILING.
 """
@@ -137,11 +137,10 @@ class AmiLink:
     async def run(self) -> None:
         """Hold the link until cancelled."""
         failures = 0
+        self.become(SwitchState.CONNECTING)
         try:
             while True:
                 began = time.monotonic()
-                if self.state is SwitchState.DOWN and failures == 0:
-                    self.become(SwitchState.CONNECTING)
                 await self.live_once()
                 failures = 0 if time.monotonic() - began > LIVED_S else failures + 1
                 wait_s = min(self.config.backoff_max_s, self.config.backoff_first_s * 2 ** min(failures, 16))
