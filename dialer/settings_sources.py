@@ -49,6 +49,10 @@ class KeyLines:
         """ "config/dialer.toml:12: trunk[0].max_cps", or the variable of the environment that set it."""
         if origins and at in origins:
             return f"environment {origins[at]}: {dotted(at)}"
+        if origins and at not in self._lines:
+            for known, variable in origins.items():
+                if known[: len(at)] == at:
+                    return f"environment {variable}: {dotted(at)}"
         longest = at
         while longest and longest not in self._lines:
             longest = longest[:-1]
