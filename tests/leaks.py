@@ -16,7 +16,7 @@ _shared: set[int] = set()  # processes that one fixture keeps for a whole sessio
 
 
 def keep(pid: int) -> None:
-    """Declare that `pid` outlives the present test on purpose: a server shared by the session."""
+    """Declare that `pid` and what it starts outlive the present test on purpose: a server shared by the session."""
     _shared.add(pid)
 
 
@@ -34,7 +34,7 @@ def no_processes_left(name: str, *, grace_s: float = GRACE_S) -> Iterator[None]:
             os.environ.pop(MARKER, None)
         else:
             os.environ[MARKER] = outer
-    left = _wait_until_empty(lambda: (_marked(mark) | (_children() - before)) - _shared, grace_s)
+    left = _wait_until_empty(lambda: (_marked(mark) | _unshared(_marked(mark) | (_children() - before)), grace_s)
     if left:
         raise AssertionError(
             "processes left behind by this test:\n" + "\n".join(f"  {pid}: {_command(pid)}" for pid in sorted(left))
@@ -52,6 +52,21 @@ def _wait_until_empty(look: Callable[[], set[int]], grace_s: float) -> set[int]:
     while (left := look()) and time.monotonic() < deadline:
         time.sleep(0.05)
     return left
+
+
+def _unshared(pids: set[int]) -> set[int]:
+    return {pid for pid in pids if not _shared & _ancestry(pid)}
+
+
+def _ancestry(pid: int) -> set[int]:
+    line: set[int] = set()
+    while pid > 1 and pid not in line:
+        line.add(pid)
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            break
+    return line
 
 
 def _children() -> set[int]:

@@ -28,12 +28,15 @@ def test_an_orphan_of_a_dead_parent_is_found() -> None:
     os.kill(int(shell.stdout), signal.SIGKILL)
 
 
-def test_a_server_that_the_session_shares_is_no_leak() -> None:
+def test_a_server_that_the_session_shares_is_no_leak_nor_are_its_own_children() -> None:
     with no_processes_left("shared server", grace_s=0.1):
-        child = subprocess.Popen(["sleep", "63"])
-        keep(child.pid)
-    child.kill()
-    child.wait()
+        server = subprocess.Popen(["sh", "-c", "sleep 63 & echo $!; wait"], stdout=subprocess.PIPE, text=True)
+        keep(server.pid)
+        assert server.stdout is not None
+        worker = int(server.stdout.readline())
+        server.stdout.close()
+    os.kill(worker, signal.SIGKILL)
+    server.wait()
 
 
 async def test_a_task_that_was_forgotten_is_named() -> None:
