@@ -43,7 +43,7 @@ class Dnc:
         for start in range(0, len(values), CHUNK):
             chunk = values[start : start + CHUNK]
             rows = [{"org_id": self._org_id, "value": one, "reason": unique[one], "created_at": at} for one in chunk]
-            added += self._connection.execute(self._insert(rows)).rowcount
+            added += len(self._connection.execute(self._insert(rows)).all())
         return added
 
     def remove(self, value: str) -> bool:
@@ -78,9 +78,14 @@ class Dnc:
     def _mine(self) -> sa.Select[Any]:
         return sa.select(dnc_entries).where(dnc_entries.c.org_id == self._org_id)
 
-    def _insert(self, rows: Sequence[dict[str, Any]]) -> sa.Insert:
+    def _insert(self, rows: Sequence[dict[str, Any]]) -> Any:
         insert = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
-        return insert(dnc_entries).values(rows).on_conflict_do_nothing(index_elements=["org_id", "value"])
+        return (
+            insert(dnc_entries)
+            .values(rows)
+            .on_conflict_do_nothing(index_elements=["org_id", "value"])
+            .returning(dnc_entries.c.id)
+        )
 
 
 def _entry(row: sa.Row[Any]) -> DncEntry:

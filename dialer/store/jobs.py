@@ -77,6 +77,16 @@ class Jobs:
             raise NotFound(f"no job with the id {job_id}")
         return _job(row)
 
+    def get_for_update(self, job_id: JobId) -> Job:
+        """One job, held until the commit: of an operator and the engine that move it at once, one comes second and knows it.
+
+        Raises NotFound.
+        """
+        row = self._connection.execute(_BY_ID.with_for_update(of=jobs), {"job": job_id}).first()
+        if row is None or (self._org_id is not None and row.org_id != self._org_id):
+            raise NotFound(f"no job with the id {job_id}")
+        return _job(row)
+
     def by_campaign(self, campaign_id: CampaignId) -> list[Job]:
         """The runs of a campaign, the latest first."""
         query = self._mine().where(jobs.c.campaign_id == campaign_id).order_by(jobs.c.id.desc())
@@ -93,7 +103,7 @@ class Jobs:
 
     def set_state(self, job_id: JobId, state: JobState, *, because: str, by: str, force: bool = False) -> Job:
         """Move a job. Raises NotFound; Conflict when the job cannot go there from where it stands."""
-        job = self._locked(job_id)
+        job = self.get_for_update(job_id)
         if state not in NEXT_JOB_STATES[job.state] or (state is job.state and job.force >= force):
             raise Conflict(
                 f"the job {job_id} of {job.campaign_name!r} is {job.state.value} ({job.because}); it cannot become {state.value}"
@@ -108,7 +118,7 @@ class Jobs:
 
     def set_pace(self, job_id: JobId, pace: Pace) -> Job:
         """Change the operator's knob. Raises NotFound; Conflict when the job is over."""
-        job = self._locked(job_id)
+        job = self.get_for_update(job_id)
         if job.state is JobState.COMPLETED:
             raise Conflict(f"the job {job_id} of {job.campaign_name!r} is over ({job.because})")
         self._connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(pace=pace_to_json(pace)))
@@ -143,10 +153,3 @@ class Jobs:
 
     def _mine(self) -> sa.Select[Any]:
         return _JOBS if self._org_id is None else _JOBS.where(jobs.c.org_id == self._org_id)
-
-    def _locked(self, job_id: JobId) -> Job:
-        # The row is held until the commit: of an operator and the engine that move a job at once, one comes second and knows it.
-        row = self._connection.execute(_BY_ID.with_for_update(of=jobs), {"job": job_id}).first()
-        if row is None or (self._org_id is not None and row.org_id != self._org_id):
-            raise NotFound(f"no job with the id {job_id}")
-        return _job(row)

@@ -1,0 +1,120 @@
+"""`dialer codes`: define the completion codes that a campaign is run for."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from dialer.cli.context import Config, Org, opened, out, plain_errors
+from dialer.domain.codes import CustomCode, NextAction, SystemCode
+from dialer.services import codes as service
+from dialer.services.organisations import DEFAULT
+
+codes_app = typer.Typer(help="Completion codes: how an attempt to reach a contact ended.", no_args_is_help=True)
+
+
+@codes_app.command("list")
+@plain_errors
+def list_codes(
+    config: Config = None,
+    org: Org = DEFAULT,
+    system: Annotated[bool, typer.Option("--system", help="Show the codes that Outdial itself sets, too.")] = False,
+) -> None:
+    """Show the codes."""
+    with opened(config, org) as (store, org_id):
+        found = asyncio.run(service.list_codes(store, org_id))
+    table = Table("Code", "Kind", "Properties", "Description")
+    for code in found:
+        table.add_row(code.name, "custom" if code.active else "passive", ", ".join(_properties(code)), code.description)
+    if system:
+        for one in SystemCode:
+            table.add_row(one.value, "system", "", "")
+    out.print(table)
+
+
+@codes_app.command("add")
+@plain_errors
+def add_code(
+    name: str,
+    config: Config = None,
+    org: Org = DEFAULT,
+    description: Annotated[str, typer.Option(help="What it means.")] = "",
+    rpc: Annotated[bool, typer.Option("--rpc", help="The person that we wanted spoke (right-party contact).")] = False,
+    success: Annotated[bool, typer.Option("--success", help="What the campaign is run for.")] = False,
+    closure: Annotated[bool, typer.Option("--closure", help="No further attempt makes sense.")] = False,
+    answer_machine: Annotated[bool, typer.Option("--answer-machine", help="A machine took the call.")] = False,
+    add_to_dnc: Annotated[bool, typer.Option("--add-to-dnc", help="The number goes to the do-not-call list.")] = False,
+    next_action: Annotated[NextAction, typer.Option(help="What it makes of the contact.")] = NextAction.NONE,
+) -> None:
+    """Define a code; CODE1 and code1 are one name."""
+    wanted = CustomCode(
+        name=name,
+        description=description,
+        is_rpc=rpc,
+        is_success=success,
+        is_closure=closure,
+        is_answer_machine=answer_machine,
+        add_to_dnc=add_to_dnc,
+        next_action=next_action,
+    )
+    with opened(config, org) as (store, org_id):
+        created = asyncio.run(service.create_code(store, org_id, wanted))
+    out.print(f"code added: {created.name}")
+
+
+@codes_app.command("edit")
+@plain_errors
+def edit_code(
+    name: str,
+    config: Config = None,
+    org: Org = DEFAULT,
+    new_name: Annotated[str | None, typer.Option("--name", help="A new name, while no campaign uses the code.")] = None,
+    description: Annotated[str | None, typer.Option(help="What it means.")] = None,
+    rpc: Annotated[bool | None, typer.Option("--rpc/--no-rpc")] = None,
+    success: Annotated[bool | None, typer.Option("--success/--no-success")] = None,
+    closure: Annotated[bool | None, typer.Option("--closure/--no-closure")] = None,
+    answer_machine: Annotated[bool | None, typer.Option("--answer-machine/--no-answer-machine")] = None,
+    add_to_dnc: Annotated[bool | None, typer.Option("--add-to-dnc/--no-add-to-dnc")] = None,
+    next_action: Annotated[NextAction | None, typer.Option(help="What it makes of the contact.")] = None,
+    active: Annotated[bool | None, typer.Option("--active/--passive", help="Whether it can be chosen.")] = None,
+) -> None:
+    """Change what is given, and leave the rest."""
+    wanted: dict[str, Any] = {
+        "name": new_name,
+        "description": description,
+        "is_rpc": rpc,
+        "is_success": success,
+        "is_closure": closure,
+        "is_answer_machine": answer_machine,
+        "add_to_dnc": add_to_dnc,
+        "next_action": next_action,
+        "active": active,
+    }
+    changes = {key: value for key, value in wanted.items() if value is not None}
+    with opened(config, org) as (store, org_id):
+        changed = asyncio.run(service.edit_code(store, org_id, name, **changes))
+    out.print(f"code changed: {changed.name}")
+
+
+@codes_app.command("passivate")
+@plain_errors
+def passivate_code(name: str, config: Config = None, org: Org = DEFAULT) -> None:
+    """Let a code be chosen no more; its history stays."""
+    with opened(config, org) as (store, org_id):
+        changed = asyncio.run(service.passivate_code(store, org_id, name))
+    out.print(f"code is passive now: {changed.name}")
+
+
+def _properties(code: CustomCode) -> list[str]:
+    flags = {
+        "right party": code.is_rpc,
+        "success": code.is_success,
+        "closure": code.is_closure,
+        "answer machine": code.is_answer_machine,
+        "to DNC": code.add_to_dnc,
+        "stop": code.next_action is NextAction.STOP,
+    }
+    return [name for name, there in flags.items() if there]

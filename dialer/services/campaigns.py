@@ -1,0 +1,141 @@
+"""Define campaigns: what is to be done, with whom, how fast, and when it is enough."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from dialer.domain.campaign import Campaign, Finish, Pace, PaceUnit
+from dialer.domain.codes import SystemCode, name_key
+from dialer.domain.ids import CampaignId, OrgId
+from dialer.errors import BadInput
+from dialer.services.codes import system_code_called
+from dialer.services.names import checked_name
+from dialer.services.strategies import load_for_campaign, load_strategy
+from dialer.store.store import Store, Tx
+from dialer.store.strategies import StoredStrategy
+
+PORTS_MOST = 100_000
+CALLS_PER_S_MOST = 1000.0
+
+_PACE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(?:/|per)\s*(second|minute|hour|sec|min|s|m|h)\s*")
+_UNITS = {"s": PaceUnit.SECOND, "sec": PaceUnit.SECOND, "m": PaceUnit.MINUTE, "min": PaceUnit.MINUTE, "h": PaceUnit.HOUR}
+_CALLER_ID = re.compile(r"(\+[0-9]{3,15})?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCampaign:
+    """A campaign as somebody wants it; names of lists and codes in whatever capitals."""
+
+    name: str
+    strategy: str  # its name
+    contact_lists: tuple[str, ...]
+    codes: tuple[str, ...] = ()
+    trunk: str = ""
+    caller_id: str = ""
+    pace: Pace = field(default_factory=Pace)
+    finish_after: Mapping[str, int] = field(default_factory=dict)  # completion code -> how often
+
+
+async def create_campaign(store: Store, org_id: OrgId, new: NewCampaign, *, trunks: Collection[str] | None = None) -> Campaign:
+    """Define a campaign. The strategy, lists and codes must exist; `trunks` are those of the settings, where known.
+
+    Raises BadInput, NotFound, Conflict when the name is in use.
+    """
+    name = checked_name(new.name, "campaign")
+    check_pace(new.pace)
+    if not new.contact_lists:
+        raise BadInput("there is nobody to call", where="contact lists", mend="name at least one contact list")
+    if not _CALLER_ID.fullmatch(new.caller_id):
+        raise BadInput(f"{new.caller_id!r} is not a number in E.164", where="caller id", mend="for example +15550100")
+    if new.trunk and trunks is not None and new.trunk not in trunks:
+        mend = f"one of: {', '.join(sorted(trunks))}" if trunks else "the settings name none"
+        raise BadInput(f"no trunk {new.trunk!r}", where="trunk", mend=mend)
+
+    def work(tx: Tx) -> Campaign:
+        codes = tuple(dict.fromkeys(tx.codes(org_id).by_name(code).name for code in new.codes))
+        passive = [code for code in codes if not tx.codes(org_id).by_name(code).active]
+        if passive:
+            raise BadInput(f"passive, so no campaign can begin to use it: {', '.join(passive)}", where="codes")
+        stored = tx.strategies(org_id).latest(new.strategy)
+        load_for_campaign(stored.text, f"strategy {stored.name} version {stored.version}", known_codes=codes)
+        return tx.campaigns(org_id).create(
+            Campaign(
+                id=CampaignId(0),  # given by the database
+                org_id=org_id,
+                name=name,
+                strategy=stored.name,
+                contact_lists=tuple(tx.contact_lists(org_id).by_name(one).name for one in new.contact_lists),
+                codes=codes,
+                trunk=new.trunk,
+                caller_id=new.caller_id,
+                pace=new.pace,
+                finish=_finish(new.finish_after, codes),
+            )
+        )
+
+    return await store.write(work)
+
+
+async def list_campaigns(store: Store, org_id: OrgId) -> list[Campaign]:
+    """Every campaign of the organisation, by name."""
+    return await store.read(lambda tx: tx.campaigns(org_id).all())
+
+
+async def save_strategy(store: Store, org_id: OrgId, text: str, source: str = "strategy") -> StoredStrategy:
+    """Keep a strategy as the newest version of its name; a text that is there already is not kept twice. Raises BadInput."""
+    name = load_strategy(text, source).name
+    return await store.write(lambda tx: tx.strategies(org_id).add_version(name, text))
+
+
+def check_pace(pace: Pace) -> None:
+    """Raises BadInput for a pace that cannot be kept."""
+    if not math.isfinite(pace.calls) or pace.calls <= 0 or pace.calls_per_s > CALLS_PER_S_MOST:
+        raise BadInput(f"{pace.calls:g} calls per {pace.per.value}", where="pace", mend="more than 0, at most 1000 a second")
+    if not 1 <= pace.max_ports <= PORTS_MOST:
+        raise BadInput(f"{pace.max_ports} lines", where="max ports", mend=f"1 to {PORTS_MOST}")
+    if not 0 <= pace.min_ports <= pace.max_ports:
+        raise BadInput(f"{pace.min_ports} lines", where="min ports", mend=f"0 to the max ports ({pace.max_ports})")
+
+
+def parse_pace(text: str, *, min_ports: int = 0, max_ports: int = 50) -> Pace:
+    """Read "60/minute", "5/s" or "1200 per hour". Raises BadInput."""
+    found = _PACE.fullmatch(text.casefold())
+    if found is None:
+        raise BadInput(f"{text!r} is not a pace", where="pace", mend="for example 60/minute, 5/second or 1200/hour")
+    unit = _UNITS.get(found[2]) or PaceUnit(found[2])
+    pace = Pace(calls=float(found[1]), per=unit, min_ports=min_ports, max_ports=max_ports)
+    check_pace(pace)
+    return pace
+
+
+def parse_finish(texts: Collection[str]) -> dict[str, int]:
+    """Read "Interested in Blood Donation=50". Raises BadInput."""
+    wanted: dict[str, int] = {}
+    for text in texts:
+        code, _, count = text.rpartition("=")
+        if not code.strip() or not count.strip().isascii() or not count.strip().isdigit():
+            raise BadInput(f"{text!r} is not a finish criterion", where="finish", mend='for example "Interested=50"')
+        wanted[code.strip()] = int(count)
+    return wanted
+
+
+def _finish(wanted: Mapping[str, int], codes: Collection[str]) -> Finish:
+    """The criterion with the codes' names as they are written in the ledger, so that they can be compared there."""
+    by_key = {name_key(code): code for code in codes}
+    after: dict[str, int] = {}
+    for name, count in wanted.items():
+        system = system_code_called(name)
+        found = by_key.get(name_key(name)) or (system.value if system else None)
+        if found is None or found == SystemCode.ATTEMPT_IN_PROGRESS.value:
+            raise BadInput(
+                f"no attempt of this campaign can end with {name!r}",
+                where="finish",
+                mend="a final system code, or a custom code that is associated with the campaign",
+            )
+        if count < 1:
+            raise BadInput(f"{count} × {found}", where="finish", mend="a count of at least 1")
+        after[found] = count
+    return Finish(after_codes=after)

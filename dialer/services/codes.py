@@ -1,0 +1,72 @@
+"""Define the outcomes that a campaign is run for: custom completion codes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from dialer.domain.codes import SYSTEM_NAME_KEYS, CustomCode, SystemCode, name_key
+from dialer.domain.ids import OrgId
+from dialer.errors import BadInput, Conflict
+from dialer.services.names import checked_name, checked_text
+from dialer.store.store import Store, Tx
+
+DESCRIPTION_LIMIT = 400
+
+
+async def create_code(store: Store, org_id: OrgId, code: CustomCode) -> CustomCode:
+    """Define a code. Raises BadInput (a system code's name among other things), Conflict when the name is in use."""
+    checked = _checked(code)
+    return await store.write(lambda tx: tx.codes(org_id).create(checked))
+
+
+async def list_codes(store: Store, org_id: OrgId, *, active_only: bool = False) -> list[CustomCode]:
+    """The organisation's own codes, by name."""
+    return await store.read(lambda tx: tx.codes(org_id).all(active_only=active_only))
+
+
+async def edit_code(store: Store, org_id: OrgId, name: str, **changes: Any) -> CustomCode:
+    """Change properties of a code; `changes` are fields of CustomCode.
+
+    A code that campaigns use keeps its name, by which their history, strategies and finish criteria know it. Raises NotFound,
+    BadInput, Conflict.
+    """
+
+    def work(tx: Tx) -> CustomCode:
+        codes = tx.codes(org_id)
+        present = codes.by_name(name)
+        wanted = _checked(replace(present, **changes))
+        users = codes.campaigns_with(name)
+        if name_key(wanted.name) != name_key(present.name) and users:
+            raise Conflict(
+                f"the code {present.name!r} is used by {', '.join(users)}: make a new code and set this one passive instead"
+            )
+        return codes.edit(name, wanted)
+
+    return await store.write(work)
+
+
+async def passivate_code(store: Store, org_id: OrgId, name: str) -> CustomCode:
+    """Let a code be chosen no more; what it already stands for in the history stays. Raises NotFound."""
+    return await edit_code(store, org_id, name, active=False)
+
+
+async def activate_code(store: Store, org_id: OrgId, name: str) -> CustomCode:
+    """Let a passive code be chosen again. Raises NotFound."""
+    return await edit_code(store, org_id, name, active=True)
+
+
+def system_code_called(name: str) -> SystemCode | None:
+    """The system code that a name means, without regard to case."""
+    return next((code for code in SystemCode if name_key(code.value) == name_key(name)), None)
+
+
+def _checked(code: CustomCode) -> CustomCode:
+    name = checked_name(code.name, "code")
+    if name_key(name) in SYSTEM_NAME_KEYS:
+        raise BadInput(
+            f"{name!r} is the name of a system code",
+            where="code",
+            mend="choose another name; system codes are there without being defined",
+        )
+    return replace(code, name=name, description=checked_text(code.description, "description", DESCRIPTION_LIMIT))
