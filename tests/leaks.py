@@ -34,7 +34,7 @@ def no_processes_left(name: str, *, grace_s: float = GRACE_S) -> Iterator[None]:
             os.environ.pop(MARKER, None)
         else:
             os.environ[MARKER] = outer
-    left = _wait_until_empty(lambda: (_marked(mark) | _unshared(_marked(mark) | (_children() - before)), grace_s)
+    left = _wait_until_empty(lambda: _unshared(_marked(mark) | (_children() - before)), grace_s)
     if left:
         raise AssertionError(
             "processes left behind by this test:\n" + "\n".join(f"  {pid}: {_command(pid)}" for pid in sorted(left))
