@@ -255,6 +255,20 @@ async def test_the_life_of_a_call_is_told_in_the_dialers_words(ami: FakeAmi) -> 
         assert voice.by_name["s1"].lines.on_trunk("t1") == 0
 
 
+async def test_a_failed_order_waits_for_the_hang_up_that_has_the_cause(ami: FakeAmi) -> None:
+    async with voice_on(ami) as (voice, heard):
+        voice.ready("s1")
+        one = order()
+        await voice.place(one)
+        uniqueid = f"od-n1-{one.attempt_id}"
+        ami.last.event("Newchannel", Uniqueid=uniqueid, Channel="PJSIP/carrier-00000001")
+        ami.last.event("OriginateResponse", Uniqueid=uniqueid, Response="Failure", Reason="0")
+        ami.last.event("Hangup", Uniqueid=uniqueid, Cause="1", TechCause="404")
+        await until(lambda: VoiceEventKind.HANGUP in heard.of(one.attempt_id))
+        await asyncio.sleep(1.1)
+        assert heard.of(one.attempt_id) == ["started", "hangup"]
+
+
 async def test_channels_are_counted_from_orders_and_events_and_put_right_by_the_sweep(ami: FakeAmi) -> None:
     async with voice_on(ami, trunk={"max_channels": 3}, max_channels=3) as (voice, heard):
         voice.ready("s1")
@@ -263,7 +277,7 @@ async def test_channels_are_counted_from_orders_and_events_and_put_right_by_the_
         await voice.place(second)
         assert voice.room("t1") == 1
         ami.last.event("OriginateResponse", Uniqueid=f"od-n1-{second.attempt_id}", Response="Failure", Reason="0")
-        await until(lambda: heard.of(second.attempt_id) == ["originate_failed"])
+        await until(lambda: heard.of(second.attempt_id) == ["originate_failed"])  # no hang-up came with it
         assert voice.room("t1") == 2
 
         lines = voice.by_name["s1"].lines

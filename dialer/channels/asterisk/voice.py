@@ -24,6 +24,7 @@ from dialer.ports import CallOrder, Clock, LiveChannel, SwitchEvent, SwitchState
 log = structlog.get_logger()
 
 MAX_UNREAD = 50_000  # events nobody has read; then the link is dropped and everything reconciled, rather than memory filled
+HANGUP_FOLLOWS_S = 1.0  # seen: OriginateResponse and Hangup come within 1 ms of each other, in either order
 CONGESTED = frozenset({34, 42, 503})  # no circuit, switch congested; and SIP's word for both
 ENDPOINT = re.compile(r"PJSIP/(.+)-[0-9a-f]{8}\Z")
 
@@ -71,6 +72,7 @@ class AsteriskVoice:
             self.of_endpoint[trunk.switch, trunk.endpoint] = trunk.name
         self.unread: deque[VoiceEvent | SwitchEvent] = deque()
         self.arrived = asyncio.Event()
+        self.held: set[asyncio.TimerHandle] = set()
         self.tasks: list[asyncio.Task[None]] = []
 
     # -- life ----------------------------------------------------------------------------------------------------------------
@@ -87,6 +89,9 @@ class AsteriskVoice:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         self.tasks.clear()
+        for timer in self.held:
+            timer.cancel()
+        self.held.clear()
 
     async def events(self) -> AsyncIterator[VoiceEvent | SwitchEvent]:
         """Everything that happens, in the order of arrival. One reader."""
@@ -245,26 +250,35 @@ class AsteriskVoice:
             return
         attempt_id, kind = said
         cause, tech_cause = hangup_facts(frame) if kind is VoiceEventKind.HANGUP else (None, None)
-        if self.count(one, attempt_id, kind, frame, cause, tech_cause):
+        if self.is_news(one, attempt_id, kind, frame.get("Channel", ""), bool(CONGESTED & {cause, tech_cause})):
             at = self.clock.now()
             event = VoiceEvent(attempt_id=attempt_id, switch=switch, kind=kind, at=at, cause=cause, tech_cause=tech_cause)
+            if kind is VoiceEventKind.ORIGINATE_FAILED:
+                self.hold(one, event)
+            else:
+                self.tell((event,))
+
+    def hold(self, switch: Switch, event: VoiceEvent) -> None:
+        """Tell a failed order only when no hang-up comes with it: the hang-up has the cause, and may come just after."""
+        known = event.attempt_id in switch.lines
+
+        def tell() -> None:
+            self.held.discard(timer)
+            if known and event.attempt_id not in switch.lines:
+                return  # its hang-up has come, and said more
+            switch.lines.free(event.attempt_id)
             self.tell((event,))
 
-    def count(
-        self,
-        switch: Switch,
-        attempt_id: AttemptId,
-        kind: VoiceEventKind,
-        frame: AmiFrame,
-        cause: int | None,
-        tech_cause: int | None,
-    ) -> bool:
+        timer = asyncio.get_running_loop().call_later(HANGUP_FOLLOWS_S, tell)
+        self.held.add(timer)
+
+    def is_news(self, switch: Switch, attempt_id: AttemptId, kind: VoiceEventKind, channel: str, congested: bool) -> bool:
         """Keep the counts and the back-off up to date. False for what has been told of this call already."""
         lines, now = switch.lines, self.clock.monotonic_s()
         line = lines.lines.get(attempt_id)
         if kind is VoiceEventKind.STARTED:
             if line is None:
-                line = lines.seen(attempt_id, self.trunk_of(switch.config.name, frame.get("Channel", "")), now)
+                line = lines.seen(attempt_id, self.trunk_of(switch.config.name, channel), now)
             elif not line.started:
                 switch.back_off.delay(now, "start", now - line.since)
             line.started = True
@@ -273,9 +287,7 @@ class AsteriskVoice:
         if kind in line.said:
             return False
         line.said.add(kind)
-        ended = kind is VoiceEventKind.HANGUP
-        if ended or (kind is VoiceEventKind.ORIGINATE_FAILED and not line.started):
-            congested = bool(CONGESTED & {cause, tech_cause})
+        if kind is VoiceEventKind.HANGUP:
             if line.trunk:
                 self.trunk_back_off[line.trunk].ended(now, congested=congested)
             lines.free(attempt_id)
