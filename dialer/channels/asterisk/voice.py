@@ -10,12 +10,10 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 import structlog
 
 from dialer.channels.asterisk.config import SwitchConfig, TrunkConfig
-from dialer.channels.asterisk.cps import LaunchGate
-from dialer.channels.asterisk.lines import Lines
 from dialer.channels.asterisk.link import AmiLink
 from dialer.channels.asterisk.originate import ChannelIds, originate
-from dialer.channels.asterisk.overload import BackOff
 from dialer.channels.asterisk.protocol import AmiFrame
+from dialer.channels.asterisk.switch import Switch
 from dialer.channels.asterisk.translate import WANTED, hangup_facts, live_channel, translate
 from dialer.domain.ids import AttemptId
 from dialer.errors import BadInput, MaybeSent, NotFound, NotSent, Rejected
@@ -27,17 +25,6 @@ MAX_UNREAD = 50_000  # events nobody has read; then the link is dropped and ever
 HANGUP_FOLLOWS_S = 1.0  # seen: OriginateResponse and Hangup come within 1 ms of each other, in either order
 CONGESTED = frozenset({34, 42, 503})  # no circuit, switch congested; and SIP's word for both
 ENDPOINT = re.compile(r"PJSIP/(.+)-[0-9a-f]{8}\Z")
-
-
-class Switch:
-    """One Asterisk with its link, its counts and its brakes."""
-
-    def __init__(self, config: SwitchConfig, link: AmiLink, clock: Clock) -> None:
-        self.config = config
-        self.link = link
-        self.gate = LaunchGate(clock, config.max_cps)
-        self.lines = Lines()
-        self.back_off = BackOff()
 
 
 class AsteriskVoice:
@@ -63,12 +50,11 @@ class AsteriskVoice:
             for config in switches
         }
         self.trunks = {trunk.name: trunk for trunk in trunks}
-        self.trunk_back_off = {trunk.name: BackOff() for trunk in trunks}
         self.of_endpoint: dict[tuple[str, str], str] = {}
         for trunk in trunks:
             if trunk.switch not in self.by_name:
                 raise BadInput(f"there is no switch {trunk.switch!r}", where=f"trunk {trunk.name}")
-            self.by_name[trunk.switch].gate.add_trunk(trunk.name, trunk.max_cps)
+            self.by_name[trunk.switch].add_trunk(trunk)
             self.of_endpoint[trunk.switch, trunk.endpoint] = trunk.name
         self.unread: deque[VoiceEvent | SwitchEvent] = deque()
         self.arrived = asyncio.Event()
@@ -137,23 +123,10 @@ class AsteriskVoice:
         switch = self.by_name[config.switch]
         if switch.link.state is not SwitchState.READY or switch.link.doubtful():
             return 0
-        self.brake(config, switch)
+        switch.brake(trunk)
         lines = switch.lines
         free = min(config.max_channels - lines.on_trunk(trunk), switch.config.max_channels - len(lines))
         return max(0, min(free, switch.gate.room(trunk)))
-
-    def brake(self, trunk: TrunkConfig, switch: Switch) -> None:
-        """Set the rates to what the back-off allows now."""
-        now = self.clock.monotonic_s()
-        for what, back_off, meter in (
-            (f"switch {switch.config.name}", switch.back_off, switch.gate.switch),
-            (f"trunk {trunk.name}", self.trunk_back_off[trunk.name], switch.gate.meter(trunk.name)),
-        ):
-            because = back_off.trouble(now)
-            rate = meter.cap_per_s * back_off.factor(now)
-            if rate != meter.per_s:
-                log.info("launch_rate_changed", of=what, per_s=round(rate, 2), because=because or "recovering")
-                meter.set_rate(rate)
 
     # -- doing it ------------------------------------------------------------------------------------------------------------
 
@@ -162,7 +135,7 @@ class AsteriskVoice:
         trunk = self.trunk(order.trunk)
         switch = self.by_name[trunk.switch]
         action = originate(order, trunk, self.ids, self.agi_address)
-        self.may_write(switch)
+        switch.may_write()
         lines = switch.lines
         if order.attempt_id in lines:
             raise MaybeSent("this attempt has been ordered before")  # never twice: let reconciliation look
@@ -170,8 +143,8 @@ class AsteriskVoice:
             raise NotSent("all channels are in use")
         line = lines.reserve(order.attempt_id, trunk.name, self.clock.monotonic_s())
         try:
-            self.brake(trunk, switch)
-            await switch.gate.turn(trunk.name, lambda: self.may_write(switch))
+            switch.brake(trunk.name)
+            await switch.gate.turn(trunk.name, switch.may_write)
             try:
                 # No await between the turn and the write: the turn counts the moment of writing.
                 line.since, line.written = self.clock.monotonic_s(), True
@@ -191,15 +164,6 @@ class AsteriskVoice:
             if not line.written:
                 lines.free(order.attempt_id)
             raise
-
-    def may_write(self, switch: Switch) -> None:
-        """Raises NotSent unless the switch is reconciled and answers."""
-        state = switch.link.state
-        if state is not SwitchState.READY:
-            raise NotSent(f"the switch {switch.config.name} is {state.value}")
-        if switch.link.doubtful():
-            # What a stalled switch reads later it carries out later, when nobody may be called any more.
-            raise NotSent(f"the switch {switch.config.name} does not answer at the moment")
 
     async def hang_up(self, attempt_id: AttemptId, switch: str) -> None:
         """End a call if it is still there. Raises NotSent or MaybeSent when the switch could not be asked."""
@@ -289,7 +253,7 @@ class AsteriskVoice:
         line.said.add(kind)
         if kind is VoiceEventKind.HANGUP:
             if line.trunk:
-                self.trunk_back_off[line.trunk].ended(now, congested=congested)
+                switch.trunk_back_off[line.trunk].ended(now, congested=congested)
             lines.free(attempt_id)
         return True
 
