@@ -36,11 +36,12 @@ class Behaviour:
         return self.sip is None and self.code != SystemCode.RING_NO_ANSWER
 
 
-# A person: says hello, so that a detector hears one, and then listens. WaitForNoise returns when a prompt begins, however
-# late a detector on our side let it begin; the key comes while the prompt plays, and again after each further one.
+# A person says hello, so that a detector hears one, and then listens: WaitForNoise returns when a prompt begins, however
+# late a detector on our side let it begin. A key comes while the prompt plays; if sound goes on, because the key was not
+# taken or was a wrong one, the person presses again.
 HELLO = ("Answer(,i)", "Playback(hello)")
-HEAR = "WaitForNoise(200,1,20)"  # 200 ms of sound
-HUSH = "WaitForSilence(700,1,20)"
+HEAR = "WaitForNoise(200,1,20)"  # until 200 ms of sound
+TRIES = 6
 
 
 def _person(*steps: str) -> tuple[str, ...]:
@@ -48,9 +49,9 @@ def _person(*steps: str) -> tuple[str, ...]:
 
 
 def _presses(first: str, again: str | None = None) -> tuple[str, ...]:
-    steps: list[str] = [*_person("Wait(1)", f"SendDTMF({first})")]
-    for _ in range(3):
-        steps += [HUSH, HEAR, "Wait(1)", f"SendDTMF({again or first})"]
+    steps = [*_person("Wait(1)"), f"SendDTMF({first})"]
+    for _ in range(TRIES - 1):
+        steps += ["Wait(1.2)", HEAR, "Wait(0.5)", f"SendDTMF({again or first})"]
     return (*steps, "Wait(60)", "Hangup()")
 
 
@@ -62,8 +63,12 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         code=SystemCode.NO_INPUT,
         steps=_person("Wait(60)", "Hangup()"),
     ),
-    Behaviour(ending="01", name="presses-1", does="answers, listens for a second, presses 1", code=INTERESTED, steps=_presses("1")),
-    Behaviour(ending="02", name="presses-2", does="answers, listens for a second, presses 2", code=NOT_INTERESTED, steps=_presses("2")),
+    Behaviour(
+        ending="01", name="presses-1", does="answers, listens for a second, presses 1", code=INTERESTED, steps=_presses("1")
+    ),
+    Behaviour(
+        ending="02", name="presses-2", does="answers, listens for a second, presses 2", code=NOT_INTERESTED, steps=_presses("2")
+    ),
     Behaviour(
         ending="03",
         name="wrong-then-1",
@@ -189,9 +194,18 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     Behaviour(
         ending="21",
         name="silence",
-        does="answers, and no sound comes",
+        does="answers, and nobody speaks",
         code=SystemCode.SILENCE_DETECTED,
         steps=("Answer(,i)", "Wait(60)", "Hangup()"),
+        amd=True,
+        code_without_amd=SystemCode.NO_INPUT,
+    ),
+    Behaviour(
+        ending="23",
+        name="dead-air",
+        does="answers, and not even silence is sent: no RTP at all",
+        code=SystemCode.SILENCE_DETECTED,
+        steps=("Answer(,i)", "WaitExten(60)", "Hangup()"),
         amd=True,
         code_without_amd=SystemCode.NO_INPUT,
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import resource
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -19,19 +20,66 @@ USERNAME = "outdial"
 
 # What each instance loads, and nothing else: it starts faster, logs no errors about absent settings, and its event and
 # module hooks cost nothing per call.
-COMMON_MODULES = """
-res_timing_timerfd res_pjproject res_sorcery_config res_sorcery_memory res_sorcery_astdb res_pjsip res_pjsip_session
-res_pjsip_pubsub res_pjsip_sdp_rtp res_pjsip_caller_id res_pjsip_endpoint_identifier_ip res_pjsip_rfc3326 res_pjsip_authenticator_digest res_rtp_asterisk chan_pjsip
-codec_ulaw format_wav format_pcm pbx_config
-app_playback app_verbose app_senddtmf app_waitforsilence app_playtones func_callerid func_channel func_strings func_logic func_env
-""".split()
-SWITCH_MODULES = """
-codec_alaw format_sln bridge_simple bridge_holding bridge_native_rtp res_speech res_agi res_tonedetect
-res_pjsip_nat res_pjsip_dtmf_info
-app_amd app_bridgewait app_dial app_record app_read app_stack app_echo app_talkdetect app_userevent
-func_config func_devstate func_dialplan func_global func_hangupcause func_pjsip_aor func_pjsip_contact
-func_pjsip_endpoint func_timeout
-""".split()
+COMMON_MODULES = [
+    "res_timing_timerfd",
+    "res_pjproject",
+    "res_sorcery_config",
+    "res_sorcery_memory",
+    "res_sorcery_astdb",
+    "res_pjsip",
+    "res_pjsip_session",
+    "res_pjsip_pubsub",
+    "res_pjsip_sdp_rtp",
+    "res_pjsip_caller_id",
+    "res_pjsip_endpoint_identifier_ip",
+    "res_pjsip_rfc3326",
+    "res_pjsip_authenticator_digest",
+    "res_rtp_asterisk",
+    "chan_pjsip",
+    "codec_ulaw",
+    "format_wav",
+    "format_pcm",
+    "pbx_config",
+    "app_playback",
+    "app_verbose",
+    "app_senddtmf",
+    "app_waitforsilence",
+    "app_playtones",
+    "func_callerid",
+    "func_channel",
+    "func_strings",
+    "func_logic",
+    "func_env",
+]
+SWITCH_MODULES = [
+    "codec_alaw",
+    "format_sln",
+    "bridge_simple",
+    "bridge_holding",
+    "bridge_native_rtp",
+    "res_speech",
+    "res_agi",
+    "res_tonedetect",
+    "res_pjsip_dtmf_info",
+    "app_amd",
+    "app_bridgewait",
+    "app_dial",
+    "app_record",
+    "app_read",
+    "app_stack",
+    "app_echo",
+    "app_talkdetect",
+    "app_userevent",
+    "func_config",
+    "func_devstate",
+    "func_dialplan",
+    "func_global",
+    "func_hangupcause",
+    "func_pjsip_aor",
+    "func_pjsip_contact",
+    "func_pjsip_endpoint",
+    "func_timeout",
+]
 
 SMALL_FILES = {
     "cdr.conf": "[general]\nenable = no\n",
@@ -49,6 +97,19 @@ SMALL_FILES = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """Where the two Asterisks listen, where the switch finds the carrier, and whom each of them hears."""
+
+    bind: str = "127.0.0.1"
+    carrier: str = "127.0.0.1"
+    managers: tuple[str, ...] = ("127.0.0.1/255.255.255.255",)  # may log in to the switch's manager
+    customers: tuple[str, ...] = ("127.0.0.1",)  # may call into the carrier
+
+
+LOOPBACK = Network()
+
+
 class _At(Template):
     """Placeholders are @{name}, because ${name} is Asterisk's own."""
 
@@ -60,16 +121,26 @@ def rendered(name: str, values: Mapping[str, object]) -> str:
     return _At(files("dialer.lab").joinpath("templates", name).read_text()).substitute(values)
 
 
-def write_switch(folder: Path, run_folder: Path, build: AsteriskBuild, ports: Ports, *, secret: str, system_name: str) -> None:
+def write_switch(
+    folder: Path,
+    run_folder: Path,
+    build: AsteriskBuild,
+    ports: Ports,
+    *,
+    secret: str,
+    system_name: str,
+    network: Network = LOOPBACK,
+) -> None:
     """The switch: what a user's own server gets, and around it what makes it run here."""
-    _write_common(folder, run_folder, build, [*COMMON_MODULES, *SWITCH_MODULES], ports.switch_rtp, system_name)
+    _write_common(folder, run_folder, build, COMMON_MODULES + SWITCH_MODULES, ports.switch_rtp, system_name, options="")
     etc = folder / "etc"
     values = {
         "username": USERNAME,
         "secret": secret,
-        "permits": "permit = 127.0.0.1/255.255.255.255",
+        "permits": "\n".join(f"permit = {managers}" for managers in network.managers),
         "trunk": TRUNK,
-        "trunk_host": "127.0.0.1",
+        "trunk_host": network.carrier,
+        "bind": network.bind,
         "trunk_port": ports.carrier_sip,
         "transport": "local",
         "qualify_s": 5,
@@ -89,12 +160,28 @@ def write_switch(folder: Path, run_folder: Path, build: AsteriskBuild, ports: Po
     _write(etc / "extensions.conf", "[general]\nstatic = yes\nwriteprotect = yes\n\n#include extensions_outdial.conf\n")
 
 
-def write_carrier(folder: Path, run_folder: Path, build: AsteriskBuild, ports: Ports, *, truth: Path, system_name: str) -> None:
+def write_carrier(
+    folder: Path,
+    run_folder: Path,
+    build: AsteriskBuild,
+    ports: Ports,
+    *,
+    truth: Path,
+    system_name: str,
+    network: Network = LOOPBACK,
+) -> None:
     """The carrier: the synthetic phone network."""
-    _write_common(folder, run_folder, build, COMMON_MODULES, ports.carrier_rtp, system_name)
+    # A person on the line sends sound even when silent, as every telephone does: the detector hears no silence in nothing.
+    _write_common(folder, run_folder, build, COMMON_MODULES, ports.carrier_rtp, system_name, options="transmit_silence = yes\n")
     etc = folder / "etc"
     _write(etc / "manager.conf", "[general]\nenabled = no\n")
-    _write(etc / "pjsip.conf", rendered("carrier_pjsip.conf", {"sip_port": ports.carrier_sip, "system_name": system_name}))
+    values = {
+        "sip_port": ports.carrier_sip,
+        "system_name": system_name,
+        "bind": network.bind,
+        "customers": "\n".join(f"match = {customers}" for customers in network.customers),
+    }
+    _write(etc / "pjsip.conf", rendered("carrier_pjsip.conf", values))
     _write(etc / "extensions.conf", rendered("carrier_extensions.conf", {"truth": truth, "callees": dialplan()}))
 
 
@@ -103,7 +190,9 @@ def plain(name: str) -> str:
     return files("dialer.lab").joinpath("templates", name).read_text()
 
 
-def _write_common(folder: Path, run_folder: Path, build: AsteriskBuild, modules: list[str], rtp: int, system_name: str) -> None:
+def _write_common(
+    folder: Path, run_folder: Path, build: AsteriskBuild, modules: list[str], rtp: int, system_name: str, *, options: str
+) -> None:
     if not re.fullmatch(r"[\w./+@~-]+", str(folder)):
         raise LabFailed(f"Asterisk cannot work in a folder whose name has blanks or special characters: {folder}")
     for part in ("etc", "lib/sounds", "lib/agi-bin", "log", "spool"):
@@ -112,13 +201,14 @@ def _write_common(folder: Path, run_folder: Path, build: AsteriskBuild, modules:
     if not sounds.is_symlink():
         sounds.symlink_to(build.sounds)
     documentation = build.sounds.parent.parent / "documentation"
-    if documentation.is_dir() and not (folder / "lib/documentation").is_symlink():
+    if (documentation.is_dir() or build.source == "docker") and not (folder / "lib/documentation").is_symlink():
         (folder / "lib/documentation").symlink_to(documentation)
     values = {
         "folder": folder,
         "run_folder": run_folder,
         "modules": build.modules,
         "system_name": system_name,
+        "options": options,
         # Each leg holds half a dozen files: the usual soft limit of 1024 would end at some 170 calls.
         "max_files": min(65_536, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
         "rtp_first": rtp,

@@ -24,13 +24,50 @@ ARCHITECTURES = {"x86_64": ("amd64", "x86_64-linux-gnu"), "aarch64": ("arm64", "
 
 # Packages that apt is told are there already: only maintainer scripts, or modules that the lab never loads, want them.
 # It halves the download. A name that a later Debian renames costs a bigger download and nothing else.
-NOT_NEEDED = """
-adduser passwd perl perl-base libperl5.42 perl-modules-5.42 gnupg dirmngr gpg gpgsm gpg-agent python3
-libcodec2-1.2 libcurl4t64 libglib2.0-0t64 libgmime-3.0-0t64 libical3t64 libiksemel3 libjack-jackd2-0 libjwt2 libldap2
-liblua5.1-0 libneon27t64 libodbc2 libopencore-amrnb0 libopencore-amrwb0 libopusenc0 libopusfile0 libportaudio2 libpq5
-libradcli4 libsnmp45 libsybdb5 libunbound8 libvo-amrwbenc0 libvorbisenc2 libvorbisfile3 libvorbis0a libopus0
-libspandsp2t64 media-types netbase
-""".split()
+NOT_NEEDED = [
+    "adduser",
+    "passwd",
+    "perl",
+    "perl-base",
+    "libperl5.42",
+    "perl-modules-5.42",
+    "gnupg",
+    "dirmngr",
+    "gpg",
+    "gpgsm",
+    "gpg-agent",
+    "python3",
+    "libcodec2-1.2",
+    "libcurl4t64",
+    "libglib2.0-0t64",
+    "libgmime-3.0-0t64",
+    "libical3t64",
+    "libiksemel3",
+    "libjack-jackd2-0",
+    "libjwt2",
+    "libldap2",
+    "liblua5.1-0",
+    "libneon27t64",
+    "libodbc2",
+    "libopencore-amrnb0",
+    "libopencore-amrwb0",
+    "libopusenc0",
+    "libopusfile0",
+    "libportaudio2",
+    "libpq5",
+    "libradcli4",
+    "libsnmp45",
+    "libsybdb5",
+    "libunbound8",
+    "libvo-amrwbenc0",
+    "libvorbisenc2",
+    "libvorbisfile3",
+    "libvorbis0a",
+    "libopus0",
+    "libspandsp2t64",
+    "media-types",
+    "netbase",
+]
 
 Say = Callable[[str], None]
 
@@ -47,7 +84,9 @@ def architecture() -> tuple[str, str]:
     try:
         return ARCHITECTURES[platform.machine()]
     except KeyError:
-        raise LabFailed(f"no Debian packages are known for a {platform.machine()} machine: install Asterisk 20 or newer") from None
+        raise LabFailed(
+            f"no Debian packages are known for a {platform.machine()} machine: install Asterisk 20 or newer"
+        ) from None
 
 
 def can_unpack() -> str:
@@ -169,7 +208,11 @@ def _pretend(apt: Path, installed: Sequence[str]) -> None:
 
 def _run(argv: Sequence[str]) -> str:
     done = subprocess.run(
-        argv, capture_output=True, text=True, stdin=subprocess.DEVNULL, env={**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+        argv,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"},
     )
     if done.returncode:
         raise LabFailed(f"`{' '.join(argv)}` failed:\n{(done.stderr or done.stdout).strip()[-2000:]}")

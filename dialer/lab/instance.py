@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,33 +16,42 @@ from dialer.lab.errors import LabFailed
 from dialer.lab.obtain import AsteriskBuild
 
 KEEPER = Path(__file__).with_name("keeper.py")
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(slots=True, kw_only=True)
 class Instance:
-    """The switch or the carrier. `project` is the name of the compose project where the build is one of containers."""
+    """The switch or the carrier. `container` is its name where it runs in one.
+
+    A container shares the network and the process ids of this machine, and sees the lab's folder where it is: so its
+    ports, its process id, its console and its files are used as those of any other process.
+    """
 
     role: str
     folder: Path
     run_folder: Path
     build: AsteriskBuild
-    project: str
-    pid: int = 0
+    container: str
     _keeper: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
-    def arguments(self) -> list[str]:
+    def _configured(self) -> list[str]:
         return [*self.build.command, "-C", str(self.folder / "etc/asterisk.conf")]
+
+    @property
+    def pid_file(self) -> Path:
+        return self.run_folder / "asterisk.pid"
+
+    @property
+    def pid(self) -> int:
+        """The process id that it wrote down itself; 0 where it never ran."""
+        return _pid_in(self.pid_file)
 
     def start(self, *, detached: bool) -> None:
         """Start it; returns when it has its process id. Not detached, it dies with this process, whatever ends that."""
-        if self.build.compose_file:
-            self._compose("up", "-d", "--no-deps", self.role)
-            return
         self.run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        pid_file = self.run_folder / "asterisk.pid"
-        pid_file.unlink(missing_ok=True)
-        argv = [*self.arguments, "-f", "-n"]
+        self.pid_file.unlink(missing_ok=True)
+        argv = [*self._in_container(), *self._configured, "-f", "-n"]
         with (self.folder / "log/console").open("ab") as console:
             started = subprocess.Popen(
                 argv if detached else [sys.executable, "-I", "-S", str(KEEPER), *argv],
@@ -53,18 +63,20 @@ class Instance:
                 start_new_session=True,  # a Ctrl-C in the terminal is for whoever started us; they stop us in order
             )
         self._keeper = started
-        if not _within(20, lambda: bool(_pid_in(pid_file)) or started.poll() is not None) or started.poll() is not None:
+        if not _within(20, lambda: bool(self.pid) or started.poll() is not None) or started.poll() is not None:
             raise LabFailed(f"the {self.role} did not start:\n{self.log_tail()}")
-        self.pid = _pid_in(pid_file)
 
     def rx(self, command: str, *, timeout_s: float = 10) -> str:
         """Run one command on its console and return what it prints. Raises LabFailed where it does not answer."""
-        argv = [*self.arguments, "-rx", command]
-        if self.build.compose_file:
-            argv = [*self._compose_words(), "exec", "-T", self.role, *argv]
+        argv = [*(["docker", "exec", self.container] if self.build.image else []), *self._configured, "-rx", command]
         try:
             done = subprocess.run(
-                argv, capture_output=True, text=True, timeout=timeout_s, stdin=subprocess.DEVNULL, env=self._environment()
+                argv,
+                capture_output=True,
+                text=True,
+                timeout=timeout_s,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, "LC_ALL": "C", "TERM": "dumb"},
             )
         except subprocess.TimeoutExpired as late:
             raise LabFailed(f"the {self.role} did not answer `{command}` within {timeout_s:g} s") from late
@@ -82,37 +94,28 @@ class Instance:
 
     def alive(self) -> bool:
         """Whether its process is there, and is really it."""
-        if self.build.compose_file:
-            done = subprocess.run(
-                [*self._compose_words(), "ps", "-q", "--status", "running", self.role], capture_output=True, env=self._environment()
-            )
-            return bool(done.stdout.strip())
         return is_ours(self.pid, self.folder)
 
     def kill(self) -> None:
         """End it as a crash would: no goodbye to anyone. Returns when it is gone."""
-        if self.build.compose_file:
-            self._compose("kill", "-s", "SIGKILL", self.role)
-            return
-        if self.alive():
-            os.kill(self.pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         self._gone(5)
 
     def stop(self) -> None:
         """End it in order, and by force where that does not help. Returns when it is gone."""
-        if self.build.compose_file:
-            self._compose("rm", "-s", "-f", self.role)
-            return
         if self.alive():
-            try:
+            with contextlib.suppress(LabFailed):  # it hangs, or is on its way out: the signals below need no answer
                 self.rx("core stop now", timeout_s=3)
-            except LabFailed:
-                pass  # it hangs, or is on its way out: the signals below need no answer
             for last_word in (signal.SIGTERM, signal.SIGKILL):
                 if self._gone(3) or not self.alive():
                     break
-                os.kill(self.pid, last_word)
+                self._signal(last_word)
         self._gone(5)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.alive():
+            with contextlib.suppress(ProcessLookupError):  # it ended between the look and the signal
+                os.kill(self.pid, number)
 
     def log_tail(self) -> str:
         """The last lines of what it logged."""
@@ -134,16 +137,15 @@ class Instance:
             self._keeper = None
         return _within(seconds, lambda: not self.alive())
 
-    def _compose_words(self) -> list[str]:
-        return ["docker", "compose", "-f", str(self.build.compose_file), "-p", self.project]
-
-    def _environment(self) -> dict[str, str]:
-        return {**os.environ, "LC_ALL": "C", "TERM": "dumb", "OUTDIAL_LAB_FOLDER": str(self.folder.parent)}
-
-    def _compose(self, *words: str) -> None:
-        done = subprocess.run([*self._compose_words(), *words], capture_output=True, text=True, env=self._environment())
-        if done.returncode:
-            raise LabFailed(f"`docker compose {' '.join(words)}` failed:\n{done.stderr.strip()[-2000:]}")
+    def _in_container(self) -> list[str]:
+        if not self.build.image:
+            return []
+        words = ["docker", "run", "--rm", "--name", self.container, "--network", "host", "--pid", "host"]
+        words += ["--user", f"{os.getuid()}:{os.getgid()}", "--entrypoint", "env"]
+        # The folders that prompts are named in: the lab's own, the project's, and the one that we work in.
+        for folder, mode in {self.run_folder.parent: "rw", self.folder.parent: "rw", PROJECT: "ro", Path.cwd(): "ro"}.items():
+            words += ["--volume", f"{folder}:{folder}:{mode}"]
+        return [*words, self.build.image]
 
 
 def is_ours(pid: int, folder: Path) -> bool:

@@ -23,7 +23,7 @@ def _die_with_parent() -> None:
 def main() -> int:
     """Run the program named by our arguments; its exit status is ours."""
     # Safe here and not in the starter: this process has one thread, and the signal follows the death of the forking thread.
-    program = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent)  # noqa: PLW1509
+    program = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent)
     ended = os.pidfd_open(program.pid)
     readable, _, _ = select.select([0, ended], [], [])
     if ended not in readable:

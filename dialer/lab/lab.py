@@ -7,41 +7,25 @@ import contextlib
 import json
 import secrets
 import shutil
-import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from dialer.lab.ami import AmiTalk
 from dialer.lab.config import TRUNK, USERNAME, write_carrier, write_switch
 from dialer.lab.debian import Say
 from dialer.lab.errors import LabFailed
 from dialer.lab.instance import Instance
 from dialer.lab.obtain import AsteriskBuild, obtain_asterisk
 from dialer.lab.ports import Ports, free_ports
+from dialer.lab.ready import PortTaken, SwitchAccess, await_sip, await_trunk
 from dialer.lab.truth import Truth, read_truth
 
 READY_WITHIN_S = 30.0
 CLASHES_BORNE = 3  # somebody may take a port between our looking and Asterisk's binding
 LONGEST_SOCKET = 100  # bytes; the kernel takes 107 for a socket's path
 STATE_FILE = "lab.json"
-
-
-class _PortTaken(Exception):  # noqa: N818  (not an error: a reason to choose other ports)
-    """Another program answers on a port of ours."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SwitchAccess:
-    """How a dialer reaches the switch's manager."""
-
-    name: str
-    host: str
-    port: int
-    username: str
-    secret: str = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -65,26 +49,35 @@ class Lab:
     switch_instance: Instance = field(init=False)
 
     def __post_init__(self) -> None:
-        project = f"outdial-{self.token}"
         self.switch_instance, self.carrier_instance = (
-            Instance(role=role, folder=self.folder / role, run_folder=self.run_folder / role, build=self.build, project=project)
+            Instance(
+                role=role,
+                folder=self.folder / role,
+                run_folder=self.run_folder / role,
+                build=self.build,
+                container=self._banner(role),
+            )
             for role in ("switch", "carrier")
         )
 
     @classmethod
     def up(cls, folder: Path, *, say: Say = lambda _text: None, detached: bool = False) -> Lab:
-        """Start a lab and return when calls can be placed. `folder` must be new or empty. Raises LabFailed."""
+        """Start a lab and return when calls can be placed. Raises LabFailed.
+
+        `folder` must be new or empty, or hold what a crashed lab left, which is removed. Detached, the lab stays when this
+        process ends; otherwise it dies with it, even by kill -9.
+        """
         folder = folder.absolute()
+        cls._clear(folder)
         build = obtain_asterisk(say)
         say(f"Starting the switch and the carrier (Asterisk {build.version or 'in containers'}) in {folder}")
-        if folder.exists() and any(folder.iterdir()):
-            raise LabFailed(f"{folder} is not empty: another lab, or what a crashed one left (`dialer lab down` removes it)")
         for _ in range(CLASHES_BORNE):
             lab = cls._prepared(folder, build, detached=detached)
             try:
                 lab._start()
+                lab.save()
                 return lab
-            except _PortTaken as clash:
+            except PortTaken as clash:
                 last = clash
                 lab.down()
             except BaseException:
@@ -131,6 +124,10 @@ class Lab:
         return self.carrier_instance.pid
 
     @property
+    def state_file(self) -> Path:
+        return self.folder / STATE_FILE
+
+    @property
     def truth_file(self) -> Path:
         return self.folder / "carrier/truth.log"
 
@@ -161,7 +158,7 @@ class Lab:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def save(self) -> None:
-        """Write down what another process needs to find this lab again."""
+        """Write down what another process needs to find this lab again, and to take it down."""
         state = {
             "token": self.token,
             "secret": self.secret,
@@ -169,9 +166,8 @@ class Lab:
             "run_folder": str(self.run_folder),
             "pids": {"switch": self.switch_pid, "carrier": self.carrier_pid},
         }
-        path = self.folder / STATE_FILE
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(state, indent=1) + "\n")
+        self.state_file.touch(mode=0o600)
+        self.state_file.write_text(json.dumps(state, indent=1) + "\n")
 
     @classmethod
     def reading(cls, folder: Path) -> Lab:
@@ -188,7 +184,6 @@ class Lab:
                 run_folder=Path(state["run_folder"]),
                 detached=True,
             )
-            lab.switch_instance.pid, lab.carrier_instance.pid = state["pids"]["switch"], state["pids"]["carrier"]
         except FileNotFoundError as missing:
             raise LabFailed(f"there is no lab in {folder}: `dialer lab up` starts one") from missing
         except (ValueError, KeyError, TypeError) as broken:
@@ -214,16 +209,29 @@ class Lab:
         switch, carrier = lab.switch_instance, lab.carrier_instance
         for instance in (switch, carrier):
             instance.run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        name = f"outdial-lab-{token}"
-        write_switch(switch.folder, switch.run_folder, build, lab.ports, secret=lab.secret, system_name=f"{name}-switch")
-        write_carrier(carrier.folder, carrier.run_folder, build, lab.ports, truth=lab.truth_file, system_name=f"{name}-carrier")
+        write_switch(switch.folder, switch.run_folder, build, lab.ports, secret=lab.secret, system_name=lab._banner("switch"))
+        write_carrier(
+            carrier.folder, carrier.run_folder, build, lab.ports, truth=lab.truth_file, system_name=lab._banner("carrier")
+        )
+        lab.save()
         return lab
+
+    @classmethod
+    def _clear(cls, folder: Path) -> None:
+        if not folder.exists() or not any(folder.iterdir()):
+            return
+        if not (folder / STATE_FILE).exists():
+            raise LabFailed(f"{folder} holds other files: a lab needs a folder of its own")
+        left = cls.reading(folder)
+        if left.switch_instance.alive() and left.carrier_instance.alive():
+            raise LabFailed(f"the lab in {folder} is up already")
+        left.down()
 
     def _start(self) -> None:
         self.carrier_instance.start(detached=self.detached)
         self.switch_instance.start(detached=self.detached)
         deadline = time.monotonic() + READY_WITHIN_S
-        self._await_sip(self.ports.carrier_sip, self.carrier_instance, deadline)
+        await_sip(self.ports.carrier_sip, banner=self._banner("carrier"), instance=self.carrier_instance, deadline=deadline)
         self._await_switch(deadline)
 
     def _start_switch(self) -> None:
@@ -231,49 +239,8 @@ class Lab:
         self._await_switch(time.monotonic() + READY_WITHIN_S)
 
     def _await_switch(self, deadline: float) -> None:
-        self._await_sip(self.ports.switch_sip, self.switch_instance, deadline)
-        while True:
-            try:
-                with AmiTalk("127.0.0.1", self.ports.ami, timeout_s=3) as ami:
-                    ami.login(USERNAME, self.secret)
-                    ami.wait_for(lambda event: event.get("Event") == "FullyBooted", deadline=deadline)
-                    ami.action("PJSIPQualify", {"Endpoint": TRUNK})
-                    while ami.get(f"DEVICE_STATE(PJSIP/{TRUNK})") != "NOT_INUSE":
-                        self._check(self.switch_instance, deadline)
-                        time.sleep(0.02)
-                    return
-            except OSError:
-                self._check(self.switch_instance, deadline)
-                time.sleep(0.02)
+        await_sip(self.ports.switch_sip, banner=self._banner("switch"), instance=self.switch_instance, deadline=deadline)
+        await_trunk(self.switch, self.trunk, instance=self.switch_instance, deadline=deadline)
 
-    def _await_sip(self, port: int, instance: Instance, deadline: float) -> None:
-        """Ask with OPTIONS until an answer with our own banner comes: a neighbour's lab may answer on that port too."""
-        banner = f"outdial-lab-{self.token}-{instance.role}"
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
-            ours.bind(("127.0.0.1", 0))
-            ours.settimeout(0.05)
-            here = f"127.0.0.1:{ours.getsockname()[1]}"
-            while True:
-                ours.sendto(
-                    (
-                        f"OPTIONS sip:ready@127.0.0.1:{port} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{secrets.token_hex(6)}\r\n"
-                        f"From: <sip:lab@{here}>;tag={secrets.token_hex(4)}\r\nTo: <sip:ready@127.0.0.1:{port}>\r\n"
-                        f"Call-ID: {secrets.token_hex(8)}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 5\r\nContent-Length: 0\r\n\r\n"
-                    ).encode(),
-                    ("127.0.0.1", port),
-                )
-                with contextlib.suppress(OSError):
-                    answer = ours.recv(4096).decode(errors="replace")
-                    if banner in answer:
-                        return
-                    raise _PortTaken(f"another program answers on {port}")
-                self._check(instance, deadline)
-                time.sleep(0.02)
-
-    def _check(self, instance: Instance, deadline: float) -> None:
-        if not instance.alive():
-            raise LabFailed(f"the {instance.role} ended while it started:\n{instance.log_tail()}")
-        if "ddress already in use" in (tail := instance.log_tail()):
-            raise _PortTaken(tail[-300:])
-        if time.monotonic() > deadline:
-            raise LabFailed(f"the {instance.role} is not ready after {READY_WITHIN_S:g} s:\n{tail}")
+    def _banner(self, role: str) -> str:
+        return f"outdial-lab-{self.token}-{role}"

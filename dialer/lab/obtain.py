@@ -15,26 +15,36 @@ from dialer.lab import debian
 from dialer.lab.debian import Say
 from dialer.lab.errors import LabFailed
 
-OLDEST = 20  # the oldest Asterisk that the lab's configuration fits
-MODULES = ("/usr/lib/{triplet}/asterisk/modules", "/usr/lib/asterisk/modules", "/usr/lib64/asterisk/modules", "/usr/local/lib/asterisk/modules")
+OLDEST = (20, 6)  # the first with PJSIPHangup, by which the carrier refuses calls
+MODULES = (
+    "/usr/lib/{triplet}/asterisk/modules",
+    "/usr/lib/asterisk/modules",
+    "/usr/lib64/asterisk/modules",
+    "/usr/local/lib/asterisk/modules",
+)
 SOUNDS = ("/usr/share/asterisk/sounds/en", "/usr/share/asterisk/sounds/en_US_f_Allison", "/var/lib/asterisk/sounds/en")
-PACKAGES = {"asterisk": ("asterisk", "asterisk-modules", "asterisk-core-sounds-en-wav"), "espeak-ng": ("espeak-ng",), "sipp": ("sip-tester",)}
+PACKAGES = {
+    "asterisk": ("asterisk", "asterisk-modules", "asterisk-core-sounds-en-wav"),
+    "espeak-ng": ("espeak-ng",),
+    "sipp": ("sip-tester",),
+}
 PROGRAMS = {"asterisk": "usr/sbin/asterisk", "espeak-ng": "usr/bin/espeak-ng", "sipp": "usr/bin/sipp"}
-COMPOSE_FILE = Path(__file__).resolve().parents[2] / "docker" / "compose.yml"
+DOCKERFILE = Path(__file__).resolve().parents[2] / "docker" / "switch.Dockerfile"
+IMAGE = "outdial/switch"  # as docker/compose.yml calls it; the carrier runs the same Asterisk with other files
 
 ToolName = Literal["espeak-ng", "sipp"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsteriskBuild:
-    """A real Asterisk that can be run. With `compose_file` it runs in containers, and the paths are those of the image."""
+    """A real Asterisk that can be run. With `image` it runs in containers, and the paths are those inside of them."""
 
     command: tuple[str, ...]  # what to write before Asterisk's own arguments
     modules: Path
     sounds: Path  # the English core sounds: beep.wav lies in it
     version: str  # "22.10.1"
     source: str  # "path", "debian" or "docker"
-    compose_file: Path | None = None
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,19 +62,45 @@ def obtain_asterisk(say: Say) -> AsteriskBuild:
     reason = debian.can_unpack()
     if not reason:
         prefix = debian.unpacked("asterisk", PACKAGES["asterisk"], say)
-        sounds = next((found for found in sorted((prefix / "usr/share/asterisk/sounds").glob("en*")) if (found / "beep.wav").exists()), None)
+        sounds = next(
+            (found for found in sorted((prefix / "usr/share/asterisk/sounds").glob("en*")) if (found / "beep.wav").exists()), None
+        )
         if not sounds:
             raise LabFailed(f"the English sounds are missing in {prefix}: remove that folder and try again")
         command = _by_own_loader(prefix, PROGRAMS["asterisk"])
         modules = prefix / "usr/lib" / debian.architecture()[1] / "asterisk/modules"
         return AsteriskBuild(command=command, modules=modules, sounds=sounds, version=_version(command), source="debian")
-    if COMPOSE_FILE.is_file() and shutil.which("docker") and _succeeds(["docker", "compose", "version"]) and _succeeds(["docker", "info"]):
-        triplet = debian.architecture()[1]
-        modules = Path(MODULES[0].format(triplet=triplet))
-        return AsteriskBuild(
-            command=("asterisk",), modules=modules, sounds=Path(SOUNDS[1]), version="", source="docker", compose_file=COMPOSE_FILE
+    if _docker_is_here():
+        return _from_docker(say)
+    raise LabFailed(
+        f"no Asterisk 20.6 or newer on the PATH; {reason}; and no Docker engine answers. Any one of the three will do"
+    )
+
+
+def _docker_is_here() -> bool:
+    """A Docker engine that answers, with the switch's image or what it is made of (a checkout has that, a wheel has not)."""
+    if not (shutil.which("docker") and _succeeds(["docker", "info"])):
+        return False
+    return DOCKERFILE.is_file() or _succeeds(["docker", "image", "inspect", IMAGE])
+
+
+def _from_docker(say: Say) -> AsteriskBuild:
+    if not _succeeds(["docker", "image", "inspect", IMAGE]):
+        say("Building the switch's image with Docker")
+        context = DOCKERFILE.parents[1]
+        built = subprocess.run(
+            ["docker", "build", "-f", str(DOCKERFILE), "-t", IMAGE, str(context)], capture_output=True, text=True
         )
-    raise LabFailed(f"no Asterisk {OLDEST} or newer on the PATH; {reason}; and no Docker engine answers. Any one of the three will do")
+        if built.returncode:
+            raise LabFailed(f"`docker build -f {DOCKERFILE}` failed:\n{built.stderr.strip()[-2000:]}")
+    return AsteriskBuild(
+        command=("asterisk",),
+        modules=Path(MODULES[0].format(triplet=debian.architecture()[1])),
+        sounds=Path(SOUNDS[1]),
+        version=_version(("docker", "run", "--rm", IMAGE)),
+        source="docker",
+        image=IMAGE,
+    )
 
 
 def obtain_tool(name: ToolName, say: Say) -> list[str]:
@@ -99,10 +135,12 @@ def _on_the_path() -> AsteriskBuild | None:
     if not found:
         return None
     version = _version((found,))
-    if int(version.split(".")[0] or 0) < OLDEST:
+    if tuple(map(int, version.split(".")[:2])) < OLDEST:
         return None
     triplet = debian.ARCHITECTURES.get(os.uname().machine, ("", ""))[1]
-    modules = next((path for path in (Path(name.format(triplet=triplet)) for name in MODULES) if (path / "chan_pjsip.so").exists()), None)
+    modules = next(
+        (path for path in (Path(name.format(triplet=triplet)) for name in MODULES) if (path / "chan_pjsip.so").exists()), None
+    )
     sounds = next((path for path in map(Path, SOUNDS) if any(path.glob("beep.*"))), None)
     if not modules or not sounds:
         return None  # an Asterisk without PJSIP or without sounds cannot be a lab

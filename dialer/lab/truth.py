@@ -30,7 +30,10 @@ def read_truth(path: Path) -> list[Truth]:
         at, number, attempt_id = line.split("|")
         found.append(
             Truth(
-                at=datetime.fromisoformat(at).replace(tzinfo=UTC), number=number, attempt_id=attempt_id, behaviour=behaviour_of(number).name
+                at=datetime.fromisoformat(at).replace(tzinfo=UTC),
+                number=number,
+                attempt_id=attempt_id,
+                behaviour=behaviour_of(number).name,
             )
         )
-    return found
+    return sorted(found, key=lambda call: call.at)  # two calls of one moment may be written in either order

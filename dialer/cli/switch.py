@@ -1,0 +1,71 @@
+"""`dialer switch`: the files that an Asterisk of your own needs, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dialer.errors import OutdialError
+from dialer.lab.switch_check import Level, check_switch
+from dialer.lab.switch_files import SwitchPlan, write_switch_files
+
+switch_app = typer.Typer(help="Your own Asterisk: the files that it needs, and what is wrong with it.", no_args_is_help=True)
+
+PLAN = SwitchPlan()
+
+
+@switch_app.command()
+def config(
+    folder: Annotated[Path, typer.Option(help="Where to write the files.")],
+    name: Annotated[str, typer.Option(help="The switch's name in dialer.toml.")] = PLAN.name,
+    host: Annotated[str, typer.Option(help="The switch, as the dialer reaches it.")] = PLAN.host,
+    port: Annotated[int, typer.Option(help="The port of its manager.")] = PLAN.port,
+    dialer_host: Annotated[
+        str, typer.Option(help="The dialer, as the switch sees it: the only address that may log in.")
+    ] = PLAN.dialer_host,
+    username: Annotated[str, typer.Option(help="The manager account.")] = PLAN.username,
+    trunk: Annotated[str, typer.Option(help="The name of the trunk's PJSIP endpoint.")] = PLAN.trunk,
+    trunk_host: Annotated[str, typer.Option(help="The carrier's address.")] = PLAN.trunk_host,
+    trunk_port: Annotated[int, typer.Option(help="The carrier's SIP port.")] = PLAN.trunk_port,
+    transport: Annotated[str, typer.Option(help="The PJSIP transport that the trunk uses.")] = PLAN.transport,
+) -> None:
+    """Write the few Asterisk files that a server of your own needs, with a fresh secret."""
+    plan = SwitchPlan(
+        name=name,
+        host=host,
+        port=port,
+        dialer_host=dialer_host,
+        username=username,
+        trunk=trunk,
+        trunk_host=trunk_host,
+        trunk_port=trunk_port,
+        transport=transport,
+    )
+    try:
+        written = write_switch_files(folder, plan)
+    except OutdialError as failed:
+        typer.echo(str(failed), err=True)
+        raise typer.Exit(1) from failed
+    for path in written:
+        typer.echo(str(path))
+    typer.echo("README.txt says where each belongs.")
+
+
+@switch_app.command()
+def check(
+    host: Annotated[str, typer.Option(help="The switch.")] = PLAN.host,
+    port: Annotated[int, typer.Option(help="The port of its manager.")] = PLAN.port,
+    username: Annotated[str, typer.Option(help="The manager account.")] = PLAN.username,
+    secret: Annotated[str, typer.Option(help="Its secret; better in OUTDIAL_SWITCH_SECRET, or typed when asked.")] = "",
+    trunk: Annotated[str, typer.Option(help="The trunk's PJSIP endpoint.")] = PLAN.trunk,
+) -> None:
+    """Say in plain words what is wrong with a switch, and how to mend it. Exit code 1 when calls will not work."""
+    secret = secret or os.environ.get("OUTDIAL_SWITCH_SECRET", "") or typer.prompt("secret", hide_input=True)
+    bad = False
+    for finding in check_switch(host=host, port=port, username=username, secret=secret, trunk=trunk):
+        bad = bad or finding.level is Level.BAD
+        typer.echo(f"{finding.level:<4}  {finding.what}" + (f"\n      -> {finding.mend}" if finding.mend else ""))
+    raise typer.Exit(1 if bad else 0)
