@@ -16,9 +16,9 @@ from dialer.ivr.rehearsal import Played, rehearse
 from pdc.contract import Contact
 
 if TYPE_CHECKING:
-    from dialer.testing_voice import FakeVoice, VirtualClock
+    from dialer.testing_voice import FakeVoice
 
-__all__ = ["Contact", "FakeCall", "FakePdc", "FakeVoice", "Played", "Player", "Transfer", "VirtualClock", "play", "rehearse"]
+__all__ = ["Contact", "FakeCall", "FakePdc", "FakeVoice", "Played", "Player", "Transfer", "play", "rehearse"]
 
 
 def play(
@@ -73,7 +73,7 @@ def _in_a_loop() -> bool:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("FakeVoice", "VirtualClock"):  # looked up on first use: an app's test has no need of them
+    if name == "FakeVoice":  # looked up on first use: an app's test has no need of them
         import dialer.testing_voice
 
         return getattr(dialer.testing_voice, name)

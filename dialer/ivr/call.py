@@ -24,13 +24,13 @@ from dialer.ivr.driver import (
     Transfer,
 )
 from dialer.ivr.outcome import Outcome
+from dialer.ivr.prompt_text import normal_language
 from dialer.ivr.pulse import Pulse
 from pdc.contract import Contact, Pdc, Session, SessionKey
 
 log = structlog.get_logger()
 T = TypeVar("T")
 
-LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})?", re.ASCII)
 RECORDING_NAME = re.compile(r"[a-z0-9_]{1,40}", re.ASCII)
 
 
@@ -79,7 +79,7 @@ class Call:
         self._typed_ahead = ""
         self._closed = False
         self.pdc = BoundPdc(pdc, key, self._pulse)
-        self.language = session.contact.language if LANGUAGE.fullmatch(session.contact.language) else "en"
+        self.language = normal_language(session.contact.language)
         self.last_input = ""  # the keys of the last question's last try, also where they meant nothing
         self.unanswered: Outcome | None = None  # how the last question ended, where nobody answered it: NO_INPUT or NO_MATCH
 
@@ -172,10 +172,11 @@ class Call:
 
     async def set_language(self, language: str) -> None:
         """Speak another language from now on. Raises BadInput."""
-        if not LANGUAGE.fullmatch(language):
+        wanted = normal_language(language)
+        if wanted == "en" and not language.lower().startswith("en"):
             raise BadInput(f"{language[:20]!r} is no language", where="set_language", mend='such as "en" or "pt-br"')
-        await self._do(lambda: self._driver.set_language(language))
-        self.language = language
+        await self._do(lambda: self._driver.set_language(wanted))
+        self.language = wanted
 
     async def wait(self, seconds: float) -> None:
         """Say nothing for a while. A key ends it and counts for the next question."""

@@ -15,6 +15,7 @@ from dialer.ivr.driver import PromptFailed
 SHIPPED = Path(__file__).parent / "prompts"
 KEY = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*", re.ASCII)  # no slash and no empty part: a key can never leave its folder
 BLANK = re.compile(r"\$\{([^${}]{1,64})\}")
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*", re.ASCII)
 MAX_TEXT = 2000  # characters
 MAX_VALUE = 100
 SPOKEN_MARKS = frozenset(".,'’-:;!?@&/+% ")
@@ -53,6 +54,12 @@ def check_key(key: str) -> str:
     if len(key) > 128 or not KEY.fullmatch(key):
         raise PromptFailed(f"{key[:40]!r} is no prompt key")
     return key
+
+
+def normal_language(language: str) -> str:
+    """A language as the folders are called: "pt_BR" is "pt-br"; whatever is no language is "en"."""
+    plain = language.strip().replace("_", "-").lower()
+    return plain if LANGUAGE.fullmatch(plain) else "en"
 
 
 def languages_for(language: str, default: str) -> list[str]:

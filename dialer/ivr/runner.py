@@ -31,7 +31,7 @@ class Ending:
 
 
 class AppExited(Exception):
-    """An app called sys.exit()."""
+    """An app called sys.exit(), or was killed while it computed without end."""
 
 
 class CallRun:
@@ -52,6 +52,10 @@ class CallRun:
     async def run(self) -> Ending:
         """Run it to its end. Raises nothing but CancelledError. The session is ended before the call is hung up."""
         self._condemned = asyncio.get_running_loop().create_future()
+        if not self._app_name:  # the strategy has no treatment for who answered (a fax, silence): hang up without a word
+            await self._tell(error="")
+            await self._hang_up()
+            return Ending()
         if self._app is None:
             return await self._fail(self._apps.why_missing(self._app_name))
         work = asyncio.create_task(self._guarded(self._app), name=f"ivr-app {self._app_name}")
@@ -67,7 +71,9 @@ class CallRun:
     async def _guarded(self, app: IvrApp) -> Outcome:
         try:
             return await app.run(self._call)
-        except (SystemExit, KeyboardInterrupt) as exc:  # they would stop the whole thread
+        except (Exception, asyncio.CancelledError):
+            raise
+        except BaseException as exc:  # sys.exit() and its kind would end the whole thread
             raise AppExited(repr(exc)) from exc
 
     async def _conclude(self, work: asyncio.Task[Outcome]) -> Ending:

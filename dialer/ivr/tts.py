@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import importlib.metadata
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from dialer.errors import BadInput, OutdialError
 
 ENTRY_POINTS = "outdial.tts"
+ESPEAK = ("-v", "{voice}", "-s", "150", "--stdin", "--stdout")
 MAX_WAV = 40_000_000  # bytes
 
 
@@ -33,33 +34,26 @@ class CommandTts:
     """A program that reads the text on its standard input and writes a WAV on its standard output.
 
     `{language}` and `{voice}` in its arguments are filled; the text never is an argument, so that it cannot become an option.
+    A command that ends in `espeak-ng` needs no arguments. `voice` is for all languages; "" means the voice of the language.
     """
 
-    def __init__(
-        self,
-        argv: Sequence[str] = ("espeak-ng", "-v", "{voice}", "-s", "150", "--stdin", "--stdout"),
-        *,
-        voices: Mapping[str, str] | None = None,
-        timeout_s: float = 10.0,
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, argv: Sequence[str] = ("espeak-ng",), *, voice: str = "", timeout_s: float = 10.0) -> None:
         if not argv:
             raise BadInput("no program to speak with", where="tts.command")
-        self._argv, self._voices, self._timeout_s = tuple(argv), dict(voices or {}), timeout_s
-        self._environment = {**os.environ, **environment} if environment else None
+        bare = os.path.basename(argv[-1]) in ("espeak-ng", "espeak")
+        self._argv, self._voice, self._timeout_s = (*argv, *(ESPEAK if bare else ())), voice, timeout_s
 
     @property
     def identity(self) -> str:
-        return "\0".join((*self._argv, *(f"{lang}={voice}" for lang, voice in sorted(self._voices.items()))))
+        # Not the folders: the same program found elsewhere speaks alike, and the cache stays good.
+        return "\0".join((*(os.path.basename(word) for word in self._argv), self._voice))
 
     async def speak(self, text: str, language: str) -> bytes:
-        voice = self._voices.get(language, language)
+        voice = self._voice or language
         argv = [part.replace("{language}", language).replace("{voice}", voice) for part in self._argv]
         pipe = asyncio.subprocess.PIPE
         try:
-            process = await asyncio.create_subprocess_exec(
-                *argv, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, env=self._environment
-            )
+            process = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL)
         except OSError as exc:
             raise TtsFailed(f"{argv[0]} cannot be started: {exc}") from exc
         try:
