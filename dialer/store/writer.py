@@ -21,6 +21,7 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 IDLE_S = 0.001  # a queue that stays empty for so long is idle: nobody else is about to write
+SLOW_NO_S = 1.0  # a unit that failed after so long has waited for a lock
 LARGE = 128  # units of work after which a group waits for no more
 
 _OUR_FAULT = (IntegrityError, DataError, ProgrammingError, NotSupportedError)  # the unit's own mistake, not the database's
@@ -133,7 +134,10 @@ class GroupWriter:
                 tx = self._make_tx(connection)
                 driver: Any = connection.connection.driver_connection
                 for unit in group:
+                    began = time.monotonic()
                     _run_unit(unit, tx, driver)
+                    if isinstance(unit.error, StoreDown) and time.monotonic() - began > SLOW_NO_S:
+                        raise unit.error  # somebody's lock: the others need not wait for the same answer one by one
 
     def _fail(self, group: list[_Unit], exc: Exception) -> None:
         down = exc if isinstance(exc, StoreDown) else store_down(exc)
