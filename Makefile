@@ -57,13 +57,14 @@ lock: $(DEVELOPMENT) ## choose versions anew within pyproject.toml and write the
 
 $(RUNTIME): requirements.lock pyproject.toml | $(PY)
 	@echo "== installing the locked dependencies"
-	@$(PIP) install --quiet --require-hashes -r requirements.lock
+	@$(PIP) install --quiet --only-binary :all: --require-hashes -r requirements.lock
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(DEVELOPMENT): requirements-dev.lock $(RUNTIME)
 	@echo "== installing the locked tools for tests and checks"
-	@$(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	@# What comes as source is built with the locked setuptools: nothing unlocked is fetched to build it.
+	@$(PIP) install --quiet --no-build-isolation --use-pep517 --require-hashes -r requirements-dev.lock
 	@touch $@
 
 $(PY):

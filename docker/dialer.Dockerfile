@@ -9,7 +9,7 @@ RUN apt-get $APT_OPTIONS update \
 WORKDIR /opt/outdial
 # The dependencies first: they change less often than the source.
 COPY requirements.lock ./
-RUN python3 -m venv venv && venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.lock
+RUN python3 -m venv venv && venv/bin/pip install --no-cache-dir --disable-pip-version-check --only-binary :all: --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY pdc pdc
 COPY config config
