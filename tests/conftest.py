@@ -26,7 +26,7 @@ SEED = int(os.environ.get("OUTDIAL_SEED") or secrets.randbelow(2**32))
 
 pytest_plugins = [
     "pytester",
-    *(name for name in ("tests.lab_fixture", "tests.database_fixture") if importlib.util.find_spec(name)),
+    *(name for name in ("tests.lab_fixture", "tests.database_fixture", "tests.rig_fixture") if importlib.util.find_spec(name)),
 ]
 
 # A slow machine is not a fault of the property; the failing example is printed in a form that can be pasted back.

@@ -1,1 +1,30 @@
 """The `dialer` command, one file for each noun."""
+
+from __future__ import annotations
+
+import typer
+
+from dialer.cli.attempts import attempts
+from dialer.cli.campaign import campaign_app
+from dialer.cli.codes import codes_app
+from dialer.cli.export import export
+from dialer.cli.lab import lab_app
+from dialer.cli.serve import serve
+from dialer.cli.switch import switch_app
+from dialer.cli.why import why
+
+app = typer.Typer(
+    help="Outdial: an outbound dialer and IVR server on Asterisk.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+app.command()(serve)
+app.command()(why)
+app.command()(attempts)
+app.command()(export)
+app.add_typer(campaign_app, name="campaign")
+app.add_typer(codes_app, name="codes")
+app.add_typer(lab_app, name="lab")
+app.add_typer(switch_app, name="switch")

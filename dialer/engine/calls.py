@@ -162,6 +162,13 @@ class Calls:
         self._start(self._close(call, code, source), f"close {call.attempt.id}")
 
     async def _close(self, call: Call, code: SystemCode | None, source: str) -> None:
+        try:
+            await self._record(call, code, source)
+        except BaseException:
+            call.closing = False  # the next sweep finds it open, and closes it then
+            raise
+
+    async def _record(self, call: Call, code: SystemCode | None, source: str) -> None:
         if call.facts.ended_at is None and code is None:
             await _wait(call.hung_up, HANG_UP_GRACE_S)
         ended_at = call.facts.ended_at or self._clock.now()

@@ -33,6 +33,7 @@ class EngineOptions:
     lease_s: float = 30.0  # how long a claimed contact is ours
     sweep_s: float = 20.0  # how often the ledger is compared with the switches
     give_up_s: float = 600.0  # a switch that is away for so long has lost its calls
+    max_call_s: float = 900.0  # no call lasts longer
     drain_s: float = 10.0  # at an orderly stop, calls in flight get this long
 
 

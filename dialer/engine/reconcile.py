@@ -37,9 +37,10 @@ class Reconciler:
         *,
         sweep_s: float = 20.0,
         give_up_s: float = 600.0,
+        max_call_s: float = 900.0,
     ) -> None:
         self._store, self._voice, self._calls, self._clock = store, voice, calls, clock
-        self._sweep_s, self._give_up_s = sweep_s, give_up_s
+        self._sweep_s, self._give_up_s, self._max_call = sweep_s, give_up_s, timedelta(seconds=max_call_s)
         self._started_at = clock.now()
         self._down_since: dict[str, float] = {}
         self._running: dict[str, asyncio.Lock] = {name: asyncio.Lock() for name in voice.switches()}
@@ -64,6 +65,7 @@ class Reconciler:
                 state = self._voice.state_of(switch)
                 try:
                     if state is SwitchState.READY:
+                        await self._end_overlong(switch)
                         async with self._running[switch]:
                             self._calls.repairs += await self._agree(switch, restarted=False)
                     elif state is SwitchState.RECONCILING and not self._running[switch].locked():
@@ -118,6 +120,14 @@ class Reconciler:
                     await self._agree(switch, restarted=False)
             except (WireError, StoreDown) as trouble:
                 log.warning("quarantine is left to the next sweep", switch=switch, reason=str(trouble))
+
+    async def _end_overlong(self, switch: str) -> None:
+        """The last line of defence: the dialplan's own limit and the app's watchdog should have ended such a call."""
+        for call in self._calls.expired(self._max_call):
+            if call.attempt.switch == switch:
+                log.warning("hanging up a call that lasts too long", attempt=call.attempt.id)
+                self._calls.hang_up_asked(call.attempt.id)
+                await self._voice.hang_up(call.attempt.id, switch)
 
     async def _channels(self, switch: str) -> Mapping[AttemptId, LiveChannel]:
         return {channel.attempt_id: channel for channel in await self._voice.live_channels(switch)}

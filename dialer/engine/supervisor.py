@@ -14,7 +14,7 @@ from dialer.domain.node_status import JobStatus
 from dialer.engine.breaker import Breaker
 from dialer.engine.calls import Calls
 from dialer.engine.job_runner import JobRunner
-from dialer.errors import Conflict, StoreDown
+from dialer.errors import Conflict, NotFound, OutdialError, StoreDown
 from dialer.ports import Clock, VoicePort
 from dialer.services.completion import Completed, StrategyOf
 from dialer.store.store import Store, Tx
@@ -136,7 +136,12 @@ class Supervisor:
     async def _keep_running(self, job: Job, group: asyncio.TaskGroup) -> None:
         running = self._running.get(job.id)
         if running is None:
-            runner = self._runner(job)
+            try:
+                runner = self._runner(job)
+            except OutdialError as mistake:  # one job's mistake stops that job, and it says why
+                log.error("a job cannot run", job=job.id, reason=str(mistake))
+                await self._set_state(job, JobState.PAUSED, f"cannot run: {mistake}")
+                return
             task = group.create_task(self._run_guarded(runner), name=f"job {job.id}")
             self._running[job.id] = _Running(runner, task)
             return
@@ -169,7 +174,10 @@ class Supervisor:
         )
 
     def _trunk_of(self, job: Job) -> str:
-        return job.definition.trunk if job.definition.trunk in self._trunks else self._default_trunk
+        name = job.definition.trunk or self._default_trunk
+        if name not in self._trunks:
+            raise NotFound(f"the settings have no trunk {name!r}, which the campaign asks for")
+        return name
 
     async def _complete_if_exhausted(self, job: Job) -> None:
         def work(tx: Tx) -> None:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from dialer.domain.attempt import Attempt, AttemptState
 from dialer.domain.ids import AttemptId, ContactId, JobId, OrgId
-from dialer.store.tables import attempt_events, attempts, job_code_counts
+from dialer.store.tables import Instant, attempt_events, attempts, job_code_counts
 
 _FIELDS = tuple(field.name for field in fields(Attempt))
 _COLUMNS = [attempts.c[name] for name in _FIELDS]
@@ -25,8 +25,8 @@ _CLOSE = (
     .values({name: sa.bindparam(name) for name in ("code", "code_source", "system_code", "ended_at", "cause", "tech_cause")})
     .values(
         state=AttemptState.FINAL.value,
-        ringing_at=sa.func.coalesce(attempts.c.ringing_at, sa.bindparam("ringing")),
-        answered_at=sa.func.coalesce(attempts.c.answered_at, sa.bindparam("answered")),
+        ringing_at=sa.func.coalesce(attempts.c.ringing_at, sa.bindparam("ringing", type_=Instant)),
+        answered_at=sa.func.coalesce(attempts.c.answered_at, sa.bindparam("answered", type_=Instant)),
     )
 )
 _SENT = (

@@ -1,0 +1,183 @@
+"""Put a dialer together from its settings: the one place that names concrete parts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import structlog
+from aiohttp import web
+
+from dialer import settings as settings_of
+from dialer.channels.asterisk.config import SwitchConfig, TrunkConfig
+from dialer.channels.asterisk.voice import AsteriskVoice
+from dialer.engine.clock import SystemClock
+from dialer.engine.engine import Engine, EngineOptions
+from dialer.engine.supervisor import Trunk
+from dialer.errors import BadSettings
+from dialer.ivr.workers import IvrWorkers, WorkerOptions
+from dialer.services.pdc import DirectPdc
+from dialer.settings import Settings, split_listen
+from dialer.store.store import Store
+from dialer.web.pdc import make_pdc_app
+
+log = structlog.get_logger()
+
+
+def open_store(settings: Settings) -> Store:
+    """The database of these settings."""
+    return Store(settings.database_url, group_commit_s=settings.database.group_commit_ms / 1000)
+
+
+class Dialer:
+    """A running dialer: engine, voice channel, IVR workers and their PDC."""
+
+    def __init__(self, *, settings: Settings, store: Store, engine: Engine, workers: IvrWorkers, pdc_site: web.AppRunner) -> None:
+        self.settings, self.store, self.engine = settings, store, engine
+        self._workers, self._pdc_site = workers, pdc_site
+        self._run: asyncio.Task[None] | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def started(cls, settings: Settings, *, tts: Sequence[str] = ()) -> AsyncIterator[Dialer]:
+        """A dialer that dials until the block is left; then it drains. `tts` overrides the command that speaks texts.
+
+        Raises BadSettings, Conflict (another dialer holds the database), StoreDown.
+        """
+        if not settings.switch or not settings.trunk:
+            raise BadSettings(["there is no [[switch]] with a [[trunk]]: nothing can be dialled ('dialer switch config' helps)"])
+        store = open_store(settings)
+        try:
+            await asyncio.to_thread(store.migrate)
+            store.hold_engine_lock()
+            dialer = await cls._wired(settings, store, tts)
+            try:
+                dialer._run = asyncio.create_task(dialer.engine.run(), name="engine")
+                yield dialer
+            finally:
+                await dialer._stop()
+        finally:
+            await store.close()
+
+    @classmethod
+    async def _wired(cls, settings: Settings, store: Store, tts: Sequence[str]) -> Dialer:
+        clock = SystemClock()
+        ivr_socket = _listen(settings.ivr.listen)
+        agi_address = settings.ivr.advertise or _address(ivr_socket)
+        voice = AsteriskVoice(
+            switches=[_switch(one) for one in settings.switch],
+            trunks=[_trunk(one) for one in settings.trunk],
+            node=settings.node.name,
+            agi_address=agi_address,
+            clock=clock,
+        )
+        engine = Engine(
+            store=store,
+            voice=voice,
+            clock=clock,
+            trunks=[Trunk(name=one.name, caller_id=one.caller_id) for one in settings.trunk],
+            options=EngineOptions(
+                node=settings.node.name,
+                lease_s=settings.dialling.lease_s,
+                sweep_s=settings.dialling.sweep_s,
+                drain_s=settings.dialling.drain_s,
+                max_call_s=settings.dialling.max_call_s,
+            ),
+        )
+        pdc = DirectPdc(store, strategy_of=engine.strategy_of, listener=engine.calls, now=clock.now)
+        token = settings.pdc.token.get_secret_value() or secrets.token_urlsafe(32)
+        site = web.AppRunner(make_pdc_app(pdc, token), access_log=None)
+        await site.setup()
+        pdc_socket = _listen(settings.pdc.listen)
+        await web.SockSite(site, pdc_socket).start()
+        workers = IvrWorkers(
+            ivr_socket,
+            WorkerOptions(
+                pdc_url=f"http://{_address(pdc_socket)}",
+                workers=settings.ivr.workers,
+                max_calls=settings.ivr.max_calls,
+                max_app_s=settings.ivr.max_app_s,
+                stall_s=settings.ivr.stall_s,
+                apps=tuple(str(one) for one in settings.app_folders),
+                prompts=tuple(str(one) for one in settings.prompt_folders),
+                language=settings.ivr.language,
+                tts_command=tuple(tts) or settings.ivr.tts.command,
+                tts_voice=settings.ivr.tts.voice,
+                cache=str((settings.data_dir / "prompts").resolve()),
+                recordings=str((settings.data_dir / "recordings").resolve()),
+                warm_apps=("blood_donation",),
+                transfer_trunk=settings.trunk[0].endpoint or settings.trunk[0].name,
+                log_level=settings.log.level,
+                log_json=settings.log.json_lines,
+            ),
+            token=token,
+        )
+        await workers.start()
+        log.info("dialer up", node=settings.node.name, ivr=agi_address, pdc=_address(pdc_socket), pid=os.getpid())
+        return cls(settings=settings, store=store, engine=engine, workers=workers, pdc_site=site)
+
+    async def wait(self) -> None:
+        """Until the engine ends by itself: after `drain`, or because a vital part died (then it raises)."""
+        if self._run is not None:
+            await asyncio.shield(self._run)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the engine has stopped, for whatever reason; `wait` tells it."""
+        return self._run is not None and self._run.done()
+
+    def drain(self) -> None:
+        """Place no more calls, let those in flight end."""
+        self.engine.drain()
+
+    async def _stop(self) -> None:
+        self.engine.drain()
+        try:
+            if self._run is not None:
+                await self._run
+        finally:
+            await self._workers.stop()
+            await self._pdc_site.cleanup()
+
+
+def _switch(one: settings_of.Switch) -> SwitchConfig:
+    return SwitchConfig(
+        name=one.name,
+        host=one.host,
+        port=one.port,
+        username=one.username,
+        secret=one.secret.get_secret_value(),
+        max_cps=one.max_cps,
+        max_channels=one.max_channels,
+    )
+
+
+def _trunk(one: settings_of.Trunk) -> TrunkConfig:
+    return TrunkConfig(
+        name=one.name,
+        switch=one.switch,
+        endpoint=one.endpoint or one.name,
+        max_cps=one.max_cps,
+        max_channels=one.max_channels,
+        tag_calls=one.tag_calls,
+    )
+
+
+def _listen(address: str) -> socket.socket:
+    host, port = split_listen(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind((host, port))
+    sock.listen(1024)  # a burst of answered calls waits here rather than being refused
+    sock.setblocking(False)
+    return sock
+
+
+def _address(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,48 @@
+"""A running job as one live line: how far it is, what is up, which codes came in."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from dialer.domain.campaign import JobTotals
+
+MOST_CODES = 3
+
+
+class JobBar:
+    """Context manager around a rich progress bar; on something that is no terminal it prints a line now and then instead."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = Progress(
+            TextColumn("[bold]contacts"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[said]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("job", total=None, said="")
+        self._told = -1
+
+    def __enter__(self) -> Self:
+        self._bar.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bar.__exit__(kind, error, trace)
+
+    def show(self, totals: JobTotals, codes: dict[str, int]) -> None:
+        """The job as it stands."""
+        most = sorted(codes.items(), key=lambda item: -item[1])[:MOST_CODES]
+        said = f"{totals.live} up · {totals.scheduled} waiting · " + ", ".join(f"{count} {code}" for code, count in most)
+        self._bar.update(self._task, total=totals.contacts, completed=totals.finished, said=said)
+        tenth = totals.finished * 10 // max(1, totals.contacts)
+        if not self._console.is_terminal and tenth != self._told:
+            self._told = tenth
+            self._console.print(f"{totals.finished} of {totals.contacts} contacts done · {said}", highlight=False, markup=False)

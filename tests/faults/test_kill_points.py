@@ -1,0 +1,59 @@
+"""The dialer is killed at every point of its road (K0 to K9) and started again: nobody is called twice, nobody is lost."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from dialer.domain.codes import SystemCode
+from dialer.lab.behaviours import INTERESTED, NOT_INTERESTED
+from tests.rig import Rig, number
+
+pytestmark = pytest.mark.faults
+
+ENDINGS = ("01", "02", "10", "04", "12", "01", "02", "10")
+EXPECTED = {"01": INTERESTED, "02": NOT_INTERESTED, "04": INTERESTED, "10": SystemCode.CALL_BUSY, "12": SystemCode.INVALID_NUMBER}
+
+# What an attempt that was in flight when the dialer died may end with instead of what the callee did.
+AFTERMATH = {SystemCode.UNKNOWN, SystemCode.NUISANCE_CALL, SystemCode.DISCONNECTED_BY_USER, SystemCode.NOT_LAUNCHED}
+
+
+@pytest.mark.parametrize(
+    "failpoint",
+    [
+        "K0:kill9@2",  # contacts selected, claim not committed
+        "K1:kill9@2",  # claimed, no intent
+        "K2:kill9@3",  # intent on disk, nothing written to the switch
+        "K3:kill9@4",  # the order is written, its response has not come
+        "K4:kill9@4",  # the order is accepted
+        "K5:kill9@4",  # ringing
+        "K6:kill9@3",  # answered, the app not yet connected
+        "K7:kill9@3",  # inside the IVR app
+        "K8:kill9@3",  # hung up, the code not committed
+        "K9:kill9@3",  # the code is committed
+    ],
+)
+async def test_a_killed_dialer_calls_nobody_twice_and_loses_nobody(rig: Rig, failpoint: str) -> None:
+    contacts = 24
+    numbers = [number(index, ENDINGS[index % len(ENDINGS)]) for index in range(contacts)]
+    job_id = rig.campaign(numbers, pace_per_s=6, max_ports=12)
+    rig.start(OUTDIAL_FAIL=failpoint)
+    await rig.died(40)
+    assert rig.process is not None
+    assert rig.process.returncode == -signal.SIGKILL
+    before = {one.id for one in rig.attempts(job_id)}
+    restarted = time.monotonic()
+    rig.start()
+    if len(before) < contacts:
+        await rig.until(lambda: len({one.attempt_id for one in rig.calls()} - before) > 0, 10, "dialling resumes within 10 s")
+        assert time.monotonic() - restarted <= 10
+    await rig.completed(job_id, 60)
+    assert rig.stop() == 0
+    rig.check_invariants(job_id)
+    assert not rig.overlapping(job_id)
+    assert {one.number for one in rig.attempts(job_id)} == set(numbers), "every contact was attempted"
+    for one in rig.attempts(job_id):
+        allowed = {EXPECTED[one.number[-2:]]} | (AFTERMATH if one.id in before else set())
+        assert one.code in allowed, f"{one.number[-2:]}: {one.code} ({one.code_source})"

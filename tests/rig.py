@@ -1,0 +1,299 @@
+"""A whole dialer on the lab, started, killed and judged from outside: for acceptance and fault tests."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dialer.domain.attempt import Attempt
+from dialer.domain.campaign import Campaign, Finish, Job, JobState, Pace, PaceUnit
+from dialer.domain.codes import CustomCode
+from dialer.domain.contact import NewAddress, NewContact
+from dialer.domain.ids import CampaignId, JobId
+from dialer.lab.behaviours import INTERESTED, NOT_INTERESTED
+from dialer.lab.lab import Lab
+from dialer.lab.truth import Truth
+from dialer.store.store import Store
+from dialer.store.tx import Tx
+
+STRATEGY = """\
+strategy: test
+status: completed
+handlers:
+  - state: initial
+    call:
+      ring_timeout_s: 15
+      detect_machine: {amd}
+      addresses: [{{attribute: mobile, from: "00:00", to: "24:00"}}]
+      results:
+        otherwise: done
+        Answer Human: {{app: {app}}}
+        Call Answered: {{app: {app}}}
+        Silence Detected: {{next_state: done}}
+        Answer Machine: {{app: announcement, parameters: {{message: blood_donation.voicemail}}}}
+{rows}
+"""
+
+TOML = """\
+[node]
+name = "{node}"
+data_dir = "data"
+[database]
+url = "{url}"
+[[switch]]
+name = "{switch}"
+host = "{host}"
+port = {port}
+username = "{username}"
+secret = "{secret}"
+max_cps = {cps}
+[[trunk]]
+name = "{trunk}"
+switch = "{switch}"
+caller_id = "{caller_id}"
+tag_calls = true
+max_cps = {cps}
+[ivr]
+workers = {workers}
+stall_s = 3
+apps = [{apps}]
+prompts = [{prompts}]
+[ivr.tts]
+command = [{tts}]
+[dialling]
+sweep_s = 4
+drain_s = 3
+"""
+
+
+@dataclass
+class Rig:
+    """One dialer with one database on a shared lab."""
+
+    lab: Lab
+    folder: Path
+    tts: Sequence[str]
+    node: str = "rig"
+    cps: float = 20
+    workers: int = 2
+    host: str = ""
+    port: int = 0
+    database_url: str = ""
+    apps: Path | None = None
+    prompts: Path | None = None
+    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _store: Store | None = field(default=None, init=False)
+
+    # ── setting up ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def config(self) -> Path:
+        """The settings file of this dialer."""
+        return self.folder / "config" / "dialer.toml"
+
+    @property
+    def store(self) -> Store:
+        """The dialer's database, seen from outside."""
+        if self._store is None:
+            self._store = Store(self.database_url or f"sqlite:///{self.folder}/outdial.sqlite3")
+            self._store.migrate()
+        return self._store
+
+    def write_config(self) -> None:
+        """The settings by which the dialer finds the lab."""
+        switch = self.lab.switch
+        self.config.parent.mkdir(parents=True, exist_ok=True)
+        self.config.write_text(
+            TOML.format(
+                node=self.node,
+                url=self.database_url or f"sqlite:///{self.folder}/outdial.sqlite3",
+                switch=switch.name,
+                host=self.host or switch.host,
+                port=self.port or switch.port,
+                username=switch.username,
+                secret=switch.secret,
+                trunk=self.lab.trunk,
+                caller_id=self.lab.caller_id,
+                cps=self.cps,
+                workers=self.workers,
+                apps=f'"{self.apps}"' if self.apps else "",
+                prompts=f'"{self.prompts}"' if self.prompts else "",
+                tts=", ".join(f'"{word}"' for word in self.tts),
+            )
+        )
+
+    def campaign(
+        self,
+        numbers: Sequence[str],
+        *,
+        app: str = "blood_donation",
+        amd: bool = False,
+        rows: str = "",
+        pace_per_s: float = 20,
+        max_ports: int = 100,
+        finish: Mapping[str, int] | None = None,
+        attributes: Mapping[str, str] | None = None,
+        name: str = "Test",
+    ) -> JobId:
+        """A campaign that calls these numbers once each, and its queued job."""
+        text = STRATEGY.format(app=app, amd=str(amd).lower(), rows=rows)
+
+        def work(tx: Tx) -> JobId:
+            org = tx.organisations.ensure("default")
+            for code in (INTERESTED, NOT_INTERESTED):
+                if tx.codes(org).find(code) is None:
+                    tx.codes(org).create(CustomCode(name=code))
+            contact_list = tx.contact_lists(org).create(f"{name} list", ["mobile", "first_name", "donor"])
+            contacts = [
+                NewContact(
+                    user_contact_id=f"{name}-{index}",
+                    time_zone="Europe/Berlin",
+                    attributes=dict(attributes or {"first_name": "Ada"}),
+                    addresses=(NewAddress(name="mobile", value=number, zones=("Europe/Berlin",)),),
+                )
+                for index, number in enumerate(numbers)
+            ]
+            tx.contacts(org).upsert_batch(contact_list.id, contacts, on_duplicate="update")
+            stored = tx.strategies(org).add_version(name, text)
+            campaign = tx.campaigns(org).create(
+                Campaign(
+                    id=CampaignId(0),
+                    org_id=org,
+                    name=name,
+                    strategy=stored.name,
+                    contact_lists=(contact_list.name,),
+                    codes=(INTERESTED, NOT_INTERESTED),
+                    pace=Pace(calls=pace_per_s, per=PaceUnit.SECOND, max_ports=max_ports),
+                    finish=Finish(after_codes=dict(finish or {})),
+                )
+            )
+            job = tx.jobs(org).create(
+                campaign, strategy_text=stored.text, list_ids=tx.campaigns(org).list_ids(campaign.id), by="test"
+            )
+            return job.id
+
+        return self.store.write_now(work)
+
+    # ── running ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def start(self, **env: str) -> None:
+        """Start the dialer; its log goes to dialer.log."""
+        self.write_config()
+        with (self.folder / "dialer.log").open("ab") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "dialer", "serve", "--config", str(self.config)],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env={**os.environ, **env},
+            )
+
+    def kill(self) -> None:
+        """SIGKILL, and reap."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """SIGTERM, and wait for its orderly end."""
+        if self.process is None or self.process.poll() is not None:
+            return self.process.returncode if self.process else 0
+        self.process.terminate()
+        try:
+            return self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait(5)
+            raise
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        with suppress(subprocess.TimeoutExpired):
+            self.stop()
+        if self._store is not None:
+            self._store.close_now()
+            self._store = None
+
+    def log(self) -> str:
+        """What the dialer wrote."""
+        path = self.folder / "dialer.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    async def died(self, within_s: float) -> None:
+        """Wait for the dialer to die by itself (a failpoint)."""
+        assert self.process is not None
+        await self.until(lambda: self.process is not None and self.process.poll() is not None, within_s, "the dialer dies")
+
+    async def until(self, condition: Callable[[], bool], within_s: float, what: str) -> None:
+        """Wait, bounded, until something is so."""
+        deadline = time.monotonic() + within_s
+        for _ in range(int(within_s / 0.05) + 1):
+            if condition():
+                return
+            if time.monotonic() > deadline:
+                break
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"not within {within_s} s: {what}\n{self.log()[-6000:]}")
+
+    async def completed(self, job_id: JobId, within_s: float) -> Job:
+        """Wait for the job's end."""
+        await self.until(lambda: self.job(job_id).state is JobState.COMPLETED, within_s, f"job completes ({self.codes(job_id)})")
+        return self.job(job_id)
+
+    # ── judging ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def job(self, job_id: JobId) -> Job:
+        """The job as it stands."""
+        return self.store.read_now(lambda tx: tx.jobs(None).get(job_id))
+
+    def attempts(self, job_id: JobId) -> list[Attempt]:
+        """The ledger of a job."""
+        return self.store.read_now(lambda tx: tx.attempts.of_job(job_id))
+
+    def codes(self, job_id: JobId) -> dict[str, int]:
+        """How often each code was recorded; attempts without one count as "open"."""
+        return dict(Counter(one.code or "open" for one in self.attempts(job_id)))
+
+    def calls(self) -> list[Truth]:
+        """Calls of this rig's attempts, by the phone network's own log (the lab is shared)."""
+        known = self.store.read_now(lambda tx: {one for (one,) in tx.connection.exec_driver_sql("SELECT id FROM attempts")})
+        return [one for one in self.lab.truth() if one.attempt_id in known]
+
+    def check_invariants(self, job_id: JobId) -> None:
+        """I1, I2, I3, I12 and I15 after a run: asserts with the evidence."""
+        attempts = self.attempts(job_id)
+        calls = Counter(one.attempt_id for one in self.calls())
+        twice = {attempt: count for attempt, count in calls.items() if count > 1}
+        assert not twice, f"dialled twice: {twice}"
+        open_ones = [one.id for one in attempts if one.code is None]
+        assert not open_ones, f"without a code: {open_ones}"
+        counted = sum(self.store.read_now(lambda tx: tx.jobs(None).code_counts(job_id)).values())
+        assert counted == len(attempts), "an attempt was counted twice or not at all"
+        assert self.job(job_id).state is JobState.COMPLETED
+
+    def overlapping(self, job_id: JobId) -> list[tuple[str, str]]:
+        """Pairs of attempts on one contact that lived at the same time (I1)."""
+        pairs = []
+        attempts = self.attempts(job_id)
+        for index, one in enumerate(attempts):
+            for other in attempts[index + 1 :]:
+                if one.contact_id == other.contact_id:
+                    end = one.ended_at or datetime.now(UTC)
+                    if other.intent_at < end:
+                        pairs.append((one.id, other.id))
+        return pairs
+
+
+def number(index: int, ending: str) -> str:
+    """A number of the synthetic network: `ending` says what the callee does."""
+    return f"+1555{index:05d}{ending}"
