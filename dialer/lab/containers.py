@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import secrets
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from dialer.lab import debian
 from dialer.lab.config import TRUNK, USERNAME, Network, write_carrier, write_switch
+from dialer.lab.errors import LabFailed
 from dialer.lab.obtain import MODULES, SOUNDS, AsteriskBuild
 from dialer.lab.ports import Ports
+from dialer.lab.truth import Truth, read_truth
 
 PORTS = Ports(ami=5038, switch_sip=5060, carrier_sip=5060, switch_rtp=10_000, carrier_rtp=10_000)
 FASTAGI_PORT = 4573
+SETTINGS_FILE = "dialer.toml"
 DATA_FOLDER = Path("/var/lib/outdial")  # shared with the switch: rendered prompts lie in it
 CALLER_ID = "+15550100000"
 
@@ -36,12 +40,14 @@ port = {ami_port}
 username = "{username}"
 secret = "{secret}"
 allow_remote = true  # the containers' own network
+max_cps = 20
 
 [[trunk]]
 name = "{trunk}"
 switch = "lab"
 caller_id = "{caller_id}"
 tag_calls = true  # the carrier's log tells the attempts apart
+max_cps = 20
 
 [ivr]
 listen = "0.0.0.0:{fastagi_port}"
@@ -50,9 +56,33 @@ allow_remote = true
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerLab:
+    """A switch and a carrier that run already, as the dialer's container sees them."""
+
+    folder: Path
+    calls_before: int  # those of earlier runs stand in the same log
+
+    @classmethod
+    def reading(cls, folder: Path) -> ContainerLab:
+        """The lab whose configuration lies in `folder`. Raises LabFailed where there is none."""
+        if not (folder / SETTINGS_FILE).exists():
+            raise LabFailed(f"{folder} is not the volume of a lab of containers: docker/compose.yml makes one")
+        return cls(folder=folder, calls_before=len(read_truth(_truth_file(folder))))
+
+    @property
+    def settings_file(self) -> Path:
+        """The dialer's settings for this lab."""
+        return self.folder / SETTINGS_FILE
+
+    def truth(self) -> list[Truth]:
+        """Every call that arrived at the carrier since we looked first, in order."""
+        return read_truth(_truth_file(self.folder))[self.calls_before :]
+
+
 def write(folder: Path) -> bool:
     """Write everything below `folder`; False where that was done before. The settings come last: they say that it is whole."""
-    settings = folder / "dialer.toml"
+    settings = folder / SETTINGS_FILE
     if settings.exists():
         return False
     secret = secrets.token_urlsafe(24)
@@ -62,7 +92,7 @@ def write(folder: Path) -> bool:
         (folder / role / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
     switch, carrier = folder / "switch", folder / "carrier"
     write_switch(switch, switch / "run", build, PORTS, secret=secret, system_name="outdial-switch", network=NETWORK)
-    truth = carrier / "truth.log"
+    truth = _truth_file(folder)
     write_carrier(carrier, carrier / "run", build, PORTS, truth=truth, system_name="outdial-carrier", network=NETWORK)
     values = {"ami_port": PORTS.ami, "username": USERNAME, "secret": secret, "trunk": TRUNK, "caller_id": CALLER_ID}
     half = settings.with_suffix(".part")
@@ -70,6 +100,10 @@ def write(folder: Path) -> bool:
     half.write_text(SETTINGS.format(data_folder=DATA_FOLDER, fastagi_port=FASTAGI_PORT, **values))
     half.rename(settings)
     return True
+
+
+def _truth_file(folder: Path) -> Path:
+    return folder / "carrier/truth.log"
 
 
 def main() -> None:

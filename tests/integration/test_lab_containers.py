@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from dialer.lab.containers import DATA_FOLDER, FASTAGI_PORT, NETWORK, PORTS, write
+from dialer.lab.containers import DATA_FOLDER, FASTAGI_PORT, NETWORK, PORTS, ContainerLab, write
+from dialer.lab.errors import LabFailed
 from dialer.settings import Settings, load_settings
 
 pytestmark = pytest.mark.integration
@@ -63,3 +64,18 @@ def test_a_second_start_keeps_the_password(tmp_path: Path) -> None:
 def test_only_its_owner_can_read_the_password(tmp_path: Path) -> None:
     write(tmp_path)
     assert [(tmp_path / name).stat().st_mode & 0o077 for name in ("dialer.toml", "switch/etc/manager_outdial.conf")] == [0, 0]
+
+
+def test_a_run_sees_its_own_calls_alone(tmp_path: Path) -> None:
+    write(tmp_path)
+    log = tmp_path / "carrier/truth.log"
+    log.write_text("2026-01-02T03:04:05.678|+15550100001|older\n")
+    lab = ContainerLab.reading(tmp_path)
+    with log.open("a") as file:
+        file.write("2026-01-02T03:05:05.678|+15550100002|ours\n")
+    assert [call.attempt_id for call in lab.truth()] == ["ours"]
+
+
+def test_a_folder_without_a_lab_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(LabFailed, match=r"docker/compose\.yml"):
+        ContainerLab.reading(tmp_path)
