@@ -11,6 +11,7 @@ import yaml
 from dialer.errors import BadInput
 
 MAX_CHARACTERS = 256 * 1024
+MAX_DEPTH = 20
 
 
 @dataclass(slots=True)
@@ -41,16 +42,28 @@ def compose(text: str, source: str) -> yaml.Node:
     if len(text) > MAX_CHARACTERS:
         raise BadInput(f"longer than {MAX_CHARACTERS} characters", where=source)
     try:
+        _check_depth(text, source)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         where = source if mark is None else f"{source}:{mark.line + 1}"
         raise BadInput(f"not YAML: {exc.problem or exc.context}", where=where) from exc
-    except (yaml.YAMLError, RecursionError) as exc:
+    except yaml.YAMLError as exc:
         raise BadInput(f"not YAML: {str(exc).splitlines()[0]}", where=source) from exc
     if node is None:
         raise BadInput("the file is empty", where=source)
     return node
+
+
+def _check_depth(text: str, source: str) -> None:
+    """Before a tree is made: thousands of brackets would cost seconds and the stack."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise BadInput(
+                f"not YAML that a person wrote: more than {MAX_DEPTH} levels", where=f"{source}:{event.start_mark.line + 1}"
+            )
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -87,7 +87,7 @@ class _Reader:
             root.bad("strategy", "must begin with a letter and hold only letters, digits, _ and - (40 at most)")
         status = root.text("status", required=True)
         if root.has("status") and status not in list(StrategyStatus):
-            root.bad("status", f"{status!r} is no status", suggest(status, list(StrategyStatus)) or "draft or completed")
+            root.bad("status", f"{status!r} is no status", suggest(status, [one.value for one in StrategyStatus]))
         handlers: list[CallHandler] = []
         places: dict[str, int] = {}  # what a message may have to point at -> its line
         for at, node in root.items("handlers", required=True):

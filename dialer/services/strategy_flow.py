@@ -23,7 +23,12 @@ def check_flow(strategy: Strategy, places: Mapping[str, int], mistakes: Mistakes
         if target == WAIT:
             mistakes.add(line, key, f"nothing would ever move the contact on from {WAIT!r}", f"use {DONE!r} or a handler's state")
         elif target != DONE and target not in states:
-            mistakes.add(line, key, f"no handler has the state {target!r}", suggest(target, [*states, DONE]))
+            mistakes.add(
+                line,
+                key,
+                f"no handler has the state {target!r}",
+                suggest(target, [*(state for state in states if state != WAIT), DONE]),
+            )
         elif target != DONE:
             edges[handler.state].add(target)
     for state in _on_a_circle(edges):
