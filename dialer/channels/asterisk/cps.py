@@ -13,13 +13,15 @@ from dialer.ports import Clock
 # A launch is counted where we stand; the carrier counts where it stands, some milliseconds of thread and network later. A window
 # five per cent longer than a second keeps its count under the cap too, for five per cent of the rate.
 MARGIN = 1.05
+CATCH_UP_S = 0.1  # a busy event loop wakes us late by this much now and then
 
 
 class Meter:
     """The launches of one trunk or switch: evenly spaced, and never more than the cap in a second. Pure; told the time.
 
-    A launch is in doubt from the moment it is written until the switch answers: a switch that stood still for some seconds
-    carries out everything at once when it wakes. So an unanswered launch counts as one of now, an answered one as of its answer.
+    A launch is in doubt from the moment it is written until the switch shows its channel: threads start late, and a switch that
+    stood still for some seconds carries out everything at once when it wakes. So a launch without an answer counts as one of
+    now, and one with an answer as of the answer.
     """
 
     def __init__(self, per_s: float) -> None:
@@ -52,7 +54,7 @@ class Meter:
         """A launch is about to be written."""
         self.unanswered += 1
         # A timer that woke a little late is caught up with; after a pause the even spacing starts anew.
-        late = now - self.due > 2 * self.spacing_s
+        late = now - self.due > max(2 * self.spacing_s, CATCH_UP_S)
         self.due = (now if late else self.due) + self.spacing_s
 
     def done(self, now: float) -> None:
@@ -114,7 +116,7 @@ class LaunchGate:
             self.waiting[trunk] -= 1
 
     def done(self, trunk: str) -> None:
-        """The launch was answered, or failed."""
+        """The launch has its channel, or failed."""
         now = self.clock.monotonic_s()
         for meter in (self.meter(trunk), self.switch):
             meter.done(now)

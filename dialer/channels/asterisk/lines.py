@@ -19,6 +19,7 @@ class Line:
     trunk: str
     since: float  # monotonic seconds: when it was ordered, written or first seen
     written: bool
+    launching: bool = False  # written, and no channel seen yet: counted by the launch gate
     started: bool = False
     said: set[VoiceEventKind] = field(default_factory=set)  # what has been told of it already
 

@@ -6,7 +6,7 @@ import structlog
 
 from dialer.channels.asterisk.config import SwitchConfig, TrunkConfig
 from dialer.channels.asterisk.cps import LaunchGate, Meter
-from dialer.channels.asterisk.lines import Lines
+from dialer.channels.asterisk.lines import Line, Lines
 from dialer.channels.asterisk.link import AmiLink
 from dialer.channels.asterisk.overload import BackOff
 from dialer.errors import NotSent
@@ -39,6 +39,12 @@ class Switch:
         if self.link.doubtful():
             # What a stalled switch reads later it carries out later, when nobody may be called any more.
             raise NotSent(f"the switch {self.config.name} does not answer at the moment")
+
+    def settle(self, line: Line) -> None:
+        """The launch has its channel, or will never have one: the next may go."""
+        if line.launching:
+            line.launching = False
+            self.gate.done(line.trunk)
 
     def brake(self, trunk: str) -> None:
         """Set the rates to what the back-off allows now."""

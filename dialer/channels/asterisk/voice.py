@@ -22,6 +22,7 @@ from dialer.ports import CallOrder, Clock, LiveChannel, SwitchEvent, SwitchState
 log = structlog.get_logger()
 
 MAX_UNREAD = 50_000  # events nobody has read; then the link is dropped and everything reconciled, rather than memory filled
+CHANNEL_FOLLOWS_S = 1.0
 HANGUP_FOLLOWS_S = 1.0  # seen: OriginateResponse and Hangup come within 1 ms of each other, in either order
 CONGESTED = frozenset({34, 42, 503})  # no circuit, switch congested; and SIP's word for both
 ENDPOINT = re.compile(r"PJSIP/(.+)-[0-9a-f]{8}\Z")
@@ -145,13 +146,16 @@ class AsteriskVoice:
         try:
             switch.brake(trunk.name)
             await switch.gate.turn(trunk.name, switch.may_write)
+            # No await between the turn and the write: the turn counts the moment of writing.
+            line.since, line.written, line.launching = self.clock.monotonic_s(), True, True
             try:
-                # No await between the turn and the write: the turn counts the moment of writing.
-                line.since, line.written = self.clock.monotonic_s(), True
                 await switch.link.call(action)
-            finally:
-                switch.gate.done(trunk.name)
-                switch.back_off.delay(self.clock.monotonic_s(), "answer", self.clock.monotonic_s() - line.since)
+            except BaseException:
+                switch.settle(line)
+                raise
+            switch.back_off.delay(self.clock.monotonic_s(), "answer", self.clock.monotonic_s() - line.since)
+            if line.launching:  # its channel comes next; should that event be lost, the others need not wait for it
+                asyncio.get_running_loop().call_later(CHANNEL_FOLLOWS_S, switch.settle, line)
         except Rejected as exc:
             if "already in use" in str(exc):
                 raise MaybeSent("the switch has a channel of this attempt") from exc
@@ -248,6 +252,7 @@ class AsteriskVoice:
             line.started = True
         if line is None:
             return True
+        switch.settle(line)
         if kind in line.said:
             return False
         line.said.add(kind)
