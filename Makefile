@@ -55,7 +55,7 @@ lock: $(DEVELOPMENT) ## choose versions anew within pyproject.toml and write the
 
 # --- set-up: a virtual environment from the locked versions -------------------------------------------------------------
 
-$(RUNTIME): requirements.lock pyproject.toml | $(PY)
+$(RUNTIME): requirements.lock pyproject.toml setup.py | $(PY)
 	@echo "== installing the locked dependencies"
 	@$(PIP) install --quiet --only-binary :all: --require-hashes -r requirements.lock
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .

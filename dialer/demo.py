@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from dialer.app import Dialer
 from dialer.domain.attempt import Attempt
@@ -20,6 +21,7 @@ from dialer.domain.campaign import Job, JobState, JobTotals
 from dialer.domain.codes import CustomCode, SystemCode
 from dialer.domain.ids import JobId, OrgId
 from dialer.lab.behaviours import INTERESTED, NOT_INTERESTED, behaviour_of
+from dialer.lab.containers import ContainerLab
 from dialer.lab.lab import Lab
 from dialer.lab.obtain import obtain_tool
 from dialer.lab.truth import Truth
@@ -28,7 +30,7 @@ from dialer.services.campaigns import NewCampaign, create_campaign, parse_pace, 
 from dialer.services.codes import create_code
 from dialer.services.imports import ImportReport, import_contacts
 from dialer.services.jobs import start_campaign
-from dialer.settings import Settings
+from dialer.settings import Settings, load_settings
 from dialer.store.store import Store
 
 Say = Callable[[str], None]
@@ -87,7 +89,7 @@ def lab_settings(lab: Lab, data_dir: Path) -> Settings:
 class Demo:
     """A lab, a dialer and the sample campaign."""
 
-    def __init__(self, lab: Lab, settings: Settings, dialer: Dialer, say: Say) -> None:
+    def __init__(self, lab: Lab | ContainerLab, settings: Settings, dialer: Dialer, say: Say) -> None:
         self.lab, self.settings, self.dialer, self._say = lab, settings, dialer, say
 
     @classmethod
@@ -100,6 +102,20 @@ class Demo:
             settings = lab_settings(lab, folder / "data")
             say("Starting the dialer")
             async with Dialer.started(settings, tts=tts) as dialer:
+                yield cls(lab, settings, dialer, say)
+
+    @classmethod
+    @asynccontextmanager
+    async def beside(cls, lab_folder: Path, say: Say) -> AsyncIterator[Demo]:
+        """The dialer alone, on a switch and a carrier that run already as containers; its database is gone afterwards."""
+        lab = ContainerLab.reading(lab_folder)
+        settings = load_settings(lab.settings_file)
+        # Below the data folder, which the switch can read: prompts are rendered there.
+        with TemporaryDirectory(prefix="demo-", dir=settings.data_dir, ignore_cleanup_errors=True) as data:
+            node = settings.node.model_copy(update={"data_dir": Path(data)})
+            settings = settings.model_copy(update={"node": node})
+            say("Starting the dialer")
+            async with Dialer.started(settings) as dialer:
                 yield cls(lab, settings, dialer, say)
 
     @property
@@ -115,7 +131,9 @@ class Demo:
             await create_code(store, org, code)
         self._say("Importing the donors")
         report = await import_contacts(store, org, resource("samples/donors.csv"), CONTACT_LIST)
-        strategy = await save_strategy(store, org, resource("strategies/demo.yaml").read_text(encoding="utf-8"), "demo.yaml")
+        strategy = await save_strategy(
+            store, org, resource("strategies/blood_donation_demo.yaml").read_text(encoding="utf-8"), "blood_donation_demo.yaml"
+        )
         await create_campaign(
             store,
             org,

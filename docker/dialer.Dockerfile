@@ -10,7 +10,7 @@ WORKDIR /opt/outdial
 # The dependencies first: they change less often than the source.
 COPY requirements.lock ./
 RUN python3 -m venv venv && venv/bin/pip install --no-cache-dir --disable-pip-version-check --only-binary :all: --require-hashes -r requirements.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py MANIFEST.in README.md LICENSE ./
 COPY pdc pdc
 COPY config config
 COPY dialer dialer
