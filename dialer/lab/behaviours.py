@@ -41,7 +41,7 @@ class Behaviour:
 # taken or was a wrong one, the person presses again.
 HELLO = ("Answer(,i)", "Playback(hello)")
 HEAR = "WaitForNoise(200,1,20)"  # until 200 ms of sound
-TRIES = 6
+TRIES = 8
 
 
 def _person(*steps: str) -> tuple[str, ...]:
@@ -51,7 +51,7 @@ def _person(*steps: str) -> tuple[str, ...]:
 def _presses(first: str, again: str | None = None) -> tuple[str, ...]:
     steps = [*_person("Wait(1)"), f"SendDTMF({first})"]
     for _ in range(TRIES - 1):
-        steps += ["Wait(1.2)", HEAR, "Wait(0.5)", f"SendDTMF({again or first})"]
+        steps += ["Wait(0.7)", HEAR, "Wait(0.5)", f"SendDTMF({again or first})"]
     return (*steps, "Wait(60)", "Hangup()")
 
 

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -68,6 +69,8 @@ NOT_NEEDED = [
     "media-types",
     "netbase",
 ]
+
+FRESH_S = 3600.0  # lists that are no older are taken as they are
 
 Say = Callable[[str], None]
 
@@ -183,8 +186,11 @@ Debug::NoLocking "true";
 """
     )
     apt_get = ["apt-get", "-c", str(apt / "apt.conf"), "-q", "-y"]
-    say(f"Reading Debian's package lists ({where}, {SUITE})")
-    _run([*apt_get, "update"])
+    read = apt / "lists-read"
+    if not read.exists() or not 0 <= time.time() - read.stat().st_mtime < FRESH_S:
+        say(f"Reading Debian's package lists ({where}, {SUITE})")
+        _run([*apt_get, "update"])
+    read.unlink(missing_ok=True)  # until all has gone well: what fails with these lists is tried with new ones
     try:
         wanted = _run([*apt_get, "install", "--print-uris", *packages])
     except LabFailed:  # a later Debian wants an exact version of what we called not needed: then take everything
@@ -195,6 +201,7 @@ Debug::NoLocking "true";
     say(f"Downloading {', '.join(packages)} and what they need: {len(uris)} packages, {megabytes:.0f} MB")
     archives = apt / "cache" / "archives"
     _run([*apt_get, "install", "--download-only", *packages])
+    read.touch()
     return [archives / name for name, _size in uris] if uris else sorted(archives.glob("*.deb"))
 
 

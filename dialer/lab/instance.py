@@ -47,6 +47,11 @@ class Instance:
         """The process id that it wrote down itself; 0 where it never ran."""
         return _pid_in(self.pid_file)
 
+    @property
+    def keeper_pid(self) -> int:
+        """The process that kills it when we are gone; 0 where it was started detached, or is not running."""
+        return self._keeper.pid if self._keeper else 0
+
     def start(self, *, detached: bool) -> None:
         """Start it; returns when it has its process id. Not detached, it dies with this process, whatever ends that."""
         self.run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
