@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -88,7 +87,7 @@ def list_(
             sizes = store.read_now(lambda tx: tx.contact_lists(org_id).sizes())
             table = Table("List", "Contacts", "Attributes")
             for one in lists:
-                table.add_row(escape(one.name), f"{sizes.get(one.id, 0):,}", escape(", ".join(one.attributes)))
+                table.add_row(one.name, f"{sizes.get(one.id, 0):,}", ", ".join(one.attributes))
         else:
             chosen = name
             found = store.read_now(lambda tx: tx.contact_lists(org_id).by_name(chosen))
@@ -99,7 +98,7 @@ def list_(
                 zones = sorted({zone for one in person.addresses for zone in one.zones})
                 shown = ", ".join(zones) if len(zones) <= 2 else f"one of {len(zones)}"
                 attributes = ", ".join(f"{key}={value}" for key, value in person.attributes.items() if value)
-                table.add_row(escape(person.user_contact_id), "\n".join(numbers), shown, person.language, escape(attributes))
+                table.add_row(person.user_contact_id, "\n".join(numbers), shown, person.language, attributes)
     out.print(table)
 
 
@@ -120,7 +119,7 @@ def _bar() -> Progress:
 def _tell(report: ImportReport, took_s: float) -> None:
     table = Table("List", "Rows", "New", "Updated", "Ignored", "Refused", "Numbers left out")
     counts = (report.processed, report.inserted, report.updated, report.ignored, report.rejected, report.numbers_left_out)
-    table.add_row(escape(report.list_name), *(f"{count:,}" for count in counts))
+    table.add_row(report.list_name, *(f"{count:,}" for count in counts))
     out.print(table)
     per_s = f", {report.processed / took_s:,.0f} rows/s" if took_s > 1 else ""
     out.print(f"{report.encoding}, delimiter {report.delimiter!r}; {took_s:.1f} s{per_s}", markup=False, highlight=False)

@@ -61,9 +61,7 @@ def _check_depth(text: str, source: str) -> None:
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
-            raise BadInput(
-                f"not YAML that a person wrote: more than {MAX_DEPTH} levels", where=f"{source}:{event.start_mark.line + 1}"
-            )
+            raise BadInput(f"not YAML that a person wrote: more than {MAX_DEPTH} levels deep", where=source)
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

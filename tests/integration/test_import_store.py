@@ -1,0 +1,162 @@
+"""An import on both databases, in its own process too: every row is stored or refused, and a second run changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import random
+from pathlib import Path
+
+import pytest
+
+from dialer.domain.contact import Contact
+from dialer.domain.ids import OrgId
+from dialer.errors import BadInput, NotFound
+from dialer.lab.behaviours import ANY_OTHER, BEHAVIOURS, behaviour_of
+from dialer.resources import resource
+from dialer.services.import_file import ImportOptions, ImportReport, import_file
+from dialer.services.imports import import_contacts
+from dialer.store.store import Store
+
+pytestmark = pytest.mark.integration
+
+JUNK = ["+1&PJSIP/x", "1,2", "${SHELL(id)}", "2025550142\r\nAction: Command", "9" * 40, "call me", "=HYPERLINK(1)", "@SUM(1)"]
+
+
+def contacts_of(store: Store, org_id: OrgId, name: str) -> list[Contact]:
+    found = store.read_now(lambda tx: tx.contact_lists(org_id).by_name(name))
+    return store.read_now(lambda tx: tx.contacts(org_id).page(found.id, limit=100_000))
+
+
+def counted(report: ImportReport) -> tuple[int, int, int, int, int]:
+    assert report.processed == report.inserted + report.updated + report.ignored + report.rejected
+    return report.inserted, report.updated, report.ignored, report.rejected, report.numbers_left_out
+
+
+def write(path: Path, rows: list[list[str]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def test_the_sample_covers_every_callee_of_the_lab(store: Store, org_id: OrgId) -> None:
+    report = import_file(store, org_id, resource("samples/donors.csv"), "Donors")
+    assert counted(report) == (60, 0, 0, 0, 0)
+    people = contacts_of(store, org_id, "donors")
+    numbers = [one.value for person in people for one in person.addresses]
+    assert len(numbers) == len(set(numbers))  # a number in two calls at once would wait
+    assert {behaviour_of(number).ending for number in numbers} == {row.ending for row in BEHAVIOURS}
+    assert any(number[-2:] not in {row.ending for row in BEHAVIOURS} for number in numbers), ANY_OTHER
+    assert all(one.zones for person in people for one in person.addresses)
+    assert {person.language for person in people} >= {"en", "es", "de", "fr"}
+
+
+def test_a_second_run_changes_nothing(store: Store, org_id: OrgId) -> None:
+    source = resource("samples/donors.csv")
+    import_file(store, org_id, source, "Donors")
+    before = contacts_of(store, org_id, "Donors")
+    assert counted(import_file(store, org_id, source, "DONORS")) == (0, 60, 0, 0, 0)
+    ignoring = ImportOptions(on_duplicate="ignore")
+    assert counted(import_file(store, org_id, source, "Donors", ignoring)) == (0, 0, 60, 0, 0)
+    after = contacts_of(store, org_id, "Donors")
+    assert [(one.id, one.attributes, one.addresses) for one in after] == [
+        (one.id, one.attributes, one.addresses) for one in before
+    ]
+
+
+def test_every_refused_cell_has_its_reason_and_no_formula(store: Store, org_id: OrgId, tmp_path: Path) -> None:
+    rows = [[f"d{n}", "Ana", junk] for n, junk in enumerate(JUNK)]
+    source = write(tmp_path / "junk.csv", [["id", "name", "mobile"], *rows, ["good", "Ana", "2025550142"]])
+    errors_to = tmp_path / "out" / "errors.csv"
+    report = import_file(store, org_id, source, "Junk", ImportOptions(errors_to=errors_to))
+    assert counted(report) == (1, 0, 0, len(JUNK), 0)
+    assert report.errors_file == errors_to
+    with errors_to.open(newline="", encoding="utf-8") as file:
+        told = list(csv.DictReader(file))
+    assert list(told[0]) == ["row", "line", "column", "value", "reason"]
+    of_numbers = [one for one in told if one["column"] == "mobile"]
+    assert [int(one["row"]) for one in of_numbers] == list(range(1, len(JUNK) + 1))
+    assert all(one["reason"] for one in told)
+    assert not [one for one in told if one["value"].startswith(("=", "+", "-", "@", "\t"))]
+    assert [person.user_contact_id for person in contacts_of(store, org_id, "Junk")] == ["good"]
+
+
+def test_duplicates_inside_a_file_are_one_contact(store: Store, org_id: OrgId, tmp_path: Path) -> None:
+    rows = [
+        ["id", "name", "mobile"],
+        ["a", "first", "2025550101"],
+        ["b", "b", "2025550102"],
+        ["a", "last", ""],
+        ["a", "last", "2025550103"],
+    ]
+    source = write(tmp_path / "x.csv", rows)
+    report = import_file(store, org_id, source, "L", ImportOptions(batch_size=2))
+    assert counted(report) == (2, 1, 0, 1, 0)
+    person = contacts_of(store, org_id, "L")[0]
+    assert (person.attributes["name"], person.addresses[0].value) == ("last", "+12025550103")
+
+
+def test_nothing_is_written_when_the_columns_make_no_sense(store: Store, org_id: OrgId, tmp_path: Path) -> None:
+    source = write(tmp_path / "x.csv", [["id", "name"], ["a", "b"]])
+    with pytest.raises(BadInput):
+        import_file(store, org_id, source, "L")
+    with pytest.raises(BadInput):
+        import_file(store, org_id, resource("samples/donors.csv"), "  ")
+    with pytest.raises(NotFound):
+        contacts_of(store, org_id, "L")
+
+
+async def test_an_import_in_its_own_process_tells_how_far_it_is(sqlite_url: str, tmp_path: Path, rng: random.Random) -> None:
+    store = Store(sqlite_url)
+    try:
+        await asyncio.to_thread(store.migrate)
+        org_id = await store.write(lambda tx: tx.organisations.ensure("default"))
+        rows = [[f"c{n}", f"Name {rng.random()}", f"+1202{2000000 + n}"] for n in range(3000)]
+        source = write(tmp_path / "x.csv", [["id", "name", "mobile"], *rows, ["bad", "x", "x"]])
+        told: list[ImportReport] = []
+        options = ImportOptions(batch_size=1000, errors_to=tmp_path / "errors.csv")
+        report = await import_contacts(store, org_id, source, "L", options, told.append)
+        assert counted(report) == (3000, 0, 0, 1, 0)
+        assert (report.phones, report.attributes, report.errors_file) == (("mobile",), ("name",), tmp_path / "errors.csv")
+        assert [one.processed for one in told][:3] == [1000, 2000, 3000]
+        assert told[-1].bytes_read == told[-1].bytes_total == source.stat().st_size
+        found = await store.read(lambda tx: tx.contact_lists(org_id).by_name("L"))
+        assert await store.read(lambda tx: tx.contacts(org_id).count(found.id)) == 3000
+    finally:
+        await store.close()
+
+
+async def test_a_mistake_in_its_own_process_is_told_as_here(sqlite_url: str, tmp_path: Path) -> None:
+    store = Store(sqlite_url)
+    try:
+        await asyncio.to_thread(store.migrate)
+        org_id = await store.write(lambda tx: tx.organisations.ensure("default"))
+        with pytest.raises(BadInput) as caught:
+            await import_contacts(store, org_id, write(tmp_path / "x.csv", [["id", "name"]]), "L")
+        assert caught.value.mend.startswith("name the telephone columns with --phone")
+    finally:
+        await store.close()
+
+
+async def test_a_cancelled_import_leaves_no_process_and_can_run_again(sqlite_url: str, tmp_path: Path) -> None:
+    store = Store(sqlite_url)
+    try:
+        await asyncio.to_thread(store.migrate)
+        org_id = await store.write(lambda tx: tx.organisations.ensure("default"))
+        rows = [[f"c{n}", f"+1202{2000000 + n}"] for n in range(20_000)]
+        source = write(tmp_path / "x.csv", [["id", "mobile"], *rows])
+        begun = asyncio.Event()
+        options = ImportOptions(batch_size=500)
+        task = asyncio.create_task(import_contacts(store, org_id, source, "L", options, lambda report: begun.set()))
+        await asyncio.wait_for(begun.wait(), 30)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        found = await store.read(lambda tx: tx.contact_lists(org_id).by_name("L"))
+        some = await store.read(lambda tx: tx.contacts(org_id).count(found.id))
+        assert 500 <= some < 20_000
+        assert some % 500 == 0  # whole batches, and none in part
+        report = await import_contacts(store, org_id, source, "L")
+        assert (report.inserted, report.updated) == (20_000 - some, some)
+    finally:
+        await store.close()
