@@ -82,7 +82,9 @@ class CompletionCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One call under treatment. `app` names the IVR app to run; `answered_by` is "human", "machine", "silence" or "unknown"."""
+    """One call under treatment. `app` names the IVR app to run; `answered_by` is "human", "machine", "silence", "fax" or
+    "unknown". An empty `app` means that the strategy has nothing to say to whoever answered: the call is to be hung up.
+    """
 
     attempt_id: str
     campaign: str

@@ -15,6 +15,7 @@ from pathlib import Path
 from dialer import Call, Outcome, ivr_app
 from dialer.channels.asterisk.fastagi import FastAgiServer
 from dialer.ivr.audio import Speech, wav_bytes
+from dialer.ivr.call import CallSettings
 from dialer.ivr.config import IvrLimits
 from dialer.ivr.fake_pdc import FakePdc
 from dialer.ivr.prompt_store import PromptStore
@@ -154,6 +155,7 @@ async def served(
     tts: Hum | None = None,
     pdc: Pdc | None = None,
     fake: FakePdc | None = None,
+    prompts: PromptStore | None = None,
 ) -> AsyncIterator[Served]:
     """A FastAGI server in this process. `pdc` stands before `fake`, where a transport is to be tested."""
     known = fake or FakePdc(codes=sorted({code for app in SHIPPED_APPS for code in app.codes}))
@@ -163,7 +165,8 @@ async def served(
         listener,
         pdc=pdc or known,
         apps=Apps((*SHIPPED_APPS, *MISBEHAVED, *apps)),
-        prompts=PromptStore(cache=cache, tts=hum),
+        prompts=prompts or PromptStore(cache=cache, tts=hum),
+        settings=CallSettings(transfer_trunk="carrier", recordings=cache),
         limits=limits,
     )
     await server.start()

@@ -95,7 +95,7 @@ class Call:
 
     @property
     def answered_by(self) -> str:
-        """Who answered, as far as the detector can say: "human", "machine", "silence" or "unknown"."""
+        """Who answered, as far as the detector can say: "human", "machine", "silence", "fax" or "unknown"."""
         return self._session.answered_by
 
     @property

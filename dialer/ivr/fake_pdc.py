@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from dialer.domain.codes import SystemCode, name_key
+from dialer.domain.codes import SYSTEM_NAME_KEYS, SystemCode, name_key
 from dialer.domain.ids import new_attempt_id
 from pdc.contract import (
     BadValue,
@@ -19,21 +19,21 @@ from pdc.contract import (
     UnknownCode,
 )
 
-ANSWERED_BY = {"HUMAN": "human", "MACHINE": "machine", "NOTSURE": "silence", "FAX": "machine"}
+ANSWERED_BY = {"HUMAN": "human", "MACHINE": "machine", "NOTSURE": "silence", "FAX": "fax"}
 MAX_VALUE = 1000  # characters of an attribute or a note
 
 # What an app may set of the system's codes; the others are facts of the network.
 APP_CODES = (
     SystemCode.ANSWER_HUMAN,
     SystemCode.ANSWER_MACHINE,
-    SystemCode.SILENCE_DETECTED,
-    SystemCode.FAX,
     SystemCode.NO_INPUT,
     SystemCode.NO_MATCH,
     SystemCode.MESSAGE_PLAYED,
     SystemCode.MESSAGE_LEFT,
     SystemCode.OPTED_OUT,
     SystemCode.APPLICATION_ERROR,
+    SystemCode.DISCONNECTED_BY_USER,
+    SystemCode.NUISANCE_CALL,
 )
 
 
@@ -164,7 +164,7 @@ class FakePdc:
         wanted = name_key(name)
         if wanted in self._codes:
             return self._codes[wanted].name
-        if wanted in self._other_codes:
+        if wanted in self._other_codes or wanted in SYSTEM_NAME_KEYS:
             raise UnassociatedCode(f"the code {name!r} does not belong to this campaign")
         raise UnknownCode(f"there is no completion code {name!r}")
 

@@ -24,7 +24,6 @@ class Outcome:
     MESSAGE_LEFT: ClassVar[Outcome]  # a machine has the message
     ANSWER_HUMAN: ClassVar[Outcome]  # a person answered; there is no more to say of it
     ANSWER_MACHINE: ClassVar[Outcome]  # a machine answered, and no message was left
-    SILENCE_DETECTED: ClassVar[Outcome]  # answered, and nobody spoke
     APPLICATION_ERROR: ClassVar[Outcome]  # the app could not do its work
 
 
@@ -35,5 +34,4 @@ Outcome.MESSAGE_PLAYED = Outcome(SystemCode.MESSAGE_PLAYED.value)
 Outcome.MESSAGE_LEFT = Outcome(SystemCode.MESSAGE_LEFT.value)
 Outcome.ANSWER_HUMAN = Outcome(SystemCode.ANSWER_HUMAN.value)
 Outcome.ANSWER_MACHINE = Outcome(SystemCode.ANSWER_MACHINE.value)
-Outcome.SILENCE_DETECTED = Outcome(SystemCode.SILENCE_DETECTED.value)
 Outcome.APPLICATION_ERROR = Outcome(SystemCode.APPLICATION_ERROR.value)

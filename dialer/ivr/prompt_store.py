@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -84,12 +84,15 @@ class PromptStore:
                 return Sound(path=str(shipped), text=text, key="common.apology", language=lang)
         return Sound(path=str(APOLOGIES / "en" / "apology"), key="common.apology")
 
-    async def warm(self, prefixes: Iterable[str]) -> Sequence[str]:
-        """Speak beforehand all prompts of the apps named that are the same for every contact. Returns what failed."""
+    async def warm(self, prefixes: Iterable[str], *, languages: Collection[str] = ()) -> Sequence[str]:
+        """Speak beforehand all prompts of the apps named that are the same for every contact. Returns what failed.
+
+        By default in the default language only; the others are spoken when they are first wanted.
+        """
         failed = []
         for prefix in prefixes:
             for lang, key, text in self._texts.under(prefix):
-                if is_static(text) and not self._recorded(key, lang):
+                if lang in (languages or (self._default,)) and is_static(text) and not self._recorded(key, lang):
                     try:
                         await self._spoken(fill(text, {}), lang, key)
                     except (TtsFailed, PromptFailed) as exc:

@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 WORKER = "dialer.ivr_worker"  # by name, as `python -m` finds it: it stands above this layer
 READY_WITHIN_S = 60.0  # the first start may have prompts to speak
-BEAT_WITHIN_S = 10.0
+BEAT_WITHIN_S = 6.0
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 STEADY_AFTER_S = 30.0  # a worker that lived so long starts the back-off anew
 ALONE_AFTER_S = 3.0  # without any worker for so long, calls are turned away so that the dialplan speaks to them

@@ -8,3 +8,5 @@ from dialer.ivr_apps.opt_out import opt_out
 from dialer.ivr_apps.press1 import press1
 
 SHIPPED_APPS = (announcement, blood_donation, opt_out, press1)
+
+__all__ = ["SHIPPED_APPS", "announcement", "blood_donation", "opt_out", "press1"]

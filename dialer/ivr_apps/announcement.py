@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from dialer import Call, Outcome, ivr_app
+
+PROMPT_KEY = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+", re.ASCII)  # a dotted name; every other message is a text
 
 
 @ivr_app("announcement")
 async def announcement(call: Call) -> Outcome:
-    """Tell the message; a person may press 9 to opt out. Parameter: `message`, a text; else the prompt announcement.message."""
+    """Tell the message; a person may press 9 to opt out. Parameter: `message`, a text or the key of a prompt."""
     if call.answered_by == "machine":
         await call.wait_for_beep(max_s=40)
         await _tell(call)
@@ -22,7 +26,8 @@ async def announcement(call: Call) -> Outcome:
 
 
 async def _tell(call: Call) -> None:
-    if text := call.parameters.get("message", ""):
-        await call.say(text, barge_in=False)
+    message = call.parameters.get("message", "announcement.message")
+    if PROMPT_KEY.fullmatch(message):
+        await call.play(message, barge_in=False)
     else:
-        await call.play("announcement.message", barge_in=False)
+        await call.say(message, barge_in=False)

@@ -1,0 +1,230 @@
+"""What every PDC must do, whoever carries it: the fake, the fake over HTTP, and the real one inside of a dialer."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+import pytest
+from aiohttp import web
+
+from dialer.ivr.fake_pdc import FakePdc
+from dialer.web.pdc import make_pdc_app
+from pdc.contract import (
+    BadValue,
+    Contact,
+    NoSession,
+    Pdc,
+    PdcError,
+    SessionKey,
+    UnassociatedCode,
+    UnknownAttribute,
+    UnknownCode,
+)
+from pdc.http import HttpPdc
+
+pytestmark = pytest.mark.contract
+
+TOKEN = "a-token-of-the-tests"
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A PDC under test. Its campaign has the codes "Interested" and "Not interested"; "Elsewhere" belongs to another one.
+
+    `new_call` gives an answered call for app "blood_donation", parameters {"greeting": "hello"}, whose contact is "c-1" at
+    +15550100 with the attributes donor="" and first_name="Zoë". `code_of` is what the attempt's code is now ("" for none).
+    """
+
+    pdc: Pdc
+    new_call: Callable[[], SessionKey]
+    code_of: Callable[[SessionKey], str]
+    opted_out: Callable[[SessionKey], bool]
+
+
+def _of_fake(fake: FakePdc, pdc: Pdc) -> Bench:
+    contact = Contact(
+        user_contact_id="c-1",
+        address="+15550100",
+        language="es",
+        time_zone="America/Denver",
+        attributes={"donor": "", "first_name": "Zoë"},
+    )
+    return Bench(
+        pdc=pdc,
+        new_call=lambda: fake.add_call(app="blood_donation", contact=contact, parameters={"greeting": "hello"}),
+        code_of=lambda key: fake.calls[key.attempt_id].code,
+        opted_out=lambda key: fake.calls[key.attempt_id].opted_out is not None,
+    )
+
+
+def _fake() -> FakePdc:
+    return FakePdc(codes=("Interested", "Not interested"), other_codes=("Elsewhere",))
+
+
+@contextlib.asynccontextmanager
+async def in_process() -> AsyncIterator[Bench]:
+    fake = _fake()
+    yield _of_fake(fake, fake)
+
+
+@contextlib.asynccontextmanager
+async def over_http() -> AsyncIterator[Bench]:
+    fake = _fake()
+    runner = web.AppRunner(make_pdc_app(fake, TOKEN), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    client = HttpPdc(f"http://127.0.0.1:{runner.addresses[0][1]}", token=TOKEN)
+    try:
+        yield _of_fake(fake, client)
+    finally:
+        await client.close()
+        await runner.cleanup()
+
+
+# A further implementation is one more entry here: a context manager that yields a Bench.
+BENCHES: dict[str, Callable[[], AbstractAsyncContextManager[Bench]]] = {"fake": in_process, "fake over HTTP": over_http}
+
+
+@pytest.fixture(params=list(BENCHES))
+async def at(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    async with BENCHES[request.param]() as bench:
+        yield bench
+
+
+async def test_opening_tells_everything_that_an_app_needs_and_may_be_repeated(at: Bench) -> None:
+    key = at.new_call()
+    session = await at.pdc.open_session(key)
+    assert (session.attempt_id, session.app) == (key.attempt_id, "blood_donation")
+    assert session.contact.user_contact_id == "c-1"
+    assert session.contact.address == "+15550100"
+    assert session.contact.attributes["first_name"] == "Zoë"
+    assert (session.contact.language, session.contact.time_zone) == ("es", "America/Denver")
+    assert session.parameters == {"greeting": "hello"}
+    assert {code.name for code in session.codes if code.kind == "custom"} == {"Interested", "Not interested"}
+    assert (await at.pdc.open_session(key)).attempt_id == key.attempt_id
+    assert (await at.pdc.session(key)).app == "blood_donation"
+
+
+@pytest.mark.parametrize(
+    ("status", "cause", "answered_by"),
+    [("HUMAN", "HUMAN-700-700", "human"), ("MACHINE", "MAXWORDS-4-4", "machine"), ("NOTSURE", "TOOLONG-5000", "silence")],
+)
+async def test_what_the_detector_found_becomes_who_answered(at: Bench, status: str, cause: str, answered_by: str) -> None:
+    session = await at.pdc.open_session(at.new_call(), amd_status=status, amd_cause=cause)
+    assert session.answered_by == answered_by
+
+
+async def test_an_attribute_that_was_written_is_read_back(at: Bench) -> None:
+    key = at.new_call()
+    await at.pdc.open_session(key)
+    await at.pdc.set_attribute(key, "donor", "sí, mañana \N{DROP OF BLOOD}")
+    assert await at.pdc.get_attribute(key, "donor") == "sí, mañana \N{DROP OF BLOOD}"
+    assert (await at.pdc.contact(key)).attributes["donor"] == "sí, mañana \N{DROP OF BLOOD}"
+
+
+async def test_an_unknown_attribute_is_an_error_and_changes_nothing(at: Bench) -> None:
+    key = at.new_call()
+    await at.pdc.open_session(key)
+    with pytest.raises(UnknownAttribute):
+        await at.pdc.get_attribute(key, "shoe_size")
+    with pytest.raises(UnknownAttribute):
+        await at.pdc.set_attribute(key, "shoe_size", "43")
+    assert "shoe_size" not in (await at.pdc.contact(key)).attributes
+
+
+@pytest.mark.parametrize("value", ["x" * 20_000, "half a \ud83d character", "a\0b"])
+async def test_a_value_that_cannot_be_kept_is_an_error_and_changes_nothing(at: Bench, value: str) -> None:
+    key = at.new_call()
+    await at.pdc.open_session(key)
+    with pytest.raises(BadValue):
+        await at.pdc.set_attribute(key, "donor", value)
+    assert await at.pdc.get_attribute(key, "donor") == ""
+    with pytest.raises(BadValue):
+        await at.pdc.note(key, value)
+
+
+async def test_the_last_code_before_the_end_wins(at: Bench) -> None:
+    key = at.new_call()
+    await at.pdc.open_session(key)
+    await at.pdc.set_code(key, "Interested")
+    await at.pdc.set_code(key, "not  INTERESTED")  # names are the same without regard to case and spaces
+    await at.pdc.set_code(key, "not  INTERESTED")
+    assert at.code_of(key) == "Not interested"
+    await at.pdc.end_session(key, outcome="Interested")
+    assert at.code_of(key) == "Interested"
+
+
+@pytest.mark.parametrize(("name", "error"), [("Nobody's", UnknownCode), ("Elsewhere", UnassociatedCode), ("", UnknownCode)])
+async def test_a_code_that_may_not_be_used_is_a_typed_error_and_changes_nothing(
+    at: Bench, name: str, error: type[PdcError]
+) -> None:
+    key = at.new_call()
+    await at.pdc.open_session(key)
+    await at.pdc.set_code(key, "Interested")
+    with pytest.raises(error):
+        await at.pdc.set_code(key, name)
+    if name:
+        with pytest.raises(error):
+            await at.pdc.end_session(key, outcome=name)
+    assert at.code_of(key) == "Interested"
+    await at.pdc.end_session(key, outcome="No Input")  # still open; a system code is always the campaign's
+    assert at.code_of(key) == "No Input"
+
+
+async def test_an_opt_out_is_kept_at_once_and_is_the_code_until_another_is_set(at: Bench) -> None:
+    key = at.new_call()
+    await at.pdc.open_session(key)
+    await at.pdc.opt_out(key, "pressed 9")
+    await at.pdc.opt_out(key, "pressed 9")
+    assert at.opted_out(key)
+    assert at.code_of(key) == "Opted Out"
+    await at.pdc.end_session(key)
+    assert at.code_of(key) == "Opted Out"
+
+
+async def test_a_failed_app_is_an_application_error_unless_the_contact_had_answered(at: Bench) -> None:
+    first, second = at.new_call(), at.new_call()
+    for key in (first, second):
+        await at.pdc.open_session(key)
+    await at.pdc.end_session(first, error="RuntimeError: a mistake")
+    assert at.code_of(first) == "Application Error"
+    await at.pdc.set_code(second, "Interested")
+    await at.pdc.end_session(second, error="RuntimeError: a mistake")
+    assert at.code_of(second) == "Interested"
+
+
+async def test_after_the_end_nothing_can_be_changed_and_ending_again_is_quiet(at: Bench) -> None:
+    key = at.new_call()
+    await at.pdc.open_session(key)
+    await at.pdc.note(key, "called from the car")
+    await at.pdc.end_session(key, outcome="Interested")
+    await at.pdc.end_session(key, outcome="Not interested")
+    await at.pdc.end_session(key, error="late")
+    assert at.code_of(key) == "Interested"
+    with pytest.raises(NoSession):
+        await at.pdc.set_code(key, "Not interested")
+    with pytest.raises(NoSession):
+        await at.pdc.set_attribute(key, "donor", "yes")
+    with pytest.raises(NoSession):
+        await at.pdc.open_session(key)
+
+
+async def test_a_wrong_nonce_opens_nothing(at: Bench) -> None:
+    key = at.new_call()
+    wrong = SessionKey(attempt_id=key.attempt_id, nonce="another-nonce-altogether")
+    for attempt in (
+        at.pdc.open_session(wrong),
+        at.pdc.contact(wrong),
+        at.pdc.set_code(wrong, "Interested"),
+        at.pdc.opt_out(wrong),
+        at.pdc.note(wrong, "hello"),
+        at.pdc.end_session(wrong, outcome="Interested"),
+        at.pdc.completion_codes(wrong),
+    ):
+        with pytest.raises(NoSession):
+            await attempt
+    assert at.code_of(key) == ""
+    assert not at.opted_out(key)
