@@ -143,3 +143,10 @@ def test_the_treatment_is_chosen_by_who_answered(
 ) -> None:
     plan = strategy({code: Result(treatment=treatment) for code, treatment in rows.items()})
     assert treatment_for(plan.handler("initial"), answered_by) == app
+
+
+@pytest.mark.parametrize(
+    "progress", [Progress(), Progress(retries=2, by_code={"call busy": 2}), Progress(by_code={"not launched": 1})]
+)
+def test_progress_survives_being_stored(progress: Progress) -> None:
+    assert Progress.from_json(json.loads(json.dumps(progress.to_json()))) == progress
