@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,11 @@ def postgres_server() -> Iterator[Any]:
     if before is None:
         os.environ.pop("XDG_RUNTIME_DIR", None)
     keep(server.get_pid())
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(
+            "ALTER SYSTEM SET fsync = off"
+        )  # no test cuts this machine's power, and databases are made by the dozen
+        connection.execute("SELECT pg_reload_conf()")
     try:
         yield server
     finally:
@@ -50,16 +56,8 @@ def postgres_server() -> Iterator[Any]:
 @pytest.fixture
 def postgres_url(postgres_server: Any) -> Iterator[str]:
     """The address of an empty database on the session's server, dropped after the test."""
-    name = f"t{secrets.token_hex(6)}"
-    admin = postgres_server.get_uri()
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    url = sa.make_url(admin).set(drivername="postgresql+psycopg", database=name)
-    try:
-        yield url.render_as_string(hide_password=False)
-    finally:
-        with psycopg.connect(admin, autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    with _new_database(postgres_server) as (_, url):
+        yield url
 
 
 @pytest.fixture
@@ -75,15 +73,65 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    """Give a store with all its tables, closed after the test."""
-    opened = Store(database_url)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Give a store with all its tables and nothing in them, closed after the test; the test runs once on each kind."""
+    if request.param == "sqlite":
+        path = tmp_path / "outdial.db"
+        path.write_bytes(request.getfixturevalue("sqlite_template"))
+        opened = Store(f"sqlite:///{path}")
+    else:
+        opened = Store(request.getfixturevalue("postgres_copy_url"))
     try:
-        opened.migrate()
         yield opened
     finally:
         opened.close_now()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of a database with all tables: the migrations are run once, and tested where they are the subject."""
+    path = tmp_path_factory.mktemp("template") / "outdial.db"
+    _migrate(f"sqlite:///{path}")
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: Any) -> str:
+    """The name of a database with all tables."""
+    with _new_database(postgres_server, keep=True) as (name, url):
+        _migrate(url)
+        return name
+
+
+@pytest.fixture
+def postgres_copy_url(postgres_server: Any, postgres_template: str) -> Iterator[str]:
+    """The address of a fresh copy of the template."""
+    with _new_database(postgres_server, template=postgres_template) as (_, url):
+        yield url
+
+
+def _migrate(url: str) -> None:
+    store = Store(url)
+    try:
+        store.migrate()
+    finally:
+        store.close_now()
+
+
+@contextmanager
+def _new_database(server: Any, *, template: str = "template1", keep: bool = False) -> Iterator[tuple[str, str]]:
+    name = f"t{secrets.token_hex(6)}"
+    admin = server.get_uri()
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    url = sa.make_url(admin).set(drivername="postgresql+psycopg", database=name)
+    try:
+        yield name, url.render_as_string(hide_password=False)
+    finally:
+        if not keep:
+            with psycopg.connect(admin, autocommit=True) as connection:
+                connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ async def list_codes(store: Store, org_id: OrgId, *, active_only: bool = False) 
     return await store.read(lambda tx: tx.codes(org_id).all(active_only=active_only))
 
 
-async def edit_code(store: Store, org_id: OrgId, name: str, **changes: Any) -> CustomCode:
+async def edit_code(store: Store, org_id: OrgId, name: str, /, **changes: Any) -> CustomCode:
     """Change properties of a code; `changes` are fields of CustomCode.
 
     A code that campaigns use keeps its name, by which their history, strategies and finish criteria know it. Raises NotFound,

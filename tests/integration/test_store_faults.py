@@ -168,9 +168,14 @@ async def test_a_link_that_breaks_inside_a_group_fails_the_whole_group(postgres_
             end_sessions(store)
             return True
 
-        queued = threading.Event()
-        first = asyncio.create_task(store.write(lambda tx: queued.wait(10)))  # while it lasts, the three come together
-        await asyncio.sleep(0)
+        running, queued = threading.Event(), threading.Event()
+
+        def hold(tx: Tx) -> bool:
+            running.set()
+            return queued.wait(10)
+
+        first = asyncio.create_task(store.write(hold))  # while it lasts, the three come together
+        await asyncio.to_thread(running.wait, 10)
         group = [adding(org_id, "+15550100001"), cut, adding(org_id, "+15550100002")]
         writes = [asyncio.create_task(store.write(work)) for work in group]
         await asyncio.sleep(0)
