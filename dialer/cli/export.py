@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -34,13 +35,23 @@ def export(
     job_id = None if job is None else JobId(job)
     with opened(config, org) as (store, org_id):
         if file is None:
-            sys.stdout.flush()
-            with open(sys.stdout.fileno(), "w", encoding="utf-8", newline="", closefd=False) as standard_output:
+            with _standard_output() as standard_output:
                 count = asyncio.run(export_attempts(store, org_id, standard_output, campaign=campaign, job_id=job_id))
         else:
             with _new_file(file) as opened_file:
                 count = asyncio.run(export_attempts(store, org_id, opened_file, campaign=campaign, job_id=job_id))
     err.print(f"{count:,} attempts exported")
+
+
+@contextmanager
+def _standard_output() -> Iterator[TextIO]:
+    """Standard output as UTF-8 whose line ends are left as they are written."""
+    out = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
+    try:
+        yield out
+        out.flush()
+    finally:
+        out.detach()  # the stream itself is not ours to close
 
 
 @contextmanager

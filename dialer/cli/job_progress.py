@@ -37,10 +37,11 @@ class JobBar:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bar.__exit__(kind, error, trace)
 
-    def show(self, totals: JobTotals, codes: dict[str, int]) -> None:
-        """The job as it stands."""
+    def show(self, totals: JobTotals, codes: dict[str, int], *, because: str = "") -> None:
+        """The job as it stands; `because` is what its pacer said last."""
         most = sorted(codes.items(), key=lambda item: -item[1])[:MOST_CODES]
         said = f"{totals.live} up · {totals.scheduled} waiting · " + ", ".join(f"{count} {code}" for code, count in most)
+        said += f" · {because}" if because else ""
         self._bar.update(self._task, total=totals.contacts, completed=totals.finished, said=said)
         tenth = totals.finished * 10 // max(1, totals.contacts)
         if not self._console.is_terminal and tenth != self._told:

@@ -12,7 +12,7 @@ from dialer.domain.campaign import Job, JobState, Pace, PaceUnit
 from dialer.domain.ids import JobId, OrgId
 from dialer.errors import BadInput, Conflict, NotFound, OutdialError
 from dialer.services import jobs
-from dialer.services.campaigns import NewCampaign, create_campaign, list_campaigns, parse_finish, parse_pace, save_strategy
+from dialer.services.campaigns import NewCampaign, create_campaign, list_campaigns, save_strategy
 from dialer.services.codes import passivate_code
 from dialer.store.store import Store
 from tests.campaign_texts import STRATEGY, ready_campaign
@@ -163,24 +163,3 @@ async def test_the_pace_of_a_running_job_can_be_changed(store: Store, org_id: Or
     assert (changed.pace.calls_per_s, changed.pace.max_ports) == (5.0, 7)
     with pytest.raises(BadInput):
         await jobs.change_pace(store, org_id, "Blood", Pace(calls=-1))
-
-
-@pytest.mark.parametrize(
-    ("text", "per_s"),
-    [("60/minute", 1), ("5/s", 5), ("1800 per hour", 0.5), (" 2.5 / Second ", 2.5), ("30/min", 0.5), ("36/h", 0.01)],
-)
-def test_a_pace_is_read_as_people_write_it(text: str, per_s: float) -> None:
-    assert parse_pace(text).calls_per_s == pytest.approx(per_s)
-
-
-@pytest.mark.parametrize("text", ["", "fast", "60", "60/day", "-5/s", "0/s", "1e9/s", "5//s", "٥/s", "inf/s"])
-def test_what_is_no_pace_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(BadInput, match=r"pace"):
-        parse_pace(text)
-
-
-def test_a_finish_criterion_is_read_as_people_write_it() -> None:
-    assert parse_finish(["Interested = 50", "a=b=3"]) == {"Interested": 50, "a=b": 3}
-    for text in ("Interested", "=5", "x=many", "x=-1", "x="):
-        with pytest.raises(BadInput, match="finish"):
-            parse_finish([text])

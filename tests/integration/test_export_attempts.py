@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 
 import pytest
 
@@ -15,7 +15,7 @@ from dialer.domain.ids import AttemptId, JobId, OrgId, new_attempt_id
 from dialer.errors import NotFound
 from dialer.services import export
 from dialer.services.dnc import add_to_dnc, count_dnc, import_dnc, list_dnc, remove_from_dnc
-from dialer.services.export import export_attempts, safe_cell
+from dialer.services.export import export_attempts
 from dialer.services.jobs import start_campaign
 from dialer.services.organisations import create_organisation
 from dialer.store.attempts import Closing
@@ -117,32 +117,6 @@ async def test_an_organisation_exports_its_own_attempts_only(store: Store, org_i
     for scope in ({"job_id": job.id}, {"campaign": "Blood"}, {"job_id": JobId(999)}):
         with pytest.raises(NotFound):
             await exported(store, other, **scope)
-
-
-@pytest.mark.parametrize(
-    ("value", "cell"),
-    [
-        ("=1+1", "'=1+1"),
-        ("+1-1", "'+1-1"),
-        ("+15550100", "+15550100"),  # E.164: a number, which other programs must be able to read
-        ("+15550100 ", "'+15550100 "),
-        ("+", "'+"),
-        ("-2", "'-2"),
-        ("@SUM(A1)", "'@SUM(A1)"),
-        ("\t=1", "'\t=1"),
-        ("\r=1", "'\r=1"),
-        ("\n=1", "'\n=1"),
-        ("\0=1", "'\0=1"),
-        ("＝1+1", "'＝1+1"),  # full width, which some spreadsheets take for the same
-        ("plain = text", "plain = text"),
-        ("", ""),
-        (None, ""),
-        (404, "404"),
-        (datetime(2026, 1, 1, 3, tzinfo=timezone(timedelta(hours=3))), "2026-01-01T00:00:00.000Z"),
-    ],
-)
-def test_no_cell_is_a_formula(value: object, cell: str) -> None:
-    assert safe_cell(value) == cell
 
 
 async def test_numbers_go_on_the_dnc_list_in_one_form_and_come_off_it(store: Store, org_id: OrgId) -> None:

@@ -1,0 +1,167 @@
+"""The commands of a campaign manager, from an empty folder to an export, and their errors in plain words."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from dialer.cli.attempts import attempts_app
+from dialer.cli.campaign import campaign_app
+from dialer.cli.codes import codes_app
+from dialer.cli.dnc import dnc_app
+from dialer.cli.export import export_app
+from dialer.cli.migrate import migrate_app
+from dialer.domain.campaign import JobState
+from dialer.store.store import Store
+from tests.campaign_texts import STRATEGY, put_donors
+from tests.integration.test_export_attempts import put_attempts
+
+pytestmark = pytest.mark.integration
+
+
+def command() -> typer.Typer:
+    """Put the sub-commands together as the `dialer` command does."""
+    app = typer.Typer()
+    for name, group in {"codes": codes_app, "campaign": campaign_app, "dnc": dnc_app}.items():
+        app.add_typer(group, name=name)
+    for single in (attempts_app, export_app, migrate_app):
+        app.add_typer(single)
+    return app
+
+
+@pytest.fixture
+def dialer(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dialer:
+    """Give the `dialer` command on a database of its own."""
+    config = tmp_path / "dialer.toml"
+    config.write_text(f'[database]\nurl = "{sqlite_url}"\n')
+    (tmp_path / "ask.yaml").write_text(STRATEGY)
+    monkeypatch.setenv("OUTDIAL_CONFIG", str(config))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+    return Dialer(sqlite_url)
+
+
+class Dialer:
+    """The command, and the database behind it."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._app = command()
+
+    def run(self, *words: str) -> Result:
+        return CliRunner().invoke(self._app, words, catch_exceptions=False)
+
+    def does(self, *words: str) -> str:
+        """Run a command that must succeed; give what it said."""
+        result = self.run(*words)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    def refuses(self, *words: str) -> str:
+        """Run a command that must fail in plain words; give them."""
+        result = self.run(*words)
+        assert result.exit_code == 2, result.output
+        assert "Traceback" not in result.output
+        return result.stderr
+
+    def store(self) -> Store:
+        return Store(self._url)
+
+
+def test_a_campaign_from_an_empty_folder_to_an_export(dialer: Dialer, tmp_path: Path) -> None:
+    assert "run `dialer migrate` first" in dialer.refuses("codes", "list")
+    assert "tables made" in dialer.does("migrate")
+    assert "up to date" in dialer.does("migrate")
+    store = dialer.store()
+    org_id = store.read_now(lambda tx: tx.organisations.by_name("default"))
+    store.write_now(lambda tx: put_donors(tx, org_id))
+
+    dialer.does("codes", "add", "Interested", "--success", "--description", "[bold] will come")
+    assert "already" in dialer.refuses("codes", "add", "INTERESTED")
+    assert "choose another name" in dialer.refuses("codes", "add", "call busy")
+    listed = dialer.does("codes", "list", "--system")
+    assert "[bold] will come" in listed  # what a user wrote is shown, not interpreted
+    assert "Ring No Answer" in listed
+
+    words = ["Blood", "--strategy", "ask.yaml", "--list", "donors", "--code", "interested", "--finish", "Interested=5"]
+    assert "campaign created: Blood" in dialer.does("campaign", "create", *words, "--pace", "5/second", "--max-ports", "7")
+    assert "already" in dialer.refuses("campaign", "create", *words)
+    assert "not started yet" in dialer.does("campaign", "status", "blood")
+    assert "is queued" in dialer.does("campaign", "start", "Blood")
+    assert "not over yet" in dialer.refuses("campaign", "start", "Blood")
+    job = store.read_now(lambda tx: tx.jobs(None).not_completed())[0]
+    store.write_now(lambda tx: tx.jobs(None).set_state(job.id, JobState.RUNNING, because="dialling", by="engine"))
+    store.write_now(lambda tx: put_attempts(tx, org_id, job, 4))
+    assert "is paused" in dialer.does("campaign", "pause", "Blood")
+    assert "is running" in dialer.does("campaign", "resume", "Blood")
+    dialer.does("campaign", "pace", "Blood", "30/minute")
+    status = dialer.does("campaign", "status", "Blood")
+    assert "30 per minute, 0 to 7 ports" in status
+    assert "3 of 5" in status
+    assert "running" in dialer.does("campaign", "list")
+    assert "by force" in (dialer.does("campaign", "stop", "Blood", "--force") + dialer.does("campaign", "status", "Blood"))
+
+    shown = dialer.does("attempts", "--campaign", "Blood", "--limit", "3")
+    assert shown.count("+17") == 3
+    assert "+17770000" not in shown  # masked
+    dialer.does("export", "out.csv", "--campaign", "Blood")
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["code"] for row in rows].count("Interested") == 3
+    assert os.stat(tmp_path / "out.csv").st_mode & 0o077 == 0
+    store.close_now()
+
+
+def test_a_failed_export_leaves_no_half_of_a_file(dialer: Dialer, tmp_path: Path) -> None:
+    dialer.does("migrate")
+    assert "no campaign 'none'" in dialer.refuses("export", "out.csv", "--campaign", "none")
+    assert "cannot be written" in dialer.refuses("export", "nowhere/out.csv")
+    assert not [path for path in tmp_path.iterdir() if "out.csv" in path.name]
+
+
+def test_an_export_to_standard_output_is_csv_and_nothing_else(dialer: Dialer) -> None:
+    dialer.does("migrate")
+    assert next(csv.reader(io.StringIO(dialer.does("export"))))[0] == "attempt_id"
+
+
+def test_the_dnc_list_is_kept_from_the_command_line(dialer: Dialer, tmp_path: Path) -> None:
+    dialer.does("migrate")
+    (tmp_path / "dnc.txt").write_text("212-555-0100\nnonsense1\n")
+    imported = dialer.run("dnc", "import", "dnc.txt")
+    assert "1 added, 0 were listed already, 1 rejected" in imported.stdout
+    assert "dnc.txt:2: 'nonsense1'" in imported.stderr
+    assert "already" in dialer.does("dnc", "add", "+12125550100")
+    assert "1 of 1" in dialer.does("dnc", "list")
+    dialer.does("dnc", "remove", "212 555 0100")
+    assert "not on the DNC list" in dialer.refuses("dnc", "remove", "212 555 0100")
+    assert "cannot be read" in dialer.refuses("dnc", "import", "missing.txt")
+
+
+def test_a_code_is_edited_and_made_passive_from_the_command_line(dialer: Dialer) -> None:
+    dialer.does("migrate")
+    dialer.does("codes", "add", "Keen")
+    assert "Very keen" in dialer.does("codes", "edit", "keen", "--name", "Very keen", "--rpc", "--next-action", "stop")
+    listed = dialer.does("codes", "list")
+    assert "right party, stop" in listed
+    dialer.does("codes", "passivate", "very keen")
+    assert "passive" in dialer.does("codes", "list")
+
+
+def test_mistakes_of_the_user_are_told_in_plain_words(dialer: Dialer, tmp_path: Path) -> None:
+    dialer.does("migrate")
+    assert "no organisation 'x'" in dialer.refuses("codes", "list", "--org", "x")
+    assert "no campaign 'x'" in dialer.refuses("campaign", "start", "x")
+    (tmp_path / "broken.yaml").write_text("strategy: x\nstatus: perhaps\n")
+    said = dialer.refuses("campaign", "create", "C", "--strategy", "broken.yaml", "--list", "donors")
+    assert "broken.yaml:2" in said
+    assert "missing.yaml" in dialer.refuses("campaign", "create", "C", "--strategy", "missing.yaml", "--list", "donors")
+    assert "not a pace" in dialer.refuses(
+        "campaign", "create", "C", "--strategy", "ask.yaml", "--list", "donors", "--pace", "fast"
+    )
+    assert "there is no such file" in dialer.refuses("codes", "list", "--config", "absent.toml")
