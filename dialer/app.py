@@ -57,6 +57,8 @@ class Dialer:
             dialer = await cls._wired(settings, store, tts)
             try:
                 dialer._run = asyncio.create_task(dialer.engine.run(), name="engine")
+                await dialer._workers.start()  # meanwhile the engine reconciles with the switches
+                dialer.engine.treatment_ready()
                 yield dialer
             finally:
                 await dialer._stop()
@@ -116,7 +118,6 @@ class Dialer:
             ),
             token=token,
         )
-        await workers.start()
         log.info("dialer up", node=settings.node.name, ivr=agi_address, pdc=_address(pdc_socket), pid=os.getpid())
         return cls(settings=settings, store=store, engine=engine, workers=workers, pdc_site=site)
 

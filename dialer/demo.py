@@ -82,6 +82,7 @@ def lab_settings(lab: Lab, data_dir: Path) -> Settings:
             ],
             "trunk": [{"name": lab.trunk, "switch": switch.name, "caller_id": lab.caller_id, "tag_calls": True, "max_cps": 20}],
             "dialling": {"drain_s": 5},
+            "log": {"level": "warning"},
         }
     )
 

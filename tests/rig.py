@@ -40,7 +40,7 @@ handlers:
         Answer Human: {{app: {app}}}
         Call Answered: {{app: {app}}}
         Silence Detected: {{next_state: done}}
-        Answer Machine: {{app: announcement, parameters: {{message: blood_donation.voicemail}}}}
+        Answer Machine: {{app: announcement, parameters: {{message: This is the blood donation service. Goodbye.}}}}
 {rows}
 """
 

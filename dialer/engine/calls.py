@@ -16,7 +16,7 @@ from dialer.domain.codes import SystemCode
 from dialer.domain.hangup import CallFacts, FactKind, system_code, unserved_code
 from dialer.domain.ids import AttemptId, JobId
 from dialer.errors import StoreDown
-from dialer.ports import Clock, VoiceEvent, VoiceEventKind
+from dialer.ports import Clock, LiveChannel, VoiceEvent, VoiceEventKind
 from dialer.services.completion import Completed, StrategyOf, record_completion
 from dialer.store.attempts import Closing
 from dialer.store.store import Store, Tx
@@ -40,6 +40,7 @@ class Call:
     """One call that is up, or being placed."""
 
     __slots__ = (
+        "adopted",
         "attempt",
         "closing",
         "facts",
@@ -50,8 +51,9 @@ class Call:
         "session_opened",
     )
 
-    def __init__(self, attempt: Attempt, facts: CallFacts) -> None:
+    def __init__(self, attempt: Attempt, facts: CallFacts, *, adopted: bool = False) -> None:
         self.attempt = attempt
+        self.adopted = adopted
         self.facts = facts
         self.patience_s = UNSERVED_S  # how long the switch itself may keep an answered call before its app has it
         self.hung_up = asyncio.Event()
@@ -75,12 +77,12 @@ class Calls:
 
     # ── what is up ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def begin(self, attempt: Attempt) -> Call:
-        """An intent is on disk: from here on the attempt must end with a code."""
+    def begin(self, attempt: Attempt, *, adopted: bool = False) -> Call:
+        """An intent is on disk: from here on the attempt must end with a code. `adopted`: it was written in an earlier life."""
         call = self._live.get(attempt.id)
         if call is None:
             facts = CallFacts(ringing_at=attempt.ringing_at, answered_at=attempt.answered_at)
-            call = self._live[attempt.id] = Call(attempt, facts)
+            call = self._live[attempt.id] = Call(attempt, facts, adopted=adopted)
             self._per_job[attempt.job_id] += 1
             self._per_trunk[attempt.trunk] += 1
         return call
@@ -131,6 +133,13 @@ class Calls:
             call.hung_up.set()
         if call.facts.ended:
             self.close(call)
+
+    def seen_on_switch(self, attempt: Attempt, channel: LiveChannel) -> None:
+        """A sweep has found the call on the switch: what its channel shows is known, whether or not its events came."""
+        call = self.begin(attempt)
+        kind = {"ringing": FactKind.RINGING, "up": FactKind.ANSWERED}.get(channel.state)
+        if kind is not None:
+            call.facts = call.facts.seen(kind, self._clock.now())
 
     def session_opened(self, attempt_id: AttemptId, amd_status: str, amd_cause: str, *, treated: bool) -> None:
         """The IVR side has taken the call over."""
@@ -201,6 +210,9 @@ class Calls:
             self.on_completed(completed)
 
     def _system_code(self, call: Call) -> SystemCode:
+        if call.adopted and call.facts.answered_at is not None and not call.session_opened:
+            # Answered, or already with its app, when the last dialer died: the dialplan has apologised.
+            return SystemCode.NUISANCE_CALL if call.attempt.app is None else SystemCode.INTERRUPTED
         if call.facts.answered_at is not None and not call.session_opened and not call.facts.ended_by_us:
             return unserved_code(call.facts, patience_s=call.patience_s)
         return system_code(call.facts)

@@ -70,6 +70,7 @@ class Engine:
             lease_s=options.lease_s,
         )
         self._draining = asyncio.Event()
+        self._treatment_ready = asyncio.Event()
         self._because: dict[str, str] = {}  # why each switch is in its state
 
     async def run(self) -> None:
@@ -80,7 +81,7 @@ class Engine:
             async with asyncio.TaskGroup() as vital:
                 tasks = [
                     vital.create_task(self._route(vital), name="route events"),
-                    vital.create_task(self.supervisor.run(), name="supervise jobs"),
+                    vital.create_task(self._supervise(), name="supervise jobs"),
                     vital.create_task(self._reconciler.run(), name="sweep"),
                     vital.create_task(self._tell_status(), name="tell status"),
                 ]
@@ -93,6 +94,10 @@ class Engine:
             await self.calls.drain(2.0)
             await self.calls.stop()
             await self._voice.stop()
+
+    def treatment_ready(self) -> None:
+        """Somebody is there to talk to those who answer: from now on calls may be placed."""
+        self._treatment_ready.set()
 
     def drain(self) -> None:
         """Stop in good order: no new calls, those in flight get their time."""
@@ -108,7 +113,7 @@ class Engine:
         released, mended = await self._store.write(work)
         open_attempts = await self._store.read(lambda tx: tx.attempts.open())
         for attempt in open_attempts:
-            self.calls.begin(attempt)
+            self.calls.begin(attempt, adopted=True)
         log.info("taken up", claims_released=released, mended=mended, attempts_to_reconcile=len(open_attempts))
 
     async def _route(self, vital: asyncio.TaskGroup) -> None:
@@ -120,6 +125,10 @@ class Engine:
                     vital.create_task(self._link(event), name=f"reconcile {event.switch}")
             else:
                 self.calls.on_event(event)
+
+    async def _supervise(self) -> None:
+        await self._treatment_ready.wait()
+        await self.supervisor.run()
 
     async def _tell_status(self) -> None:
         while True:

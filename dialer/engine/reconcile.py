@@ -89,7 +89,7 @@ class Reconciler:
         closed = 0
         for attempt_id, attempt in open_attempts.items():
             if attempt_id in second:
-                self._calls.begin(attempt)
+                self._calls.seen_on_switch(attempt, second[attempt_id])
             elif attempt_id not in first:
                 closed += self._absent(attempt, now, restarted=restarted)
         return closed

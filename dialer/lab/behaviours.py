@@ -61,7 +61,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         name="listens",
         does="answers, says hello, presses nothing",
         code=SystemCode.NO_INPUT,
-        steps=_person("Wait(60)", "Hangup()"),
+        steps=_person("Wait(180)", "Hangup()"),
     ),
     Behaviour(
         ending="01", name="presses-1", does="answers, listens for a second, presses 1", code=INTERESTED, steps=_presses("1")
@@ -186,8 +186,8 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         ending="20",
         name="machine",
         does="an answering machine: a greeting of five seconds, a beep, then it records",
-        code=SystemCode.ANSWER_MACHINE,
-        steps=("Answer(,i)", "Playback(vm-nobodyavail&vm-leavemsg)", "Playback(beep)", "Wait(60)", "Hangup()"),
+        code=SystemCode.MESSAGE_LEFT,
+        steps=("Answer(,i)", "Playback(vm-nobodyavail&vm-leavemsg)", "Playback(beep)", "Wait(180)", "Hangup()"),
         amd=True,
         code_without_amd=SystemCode.NO_INPUT,
     ),

@@ -13,11 +13,24 @@ from tests.rig import Rig, number
 
 pytestmark = pytest.mark.faults
 
-ENDINGS = ("01", "02", "10", "04", "12", "01", "02", "10")
-EXPECTED = {"01": INTERESTED, "02": NOT_INTERESTED, "04": INTERESTED, "10": SystemCode.CALL_BUSY, "12": SystemCode.INVALID_NUMBER}
+ENDINGS = ("01", "14", "10", "04", "12", "01", "02", "14")
+EXPECTED = {
+    "01": INTERESTED,
+    "02": NOT_INTERESTED,
+    "04": INTERESTED,
+    "10": SystemCode.CALL_BUSY,
+    "12": SystemCode.INVALID_NUMBER,
+    "14": SystemCode.CALL_REJECTED,
+}
 
 # What an attempt that was in flight when the dialer died may end with instead of what the callee did.
-AFTERMATH = {SystemCode.UNKNOWN, SystemCode.NUISANCE_CALL, SystemCode.DISCONNECTED_BY_USER, SystemCode.NOT_LAUNCHED}
+AFTERMATH = {
+    SystemCode.UNKNOWN,
+    SystemCode.INTERRUPTED,
+    SystemCode.NUISANCE_CALL,
+    SystemCode.DISCONNECTED_BY_USER,
+    SystemCode.NOT_LAUNCHED,
+}
 
 
 @pytest.mark.parametrize(
@@ -28,7 +41,7 @@ AFTERMATH = {SystemCode.UNKNOWN, SystemCode.NUISANCE_CALL, SystemCode.DISCONNECT
         "K2:kill9@3",  # intent on disk, nothing written to the switch
         "K3:kill9@4",  # the order is written, its response has not come
         "K4:kill9@4",  # the order is accepted
-        "K5:kill9@4",  # ringing
+        "K5:kill9@2",  # ringing
         "K6:kill9@3",  # answered, the app not yet connected
         "K7:kill9@3",  # inside the IVR app
         "K8:kill9@3",  # hung up, the code not committed

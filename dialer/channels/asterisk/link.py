@@ -18,6 +18,7 @@ from typing import Protocol
 
 import structlog
 
+from dialer import failpoints
 from dialer.channels.asterisk.config import SwitchConfig
 from dialer.channels.asterisk.protocol import AmiFrame, AmiProtocol, PendingAction, check_action, open_connection
 from dialer.errors import MaybeSent, NotSent, Rejected, WireError
@@ -121,6 +122,8 @@ class AmiLink:
             raise NotSent("the link to the switch is down")
         action = kind(fields, complete=complete)
         answer = protocol.send_action(action)
+        if fields["Action"] == "Originate":
+            failpoints.hit("K3")
         try:
             async with asyncio.timeout(timeout_s):
                 frames = await answer
