@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dialer.ivr.driver import Transfer
 from dialer.ivr.fake_pdc import FakeCall, FakePdc
-from dialer.ivr.player import Player
+from dialer.ivr.player import Player, TextPrompts
+from dialer.ivr.prompt_text import PromptTexts
 from dialer.ivr.registry import IvrApp
 from dialer.ivr.rehearsal import Played, rehearse
 from pdc.contract import Contact
@@ -43,25 +44,27 @@ def play(
     a running event loop; inside, `await rehearse(app, Player(keys))` is the direct way.
     """
     player = Player(keys, hangup_after=hangup_after, transfer=transfer, unplayable=unplayable)
-    folders = tuple(prompt_folders)
-    work = rehearse(
-        app,
-        player,
-        contact=contact,
-        attributes=attributes,
-        parameters=parameters,
-        answered_by=answered_by,
-        language=language,
-        codes=codes,
-        prompt_folders=folders,
-    )
+
+    def run() -> Played:
+        prompts = TextPrompts(PromptTexts(list(prompt_folders)))  # read before the loop turns: a test may forbid files in it
+        return asyncio.run(
+            rehearse(
+                app,
+                player,
+                contact=contact,
+                attributes=attributes,
+                parameters=parameters,
+                answered_by=answered_by,
+                language=language,
+                codes=codes,
+                prompts=prompts,
+            )
+        )
+
     if not _in_a_loop():
-        return asyncio.run(work)
-    found: list[Played] = []
-    thread = threading.Thread(target=lambda: found.append(asyncio.run(work)), name="play")
-    thread.start()
-    thread.join()
-    return found[0]
+        return run()
+    with ThreadPoolExecutor(1, thread_name_prefix="play") as pool:
+        return pool.submit(run).result()
 
 
 def _in_a_loop() -> bool:
