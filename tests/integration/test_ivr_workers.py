@@ -159,3 +159,40 @@ async def test_no_secret_is_on_a_command_line(tmp_path: Path) -> None:
         (pid,) = at.workers.pids
         assert TOKEN.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
         assert TOKEN.encode() not in Path(f"/proc/{pid}/environ").read_bytes()
+
+
+ENGINE = """
+import asyncio, socket, sys
+from dialer.ivr.workers import IvrWorkers, WorkerOptions
+
+async def main():
+    listener = socket.create_server(("127.0.0.1", 0))
+    options = WorkerOptions(pdc_url="http://127.0.0.1:1", cache=sys.argv[1], tts_command=(), workers=2)
+    workers = IvrWorkers(listener, options, token="a-token-of-the-tests")
+    await workers.start()
+    while len(workers.pids) < 2:
+        await asyncio.sleep(0.05)
+    print(*workers.pids, flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def test_workers_die_with_their_dialer(tmp_path: Path) -> None:
+    engine = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", ENGINE, str(tmp_path), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    assert engine.stdout is not None
+    pids = [int(word) for word in (await engine.stdout.readline()).split()]
+    assert len(pids) == 2
+    engine.kill()
+    await engine.wait()
+    await eventually(lambda: not any(_alive(pid) for pid in pids))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
