@@ -114,7 +114,8 @@ class Demo:
         # Below the data folder, which the switch can read: prompts are rendered there.
         with TemporaryDirectory(prefix="demo-", dir=settings.data_dir, ignore_cleanup_errors=True) as data:
             node = settings.node.model_copy(update={"data_dir": Path(data)})
-            settings = settings.model_copy(update={"node": node})
+            log = settings.log.model_copy(update={"level": "warning"})
+            settings = settings.model_copy(update={"node": node, "log": log})
             say("Starting the dialer")
             async with Dialer.started(settings) as dialer:
                 yield cls(lab, settings, dialer, say)

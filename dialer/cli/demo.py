@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import sys
 import tempfile
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated
 
@@ -25,20 +26,21 @@ console = Console() if sys.stdout.isatty() else Console(width=110)  # a pipe or 
 def demo(
     stay: Annotated[bool, typer.Option("--stay", help="Leave lab and dialer running until Ctrl-C.")] = False,
     folder: Annotated[Path | None, typer.Option(help="Where to work; a temporary folder by default.")] = None,
+    lab: Annotated[Path | None, typer.Option(help="Use the lab of containers whose volume is mounted here.")] = None,
 ) -> None:
     """Start a telephone lab and a dialer, run the blood-donation campaign on 60 synthetic donors, check every code."""
     work = folder or Path(tempfile.mkdtemp(prefix="outdial-demo-"))
     try:
         configure(level="warning")
-        verdict = asyncio.run(_demo(work, stay=stay))
+        verdict = asyncio.run(_demo(Demo.beside(lab, _say) if lab else Demo.ready(work, _say), stay=stay))
     finally:
         if folder is None:
             shutil.rmtree(work, ignore_errors=True)
     sys.exit(1 if verdict.mismatches else 0)
 
 
-async def _demo(work: Path, *, stay: bool) -> Verdict:
-    async with Demo.ready(work, _say) as demo:
+async def _demo(ready: AbstractAsyncContextManager[Demo], *, stay: bool) -> Verdict:
+    async with ready as demo:
         report = await demo.prepare()
         _say(f"{report.inserted + report.updated} donors imported, {report.rejected} rows refused")
         job_id = await demo.start()

@@ -53,6 +53,9 @@ max_cps = 20
 listen = "0.0.0.0:{fastagi_port}"
 advertise = "dialer:{fastagi_port}"
 allow_remote = true
+
+[dialling]
+drain_s = 5
 """
 
 
