@@ -7,18 +7,13 @@ from datetime import datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from dialer.domain.contact import NewContact, Upserted
 from dialer.domain.ids import ContactListId, OrgId
 from dialer.errors import NotFound
+from dialer.store.contact_rows import existing_contacts, insert_contacts, write_addresses
 from dialer.store.tables import addresses, contact_lists, contacts
 
-CHUNK = 1000  # ids per statement
-
-_EXISTING = sa.select(contacts.c.id, contacts.c.user_contact_id, contacts.c.attributes).where(
-    contacts.c.list_id == sa.bindparam("of_list"), contacts.c.user_contact_id.in_(sa.bindparam("users", expanding=True))
-)
 _UPDATE = (
     sa.update(contacts)
     .where(contacts.c.id == sa.bindparam("contact"))
@@ -27,27 +22,6 @@ _UPDATE = (
 _DROP_ADDRESS = sa.delete(addresses).where(
     addresses.c.contact_id == sa.bindparam("contact"), addresses.c.name == sa.bindparam("called")
 )
-
-# Each database has its own spelling of INSERT .. ON CONFLICT in SQLAlchemy, with one meaning.
-_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-
-
-def _insert_contacts(dialect: str) -> Any:
-    statement = _INSERT[dialect](contacts)
-    # A conflict is possible here only when another import of the same list runs beside this one: the later row wins.
-    changed = {name: statement.excluded[name] for name in ("language", "time_zone", "attributes", "updated_at")}
-    statement = statement.on_conflict_do_update(index_elements=["list_id", "user_contact_id"], set_=changed)
-    return statement.returning(contacts.c.id, contacts.c.user_contact_id)
-
-
-def _insert_addresses(dialect: str) -> Any:
-    statement = _INSERT[dialect](addresses)
-    changed = {name: statement.excluded[name] for name in ("channel", "value", "zones")}
-    return statement.on_conflict_do_update(index_elements=["contact_id", "name"], set_=changed)
-
-
-_INSERT_CONTACTS = {dialect: _insert_contacts(dialect) for dialect in _INSERT}
-_INSERT_ADDRESSES = {dialect: _insert_addresses(dialect) for dialect in _INSERT}
 
 
 class ContactBatches:
@@ -72,9 +46,9 @@ class ContactBatches:
         for row in rows:
             if row.user_contact_id not in wanted or on_duplicate == "update":
                 wanted[row.user_contact_id] = row
-        existing = self._existing(list_id, list(wanted))
+        existing = existing_contacts(self._connection, list_id, list(wanted))
         fresh = [row for row in wanted.values() if row.user_contact_id not in existing]
-        ids = self._insert(list_id, fresh)
+        ids = insert_contacts(self._connection, self._org_id, list_id, self._now, fresh)
         again = len(rows) - len(fresh)
         if on_duplicate == "ignore":
             self._write_addresses(fresh, ids)
@@ -89,32 +63,6 @@ class ContactBatches:
         query = sa.select(contact_lists.c.id).where(contact_lists.c.id == list_id, contact_lists.c.org_id == self._org_id)
         if self._connection.scalar(query) is None:
             raise NotFound(f"no contact list with the id {list_id}")
-
-    def _existing(self, list_id: ContactListId, users: list[str]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for start in range(0, len(users), CHUNK):
-            rows = self._connection.execute(_EXISTING, {"of_list": list_id, "users": users[start : start + CHUNK]})
-            found.update((row.user_contact_id, row) for row in rows)
-        return found
-
-    def _insert(self, list_id: ContactListId, rows: Sequence[NewContact]) -> dict[str, int]:
-        if not rows:
-            return {}
-        values = [
-            {
-                "org_id": self._org_id,
-                "list_id": list_id,
-                "user_contact_id": row.user_contact_id,
-                "language": row.language,
-                "time_zone": row.time_zone,
-                "attributes": dict(row.attributes),
-                "created_at": self._now,
-                "updated_at": self._now,
-            }
-            for row in rows
-        ]
-        inserted = self._connection.execute(_INSERT_CONTACTS[self._connection.dialect.name], values)
-        return {user: contact_id for contact_id, user in inserted}
 
     def _update(self, rows: Sequence[NewContact], existing: Mapping[str, Any]) -> None:
         values = [
@@ -131,24 +79,13 @@ class ContactBatches:
             self._connection.execute(_UPDATE, values)
 
     def _write_addresses(self, rows: Iterable[NewContact], ids: Mapping[str, int]) -> None:
-        kept, dropped = [], []
-        for row in rows:
-            contact_id = ids[row.user_contact_id]
-            for one in row.addresses:
-                if one.value:
-                    kept.append(
-                        {
-                            "org_id": self._org_id,
-                            "contact_id": contact_id,
-                            "name": one.name,
-                            "channel": one.channel,
-                            "value": one.value,
-                            "zones": ",".join(one.zones),
-                        }
-                    )
-                else:
-                    dropped.append({"contact": contact_id, "called": one.name})
+        wanted = {(ids[row.user_contact_id], one.name): one for row in rows for one in row.addresses}  # the later one wins
+        dropped = [{"contact": contact_id, "called": name} for (contact_id, name), one in wanted.items() if not one.value]
         if dropped:
             self._connection.execute(_DROP_ADDRESS, dropped)
-        if kept:
-            self._connection.execute(_INSERT_ADDRESSES[self._connection.dialect.name], kept)
+        kept = [
+            {"contact_id": contact_id, "name": name, "channel": one.channel, "value": one.value, "zones": ",".join(one.zones)}
+            for (contact_id, name), one in wanted.items()
+            if one.value
+        ]
+        write_addresses(self._connection, self._org_id, kept)
