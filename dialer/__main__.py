@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+
 
 def main() -> None:
     """Run the command line."""
-    from dialer.cli import app
+    if sys.argv[1:2] == ["serve"]:
+        # A dialer that was killed must dial again within seconds: it does not load the other commands first.
+        from dialer.cli.serve import serve_app
 
-    app()
+        serve_app(args=sys.argv[2:], prog_name="dialer serve")
+    else:
+        from dialer.cli.commands import app
+
+        app()
 
 
 if __name__ == "__main__":

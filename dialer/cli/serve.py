@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import signal
 
+import typer
+
 from dialer.app import Dialer
 from dialer.cli.context import Config, plain_errors
 from dialer.logs import configure
 from dialer.settings import Settings, load_settings
 
+serve_app = typer.Typer(pretty_exceptions_enable=False)
 
+
+@serve_app.command()
 @plain_errors
 def serve(config: Config = None) -> None:
     """Dial the jobs of the database. Ctrl-C or SIGTERM: no new calls, calls in flight end, then exit."""

@@ -258,16 +258,15 @@ class IvrWorkers:
 
     async def _turn_away(self) -> None:
         """Without any worker the switch would wait for ever on a socket that nobody reads."""
-        loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.1)
             while not self._any_ready() and time.monotonic() - self._alone_since > ALONE_AFTER_S:
                 try:
-                    async with asyncio.timeout(0.5):
-                        conn, _ = await loop.sock_accept(self._listener)
-                    conn.close()
-                except (TimeoutError, OSError):
+                    conn, _ = self._listener.accept()  # never waits: a call that comes when a worker is ready is not ours
+                except OSError:  # nobody is there; or out of file descriptors
                     await asyncio.sleep(0.1)
+                else:
+                    conn.close()
 
     def _any_ready(self) -> bool:
         return any(worker.ready.is_set() for worker in self._workers)

@@ -1,0 +1,45 @@
+"""All commands of `dialer` together."""
+
+from __future__ import annotations
+
+import typer
+
+from dialer.cli.attempts import attempts
+from dialer.cli.campaign import campaign_app
+from dialer.cli.codes import codes_app
+from dialer.cli.config import check_config, init
+from dialer.cli.contacts import contacts_app
+from dialer.cli.demo import demo
+from dialer.cli.dnc import dnc_app
+from dialer.cli.export import export
+from dialer.cli.lab import lab_app
+from dialer.cli.migrate import migrate
+from dialer.cli.serve import serve
+from dialer.cli.strategy import strategy_app
+from dialer.cli.switch import switch_app
+from dialer.cli.watch import watch
+from dialer.cli.why import why
+
+app = typer.Typer(
+    help="Outdial: an outbound dialer and IVR server on Asterisk.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+app.command()(demo)
+app.command()(init)
+app.command("check-config")(check_config)
+app.command()(migrate)
+app.command()(serve)
+app.command()(attempts)
+app.command()(export)
+app.command()(why)
+campaign_app.command()(watch)
+app.add_typer(campaign_app, name="campaign")
+app.add_typer(contacts_app, name="contacts")
+app.add_typer(codes_app, name="codes")
+app.add_typer(dnc_app, name="dnc")
+app.add_typer(strategy_app, name="strategy")
+app.add_typer(lab_app, name="lab")
+app.add_typer(switch_app, name="switch")
