@@ -67,7 +67,7 @@ class Reconciler:
                     if state is SwitchState.READY:
                         await self._end_overlong(switch)
                         async with self._running[switch]:
-                            self._calls.repairs += await self._agree(switch, restarted=False)
+                            await self._agree(switch, restarted=False)
                     elif state is SwitchState.RECONCILING and not self._running[switch].locked():
                         await self.linked(switch, restarted=False)
                     else:
@@ -75,8 +75,8 @@ class Reconciler:
                 except (WireError, StoreDown) as trouble:
                     log.warning("sweep not finished", switch=switch, reason=str(trouble))
 
-    async def _agree(self, switch: str, *, restarted: bool) -> int:
-        """Two lists, then one decision for every open attempt of the switch. Returns how many had to be closed."""
+    async def _agree(self, switch: str, *, restarted: bool) -> None:
+        """Two lists, then one decision for every open attempt of the switch."""
         first = await self._channels(switch)
         await self._clock.sleep(BETWEEN_LISTS_S)
         now = self._clock.now()
@@ -86,30 +86,28 @@ class Reconciler:
             if self._calls.get(attempt_id) is None:
                 log.warning("hanging up a channel that no attempt owns", switch=switch, attempt=attempt_id)
                 await self._voice.hang_up(attempt_id, switch)
-        closed = 0
         for attempt_id, attempt in open_attempts.items():
             if attempt_id in second:
                 self._calls.seen_on_switch(attempt, second[attempt_id])
             elif attempt_id not in first:
-                closed += self._absent(attempt, now, restarted=restarted)
-        return closed
+                self._absent(attempt, now, restarted=restarted)
 
-    def _absent(self, attempt: Attempt, now: datetime, *, restarted: bool) -> bool:
+    def _absent(self, attempt: Attempt, now: datetime, *, restarted: bool) -> None:
         call = self._calls.get(attempt.id)
         if call is not None and (call.placing or call.closing):
-            return False
+            return
         ours = attempt.intent_at >= self._started_at  # written by this very process: its socket is our own
         quarantine_from = attempt.intent_at if ours else self._started_at
         if now - timedelta(seconds=QUARANTINE_S) < quarantine_from:
             self._calls.begin(attempt)  # it counts as up until the quarantine is over; a later sweep decides
-            return False
+            return
         call = self._calls.begin(attempt)
         # Whether the order had been written when its writer died cannot be seen from here, so an intent that left no trace
         # counts as UNKNOWN like a call that ended while nobody watched: it is never taken for "surely not called".
         was_up = attempt.state is not AttemptState.INTENT or call.facts.answered_at is not None
         code = SystemCode.INTERRUPTED if restarted and was_up else SystemCode.UNKNOWN
         self._calls.close(call, code=code, source="reconcile")
-        return True
+        self._calls.repairs += 1
 
     async def settle_quarantined(self, switch: str) -> None:
         """Decide the attempts that the first reconciliation had to leave in quarantine."""
