@@ -43,3 +43,17 @@ async def ready_campaign(store: Store, org_id: OrgId, name: str = "Blood") -> Ca
     await create_code(store, org_id, CustomCode(name="Interested"))
     new = NewCampaign(name=name, strategy="ask", contact_lists=("donors",), codes=("interested",), finish_after={"INTERESTED": 2})
     return await create_campaign(store, org_id, new)
+
+
+def donor(index: int, **changes: str) -> NewContact:
+    """Give a contact with two addresses; `changes` are attributes."""
+    return NewContact(
+        user_contact_id=f"d{index}",
+        language="en",
+        time_zone="",
+        attributes={"city": "Ankara"} | changes,
+        addresses=(
+            NewAddress(name="mobile", value=f"+1555010010{index}", zones=("America/New_York", "America/Toronto")),
+            NewAddress(name="home", value=f"+1555010020{index}", zones=("America/New_York",)),
+        ),
+    )
