@@ -43,13 +43,16 @@ class Reconciler:
         self._sweep_s, self._give_up_s, self._max_call = sweep_s, give_up_s, timedelta(seconds=max_call_s)
         self._started_at = clock.now()
         self._down_since: dict[str, float] = {}
+        self._restarted_at: dict[str, datetime] = {}  # when we last found that a switch had begun anew
         self._running: dict[str, asyncio.Lock] = {name: asyncio.Lock() for name in voice.switches()}
 
     async def linked(self, switch: str, *, restarted: bool) -> bool:
         """The link is up: reconcile, then let calls be placed. False when the link broke again meanwhile."""
+        if restarted:
+            self._restarted_at[switch] = self._clock.now()
         try:
             async with self._running[switch]:
-                await self._agree(switch, restarted=restarted)
+                await self._agree(switch)
         except (WireError, StoreDown) as trouble:
             log.warning("reconciliation will be tried again", switch=switch, reason=str(trouble))
             return False
@@ -67,7 +70,7 @@ class Reconciler:
                     if state is SwitchState.READY:
                         await self._end_overlong(switch)
                         async with self._running[switch]:
-                            await self._agree(switch, restarted=False)
+                            await self._agree(switch)
                     elif state is SwitchState.RECONCILING and not self._running[switch].locked():
                         await self.linked(switch, restarted=False)
                     else:
@@ -75,7 +78,7 @@ class Reconciler:
                 except (WireError, StoreDown) as trouble:
                     log.warning("sweep not finished", switch=switch, reason=str(trouble))
 
-    async def _agree(self, switch: str, *, restarted: bool) -> None:
+    async def _agree(self, switch: str) -> None:
         """Two lists, then one decision for every open attempt of the switch."""
         first = await self._channels(switch)
         await self._clock.sleep(BETWEEN_LISTS_S)
@@ -90,9 +93,9 @@ class Reconciler:
             if attempt_id in second:
                 self._calls.seen_on_switch(attempt, second[attempt_id])
             elif attempt_id not in first:
-                self._absent(attempt, now, restarted=restarted)
+                self._absent(attempt, now)
 
-    def _absent(self, attempt: Attempt, now: datetime, *, restarted: bool) -> None:
+    def _absent(self, attempt: Attempt, now: datetime) -> None:
         call = self._calls.get(attempt.id)
         if call is not None and (call.placing or call.closing):
             return
@@ -105,7 +108,9 @@ class Reconciler:
         # Whether the order had been written when its writer died cannot be seen from here, so an intent that left no trace
         # counts as UNKNOWN like a call that ended while nobody watched: it is never taken for "surely not called".
         was_up = attempt.state is not AttemptState.INTENT or call.facts.answered_at is not None
-        code = SystemCode.INTERRUPTED if restarted and was_up else SystemCode.UNKNOWN
+        restarted_at = self._restarted_at.get(attempt.switch)
+        died_with_switch = was_up and restarted_at is not None and attempt.intent_at < restarted_at
+        code = SystemCode.INTERRUPTED if died_with_switch else SystemCode.UNKNOWN
         self._calls.close(call, code=code, source="reconcile")
         self._calls.repairs += 1
 
@@ -115,7 +120,7 @@ class Reconciler:
         if self._voice.state_of(switch) is SwitchState.READY:
             try:
                 async with self._running[switch]:
-                    await self._agree(switch, restarted=False)
+                    await self._agree(switch)
             except (WireError, StoreDown) as trouble:
                 log.warning("quarantine is left to the next sweep", switch=switch, reason=str(trouble))
 
