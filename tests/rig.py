@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,9 @@ from dialer.lab.truth import Truth
 from dialer.store.store import Store
 from dialer.store.tx import Tx
 
+APPS = Path(__file__).parent / "apps"
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
 STRATEGY = """\
 strategy: test
 status: completed
@@ -34,11 +38,11 @@ handlers:
     call:
       ring_timeout_s: 15
       detect_machine: {amd}
-      addresses: [{{attribute: mobile, from: "00:00", to: "24:00"}}]
+      addresses: [{{attribute: mobile, from: "{opens}", to: "{closes}"}}]
       results:
         otherwise: done
-        Answer Human: {{app: {app}}}
-        Call Answered: {{app: {app}}}
+        Answer Human: {{app: {app}, parameters: {{seconds: "{seconds}"}}}}
+        Call Answered: {{app: {app}, parameters: {{seconds: "{seconds}"}}}}
         Silence Detected: {{next_state: done}}
         Answer Machine: {{app: announcement, parameters: {{message: This is the blood donation service. Goodbye.}}}}
 {rows}
@@ -138,15 +142,32 @@ class Rig:
         *,
         app: str = "blood_donation",
         amd: bool = False,
+        seconds: float = 5,
         rows: str = "",
+        hours: tuple[str, str] = ("00:00", "24:00"),
+        strategy: str = "",
         pace_per_s: float = 20,
         max_ports: int = 100,
         finish: Mapping[str, int] | None = None,
         attributes: Mapping[str, str] | None = None,
+        contacts: Sequence[NewContact] = (),
         name: str = "Test",
     ) -> JobId:
-        """A campaign that calls these numbers once each, and its queued job."""
-        text = STRATEGY.format(app=app, amd=str(amd).lower(), rows=rows)
+        """A campaign that calls these numbers once each, and its queued job.
+
+        `seconds` is for the app "holds". `contacts` go before `numbers`; `strategy` before everything that words one.
+        """
+        opens, closes = hours
+        text = strategy or STRATEGY.format(app=app, amd=str(amd).lower(), rows=rows, seconds=seconds, opens=opens, closes=closes)
+        people = list(contacts) or [
+            NewContact(
+                user_contact_id=f"{name}-{index}",
+                time_zone="Europe/Berlin",
+                attributes=dict(attributes or {"first_name": "Ada"}),
+                addresses=(NewAddress(name="mobile", value=one, zones=("Europe/Berlin",)),),
+            )
+            for index, one in enumerate(numbers)
+        ]
 
         def work(tx: Tx) -> JobId:
             org = tx.organisations.ensure("default")
@@ -154,16 +175,7 @@ class Rig:
                 if tx.codes(org).find(code) is None:
                     tx.codes(org).create(CustomCode(name=code))
             contact_list = tx.contact_lists(org).create(f"{name} list", ["mobile", "first_name", "donor"])
-            contacts = [
-                NewContact(
-                    user_contact_id=f"{name}-{index}",
-                    time_zone="Europe/Berlin",
-                    attributes=dict(attributes or {"first_name": "Ada"}),
-                    addresses=(NewAddress(name="mobile", value=number, zones=("Europe/Berlin",)),),
-                )
-                for index, number in enumerate(numbers)
-            ]
-            tx.contacts(org).upsert_batch(contact_list.id, contacts, on_duplicate="update")
+            tx.contacts(org).upsert_batch(contact_list.id, people, on_duplicate="update")
             stored = tx.strategies(org).add_version(name, text)
             campaign = tx.campaigns(org).create(
                 Campaign(
@@ -234,6 +246,24 @@ class Rig:
         assert self.process is not None
         await self.until(lambda: self.process is not None and self.process.poll() is not None, within_s, "the dialer dies")
 
+    def states(self) -> list[tuple[datetime, str]]:
+        """The switch's states as the dialer saw them, with their times."""
+        found = re.findall(r"^(\S+Z) .*switch_state .*state=(\w+)", ANSI.sub("", self.log()), re.MULTILINE)
+        return [(datetime.fromisoformat(at), state) for at, state in found]
+
+    async def became(self, state: str, within_s: float, *, after: datetime) -> datetime:
+        """Wait until the switch is in a state that it entered after a moment; gives when."""
+
+        def since() -> list[datetime]:
+            return [at for at, one in self.states() if one == state and at > after]
+
+        await self.until(lambda: bool(since()), within_s, f"the switch becomes {state}")
+        return since()[0]
+
+    def up(self, job_id: JobId) -> int:
+        """How many answered calls of a job are up."""
+        return sum(one.answered_at is not None and one.code is None for one in self.attempts(job_id))
+
     async def until(self, condition: Callable[[], bool], within_s: float, what: str) -> None:
         """Wait, bounded, until something is so."""
         deadline = time.monotonic() + within_s
@@ -283,7 +313,7 @@ class Rig:
 
     def overlapping(self, job_id: JobId) -> list[tuple[str, str]]:
         """Pairs of attempts on one contact that lived at the same time (I1)."""
-        pairs = []
+        pairs: list[tuple[str, str]] = []
         attempts = self.attempts(job_id)
         for index, one in enumerate(attempts):
             for other in attempts[index + 1 :]:
