@@ -58,6 +58,7 @@ class Attempt:
     app: str | None = None  # the IVR app that treated it
     app_code: str | None = None  # what the app (or an agent) said so far; the last one before the end wins
     app_note: str | None = None
+    next_at: datetime | None = None  # when the contact wants to be called again: for codes whose next action is "schedule"
     system_code: str = "Attempt In Progress"
     code: str | None = None  # the one final completion code; None until FINAL
     code_source: str | None = None  # "app", "network", "amd", "reconcile", "operator"

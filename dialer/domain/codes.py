@@ -49,6 +49,16 @@ class NextAction(StrEnum):
 
     NONE = "none"  # the strategy's result table decides
     STOP = "stop"  # the contact is done
+    SCHEDULE = "schedule"  # called again at a date: the one that was given on the call, or after the code's own delay
+    REMOVE_NUMBER = "remove_number"  # the number is taken from the contact; the next one is called
+    BLOCK_NUMBER = "block_number"  # the number goes to the DNC list; the next one is called
+
+
+class BlockScope(StrEnum):
+    """For whom a number that a code blocks is blocked."""
+
+    ORGANISATION = "organisation"  # the organisation's own DNC list
+    COMMON = "common"  # every organisation's: the common DNC list
 
 
 def name_key(name: str) -> str:
@@ -56,6 +66,7 @@ def name_key(name: str) -> str:
     return " ".join(name.split()).casefold()
 
 
+DAY_S = 24 * 3600
 SYSTEM_NAME_KEYS = frozenset(name_key(code.value) for code in SystemCode)
 
 
@@ -71,4 +82,6 @@ class CustomCode:
     is_answer_machine: bool = False
     add_to_dnc: bool = False
     next_action: NextAction = NextAction.NONE
+    schedule_after_s: int = DAY_S  # with SCHEDULE: how long until the contact is called again, when no date was given
+    block_scope: BlockScope = BlockScope.ORGANISATION  # with BLOCK_NUMBER and `add_to_dnc`
     active: bool = True  # passive codes cannot be chosen any more; history stays

@@ -8,10 +8,13 @@ from datetime import time
 from enum import StrEnum
 
 from dialer.domain.codes import SystemCode, name_key
+from dialer.domain.condition import Attributes, Condition, all_hold
+from dialer.domain.restriction import Restriction
+from dialer.domain.selector import Selector
 
 INITIAL = "initial"  # where every contact begins; exactly one handler has this state
 DONE = "done"  # not a handler: the contact leaves the campaign
-WAIT = "wait"  # not a handler: reserved for contacts that wait for an event from outside
+WAIT = "wait"  # not a handler: the contact stays until a code comes from outside, or its time is up
 RESERVED_STATES = frozenset({DONE, WAIT})
 
 
@@ -20,6 +23,36 @@ class StrategyStatus(StrEnum):
 
     DRAFT = "draft"  # being written; no campaign can start with it
     COMPLETED = "completed"  # ready
+
+
+class RetryCount(StrEnum):
+    """Which retries are held against a row's `count`."""
+
+    SHARED = "shared"  # all of the contact in this handler, whatever row caused them
+    PER_CODE = "per_code"  # those of the row itself
+
+
+class NoSuitableAddress(StrEnum):
+    """What becomes of a contact when the hours of all its addresses are closed."""
+
+    WAIT = "wait"  # until the first of them opens
+    DONE = "done"  # it ends with No Callable Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """How long a contact stays in the state "wait", and where it goes when nothing came."""
+
+    for_s: float = 24 * 3600.0
+    then: str = DONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """The number that contacts see for whom all of `when` hold."""
+
+    when: tuple[Condition, ...]
+    number: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +67,8 @@ class Treatment:
 class Retry:
     """Call again after a while.
 
-    `count` is compared with all retries of the contact in this handler, whatever row caused them; `intervals` are seconds
-    before the first, second, ... retry that this row causes, the last one repeating.
+    `count` is compared with the retries of the contact in this handler that `CallHandler.retry_count` says; `intervals` are
+    seconds before the first, second, ... retry that this row causes, the last one repeating.
     """
 
     count: int
@@ -51,6 +84,7 @@ class Result:
     next_state: str = DONE  # unused when `retry` is there: `fail_state` says where the contact goes then
     treatment: Treatment | None = None
     retry: Retry | None = None
+    processor: str = ""  # the result processor that is told; "" = the handler's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +110,21 @@ class CallHandler:
     sender: str = ""  # E.164 shown to the callee; "" = the campaign's or the trunk's
     results: Mapping[str, Result] = field(default_factory=dict)
     otherwise: str = DONE  # next state for a code without a row
+    retry_count: RetryCount = RetryCount.SHARED
+    restrictions: tuple[Restriction, ...] = ()
+    senders: tuple[Sender, ...] = ()  # the first whose conditions hold goes before `sender`
+    no_suitable_address: NoSuitableAddress = NoSuitableAddress.WAIT
+    wait: Waiting = Waiting()
+    processor: str = ""  # the result processor that is told of every code whose row names none
+
+    def sender_for(self, of: Attributes) -> str:
+        """The number that a contact with these attributes sees; "" = the campaign's or the trunk's."""
+        return next((one.number for one in self.senders if all_hold(one.when, of)), self.sender)
+
+    def processor_for(self, code: str) -> str:
+        """The name of the result processor that is told of a code; "" = none."""
+        row = self.result_for(code)
+        return (row.processor if row is not None else "") or self.processor
 
     def result_for(self, code: str) -> Result | None:
         """The row of a code, without regard to case."""
@@ -94,6 +143,18 @@ class Strategy:
     name: str
     status: StrategyStatus
     handlers: tuple[CallHandler, ...]
+    selector: Selector | None = None  # when it is there, it is what has the state "initial"
+
+    @property
+    def asks_attributes(self) -> bool:
+        """Whether a decision depends on what is known of the contact; if not, it need not be read."""
+        return self.selector is not None or any(one.restrictions or one.senders for one in self.handlers)
+
+    def enter(self, state: str, of: Attributes) -> tuple[str, str]:
+        """Where a contact in `state` really is, and why: in "initial" a selector chooses."""
+        if state == INITIAL and self.selector is not None:
+            return self.selector.choose(of)
+        return state, ""
 
     def handler(self, state: str) -> CallHandler:
         """The handler of a state. Raises KeyError; a loaded strategy names only states that exist."""

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from dialer.domain.codes import CustomCode, NextAction, name_key
+from dialer.domain.codes import BlockScope, CustomCode, NextAction, name_key
 from dialer.domain.ids import CampaignId, OrgId
 from dialer.errors import Conflict, NotFound
 from dialer.store.tables import campaign_codes, campaigns, completion_codes
@@ -29,7 +29,8 @@ _OF_CAMPAIGN = (
 
 
 def _code(row: sa.Row[Any]) -> CustomCode:
-    return CustomCode(**{**row._mapping, "next_action": NextAction(row.next_action)})
+    enums = {"next_action": NextAction(row.next_action), "block_scope": BlockScope(row.block_scope)}
+    return CustomCode(**{**row._mapping, **enums})
 
 
 def _values(code: CustomCode) -> dict[str, Any]:

@@ -124,6 +124,8 @@ completion_codes = Table(  # custom codes; the system's are in dialer.domain.cod
     Column("is_answer_machine", sa.Boolean, nullable=False),
     Column("add_to_dnc", sa.Boolean, nullable=False),
     Column("next_action", String(16), nullable=False),
+    Column("schedule_after_s", Integer, nullable=False, server_default="86400"),
+    Column("block_scope", String(16), nullable=False, server_default="organisation"),
     Column("active", sa.Boolean, nullable=False),
     UniqueConstraint("org_id", "name_key"),
 )
@@ -244,6 +246,7 @@ attempts = Table(
     Column("app", String(80)),
     Column("app_code", String(80)),
     Column("app_note", Text),
+    Column("next_at", Instant),  # the date given on the call for the next one
     Column("system_code", String(80), nullable=False),
     Column("code", String(80)),  # NULL while it lives; written once
     Column("code_source", String(16)),

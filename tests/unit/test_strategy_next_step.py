@@ -119,7 +119,7 @@ def test_a_custom_code_that_closes_ends_the_contact_unless_it_has_a_row(custom: 
 
 def test_who_opted_out_is_done_whatever_a_strategy_says() -> None:
     plan = strategy({SystemCode.OPTED_OUT: retry(5, 1)}, otherwise="second")
-    assert next_step(plan, "initial", "opted out", Progress(), None, NOW) == Done(because="opted out")
+    assert next_step(plan, "initial", "opted out", Progress(), None, NOW) == Done(because="opted out", final=True)
 
 
 HUMAN, MACHINE = Treatment(app="ask"), Treatment(app="tell")
