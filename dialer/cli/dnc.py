@@ -1,8 +1,9 @@
-"""`dialer dnc`: the do-not-call list."""
+"""`dialer dnc`: the do-not-call lists."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -10,53 +11,92 @@ import typer
 from rich.table import Table
 
 from dialer.cli.context import Config, Org, err, opened, out, plain_errors, read_settings
+from dialer.domain.dnc import DncKind
 from dialer.errors import BadInput
-from dialer.services import dnc
+from dialer.services import dnc, dnc_groups
 from dialer.services.organisations import DEFAULT
+from dialer.settings import Settings
 
-dnc_app = typer.Typer(help="Numbers that must not be called.", no_args_is_help=True)
+dnc_app = typer.Typer(help="Who must not be called.", no_args_is_help=True)
 
 SHOWN = 10  # rejected lines that are told one by one
+
+Reason = Annotated[str, typer.Option(help="Why, for the record.")]
+Kind = Annotated[DncKind, typer.Option("--by", help="What is named: an address, your id of a contact, or a customer_id.")]
+ListName = Annotated[str, typer.Option("--list", help="A list; without it the one that always applies.")]
+Common = Annotated[bool, typer.Option("--common", help="A list of all organisations.")]
+Days = Annotated[int | None, typer.Option(help="For so many days: until midnight, in --time-zone.")]
+Until = Annotated[datetime | None, typer.Option(help="Until this moment, in --time-zone.")]
+Zone = Annotated[str, typer.Option("--time-zone", help="Whose midnight; [numbers] default_time_zone if not given, else UTC.")]
 
 
 @dnc_app.command("add")
 @plain_errors
 def add(
-    number: str,
-    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "operator",
+    value: Annotated[str, typer.Argument(help="A number, an e-mail address, or an id.", show_default=False)],
+    reason: Reason = "operator",
+    kind: Kind = DncKind.ADDRESS,
+    list_name: ListName = "",
+    common: Common = False,
+    days: Days = None,
+    until: Until = None,
+    time_zone: Zone = "",
     config: Config = None,
     org: Org = DEFAULT,
 ) -> None:
-    """Never call this number again, from this moment on."""
+    """Never call this number, contact or customer again, from this moment on."""
     settings = read_settings(config)
+    ends_at = _ends_at(settings, days, until, time_zone)
+    onto = dnc.Onto(name=list_name, common=common)
     with opened(org=org, settings=settings) as (store, org_id):
-        value, new = asyncio.run(dnc.add_to_dnc(store, org_id, number, reason=reason, region=settings.numbers.region))
-    out.print(f"{value} is on the DNC list" + ("" if new else " (it was already)"))
+        region = settings.numbers.region
+        adding = dnc.add_to_dnc(store, org_id, value, reason=reason, region=region, kind=kind, ends_at=ends_at, onto=onto)
+        kept, new = asyncio.run(adding)
+    limit = f" until {ends_at:%Y-%m-%d %H:%M} UTC" if ends_at else ""
+    out.print(f"{kept} is on the DNC list{limit}" + ("" if new else " (it was already)"))
 
 
 @dnc_app.command("remove")
 @plain_errors
-def remove(number: str, config: Config = None, org: Org = DEFAULT) -> None:
-    """Allow calls to a number again."""
+def remove(
+    value: str,
+    kind: Kind = DncKind.ADDRESS,
+    list_name: ListName = "",
+    common: Common = False,
+    config: Config = None,
+    org: Org = DEFAULT,
+) -> None:
+    """Allow calls again, as far as this list goes."""
     settings = read_settings(config)
+    onto = dnc.Onto(name=list_name, common=common)
     with opened(org=org, settings=settings) as (store, org_id):
-        value = asyncio.run(dnc.remove_from_dnc(store, org_id, number, region=settings.numbers.region))
-    out.print(f"{value} may be called again")
+        kept = asyncio.run(dnc.remove_from_dnc(store, org_id, value, region=settings.numbers.region, kind=kind, onto=onto))
+        still = store.read_now(lambda tx: tx.dnc(org_id).listed([kept])) if kind is DncKind.ADDRESS else set()
+    out.print(f"{kept} may be called again" if not still else f"{kept} is removed; another list still forbids it")
 
 
 @dnc_app.command("import")
 @plain_errors
 def import_numbers(
     file: Annotated[Path, typer.Argument(help="One number a line; what follows a comma is ignored.")],
-    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "imported",
+    reason: Reason = "imported",
+    kind: Kind = DncKind.ADDRESS,
+    list_name: ListName = "",
+    common: Common = False,
+    days: Days = None,
+    until: Until = None,
+    time_zone: Zone = "",
     config: Config = None,
     org: Org = DEFAULT,
 ) -> None:
-    """Put the numbers of a file on the list."""
+    """Put the numbers (or ids) of a file on a list."""
     settings = read_settings(config)
+    ends_at = _ends_at(settings, days, until, time_zone)
+    onto, region = dnc.Onto(name=list_name, common=common), settings.numbers.region
     try:
         with opened(org=org, settings=settings) as (store, org_id), file.open(encoding="utf-8-sig") as lines:
-            done = asyncio.run(dnc.import_dnc(store, org_id, lines, reason=reason, region=settings.numbers.region))
+            importing = dnc.import_dnc(store, org_id, lines, reason=reason, region=region, kind=kind, ends_at=ends_at, onto=onto)
+            done = asyncio.run(importing)
     except (OSError, UnicodeDecodeError) as exc:
         raise BadInput(f"cannot be read: {exc}", where=str(file)) from exc
     out.print(f"{done.added:,} added, {done.already:,} were listed already, {len(done.rejected):,} rejected")
@@ -71,14 +111,81 @@ def import_numbers(
 def list_numbers(
     after: Annotated[str, typer.Option(help="Begin behind this number.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 100,
+    list_name: ListName = "",
+    common: Common = False,
     config: Config = None,
     org: Org = DEFAULT,
 ) -> None:
-    """Show the list."""
+    """Show the entries of a list."""
+    onto = dnc.Onto(name=list_name, common=common)
     with opened(config, org) as (store, org_id):
-        entries = asyncio.run(dnc.list_dnc(store, org_id, after=after, limit=limit))
-        total = asyncio.run(dnc.count_dnc(store, org_id))
-    table = Table("Number", "Reason", "Since (UTC)", caption=f"{len(entries):,} of {total:,}")
+        entries = asyncio.run(dnc.list_dnc(store, org_id, after=after, limit=limit, onto=onto))
+        total = asyncio.run(dnc.count_dnc(store, org_id, onto=onto))
+    table = Table("Number or id", "By", "Reason", "Since (UTC)", "Until (UTC)", caption=f"{len(entries):,} of {total:,}")
     for entry in entries:
-        table.add_row(entry.value, entry.reason, f"{entry.created_at:%Y-%m-%d %H:%M:%S}")
+        ends = f"{entry.ends_at:%Y-%m-%d %H:%M:%S}" if entry.ends_at else ""
+        table.add_row(entry.value, entry.kind.value, entry.reason, f"{entry.created_at:%Y-%m-%d %H:%M:%S}", ends)
     out.print(table)
+
+
+@dnc_app.command("lists")
+@plain_errors
+def lists(
+    create: Annotated[str, typer.Option(help="Make a list of this name.")] = "",
+    drop: Annotated[str, typer.Option(help="Remove this list with its entries.")] = "",
+    common: Common = False,
+    config: Config = None,
+    org: Org = DEFAULT,
+) -> None:
+    """Show the lists, after making or removing one."""
+    with opened(config, org) as (store, org_id):
+        if create:
+            asyncio.run(dnc_groups.create_dnc_list(store, org_id, create, common=common))
+        if drop:
+            asyncio.run(dnc_groups.drop_dnc_list(store, org_id, drop, common=common))
+        found = asyncio.run(dnc_groups.dnc_lists(store, org_id))
+    table = Table("List", "Of", "Applies", "Entries")
+    for one in found:
+        applies = "always" if one.always else "through groups"
+        table.add_row(one.name, "all organisations" if one.common else "the organisation", applies, f"{one.entries:,}")
+    out.print(table)
+
+
+@dnc_app.command("group")
+@plain_errors
+def group(
+    name: Annotated[str, typer.Argument(help="A group; without it all are shown.", show_default=False)] = "",
+    holds: Annotated[list[str] | None, typer.Option("--list", help="A list in it; up to five.")] = None,
+    drop: Annotated[bool, typer.Option("--drop", help="Remove the group.")] = False,
+    config: Config = None,
+    org: Org = DEFAULT,
+) -> None:
+    """Show the groups, after making, changing or removing one."""
+    with opened(config, org) as (store, org_id):
+        if name and drop:
+            asyncio.run(dnc_groups.drop_dnc_group(store, org_id, name))
+        elif name:
+            asyncio.run(dnc_groups.save_dnc_group(store, org_id, name, holds or ()))
+        found = asyncio.run(dnc_groups.dnc_groups(store, org_id))
+    table = Table("Group", "Lists", "Campaigns")
+    for one in found:
+        table.add_row(one.name, ", ".join(one.lists), ", ".join(one.campaigns))
+    out.print(table)
+
+
+@dnc_app.command("campaign")
+@plain_errors
+def campaign(
+    name: Annotated[str, typer.Argument(help="The campaign.", show_default=False)],
+    groups: Annotated[list[str] | None, typer.Option("--group", help="A group that binds it; up to five.")] = None,
+    config: Config = None,
+    org: Org = DEFAULT,
+) -> None:
+    """Make exactly these groups bind a campaign; a running job obeys with its next call."""
+    with opened(config, org) as (store, org_id):
+        asyncio.run(dnc_groups.set_campaign_dnc(store, org_id, name, groups or ()))
+    out.print(f"{name}: {', '.join(groups or ()) or 'only the lists that always apply'}")
+
+
+def _ends_at(settings: Settings, days: int | None, until: datetime | None, zone: str) -> datetime | None:
+    return dnc.dnc_ends_at(days=days, until=until, zone=zone or settings.numbers.default_time_zone, now=datetime.now(UTC))

@@ -82,12 +82,3 @@ class ContactList:
     name: str
     attributes: tuple[str, ...]
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DncEntry:
-    """A number that the organisation must not call."""
-
-    value: str
-    reason: str
-    created_at: datetime

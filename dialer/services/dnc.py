@@ -1,19 +1,35 @@
-"""Respect those who do not want to be called: the do-not-call list."""
+"""Respect those who do not want to be called: the do-not-call lists."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from dialer.domain.contact import DncEntry
+from dialer.domain.dnc import MAX_DAYS, DncEntry, DncKind, end_of_days
 from dialer.domain.ids import OrgId
+from dialer.domain.window import zone_named
 from dialer.errors import BadInput, NotFound
-from dialer.services.names import checked_text
+from dialer.services.names import NAME_LIMIT, checked_text
 from dialer.services.phone import Rejected, normalise
-from dialer.store.store import Store
+from dialer.store.dnc import Dnc
+from dialer.store.store import Store, Tx
 
 REASON_LIMIT = 200
+EMAIL_LIMIT = 254
 BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Onto:
+    """Which list is meant: the one that always applies (""), or a named one; the organisation's, or one common to all."""
+
+    name: str = ""
+    common: bool = False
+
+    def of(self, tx: Tx, org_id: OrgId) -> Dnc:
+        """The repository that speaks of this list."""
+        return tx.dnc(None if self.common else org_id).on(self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,72 +41,141 @@ class DncImport:
     rejected: tuple[tuple[int, str, str], ...]
 
 
-async def add_to_dnc(store: Store, org_id: OrgId, number: str, *, reason: str = "", region: str = "US") -> tuple[str, bool]:
-    """Never call this number again; returns it in E.164, and whether it is new on the list. Raises BadInput."""
-    value = _e164(number, region)
+ALWAYS_LIST = Onto()
+
+
+async def add_to_dnc(
+    store: Store,
+    org_id: OrgId,
+    value: str,
+    *,
+    reason: str = "",
+    region: str = "US",
+    kind: DncKind = DncKind.ADDRESS,
+    ends_at: datetime | None = None,
+    onto: Onto = ALWAYS_LIST,
+) -> tuple[str, bool]:
+    """Never call this number, contact or customer again, or not before `ends_at`.
+
+    Returns the value as it is kept (a number in E.164), and whether it is new on the list. Raises BadInput, NotFound.
+    """
+    kept = entry_value(value, kind, region)
     why = checked_text(reason, "reason", REASON_LIMIT)
-    return value, await store.write(lambda tx: tx.dnc(org_id).add(value, reason=why))
+    return kept, await store.write(lambda tx: onto.of(tx, org_id).add(kept, reason=why, kind=kind, ends_at=ends_at))
 
 
-async def remove_from_dnc(store: Store, org_id: OrgId, number: str, *, region: str = "US") -> str:
-    """Allow calls to a number again. Raises BadInput, NotFound."""
-    value = _e164(number, region)
-    if not await store.write(lambda tx: tx.dnc(org_id).remove(value)):
-        raise NotFound(f"{value} is not on the DNC list")
-    return value
+async def remove_from_dnc(
+    store: Store, org_id: OrgId, value: str, *, region: str = "US", kind: DncKind = DncKind.ADDRESS, onto: Onto = ALWAYS_LIST
+) -> str:
+    """Allow calls again, as far as this list goes. Raises BadInput, NotFound."""
+    kept = entry_value(value, kind, region)
+    if not await store.write(lambda tx: onto.of(tx, org_id).remove(kept, kind=kind)):
+        raise NotFound(f"{kept} is not on the DNC list")
+    return kept
 
 
-async def list_dnc(store: Store, org_id: OrgId, *, after: str = "", limit: int = 100) -> list[DncEntry]:
-    """The list in the order of its numbers, from behind `after` on."""
-    return await store.read(lambda tx: tx.dnc(org_id).page(after=after, limit=limit))
+async def list_dnc(store: Store, org_id: OrgId, *, after: str = "", limit: int = 100, onto: Onto = ALWAYS_LIST) -> list[DncEntry]:
+    """A list in the order of its values, from behind `after` on. Raises NotFound."""
+    return await store.read(lambda tx: onto.of(tx, org_id).page(after=after, limit=limit))
 
 
-async def count_dnc(store: Store, org_id: OrgId) -> int:
-    """How many numbers are on the list."""
-    return await store.read(lambda tx: tx.dnc(org_id).count())
+async def count_dnc(store: Store, org_id: OrgId, *, onto: Onto = ALWAYS_LIST) -> int:
+    """How many entries a list has. Raises NotFound."""
+    return await store.read(lambda tx: onto.of(tx, org_id).count())
 
 
 async def import_dnc(
-    store: Store, org_id: OrgId, lines: Iterable[str], *, reason: str = "imported", region: str = "US"
+    store: Store,
+    org_id: OrgId,
+    lines: Iterable[str],
+    *,
+    reason: str = "imported",
+    region: str = "US",
+    kind: DncKind = DncKind.ADDRESS,
+    ends_at: datetime | None = None,
+    onto: Onto = ALWAYS_LIST,
 ) -> DncImport:
-    """List the number at the beginning of each line (what follows a comma, semicolon or tab is ignored).
+    """List what stands at the beginning of each line (what follows a comma, semicolon or tab is ignored).
 
-    Empty lines, lines that begin with # and a heading on the first line are passed over. Numbers are written in batches;
+    Empty lines, lines that begin with # and a heading on the first line are passed over. Entries are written in batches;
     doing the same import again does no harm.
     """
     why = checked_text(reason, "reason", REASON_LIMIT)
     rejected: list[tuple[int, str, str]] = []
     batch: list[tuple[str, str]] = []
     added = read = 0
+
+    async def flush() -> int:
+        return await store.write(lambda tx: onto.of(tx, org_id).add_many(batch, kind=kind, ends_at=ends_at)) if batch else 0
+
     for place, line in enumerate(lines, start=1):
         text = _first_cell(line)
-        if not text or text.startswith("#") or (place == 1 and not any(char.isdigit() for char in text)):
+        if not text or text.startswith("#") or (place == 1 and _is_heading(text, kind)):
             continue
-        found = normalise(text, region)
-        if isinstance(found, Rejected):
-            rejected.append((place, text[:80], found.reason))
+        try:
+            kept = entry_value(text, kind, region)
+        except BadInput as exc:
+            rejected.append((place, text[:80], exc.what))
             continue
         read += 1
-        batch.append((found.e164, why))
+        batch.append((kept, why))
         if len(batch) >= BATCH:
-            added += await _add_batch(store, org_id, batch)
-            batch = []
-    added += await _add_batch(store, org_id, batch)
+            added += await flush()
+            batch.clear()
+    added += await flush()
     return DncImport(added=added, already=read - added, rejected=tuple(rejected))
 
 
-async def _add_batch(store: Store, org_id: OrgId, batch: list[tuple[str, str]]) -> int:
-    return await store.write(lambda tx: tx.dnc(org_id).add_many(batch)) if batch else 0
+def dnc_ends_at(*, days: int | None = None, until: datetime | None = None, zone: str = "", now: datetime) -> datetime | None:
+    """When a timed entry ends: at a moment, or after so many days, at midnight in `zone` (UTC if none). None = never.
+
+    Raises BadInput.
+    """
+    if days is not None and until is not None:
+        raise BadInput("days and a moment cannot both be given", where="until")
+    there = zone_named(zone or "UTC")
+    if there is None:
+        raise BadInput(f"no such time zone {zone!r}", where="time zone")
+    if days is not None:
+        if not 1 <= days <= MAX_DAYS:
+            raise BadInput(f"{days} days", where="days", mend=f"1 to {MAX_DAYS}")
+        return end_of_days(days, there, now)
+    if until is None:
+        return None
+    at = (until if until.tzinfo is not None else until.replace(tzinfo=there)).astimezone(UTC)
+    if at <= now:
+        raise BadInput("the moment has passed", where="until")
+    return at
+
+
+def entry_value(value: str, kind: DncKind, region: str) -> str:
+    """The form in which an entry is kept and compared: E.164, a lower-case e-mail address, or an id as it is. Raises BadInput."""
+    if kind is not DncKind.ADDRESS:
+        tidy = checked_text(value, kind.value, NAME_LIMIT)
+        if not tidy:
+            raise BadInput("an id is missing", where=kind.value)
+        return tidy
+    if "@" in value:
+        tidy = checked_text(value, "address", EMAIL_LIMIT).casefold()
+        local, _, domain = tidy.rpartition("@")
+        if not local or "." not in domain or " " in tidy:
+            raise BadInput(f"{value[:80]!r} is not an e-mail address", where="address", mend="for example name@example.org")
+        return tidy
+    found = normalise(value, region)
+    if isinstance(found, Rejected):
+        raise BadInput(
+            f"{value[:80]!r} is not a telephone number: {found.reason}", where="number", mend="for example +15550100123"
+        )
+    return found.e164
+
+
+def _is_heading(text: str, kind: DncKind) -> bool:
+    if kind is DncKind.ADDRESS:
+        return "@" not in text and not any(char.isdigit() for char in text)
+    return text.casefold().replace(" ", "_") in ("id", "contact", "contact_id", "user_contact_id", "customer", "customer_id")
 
 
 def _first_cell(line: str) -> str:
     for separator in ",;\t":
         line = line.partition(separator)[0]
     return line.strip().strip('"').strip().lstrip("\ufeff")
-
-
-def _e164(number: str, region: str) -> str:
-    found = normalise(number, region)
-    if isinstance(found, Rejected):
-        raise BadInput(f"{number!r} is not a telephone number: {found.reason}", where="number", mend="for example +15550100123")
-    return found.e164

@@ -82,7 +82,7 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
     ids = [claim.contact_id for claim in claims]
     addresses = tx.contacts(job.org_id).addresses_of(ids)
     numbers = {one.value for of_contact in addresses.values() for one in of_contact}
-    on_dnc = tx.dnc(job.org_id).listed(numbers)
+    on_dnc = tx.dnc(job.org_id).listed_for(addresses, campaign_id=job.campaign_id, now=now)
     busy_numbers = tx.attempts.numbers_in_call(job.org_id, numbers)
     busy_contacts = tx.attempts.contacts_in_call(ids)
     new: list[Attempt] = []
@@ -94,7 +94,8 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
             waiting += 1
             continue
         handler = strategy.handler(claim.handler)
-        match pick_address(handler, claim.address_index, addresses.get(claim.contact_id, ()), on_dnc, busy_numbers, now):
+        blocked = on_dnc.get(claim.contact_id, frozenset())
+        match pick_address(handler, claim.address_index, addresses.get(claim.contact_id, ()), blocked, busy_numbers, now):
             case Allowed(address=address, index=index):
                 new.append(_intent(job, claim, handler, address.name, address.value, route, now))
                 busy_numbers.add(address.value)

@@ -1,92 +1,186 @@
-"""The do-not-call list of an organisation."""
+"""The do-not-call lists that bind an organisation: its own, and those common to all."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from dialer.domain.contact import DncEntry
-from dialer.domain.ids import OrgId
-from dialer.store.tables import dnc_entries
+from dialer.domain.contact import Address
+from dialer.domain.dnc import ALWAYS, CUSTOMER_ATTRIBUTE, DncEntry, DncKind
+from dialer.domain.ids import CampaignId, ContactId
+from dialer.store.dnc_lists import DncLists
+from dialer.store.tables import contacts
+from dialer.store.tables_dnc import campaign_dnc_groups, dnc_entries, dnc_group_lists, dnc_lists
 
-CHUNK = 500  # numbers per statement
+CHUNK = 500  # values per statement
 
-_LISTED = sa.select(dnc_entries.c.value).where(
-    dnc_entries.c.org_id == sa.bindparam("org"), dnc_entries.c.value.in_(sa.bindparam("numbers", expanding=True))
+_BINDING_LISTS = sa.union(
+    sa.select(dnc_lists.c.id).where(
+        dnc_lists.c.name_key == ALWAYS, sa.or_(dnc_lists.c.org_id == sa.bindparam("org"), dnc_lists.c.org_id.is_(None))
+    ),
+    sa.select(dnc_group_lists.c.list_id)
+    .join(campaign_dnc_groups, campaign_dnc_groups.c.group_id == dnc_group_lists.c.group_id)
+    .where(campaign_dnc_groups.c.campaign_id == sa.bindparam("campaign")),
+)
+_FOUND = sa.select(dnc_entries.c.kind, dnc_entries.c.value).where(
+    dnc_entries.c.list_id.in_(sa.bindparam("lists", expanding=True)),
+    dnc_entries.c.value.in_(sa.bindparam("wanted", expanding=True)),
+    sa.or_(dnc_entries.c.ends_at.is_(None), dnc_entries.c.ends_at > sa.bindparam("now")),
+)
+_PEOPLE = sa.select(contacts.c.id, contacts.c.user_contact_id, contacts.c.attributes).where(
+    contacts.c.org_id == sa.bindparam("org"), contacts.c.id.in_(sa.bindparam("ids", expanding=True))
 )
 
 
-class Dnc:
-    """Numbers that must not be called; `value` is E.164."""
+class Dnc(DncLists):
+    """Entries of one list: the organisation's own that always applies, or the one chosen with `on`."""
 
-    def __init__(self, connection: sa.Connection, org_id: OrgId, now: datetime) -> None:
-        self._connection = connection
-        self._org_id = org_id
-        self._now = now
+    def add(
+        self, value: str, *, reason: str = "", kind: DncKind = DncKind.ADDRESS, ends_at: datetime | None = None,
+        now: datetime | None = None,
+    ) -> bool:  # fmt: skip
+        """From the commit on, no call to it is launched. False when it was listed already (its reason stays).
 
-    def add(self, value: str, *, reason: str = "", now: datetime | None = None) -> bool:
-        """From the commit on, no call to this number is launched. False when it was listed already (its reason stays)."""
-        return self.add_many([(value, reason)], now=now) == 1
+        An entry that is there lasts at least until `ends_at` afterwards: adding again never makes one shorter.
+        """
+        return self.add_many([(value, reason)], kind=kind, ends_at=ends_at, now=now) == 1
 
-    def add_many(self, entries: Iterable[tuple[str, str]], *, now: datetime | None = None) -> int:
-        """List many numbers, each with its reason; returns how many are new."""
+    def add_many(
+        self, entries: Iterable[tuple[str, str]], *, kind: DncKind = DncKind.ADDRESS, ends_at: datetime | None = None,
+        now: datetime | None = None,
+    ) -> int:  # fmt: skip
+        """List many, each with its reason; returns how many are new."""
         at = now or self._now
         unique: dict[str, str] = {}
         for value, reason in entries:
             unique.setdefault(value, reason)
         values = list(unique)
+        if not values:
+            return 0
+        list_id = self._ensure_list()
+        self._drop_ended(list_id, values, kind, at)
         added = 0
         for start in range(0, len(values), CHUNK):
             chunk = values[start : start + CHUNK]
-            rows = [{"org_id": self._org_id, "value": one, "reason": unique[one], "created_at": at} for one in chunk]
-            added += len(self._connection.execute(self._insert(rows)).all())
+            rows = [
+                {
+                    "list_id": list_id,
+                    "kind": kind.value,
+                    "value": one,
+                    "reason": unique[one],
+                    "created_at": at,
+                    "ends_at": ends_at,
+                }
+                for one in chunk
+            ]
+            fresh = set(self._connection.scalars(self._insert(rows)))
+            added += len(fresh)
+            if again := [one for one in chunk if one not in fresh]:
+                self._lengthen(list_id, again, kind, ends_at)
         return added
 
-    def remove(self, value: str) -> bool:
+    def remove(self, value: str, *, kind: DncKind = DncKind.ADDRESS) -> bool:
         """Allow calls again. False when it was not listed."""
-        statement = sa.delete(dnc_entries).where(dnc_entries.c.org_id == self._org_id, dnc_entries.c.value == value)
+        statement = sa.delete(dnc_entries).where(
+            dnc_entries.c.list_id == self._list_id(), dnc_entries.c.value == value, dnc_entries.c.kind == kind.value
+        )
         return self._connection.execute(statement).rowcount == 1
 
-    def listed(self, numbers: Collection[str]) -> set[str]:
-        """Which of these numbers must not be called."""
-        wanted = list(numbers)
-        found: set[str] = set()
-        for start in range(0, len(wanted), CHUNK):
-            chunk = wanted[start : start + CHUNK]
-            found.update(self._connection.scalars(_LISTED, {"org": self._org_id, "numbers": chunk}))
-        return found
+    def listed(self, numbers: Collection[str], *, campaign_id: CampaignId | None = None, now: datetime | None = None) -> set[str]:
+        """Which of these addresses stand on a list that binds the organisation (and the campaign, if one is given) now."""
+        found = self._found(list(numbers), campaign_id, now or self._now)
+        return {value for kind, value in found if kind == DncKind.ADDRESS}
 
-    def get(self, value: str) -> DncEntry | None:
-        """The entry of a number."""
-        row = self._connection.execute(self._mine().where(dnc_entries.c.value == value)).first()
+    def listed_for(
+        self, owned: Mapping[ContactId, Sequence[Address]], *, campaign_id: CampaignId, now: datetime
+    ) -> dict[ContactId, frozenset[str]]:
+        """Which of each contact's addresses may not be used for this campaign now, by whatever kind of entry.
+
+        Asked in the transaction that writes the intents, for a whole batch: three statements, each through an index.
+        """
+        lists = self._binding(campaign_id)
+        people: dict[ContactId, tuple[str, str]] = {}
+        if lists:
+            rows = self._connection.execute(_PEOPLE, {"org": self._org_id, "ids": list(owned)})
+            people = {ContactId(row.id): (row.user_contact_id, _customer_of(row.attributes)) for row in rows}
+        wanted = {one.value for addresses in owned.values() for one in addresses}
+        wanted.update(word for names in people.values() for word in names if word)
+        found = self._on(lists, list(wanted), now)
+        blocked: dict[ContactId, frozenset[str]] = {}
+        for contact_id, addresses in owned.items():
+            user_id, customer = people.get(contact_id, ("", ""))
+            whole = (DncKind.CONTACT, user_id) in found or (DncKind.CUSTOMER, customer) in found
+            mine = {one.value for one in addresses if whole or (DncKind.ADDRESS, one.value) in found}
+            blocked[contact_id] = frozenset(mine)
+        return blocked
+
+    def get(self, value: str, *, kind: DncKind = DncKind.ADDRESS) -> DncEntry | None:
+        """The entry of an address, a contact or a customer."""
+        row = self._connection.execute(self._mine().where(dnc_entries.c.value == value, dnc_entries.c.kind == kind.value)).first()
         return None if row is None else _entry(row)
 
     def page(self, *, after: str = "", limit: int = 100) -> list[DncEntry]:
-        """Entries in the order of their numbers, from behind `after` on."""
+        """Entries in the order of their values, from behind `after` on."""
         query = self._mine().where(dnc_entries.c.value > after).order_by(dnc_entries.c.value).limit(limit)
         return [_entry(row) for row in self._connection.execute(query)]
 
     def count(self) -> int:
-        """How many numbers are listed."""
-        query = sa.select(sa.func.count()).select_from(dnc_entries).where(dnc_entries.c.org_id == self._org_id)
+        """How many entries the list has."""
+        query = sa.select(sa.func.count()).select_from(dnc_entries).where(dnc_entries.c.list_id == self._list_id())
         return self._connection.scalar(query) or 0
 
+    def _binding(self, campaign_id: CampaignId | None) -> list[int]:
+        return list(self._connection.scalars(_BINDING_LISTS, {"org": self._org_id, "campaign": campaign_id}))
+
+    def _found(self, wanted: list[str], campaign_id: CampaignId | None, now: datetime) -> set[tuple[str, str]]:
+        return self._on(self._binding(campaign_id), wanted, now)
+
+    def _on(self, lists: list[int], wanted: list[str], now: datetime) -> set[tuple[str, str]]:
+        found: set[tuple[str, str]] = set()
+        for start in range(0, len(wanted) if lists else 0, CHUNK):
+            rows = self._connection.execute(_FOUND, {"lists": lists, "wanted": wanted[start : start + CHUNK], "now": now})
+            found.update((row.kind, row.value) for row in rows)
+        return found
+
     def _mine(self) -> sa.Select[Any]:
-        return sa.select(dnc_entries).where(dnc_entries.c.org_id == self._org_id)
+        return sa.select(dnc_entries).where(dnc_entries.c.list_id == self._list_id())
+
+    def _drop_ended(self, list_id: int, values: list[str], kind: DncKind, now: datetime) -> None:
+        """An entry whose time is over would stand in the way of a new one."""
+        for start in range(0, len(values), CHUNK):
+            self._connection.execute(
+                sa.delete(dnc_entries).where(
+                    dnc_entries.c.list_id == list_id,
+                    dnc_entries.c.value.in_(values[start : start + CHUNK]),
+                    dnc_entries.c.kind == kind.value,
+                    dnc_entries.c.ends_at <= now,
+                )
+            )
+
+    def _lengthen(self, list_id: int, values: list[str], kind: DncKind, ends_at: datetime | None) -> None:
+        shorter = sa.and_(
+            dnc_entries.c.list_id == list_id, dnc_entries.c.value.in_(values), dnc_entries.c.kind == kind.value,
+            dnc_entries.c.ends_at.is_not(None) if ends_at is None else dnc_entries.c.ends_at < ends_at,
+        )  # fmt: skip
+        self._connection.execute(sa.update(dnc_entries).where(shorter).values(ends_at=ends_at))
 
     def _insert(self, rows: Sequence[dict[str, Any]]) -> Any:
         insert = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
         return (
             insert(dnc_entries)
             .values(rows)
-            .on_conflict_do_nothing(index_elements=["org_id", "value"])
-            .returning(dnc_entries.c.id)
+            .on_conflict_do_nothing(index_elements=["list_id", "value", "kind"])
+            .returning(dnc_entries.c.value)
         )
 
 
+def _customer_of(attributes: Mapping[str, Any]) -> str:
+    return str(attributes.get(CUSTOMER_ATTRIBUTE) or "")
+
+
 def _entry(row: sa.Row[Any]) -> DncEntry:
-    return DncEntry(value=row.value, reason=row.reason, created_at=row.created_at)
+    return DncEntry(value=row.value, reason=row.reason, created_at=row.created_at, kind=DncKind(row.kind), ends_at=row.ends_at)

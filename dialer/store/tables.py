@@ -99,17 +99,6 @@ addresses = Table(
     Index("ix_addresses_org_id_value", "org_id", "value"),
 )
 
-dnc_entries = Table(
-    "dnc_entries",
-    metadata,
-    Column("id", Id, primary_key=True),
-    _org(),
-    Column("value", String(254), nullable=False),  # E.164
-    Column("reason", String(200), nullable=False),
-    Column("created_at", Instant, nullable=False),
-    UniqueConstraint("org_id", "value"),
-)
-
 completion_codes = Table(  # custom codes; the system's are in dialer.domain.codes
     "completion_codes",
     metadata,

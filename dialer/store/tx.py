@@ -43,8 +43,8 @@ class Tx:
         """Contacts and their addresses."""
         return Contacts(self.connection, org_id, self.now)
 
-    def dnc(self, org_id: OrgId) -> Dnc:
-        """Numbers that an organisation must not call."""
+    def dnc(self, org_id: OrgId | None) -> Dnc:
+        """Whom an organisation must not call; with None, the lists common to all organisations."""
         return Dnc(self.connection, org_id, self.now)
 
     def codes(self, org_id: OrgId) -> Codes:
