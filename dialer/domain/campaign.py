@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from dialer.domain.filter import Filter, Sort
+from dialer.domain.finish import Finish as Finish
+from dialer.domain.hold import Hold
 from dialer.domain.ids import CampaignId, JobId, OrgId
 
 
@@ -41,18 +44,8 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finish:
-    """When a finite job ends before its contacts run out: as soon as each named code has been reached so many times.
-
-    Any one of `after_codes` suffices: {"Interested in Blood Donation": 50} ends the job at the fiftieth donor.
-    """
-
-    after_codes: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
-    """The definition; a running job keeps the one it started with, except the pace, which can be changed while it runs."""
+    """The definition; a running job keeps the one it started with, except for the knobs that its operators turn (`JobKnobs`)."""
 
     id: CampaignId
     org_id: OrgId
@@ -63,7 +56,17 @@ class Campaign:
     trunk: str = ""  # "" = the first of the settings
     caller_id: str = ""  # E.164; "" = the trunk's
     pace: Pace = Pace()
-    finish: Finish = Finish()
+    finish: Finish = field(default_factory=Finish)
+    infinite: bool = False  # never runs out of contacts: those that are added later are called, until an operator stops it
+    filter: Filter = field(default_factory=Filter)
+    sort: Sort | None = None
+    priority: int = 5  # PRIORITY_LEAST to PRIORITY_MOST: each step up doubles the share of a trunk that is short of room
+    holds: tuple[Hold, ...] = ()  # at most HOLDS_MOST
+    then: str = ""  # the campaign that starts when a job of this one has ended by itself
+    version: int = 1  # counts its edits: who edits an old one is told of the newer
+
+
+PRIORITY_LEAST, PRIORITY_MOST = 1, 10
 
 
 class JobState(StrEnum):
@@ -104,12 +107,16 @@ class Job:
     state: JobState
     because: str  # why it is in this state: "operator", "no contacts left", "50 × Interested in Blood Donation"
     strategy_text: str  # the YAML with which it started
-    definition: Campaign  # as it was at the start
+    definition: Campaign  # as it was at the start, with the operators' edits of lists, filter and priority
     pace: Pace  # as it is now
     force: bool  # STOPPING hangs up the calls in flight
     created_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    version: int = 1  # counts the operators' edits
+    changed_by: str = ""  # who asked for the present state
+    recycled_from: JobId | None = None  # it calls only contacts of that earlier job whose last code is one of these
+    recycled_codes: tuple[str, ...] = ()
 
 
 class JobContactState(StrEnum):
@@ -138,8 +145,9 @@ class JobTotals:
     finished: int
     attempts: int  # rows in the ledger, those ended before a call was placed included
     live: int  # attempts without their code yet
+    excluded: int = 0  # looked at, and left out by the filter
 
     @property
     def contacts(self) -> int:
         """All contacts of the job's lists."""
-        return self.untouched + self.claimed + self.scheduled + self.in_call + self.finished
+        return self.untouched + self.claimed + self.scheduled + self.in_call + self.finished + self.excluded

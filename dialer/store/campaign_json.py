@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date, time
 from typing import Any
 
-from dialer.domain.campaign import Campaign, Finish, Pace, PaceUnit
+from dialer.domain.campaign import Campaign, Pace, PaceUnit
+from dialer.domain.filter import Compare, Condition, Filter, Sort
+from dialer.domain.finish import EndAt, Finish
+from dialer.domain.hold import Hold, HoldKind
 from dialer.domain.ids import CampaignId, OrgId
 
 
@@ -29,12 +33,18 @@ def campaign_to_json(campaign: Campaign) -> dict[str, Any]:
         "trunk": campaign.trunk,
         "caller_id": campaign.caller_id,
         "pace": pace_to_json(campaign.pace),
-        "finish": {"after_codes": dict(campaign.finish.after_codes)},
+        "finish": _finish_to_json(campaign.finish),
+        "infinite": campaign.infinite,
+        "filter": filter_to_json(campaign.filter),
+        "sort": sort_to_json(campaign.sort),
+        "priority": campaign.priority,
+        "holds": [_hold_to_json(one) for one in campaign.holds],
+        "then": campaign.then,
     }
 
 
-def campaign_from_json(data: Mapping[str, Any], *, campaign_id: CampaignId, org_id: OrgId) -> Campaign:
-    """The definition that was written."""
+def campaign_from_json(data: Mapping[str, Any], *, campaign_id: CampaignId, org_id: OrgId, version: int = 1) -> Campaign:
+    """The definition that was written, by this program or by an older one that knew less."""
     return Campaign(
         id=campaign_id,
         org_id=org_id,
@@ -45,5 +55,66 @@ def campaign_from_json(data: Mapping[str, Any], *, campaign_id: CampaignId, org_
         trunk=data["trunk"],
         caller_id=data["caller_id"],
         pace=pace_from_json(data["pace"]),
-        finish=Finish(after_codes=dict(data["finish"]["after_codes"])),
+        finish=_finish_from_json(data["finish"]),
+        infinite=data.get("infinite", False),
+        filter=filter_from_json(data.get("filter")),
+        sort=sort_from_json(data.get("sort")),
+        priority=data.get("priority", 5),
+        holds=tuple(_hold_from_json(one) for one in data.get("holds", ())),
+        then=data.get("then", ""),
+        version=version,
     )
+
+
+def filter_to_json(chosen: Filter) -> list[list[dict[str, Any]]]:
+    """A filter as JSON."""
+    return [[_plain(one, compare=one.compare.value, values=list(one.values)) for one in group] for group in chosen.any_of]
+
+
+def filter_from_json(data: Sequence[Sequence[Mapping[str, Any]]] | None) -> Filter:
+    """The filter that was written."""
+    groups = (tuple(_condition_from_json(one) for one in group) for group in data or ())
+    return Filter(any_of=tuple(groups))
+
+
+def _condition_from_json(data: Mapping[str, Any]) -> Condition:
+    return Condition(**{**data, "compare": Compare(data["compare"]), "values": tuple(data["values"])})
+
+
+def sort_to_json(order: Sort | None) -> dict[str, Any] | None:
+    """An order as JSON."""
+    return None if order is None else _plain(order)
+
+
+def sort_from_json(data: Mapping[str, Any] | None) -> Sort | None:
+    """The order that was written."""
+    return Sort(**data) if data else None
+
+
+def _finish_to_json(finish: Finish) -> dict[str, Any]:
+    at = finish.at
+    until = at and {"time": f"{at.time:%H:%M}", "zone": at.zone, "day": at.day and at.day.isoformat()}
+    return _plain(finish, after_codes=dict(finish.after_codes), response_codes=list(finish.response_codes), at=until)
+
+
+def _finish_from_json(data: Mapping[str, Any]) -> Finish:
+    until, at = data.get("at"), None
+    if until:
+        day = date.fromisoformat(until["day"]) if until["day"] else None
+        at = EndAt(time=time.fromisoformat(until["time"]), zone=until["zone"], day=day)
+    codes = tuple(data.get("response_codes", ()))
+    return Finish(**{**data, "after_codes": dict(data["after_codes"]), "response_codes": codes, "at": at})
+
+
+def _hold_to_json(hold: Hold) -> dict[str, Any]:
+    begins, ends = f"{hold.begins:%H:%M}", f"{hold.ends:%H:%M}"
+    return _plain(hold, kind=hold.kind.value, codes=list(hold.codes), begins=begins, ends=ends)
+
+
+def _hold_from_json(data: Mapping[str, Any]) -> Hold:
+    begins, ends = time.fromisoformat(data["begins"]), time.fromisoformat(data["ends"])
+    return Hold(**{**data, "kind": HoldKind(data["kind"]), "codes": tuple(data["codes"]), "begins": begins, "ends": ends})
+
+
+def _plain(value: Any, **changes: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__dataclass_fields__} | changes

@@ -16,6 +16,7 @@ from dialer.domain.ids import CampaignId, ContactListId, OrgId
 from dialer.errors import Conflict, NotFound
 from dialer.store.campaign_json import campaign_from_json, campaign_to_json
 from dialer.store.codes import Codes
+from dialer.store.contact_filter import ensure_sort_index
 from dialer.store.contact_lists import ContactLists
 from dialer.store.tables import campaign_lists, campaigns, contact_lists
 
@@ -43,7 +44,29 @@ class Campaigns:
             found = self._connection.execute(sa.insert(campaigns).values(values).returning(campaigns.c.id)).scalar_one()
         except IntegrityError as exc:
             raise Conflict(f"there is a campaign {campaign.name!r} already") from exc
-        campaign_id = CampaignId(found)
+        return self._put_parts(CampaignId(found), campaign, list_ids)
+
+    def edit(self, campaign: Campaign) -> Campaign:
+        """Write a definition over the one with its id, as the next version. Raises what `create` raises."""
+        lists = ContactLists(self._connection, self._org_id, self._now)
+        list_ids = [lists.by_name(name).id for name in campaign.contact_lists]
+        values = {
+            "name": campaign.name,
+            "name_key": name_key(campaign.name),
+            "definition": campaign_to_json(campaign),
+            "version": campaigns.c.version + 1,
+        }
+        mine = sa.update(campaigns).where(campaigns.c.id == campaign.id, campaigns.c.org_id == self._org_id)
+        try:
+            changed = self._connection.execute(mine.values(values)).rowcount
+        except IntegrityError as exc:
+            raise Conflict(f"there is a campaign {campaign.name!r} already") from exc
+        if not changed:
+            raise NotFound(f"no campaign with the id {campaign.id}")
+        self._connection.execute(sa.delete(campaign_lists).where(campaign_lists.c.campaign_id == campaign.id))
+        return self._put_parts(campaign.id, campaign, list_ids)
+
+    def _put_parts(self, campaign_id: CampaignId, campaign: Campaign, list_ids: Sequence[ContactListId]) -> Campaign:
         if list_ids:
             rows = [
                 {"campaign_id": campaign_id, "list_id": one, "position": position}
@@ -51,6 +74,13 @@ class Campaigns:
             ]
             self._connection.execute(sa.insert(campaign_lists), rows)
         Codes(self._connection, self._org_id).associate(campaign_id, campaign.codes)
+        if campaign.sort is not None:
+            ensure_sort_index(self._connection, campaign.sort)
+        return self.get(campaign_id)
+
+    def get_for_update(self, campaign_id: CampaignId) -> Campaign:
+        """One campaign, held until the commit. Raises NotFound."""
+        self._connection.execute(sa.select(campaigns.c.id).where(campaigns.c.id == campaign_id).with_for_update())
         return self.get(campaign_id)
 
     def get(self, campaign_id: CampaignId) -> Campaign:
@@ -78,7 +108,7 @@ class Campaigns:
 
     def _campaign(self, row: sa.Row[Any]) -> Campaign:
         campaign_id = CampaignId(row.id)
-        written = campaign_from_json(row.definition, campaign_id=campaign_id, org_id=OrgId(row.org_id))
+        written = campaign_from_json(row.definition, campaign_id=campaign_id, org_id=OrgId(row.org_id), version=row.version)
         codes = Codes(self._connection, self._org_id).of_campaign(campaign_id)
         return replace(
             written,

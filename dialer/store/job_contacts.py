@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from dialer.domain.campaign import JobContactState
 from dialer.domain.ids import ContactId, JobId
-from dialer.store.tables import attempts, contacts, job_contacts, jobs
+from dialer.store.job_walk import JobWalk, begin_again
+from dialer.store.tables import attempts, job_contacts
 
 _CLAIMED, _SCHEDULED = JobContactState.CLAIMED.value, JobContactState.SCHEDULED.value
 _IN_CALL, _FINISHED = JobContactState.IN_CALL.value, JobContactState.FINISHED.value
@@ -78,45 +79,12 @@ class JobContacts:
         return rows
 
     def _claim_fresh(self, job_id: JobId, limit: int, owner: str, lease_until: datetime) -> list[JobContact]:
-        """Walk on along the lists from the job's cursor; a contact that stands in two lists is taken once."""
-        job = self._connection.execute(
-            sa.select(jobs.c.list_ids, jobs.c.cursor_list, jobs.c.cursor_contact).where(jobs.c.id == job_id).with_for_update()
-        ).one()
-        list_ids: Sequence[int] = job.list_ids
-        at, after = int(job.cursor_list), int(job.cursor_contact)
-        taken: list[ContactId] = []
-        while at < len(list_ids) and len(taken) < limit:
-            query = (
-                sa.select(contacts.c.id)
-                .where(contacts.c.list_id == list_ids[at], contacts.c.id > after)
-                .order_by(contacts.c.id)
-                .limit(limit - len(taken))
-            )
-            found = [ContactId(one) for one in self._connection.scalars(query)]
-            taken += found
-            if found:
-                after = found[-1]
-            elif at + 1 < len(list_ids):
-                at, after = at + 1, 0
-            else:
-                break  # the end of the last list: stay there, contacts may still be added behind it
+        """Walk on along the lists; a contact is taken once."""
+        taken = JobWalk(self._connection, job_id, hold=True).take(limit)
         if not taken:
             return []
-        self._connection.execute(
-            sa.insert(job_contacts),
-            [
-                {
-                    "job_id": job_id,
-                    "contact_id": one,
-                    "state": _CLAIMED,
-                    "progress": {},
-                    "lease_owner": owner,
-                    "lease_until": lease_until,
-                }
-                for one in taken
-            ],
-        )
-        self._connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(cursor_list=at, cursor_contact=after))
+        lease = {"state": _CLAIMED, "progress": {}, "lease_owner": owner, "lease_until": lease_until}
+        self._connection.execute(sa.insert(job_contacts), [{"job_id": job_id, "contact_id": one, **lease} for one in taken])
         return [JobContact(job_id=job_id, contact_id=one, state=JobContactState.CLAIMED, progress={}) for one in taken]
 
     def get(self, job_id: JobId, contact_id: ContactId) -> JobContact | None:
@@ -191,31 +159,33 @@ class JobContacts:
         )
         return Counter({JobContactState(state): count for state, count in self._connection.execute(query)})
 
-    def untouched(self, job_id: JobId) -> int:
-        """How many contacts of the job's lists have not been looked at yet."""
-        job = self._connection.execute(
-            sa.select(jobs.c.list_ids, jobs.c.cursor_list, jobs.c.cursor_contact).where(jobs.c.id == job_id)
-        ).one()
-        total = 0
-        for position, list_id in enumerate(job.list_ids):
-            if position >= job.cursor_list:
-                after = job.cursor_contact if position == job.cursor_list else 0
-                query = sa.select(sa.func.count()).where(contacts.c.list_id == list_id, contacts.c.id > after)
-                total += self._connection.scalar(query) or 0
-        return total
+    def untouched(self, job_id: JobId) -> tuple[int, int]:
+        """How many contacts of the job's lists have not been looked at yet, and how many the filter left out."""
+        return JobWalk(self._connection, job_id).untouched()
 
     def has_untouched(self, job_id: JobId) -> bool:
         """Whether the lists still hold contacts that have not been looked at."""
-        job = self._connection.execute(
-            sa.select(jobs.c.list_ids, jobs.c.cursor_list, jobs.c.cursor_contact).where(jobs.c.id == job_id)
-        ).one()
-        for position, list_id in enumerate(job.list_ids):
-            after = job.cursor_contact if position == job.cursor_list else 0
-            if position >= job.cursor_list:
-                query = sa.select(contacts.c.id).where(contacts.c.list_id == list_id, contacts.c.id > after).limit(1)
-                if self._connection.scalar(query) is not None:
-                    return True
-        return False
+        return JobWalk(self._connection, job_id).has_more()
+
+    def has_missed(self, job_id: JobId) -> bool:
+        """Whether a contact that the job should call was overlooked. It looks at every contact: only for a job at its end."""
+        return JobWalk(self._connection, job_id).has_missed()
+
+    def walk_again(self, job_id: JobId) -> None:
+        """Go through the lists from their beginning; contacts that were taken are not taken again."""
+        begin_again(self._connection, job_id)
+
+    def waiting_by_reason(self, job_id: JobId, *, now: datetime, limit: int = 20) -> list[tuple[str, int, datetime | None]]:
+        """Why scheduled contacts wait, how many, and when the first of them comes due; the most frequent first."""
+        reason = sa.case((job_contacts.c.due_at <= now, ""), else_=job_contacts.c.because)
+        query = (
+            sa.select(reason.label("because"), sa.func.count().label("waiting"), sa.func.min(job_contacts.c.due_at).label("due"))
+            .where(job_contacts.c.job_id == job_id, job_contacts.c.state == _SCHEDULED)
+            .group_by(reason)
+            .order_by(sa.desc("waiting"))
+            .limit(limit)
+        )
+        return [(row.because, row.waiting, row.due) for row in self._connection.execute(query)]
 
     def has_unfinished(self, job_id: JobId) -> bool:
         """Whether a contact of the job is claimed, in a call or waiting."""

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from dialer.domain.campaign import NEXT_JOB_STATES, Campaign, Job, JobContactState, JobState, JobTotals, Pace
-from dialer.domain.ids import CampaignId, ContactListId, JobId, OrgId
+from dialer.domain.ids import CampaignId, ContactListId, JobId, OrgId, first_attempt_id
 from dialer.errors import Conflict, NotFound
 from dialer.store.campaign_json import campaign_from_json, campaign_to_json, pace_from_json, pace_to_json
 from dialer.store.job_contacts import JobContacts
@@ -31,6 +31,10 @@ def _job(row: sa.Row[Any]) -> Job:
         because=row.because,
         strategy_text=row.strategy_text,
         definition=campaign_from_json(row.definition, campaign_id=campaign_id, org_id=org_id),
+        version=row.version,
+        changed_by=row.changed_by,
+        recycled_from=None if row.recycled_from is None else JobId(row.recycled_from),
+        recycled_codes=tuple(row.recycled_codes or ()),
         pace=pace_from_json(row.pace),
         force=row.force,
         created_at=row.created_at,
@@ -47,7 +51,17 @@ class Jobs:
         self._org_id = org_id
         self._now = now
 
-    def create(self, campaign: Campaign, *, strategy_text: str, list_ids: Sequence[ContactListId], by: str) -> Job:
+    def create(
+        self,
+        campaign: Campaign,
+        *,
+        strategy_text: str,
+        list_ids: Sequence[ContactListId],
+        by: str,
+        because: str = "started",
+        recycled_from: JobId | None = None,
+        recycled_codes: Sequence[str] = (),
+    ) -> Job:
         """A queued run of a campaign, which keeps this definition and text. Raises Conflict while another run is not over."""
         if self._org_id is not None and campaign.org_id != self._org_id:
             raise NotFound(f"no campaign with the id {campaign.id}")
@@ -55,8 +69,10 @@ class Jobs:
             "org_id": campaign.org_id,
             "campaign_id": campaign.id,
             "state": JobState.QUEUED.value,
-            "because": "started",
-            "changed_by": by,
+            "because": because[:200],
+            "changed_by": by[:80],
+            "recycled_from": recycled_from,
+            "recycled_codes": list(recycled_codes),
             "force": False,
             "strategy_text": strategy_text,
             "definition": campaign_to_json(campaign),
@@ -116,13 +132,34 @@ class Jobs:
         self._connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(values))
         return self.get(job_id)
 
-    def set_pace(self, job_id: JobId, pace: Pace) -> Job:
-        """Change the operator's knob. Raises NotFound; Conflict when the job is over."""
+    def edit(self, job_id: JobId, *, pace: Pace, definition: Campaign, list_ids: Sequence[ContactListId] | None = None) -> Job:
+        """Write the operators' knobs as the next version. With `list_ids` the lists and the filter are walked anew.
+
+        Raises NotFound; Conflict when the job is over.
+        """
         job = self.get_for_update(job_id)
         if job.state is JobState.COMPLETED:
             raise Conflict(f"the job {job_id} of {job.campaign_name!r} is over ({job.because})")
-        self._connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(pace=pace_to_json(pace)))
+        values: dict[str, Any] = {"pace": pace_to_json(pace), "definition": campaign_to_json(definition)}
+        values["version"] = job.version + 1
+        if list_ids is not None:
+            values |= {"list_ids": list(list_ids), "walk": sa.null()}
+        self._connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(values))
         return self.get(job_id)
+
+    def set_pace(self, job_id: JobId, pace: Pace) -> Job:
+        """Change the pace alone. Raises NotFound; Conflict when the job is over."""
+        return self.edit(job_id, pace=pace, definition=self.get_for_update(job_id).definition)
+
+    def recent_codes(self, job_id: JobId, *, since: datetime) -> dict[str, int]:
+        """How often each code was recorded for attempts that were begun at or after `since`."""
+        query = (
+            sa.select(attempts.c.code, sa.func.count())
+            .where(attempts.c.job_id == job_id, attempts.c.id >= first_attempt_id(since), attempts.c.code.is_not(None))
+            .where(attempts.c.intent_at >= since)
+            .group_by(attempts.c.code)
+        )
+        return {code: count for code, count in self._connection.execute(query)}
 
     def code_counts(self, job_id: JobId) -> dict[str, int]:
         """How often each completion code was reached, the most frequent first. Raises NotFound."""
@@ -141,8 +178,10 @@ class Jobs:
         states = places.totals(job_id)
         open_query = sa.select(sa.func.count()).where(attempts.c.job_id == job_id, attempts.c.code.is_(None))
         live = self._connection.scalar(open_query) or 0
+        untouched, excluded = places.untouched(job_id)
         return JobTotals(
-            untouched=places.untouched(job_id),
+            untouched=untouched,
+            excluded=excluded,
             claimed=states.get(JobContactState.CLAIMED, 0),
             scheduled=states.get(JobContactState.SCHEDULED, 0),
             in_call=states.get(JobContactState.IN_CALL, 0),

@@ -140,6 +140,7 @@ campaigns = Table(
     Column("name_key", String(80), nullable=False),
     Column("definition", sa.JSON, nullable=False),  # strategy, trunk, caller_id, pace, finish
     Column("created_at", Instant, nullable=False),
+    Column("version", Integer, nullable=False, server_default=text("1")),  # counts its edits
     UniqueConstraint("org_id", "name_key"),
 )
 
@@ -174,11 +175,13 @@ jobs = Table(
     Column("definition", sa.JSON, nullable=False),
     Column("pace", sa.JSON, nullable=False),  # the operator's knob: may change while the job runs
     Column("list_ids", sa.JSON, nullable=False),  # in dialling order
-    Column("cursor_list", Integer, nullable=False, default=0),  # index into list_ids
-    Column("cursor_contact", Id, nullable=False, default=0),  # the last contact that was claimed there
     Column("created_at", Instant, nullable=False),
     Column("started_at", Instant),
     Column("ended_at", Instant),
+    Column("version", Integer, nullable=False, server_default=text("1")),  # counts the operators' edits
+    Column("walk", sa.JSON),  # how far it has come along its lists (store/job_walk.py); NULL = not begun
+    Column("recycled_from", Id),  # it calls only contacts that ended in that earlier job ...
+    Column("recycled_codes", sa.JSON),  # ... with one of these codes
     CheckConstraint("state IN ('queued','running','paused','stopping','completed')", name="state"),
     Index("ix_jobs_state", "state"),
     # A campaign runs once at a time, whoever starts it and from wherever.

@@ -14,10 +14,12 @@ from dialer.store.codes import Codes
 from dialer.store.contact_lists import ContactLists
 from dialer.store.contacts import Contacts
 from dialer.store.dnc import Dnc
+from dialer.store.edits import Edits
 from dialer.store.job_contacts import JobContacts
 from dialer.store.jobs import Jobs
 from dialer.store.node_status import NodeStatuses
 from dialer.store.organisations import Organisations
+from dialer.store.schedules import Schedules
 from dialer.store.strategies import Strategies
 
 
@@ -62,6 +64,15 @@ class Tx:
     def jobs(self, org_id: OrgId | None) -> Jobs:
         """Jobs of an organisation; of all of them with None, for the engine."""
         return Jobs(self.connection, org_id, self.now)
+
+    def schedules(self, org_id: OrgId | None) -> Schedules:
+        """Schedules of campaigns; of all organisations with None, for the engine."""
+        return Schedules(self.connection, org_id, self.now)
+
+    @property
+    def edits(self) -> Edits:
+        """Who changed what."""
+        return Edits(self.connection, self.now)
 
     def history(self, org_id: OrgId) -> AttemptHistory:
         """Attempts as people read them."""

@@ -1,0 +1,56 @@
+"""A schedule starts a campaign at a time of the wall clock, once or again and again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from dialer.domain.ids import CampaignId, JobId, OrgId, ScheduleId
+
+
+class Missed(StrEnum):
+    """What becomes of runs whose time passed while no dialer was running."""
+
+    SKIP = "skip"  # they are recorded as missed
+    RUN_ONCE = "run_once"  # the latest of them is run now, the others are recorded as missed
+
+
+class RunOutcome(StrEnum):
+    """What became of one run of a schedule."""
+
+    STARTED = "started"
+    MISSED = "missed"  # its time passed while no dialer was running
+    REFUSED = "refused"  # the campaign could not be started: still running, or its definition is not fit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """`first` is naive: what the wall clocks of `zone` show. `rule` is an RRULE (RFC 5545) without DTSTART; "" = once.
+
+    An instant is never repeated from a rule: local times are, one day after the other, and each is looked up in the zone then.
+    """
+
+    id: ScheduleId
+    org_id: OrgId
+    campaign_id: CampaignId
+    campaign_name: str
+    first: datetime
+    zone: str
+    rule: str = ""
+    missed: Missed = Missed.SKIP
+    active: bool = True
+    next_local: datetime | None = None  # naive; None = no run is left
+    next_at: datetime | None = None  # aware UTC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledRun:
+    """One run: the schedule and the local time name it, and no two runs have the same name."""
+
+    schedule_id: ScheduleId
+    local: datetime  # naive
+    outcome: RunOutcome
+    because: str
+    job_id: JobId | None
+    at: datetime  # when it was decided
