@@ -8,6 +8,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from importlib.metadata import entry_points
 
 import structlog
 from aiohttp import web
@@ -15,17 +16,33 @@ from aiohttp import web
 from dialer import settings as settings_of
 from dialer.channels.asterisk.config import SwitchConfig, TrunkConfig
 from dialer.channels.asterisk.voice import AsteriskVoice
+from dialer.domain.result import ResultProcessor
 from dialer.engine.clock import SystemClock
 from dialer.engine.engine import Engine, EngineOptions
 from dialer.engine.supervisor import Trunk
 from dialer.errors import BadSettings
 from dialer.ivr.workers import IvrWorkers, WorkerOptions
 from dialer.services.pdc import DirectPdc
+from dialer.services.result_processors import ResultProcessors
 from dialer.settings import Settings, split_listen
 from dialer.store.store import Store
 from dialer.web.pdc import make_pdc_app
 
 log = structlog.get_logger()
+
+
+PROCESSORS_GROUP = "outdial.result_processors"
+
+
+def installed_processors() -> dict[str, ResultProcessor]:
+    """The result processors of third parties that are installed; one that cannot be loaded is logged and left out."""
+    found: dict[str, ResultProcessor] = {}
+    for point in entry_points(group=PROCESSORS_GROUP):
+        try:
+            found[point.name] = point.load()
+        except Exception:  # the outer edge of another's package: it may not keep the dialer from starting
+            log.exception("a result processor cannot be loaded", processor=point.name)
+    return found
 
 
 def open_store(settings: Settings) -> Store:
@@ -89,6 +106,7 @@ class Dialer:
                 drain_s=settings.dialling.drain_s,
                 max_call_s=settings.dialling.max_call_s,
             ),
+            processors=ResultProcessors(installed_processors()),
         )
         pdc = DirectPdc(store, strategy_of=engine.strategy_of, listener=engine.calls, now=clock.now)
         token = settings.pdc.token.get_secret_value() or secrets.token_urlsafe(32)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from dialer.domain.codes import SystemCode
 from dialer.domain.contact import Address
-from dialer.domain.strategy import AddressRule, CallHandler
+from dialer.domain.strategy import AddressRule, CallHandler, NoSuitableAddress
 from dialer.domain.window import Closed, may_ring
 
 DIALLABLE = re.compile(r"\+[0-9]{3,15}")  # what may ever reach a switch; an import has checked it, and it is checked again
@@ -87,7 +87,8 @@ def pick_address(
 ) -> Allowed | Denied:
     """The first address, from `address_index` on, that the contact has and that may be rung now.
 
-    If there is none: wait when time will help one of them; else "Restricted DNC" when the DNC list stands against one of
+    If there is none: wait when time will help one of them (unless only its hours are closed, and the handler says that such a
+    contact is done); else "Restricted DNC" when the DNC list stands against one of
     them; else "No Callable Address".
     """
     owned = by_name(addresses)
@@ -102,7 +103,17 @@ def pick_address(
             against.append(found)
     because = "; ".join(one.because for one in against) or "the handler names no address"
     waits = [one.until for one in against if one.until is not None]
+    only_hours = all(one.kind == "window" for one in against if one.passes)
+    if waits and only_hours and handler.no_suitable_address is NoSuitableAddress.DONE:
+        return Denied(code=SystemCode.NO_CALLABLE_ADDRESS, because=because)
     if waits:
         return Denied(code=None, because=because, until=min(waits))
     on_list = any(one.kind == "dnc" for one in against)
     return Denied(code=SystemCode.RESTRICTED_DNC if on_list else SystemCode.NO_CALLABLE_ADDRESS, because=because)
+
+
+def has_another(handler: CallHandler, addresses: Sequence[Address], without: str, on_dnc: Collection[str]) -> bool:
+    """Whether the handler has a number of the contact, other than `without`, that may ever be rung."""
+    owned = by_name(addresses)
+    numbers = [one.value for rule in handler.addresses if (one := owned.get(rule.name.casefold())) is not None]
+    return any(DIALLABLE.fullmatch(one) and one != without and one not in on_dnc for one in numbers)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Literal
 
 from dialer.domain.address_choice import Allowed, Denied, Obstacle, by_name, in_order, obstacle, pick_address
 from dialer.domain.campaign import JobContactState, JobState
+from dialer.domain.condition import Attributes
 from dialer.domain.contact import Address
+from dialer.domain.restriction import RestrictionKind, restricted_by
 from dialer.domain.strategy import CallHandler
 
 __all__ = ["Allowed", "Denied", "Gate", "GateFacts", "gates", "pick_address"]
@@ -40,6 +42,7 @@ class GateFacts:
     lease_until: datetime | None = None
     last_code: str | None = None
     handler: CallHandler
+    attributes: Attributes = field(default_factory=dict)  # what restrictions ask for
     address_index: int = 0
     addresses: Sequence[Address] = ()
     on_dnc: Collection[str] = ()
@@ -59,7 +62,7 @@ def gates(facts: GateFacts) -> list[Gate]:
     found = [_job(facts), *_place(facts)]
     if facts.place is JobContactState.FINISHED:
         return found  # nothing behind this gate matters any more
-    return [*found, *_numbers(facts), _switch(facts), _pace(facts)]
+    return [*found, _restriction(facts), *_numbers(facts), _switch(facts), _pace(facts)]
 
 
 def _job(facts: GateFacts) -> Gate:
@@ -102,6 +105,15 @@ def _place(facts: GateFacts) -> list[Gate]:
     return found
 
 
+def _restriction(facts: GateFacts) -> Gate:
+    found = restricted_by(facts.handler.restrictions, facts.attributes)
+    if found is None:
+        return _pass("restriction", "no restriction of the strategy applies")
+    if found.kind is RestrictionKind.PERMANENT:
+        return _block("restriction", f"restricted: {found}")
+    return _wait("restriction", f"restricted for now: {found}", facts.now + timedelta(seconds=found.recheck_s))
+
+
 _ADDRESS_KINDS = (("dnc", "DNC list"), ("in_use", "number in use"), ("missing", "address"), ("window", "calling window"))
 
 
@@ -124,7 +136,7 @@ def _numbers(facts: GateFacts) -> list[Gate]:
         waits = [one.until for one in mine if one.until is not None]
         if not mine:
             found.append(_pass(name, "nothing against any address"))
-        elif waits:
+        elif waits and choice.code is None:
             found.append(_wait(name, because, until=min(waits)))
         elif choice.until is not None:
             found.append(_pass(name, f"{because}; another address remains"))

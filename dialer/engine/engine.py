@@ -17,12 +17,14 @@ from dialer.engine.reconcile import Reconciler
 from dialer.engine.supervisor import Supervisor, Trunk
 from dialer.errors import StoreDown
 from dialer.ports import Clock, SwitchEvent, SwitchState, VoicePort
+from dialer.services.result_processors import ResultProcessors
 from dialer.services.strategies import load_strategy
 from dialer.store.store import Store, Tx
 
 log = structlog.get_logger()
 
 STATUS_S = 1.0
+PROCESSORS_S = 2.0  # at the end, result processors get this long for what they were told last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,17 @@ class StrategyShelf:
 class Engine:
     """Everything that moves, in one task group: when a vital task dies, dialling stops and the process says so."""
 
-    def __init__(self, *, store: Store, voice: VoicePort, clock: Clock, trunks: Sequence[Trunk], options: EngineOptions) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        voice: VoicePort,
+        clock: Clock,
+        trunks: Sequence[Trunk],
+        options: EngineOptions,
+        processors: ResultProcessors | None = None,
+    ) -> None:
+        self._processors = processors or ResultProcessors({})
         self._store, self._voice, self._clock, self._options = store, voice, clock, options
         self.strategy_of = StrategyShelf()
         self.calls = Calls(store, self.strategy_of, clock)
@@ -68,6 +80,7 @@ class Engine:
             trunks=tuple(trunks),
             node=options.node,
             lease_s=options.lease_s,
+            processors=self._processors,
         )
         self._draining = asyncio.Event()
         self._treatment_ready = asyncio.Event()
@@ -93,6 +106,7 @@ class Engine:
         finally:
             await self.calls.drain(2.0)
             await self.calls.stop()
+            await self._processors.drain(PROCESSORS_S)
             await self._voice.stop()
 
     def treatment_ready(self) -> None:

@@ -110,10 +110,13 @@ class JobRunner:
         route = Route(trunk=self._trunk, switch=self._voice.switch_for(self._trunk), node=self._node)
         intents = await commit_intents(self._store, self.job, self._strategy, batch, route, now=self._clock.now())
         self._memory = self._memory.spent(len(intents.to_place))
+        for one in intents.completed:
+            self._calls.on_completed(one)
         for attempt in intents.to_place:
             call = self._calls.begin(attempt)
             call.placing = True
-            placing.create_task(self._place(call, attempt), name=f"place {attempt.id}")
+            sender = intents.senders.get(attempt.id) or self._caller_id
+            placing.create_task(self._place(call, attempt, sender), name=f"place {attempt.id}")
 
     def _snapshot(self, now_s: float) -> Snapshot:
         room = self._voice.room(self._trunk)
@@ -144,13 +147,13 @@ class JobRunner:
         if len(claims) < wanted:
             self._idle_until = now_s + IDLE_TICK_S
 
-    async def _place(self, call: Call, attempt: Attempt) -> None:
+    async def _place(self, call: Call, attempt: Attempt, sender: str) -> None:
         handler: CallHandler = self._strategy.handler(attempt.handler)
         order = CallOrder(
             attempt_id=attempt.id,
             number=attempt.number,
             trunk=attempt.trunk,
-            caller_id=handler.sender or self._caller_id,
+            caller_id=sender,
             ring_timeout_s=handler.ring_timeout_s,
             nonce=attempt.nonce,
             amd=handler.detect_machine,

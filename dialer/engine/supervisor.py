@@ -17,6 +17,7 @@ from dialer.engine.job_runner import JobRunner
 from dialer.errors import Conflict, NotFound, OutdialError, StoreDown
 from dialer.ports import Clock, VoicePort
 from dialer.services.completion import Completed, StrategyOf
+from dialer.services.result_processors import ResultProcessors
 from dialer.store.store import Store, Tx
 
 log = structlog.get_logger()
@@ -53,7 +54,9 @@ class Supervisor:
         trunks: tuple[Trunk, ...],
         node: str,
         lease_s: float = 30.0,
+        processors: ResultProcessors,
     ) -> None:
+        self._processors = processors
         self._store, self._voice, self._calls, self._clock = store, voice, calls, clock
         self._strategy_of, self._node, self._lease_s = strategy_of, node, lease_s
         self._trunks = {trunk.name: trunk for trunk in trunks}
@@ -211,7 +214,10 @@ class Supervisor:
 
     def _completed(self, completed: Completed) -> None:
         attempt = completed.attempt
-        self._breakers[attempt.trunk].record(attempt.code or "", self._clock.monotonic_s())
+        if completed.called:
+            self._breakers[attempt.trunk].record(attempt.code or "", self._clock.monotonic_s())
         log.info("attempt closed", attempt=attempt.id, job=attempt.job_id, code=attempt.code, source=attempt.code_source)
+        if completed.result is not None:
+            self._processors.submit(completed.result)
         if completed.job_finished_because and (running := self._running.get(attempt.job_id)):
             running.runner.stop()  # at once; the database refuses further intents anyway

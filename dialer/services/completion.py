@@ -10,12 +10,13 @@ import structlog
 
 from dialer import failpoints
 from dialer.domain.attempt import Attempt
-from dialer.domain.campaign import Job, JobState
-from dialer.domain.codes import CustomCode, SystemCode, name_key
+from dialer.domain.codes import CustomCode, SystemCode
 from dialer.domain.ids import AttemptId, JobId
-from dialer.domain.next_step import Done, Goto, RetryAt, next_step
+from dialer.domain.next_step import Later, Outcome, step_after
 from dialer.domain.progress import Progress
-from dialer.domain.strategy import Strategy
+from dialer.domain.result import AttemptResult
+from dialer.domain.strategy import CallHandler, Strategy
+from dialer.services.contact_steps import apply_step, finish_if_met, result_for_processor, treat_number
 from dialer.store.attempts import Closing
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store, Tx
@@ -35,6 +36,12 @@ class Completed:
 
     attempt: Attempt
     job_finished_because: str = ""
+    result: AttemptResult | None = None  # for the result processor that the strategy names
+
+    @property
+    def called(self) -> bool:
+        """Whether there was a number to call at all: an attempt that compliance ended has none."""
+        return bool(self.attempt.number)
 
 
 async def record_completion(store: Store, attempt_id: AttemptId, system: Closing, strategy_of: StrategyOf) -> Completed | None:
@@ -61,66 +68,46 @@ def _close(tx: Tx, attempt_id: AttemptId, system: Closing, strategy_of: Strategy
     if closed is None:
         return None
     job = tx.jobs(None).get(closed.job_id)
+    strategy = strategy_of(job.id, job.strategy_text)
+    handler = strategy.handler(closed.handler)
     custom = tx.codes(closed.org_id).find(closing.code)
-    if custom is not None and custom.add_to_dnc:
-        tx.dnc(closed.org_id).add(closed.number, reason=f"completion code {custom.name}", now=closing.ended_at)
+    others = treat_number(tx, job, closed, handler, custom, closing.ended_at)
     place = tx.job_contacts.get(closed.job_id, closed.contact_id)
     if place is not None:
-        _move_contact(tx, closed, place, strategy_of(job.id, job.strategy_text), custom, closing.ended_at)
-    return Completed(attempt=closed, job_finished_because=_finish_if_met(tx, job, closing.code))
+        _move_contact(tx, closed, place, handler, custom, closing.ended_at, other_numbers=others)
+    return Completed(
+        attempt=closed,
+        job_finished_because=finish_if_met(tx, job, closing.code),
+        result=result_for_processor(tx, job, closed, handler, closing.ended_at),
+    )
 
 
 def _move_contact(
-    tx: Tx, attempt: Attempt, place: JobContact, strategy: Strategy, custom: CustomCode | None, now: datetime
+    tx: Tx,
+    attempt: Attempt,
+    place: JobContact,
+    handler: CallHandler,
+    custom: CustomCode | None,
+    now: datetime,
+    *,
+    other_numbers: bool,
 ) -> None:
     code = attempt.code or ""
     progress = Progress.from_json(place.progress)
-    relaunches = progress.by_code.get(name_key(SystemCode.NOT_LAUNCHED), 0)
-    if code == SystemCode.NOT_LAUNCHED and relaunches < RELAUNCHES_MAX:
-        counted = replace(progress, by_code={**progress.by_code, name_key(code): relaunches + 1})
-        tx.job_contacts.schedule(
-            place.job_id,
-            place.contact_id,
-            due_at=now + timedelta(seconds=RELAUNCH_AFTER_S),
+    if code == SystemCode.NOT_LAUNCHED and progress.relaunches < RELAUNCHES_MAX:
+        again = Later(
+            due=now + timedelta(seconds=RELAUNCH_AFTER_S),
+            address_index=place.address_index,
+            progress=replace(progress, relaunches=progress.relaunches + 1),
             because="the last call never left; it is placed again as a new attempt",
-            progress=counted.to_json(),
-            last_code=code,
         )
+        apply_step(tx, place.job_id, place.contact_id, again, code=code, now=now)
         return
-    match next_step(strategy, place.handler, code, progress, custom, now, address_index=place.address_index):
-        case Done(because=because):
-            tx.job_contacts.finish(place.job_id, place.contact_id, at=now, because=because, last_code=code)
-        case RetryAt(due=due, address_index=index, progress=later, because=because):
-            tx.job_contacts.schedule(
-                place.job_id,
-                place.contact_id,
-                due_at=due,
-                because=because,
-                address_index=index,
-                progress=later.to_json(),
-                last_code=code,
-            )
-        case Goto(state=state, progress=later, because=because):
-            tx.job_contacts.schedule(
-                place.job_id,
-                place.contact_id,
-                due_at=now,
-                because=because,
-                handler=state,
-                address_index=0,
-                progress=later.to_json(),
-                last_code=code,
-            )
-
-
-def _finish_if_met(tx: Tx, job: Job, code: str) -> str:
-    """Stop the job's dialling in this very transaction when `code` fulfils its finish criterion."""
-    wanted = job.definition.finish.after_codes.get(code)
-    if wanted is None or job.state not in (JobState.RUNNING, JobState.PAUSED):
-        return ""
-    reached = tx.attempts.code_counts(job.id).get(code, 0)
-    if reached < wanted:
-        return ""
-    because = f"{reached} × {code}"
-    tx.jobs(None).set_state(job.id, JobState.STOPPING, because=because, by="finish criterion")
-    return because
+    outcome = Outcome(
+        code=code,
+        custom=custom,
+        address_index=place.address_index,
+        next_at=attempt.next_at,
+        other_numbers=other_numbers,
+    )
+    apply_step(tx, place.job_id, place.contact_id, step_after(handler, outcome, progress, now), code=code, now=now)

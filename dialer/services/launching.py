@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from dialer import failpoints
 from dialer.domain.attempt import Attempt, AttemptState
 from dialer.domain.campaign import Job, JobState
 from dialer.domain.codes import SystemCode
+from dialer.domain.condition import Attributes
+from dialer.domain.contact import Address
 from dialer.domain.gates import Allowed, Denied, pick_address
-from dialer.domain.ids import JobId, new_attempt_id
-from dialer.domain.strategy import CallHandler, Strategy
+from dialer.domain.ids import AttemptId, ContactId, JobId, new_attempt_id
+from dialer.domain.next_step import Done, Goto, NextStep, Outcome, step_after, waited_out
+from dialer.domain.progress import Progress
+from dialer.domain.restriction import RestrictionKind, restricted_by
+from dialer.domain.strategy import DONE, WAIT, CallHandler, Strategy
+from dialer.services.completion import Completed
+from dialer.services.contact_steps import apply_step, finish_if_met, known_of, result_for_processor
 from dialer.store.attempts import Closing
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store, Tx
@@ -37,6 +44,8 @@ class Intents:
     to_place: tuple[Attempt, ...]
     waiting: int
     ended: int
+    senders: Mapping[AttemptId, str] = field(default_factory=dict)  # whose caller id the strategy chose; not "" ones
+    completed: tuple[Completed, ...] = ()  # attempts that compliance ended
 
 
 async def claim_contacts(
@@ -85,19 +94,31 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
     on_dnc = tx.dnc(job.org_id).listed_for(addresses, campaign_id=job.campaign_id, now=now)
     busy_numbers = tx.attempts.numbers_in_call(job.org_id, numbers)
     busy_contacts = tx.attempts.contacts_in_call(ids)
+    attributes = tx.contacts(job.org_id).attributes_of(ids) if strategy.asks_attributes else {}
     new: list[Attempt] = []
-    waiting = ended = 0
+    senders: dict[AttemptId, str] = {}
+    completed: list[Completed] = []
+    waiting = left = 0
     for claim in claims:
         if claim.contact_id in busy_contacts:
             until = now + timedelta(seconds=BUSY_RECHECK_S)
             tx.job_contacts.schedule(job.id, claim.contact_id, due_at=until, because="in a call of another job")
             waiting += 1
             continue
-        handler = strategy.handler(claim.handler)
+        owned = addresses.get(claim.contact_id, ())
+        known = _known(claim, attributes, owned)
+        entered = _enter(tx, job, strategy, claim, known, now)
+        if entered is None:
+            left += 1
+            continue
+        claim, handler = entered
         blocked = on_dnc.get(claim.contact_id, frozenset())
-        match pick_address(handler, claim.address_index, addresses.get(claim.contact_id, ()), blocked, busy_numbers, now):
+        match _restriction(handler, known, now) or pick_address(handler, claim.address_index, owned, blocked, busy_numbers, now):
             case Allowed(address=address, index=index):
-                new.append(_intent(job, claim, handler, address.name, address.value, route, now))
+                intent = _intent(job, claim, handler, address.name, address.value, route, now)
+                new.append(intent)
+                if sender := handler.sender_for(known):
+                    senders[intent.id] = sender
                 busy_numbers.add(address.value)
                 if index != claim.address_index:
                     tx.job_contacts.set_address_index(job.id, claim.contact_id, index)
@@ -106,11 +127,49 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
                 tx.job_contacts.schedule(job.id, claim.contact_id, due_at=due, because=because)
                 waiting += 1
             case Denied(code=SystemCode() as code, because=because):
-                _end_without_call(tx, job, claim, handler, code, because, route, now)
-                ended += 1
+                completed.append(_end_without_call(tx, job, claim, handler, code, because, route, now))
     tx.attempts.begin(new)
     tx.job_contacts.enter_call(job.id, [one.contact_id for one in new])
-    return Intents(to_place=tuple(new), waiting=waiting, ended=ended)
+    return Intents(to_place=tuple(new), waiting=waiting, ended=len(completed) + left, senders=senders, completed=tuple(completed))
+
+
+def _known(claim: JobContact, attributes: Mapping[ContactId, Mapping[str, str]], owned: Sequence[Address]) -> Attributes:
+    if claim.contact_id not in attributes:
+        return {}  # no condition asks
+    return known_of(attributes[claim.contact_id], owned, last_code=claim.last_code, attempts=claim.attempts)
+
+
+def _enter(
+    tx: Tx, job: Job, strategy: Strategy, claim: JobContact, known: Attributes, now: datetime
+) -> tuple[JobContact, CallHandler] | None:
+    """The handler that has the contact now, chosen by the selector or reached by waiting; None when the contact has left."""
+    if claim.handler == WAIT:
+        step = waited_out(strategy, Progress.from_json(claim.progress), now)
+        if not isinstance(step, Goto):
+            apply_step(tx, job.id, claim.contact_id, step, code=None, now=now)
+            return None
+        claim = replace(claim, handler=step.state, address_index=0, progress={})
+        tx.job_contacts.start_handler(job.id, claim.contact_id, step.state)
+        return claim, strategy.handler(step.state)
+    state, because = strategy.enter(claim.handler, known)
+    if state == DONE:
+        apply_step(tx, job.id, claim.contact_id, Done(because=because), code=None, now=now)
+        return None
+    if state != claim.handler:
+        claim = replace(claim, handler=state, address_index=0)
+        tx.job_contacts.start_handler(job.id, claim.contact_id, state)
+    return claim, strategy.handler(state)
+
+
+def _restriction(handler: CallHandler, known: Attributes, now: datetime) -> Denied | None:
+    """What the handler's restrictions say of a contact at this moment."""
+    found = restricted_by(handler.restrictions, known)
+    if found is None:
+        return None
+    if found.kind is RestrictionKind.PERMANENT:
+        return Denied(code=SystemCode.RESTRICTED_OTHER, because=f"restricted: {found}")
+    because = f"restricted for now: {found}; looked at again after {found.recheck_s:g} s"
+    return Denied(code=None, because=because, until=now + timedelta(seconds=found.recheck_s))
 
 
 def _intent(
@@ -136,9 +195,23 @@ def _intent(
 
 def _end_without_call(
     tx: Tx, job: Job, claim: JobContact, handler: CallHandler, code: SystemCode, because: str, route: Route, now: datetime
-) -> None:
-    """Record that the contact was not called and why: an attempt that was never sent, with its code."""
+) -> Completed:
+    """Record that the contact was not called and why: an attempt that was never sent, with its code.
+
+    The contact is done, unless the handler has a row for that very code: then the row says what follows.
+    """
     attempt = _intent(job, claim, handler, "", "", route, now)
     tx.attempts.begin([attempt])
-    tx.attempts.close(attempt.id, Closing(code=code.value, source="compliance", system_code=code.value, ended_at=now))
-    tx.job_contacts.finish(job.id, claim.contact_id, at=now, because=because, last_code=code.value)
+    closed = tx.attempts.close(attempt.id, Closing(code=code.value, source="compliance", system_code=code.value, ended_at=now))
+    step: NextStep = Done(because=because)
+    if handler.result_for(code) is not None:
+        outcome = Outcome(code=code.value, address_index=claim.address_index)
+        step = step_after(handler, outcome, Progress.from_json(claim.progress), now)
+    apply_step(tx, job.id, claim.contact_id, step, code=code.value, now=now)
+    if closed is None:
+        raise AssertionError("an attempt that was begun in this transaction is open")
+    return Completed(
+        attempt=closed,
+        job_finished_because=finish_if_met(tx, job, code.value),
+        result=result_for_processor(tx, job, closed, handler, now),
+    )

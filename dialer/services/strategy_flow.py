@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from dialer.domain.codes import SystemCode
-from dialer.domain.strategy import DONE, INITIAL, WAIT, CallHandler, Strategy, treatment_for
+from dialer.domain.strategy import DONE, INITIAL, WAIT, Strategy, Waiting, treatment_for
 from dialer.services.marked_yaml import Mistakes, suggest
 
 _SHORT_RING_S = 15.0
@@ -14,23 +14,24 @@ _SHORT_RING_S = 15.0
 def check_flow(strategy: Strategy, places: Mapping[str, int], mistakes: Mistakes) -> None:
     """Note the mistakes that only show when all handlers are known. `places`: handler and row -> line."""
     states = [handler.state for handler in strategy.handlers]
-    if strategy.handlers and INITIAL not in states:
+    if strategy.handlers and INITIAL not in states and strategy.selector is None:
         mistakes.add(places["handlers"], "handlers", f"no handler has the state {INITIAL!r}, where every contact begins")
+    if strategy.selector is not None and not strategy.handlers:
+        mistakes.add(places["handlers"], "handlers", "a selector alone calls nobody", "add a handler with a `call:`")
     edges: dict[str, set[str]] = {state: set() for state in states}
-    for handler, row, target in _targets(strategy):
-        line = places.get(f"{handler.state}.{row}", places.get(handler.state, 1))
-        key = f"{handler.state}.{row}"
+    for state, row, target in _targets(strategy):
+        key = f"{state}.{row}"
+        line = places.get(key, places.get(state, 1))
+        if target == WAIT and state in states and row != _WAIT_THEN:
+            continue  # where it goes from there, "wait.then" says
         if target == WAIT:
-            mistakes.add(line, key, f"nothing would ever move the contact on from {WAIT!r}", f"use {DONE!r} or a handler's state")
+            mend = f"use {DONE!r} or a handler's state"
+            mistakes.add(line, key, f"nothing would ever move the contact on from {WAIT!r} here", mend)
         elif target != DONE and target not in states:
-            mistakes.add(
-                line,
-                key,
-                f"no handler has the state {target!r}",
-                suggest(target, [*(state for state in states if state != WAIT), DONE]),
-            )
-        elif target != DONE:
-            edges[handler.state].add(target)
+            known = [*(state for state in states if state != WAIT), DONE]
+            mistakes.add(line, key, f"no handler has the state {target!r}", suggest(target, known))
+        elif target != DONE and state in edges:
+            edges[state].add(target)
     for state in _on_a_circle(edges):
         mistakes.add(
             places.get(state, 1),
@@ -40,12 +41,21 @@ def check_flow(strategy: Strategy, places: Mapping[str, int], mistakes: Mistakes
         )
 
 
-def _targets(strategy: Strategy) -> Iterator[tuple[CallHandler, str, str]]:
-    """Handler, row and the state to which the row leads."""
+_WAIT_THEN = "wait"
+_SELECTOR = "selector"
+
+
+def _targets(strategy: Strategy) -> Iterator[tuple[str, str, str]]:
+    """State, row and the state to which the row leads."""
+    if strategy.selector is not None:
+        for index, branch in enumerate(strategy.selector.branches):
+            yield _SELECTOR, f"conditions[{index}]", branch.state
+        yield _SELECTOR, "otherwise", strategy.selector.otherwise
     for handler in strategy.handlers:
-        yield handler, "otherwise", handler.otherwise
+        yield handler.state, "otherwise", handler.otherwise
         for key, result in handler.results.items():
-            yield handler, key, result.retry.fail_state if result.retry is not None else result.next_state
+            yield handler.state, key, result.retry.fail_state if result.retry is not None else result.next_state
+        yield handler.state, _WAIT_THEN, handler.wait.then
 
 
 def _on_a_circle(edges: Mapping[str, set[str]]) -> list[str]:
@@ -65,7 +75,9 @@ def _on_a_circle(edges: Mapping[str, set[str]]) -> list[str]:
 
 def lint(strategy: Strategy, places: Mapping[str, int], source: str) -> Iterator[str]:
     """What is allowed, and seldom meant."""
-    reached = {target for _, _, target in _targets(strategy)} | {INITIAL}
+    targets = list(_targets(strategy))
+    waiting = {state for state, _, target in targets if target == WAIT}
+    reached = {target for state, row, target in targets if row != _WAIT_THEN or state in waiting} | {INITIAL}
     for handler in strategy.handlers:
         line = places.get(handler.state, 1)
         if handler.ring_timeout_s < _SHORT_RING_S:
@@ -77,5 +89,8 @@ def lint(strategy: Strategy, places: Mapping[str, int], source: str) -> Iterator
         if treatment_for(handler, answered) is None:
             code = SystemCode.ANSWER_HUMAN if handler.detect_machine else SystemCode.CALL_ANSWERED
             yield f"{source}:{line}: {handler.state}: {str(code)!r} has no app: who answers hears nothing and is hung up on"
+        if handler.wait != Waiting() and handler.state not in waiting:
+            at = places.get(f"{handler.state}.wait", line)
+            yield f"{source}:{at}: {handler.state}.wait: no row leads to {WAIT!r}"
         if handler.state not in reached:
             yield f"{source}:{line}: {handler.state}: no row leads to this handler"

@@ -8,12 +8,16 @@ from datetime import datetime
 
 from dialer.domain.attempt import Attempt
 from dialer.domain.campaign import Job, JobState
+from dialer.domain.condition import Attributes
 from dialer.domain.contact import Contact
 from dialer.domain.gates import Gate, GateFacts, gates
 from dialer.domain.ids import JobId, OrgId
 from dialer.domain.node_status import JobStatus, NodeStatus, SwitchStatus
-from dialer.domain.strategy import INITIAL, Strategy
+from dialer.domain.progress import Progress
+from dialer.domain.strategy import DONE, INITIAL, WAIT, CallHandler, Strategy
 from dialer.errors import NotFound
+from dialer.services.contact_steps import known_of
+from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store, Tx
 
 
@@ -74,6 +78,17 @@ def _why(tx: Tx, job: Job, contact: Contact, strategy_of: Callable[[JobId, str],
     numbers = {address.value for address in contact.addresses}
     mine = [one for one in tx.attempts.of_contact(contact.id) if one.job_id == job.id]
     own_numbers = {one.number for one in mine if one.code is None}
+    known = known_of(
+        {
+            "contact_id": contact.user_contact_id,
+            "language": contact.language,
+            "time_zone": contact.time_zone,
+            **contact.attributes,
+        },
+        contact.addresses,
+        last_code=place.last_code if place else None,
+        attempts=place.attempts if place else 0,
+    )
     seen, switch = _seen(tx.node_statuses.all(), job.id, now)
     facts = GateFacts(
         now=now,
@@ -84,7 +99,8 @@ def _why(tx: Tx, job: Job, contact: Contact, strategy_of: Callable[[JobId, str],
         due_at=place.due_at if place else None,
         lease_until=place.lease_until if place else None,
         last_code=place.last_code if place else None,
-        handler=strategy_of(job.id, job.strategy_text).handler(place.handler if place else INITIAL),
+        handler=_handler(strategy_of(job.id, job.strategy_text), place, known),
+        attributes=known,
         address_index=place.address_index if place else 0,
         addresses=contact.addresses,
         on_dnc=tx.dnc(job.org_id).listed_for({contact.id: contact.addresses}, campaign_id=job.campaign_id, now=now)[contact.id],
@@ -99,6 +115,16 @@ def _why(tx: Tx, job: Job, contact: Contact, strategy_of: Callable[[JobId, str],
         pace_open=seen.open if seen else True,
     )
     return Why(contact=contact, job=job, gates=tuple(gates(facts)), attempts=tuple(mine))
+
+
+def _handler(strategy: Strategy, place: JobContact | None, known: Attributes) -> CallHandler:
+    """The handler that has the contact, or will have it next."""
+    state = place.handler if place else INITIAL
+    if place is not None and state == WAIT:
+        waits_in = strategy.handler(Progress.from_json(place.progress).waits_in)
+        state = waits_in.state if waits_in.wait.then == DONE else waits_in.wait.then
+    state, _ = strategy.enter(state, known)
+    return strategy.handlers[0] if state == DONE else strategy.handler(state)
 
 
 def _seen(nodes: Sequence[NodeStatus], job_id: JobId, now: datetime) -> tuple[JobStatus | None, SwitchStatus]:

@@ -23,6 +23,9 @@ _ADDRESSES = (
     .where(addresses.c.org_id == sa.bindparam("org"), addresses.c.contact_id.in_(sa.bindparam("ids", expanding=True)))
     .order_by(addresses.c.contact_id, addresses.c.id)
 )
+_ATTRIBUTES = sa.select(
+    contacts.c.id, contacts.c.user_contact_id, contacts.c.language, contacts.c.time_zone, contacts.c.attributes
+).where(contacts.c.org_id == sa.bindparam("org"), contacts.c.id.in_(sa.bindparam("ids", expanding=True)))
 _ATTRIBUTE_NAMES = (
     sa.select(contact_lists.c.attributes)
     .join(contacts, contacts.c.list_id == contact_lists.c.id)
@@ -85,6 +88,20 @@ class Contacts(ContactBatches):
                 address = Address(name=row.name, value=row.value, zones=zones, channel=row.channel)
                 found[ContactId(row.contact_id)].append(address)
         return {one: tuple(of_contact) for one, of_contact in found.items()}
+
+    def attributes_of(self, contact_ids: Collection[ContactId]) -> dict[ContactId, dict[str, str]]:
+        """The attributes of many contacts, with what every contact has: contact_id (the user's own), language, time_zone."""
+        found: dict[ContactId, dict[str, str]] = {}
+        for ids in _chunks(list(contact_ids)):
+            for row in self._connection.execute(_ATTRIBUTES, {"org": self._org_id, "ids": ids}):
+                always = {"contact_id": row.user_contact_id, "language": row.language, "time_zone": row.time_zone}
+                found[ContactId(row.id)] = {**always, **row.attributes}
+        return found
+
+    def remove_address(self, contact_id: ContactId, name: str) -> bool:
+        """Take an address from a contact. False when it has none of that name."""
+        mine = sa.and_(addresses.c.org_id == self._org_id, addresses.c.contact_id == contact_id, addresses.c.name == name)
+        return self._connection.execute(sa.delete(addresses).where(mine)).rowcount == 1
 
     def attribute_names(self, contact_id: ContactId) -> tuple[str, ...]:
         """Which attributes the contact may have, by its list. Raises NotFound."""

@@ -128,6 +128,12 @@ class JobContacts:
         """Remember which of the handler's addresses was chosen, so that the next try can go on from there."""
         self._connection.execute(sa.update(job_contacts).where(_one(job_id, contact_id)).values(address_index=index))
 
+    def start_handler(self, job_id: JobId, contact_id: ContactId, state: str) -> None:
+        """The contact is with this handler from now on, with a clean slate: a selector has chosen it, or a wait led to it."""
+        values = {"handler": state, "address_index": 0, "progress": {}}
+        statement = sa.update(job_contacts).where(_one(job_id, contact_id)).values(values)
+        self._connection.execute(statement)
+
     def _set(self, job_id: JobId, contact_id: ContactId, **values: Any) -> None:
         values |= {"lease_owner": None, "lease_until": None}
         self._connection.execute(sa.update(job_contacts).where(_one(job_id, contact_id)).values(**values))

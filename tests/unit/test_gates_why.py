@@ -43,6 +43,7 @@ def test_a_contact_whose_gates_all_pass_is_called() -> None:
         "in call",
         "claimed",
         "due",
+        "restriction",
         "DNC list",
         "number in use",
         "address",

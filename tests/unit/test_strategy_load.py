@@ -105,7 +105,6 @@ def test_every_mistake_is_told_at_once_with_its_line_and_a_mend() -> None:
         "s.yaml:14: handlers[0].call.results.Call Busi.retry.intervals_s: must have at least one entry",
         "s.yaml:15: handlers[0].call.results.Ring No Answer.app: no app can run on 'Ring No Answer'",
         "Attempt In Progress: is not final",
-        "s.yaml:17: start.call busy: nothing would ever move the contact on from 'wait'",
         "s.yaml:18: handlers[1].state: 'wait' is reserved",
         "s.yaml:19: handlers[1].call.addresses: must have at least one entry",
     ]

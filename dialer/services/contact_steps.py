@@ -1,0 +1,111 @@
+"""Carry out what was decided for a contact: its place in the job after an attempt, and what a code does to its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from dialer.domain.address_choice import has_another
+from dialer.domain.attempt import Attempt
+from dialer.domain.campaign import Job, JobState
+from dialer.domain.codes import BlockScope, CustomCode, NextAction
+from dialer.domain.condition import Attributes
+from dialer.domain.contact import Address
+from dialer.domain.ids import ContactId, JobId
+from dialer.domain.next_step import Done, Goto, Later, NextStep, RetryAt, Stay
+from dialer.domain.result import AttemptResult
+from dialer.domain.strategy import WAIT, CallHandler
+from dialer.store.store import Tx
+
+
+def apply_step(tx: Tx, job_id: JobId, contact_id: ContactId, step: NextStep, *, code: str | None, now: datetime) -> None:
+    """Write where the contact stands from now on."""
+    last = {} if code is None else {"last_code": code}
+    match step:
+        case Done(because=because):
+            tx.job_contacts.finish(job_id, contact_id, at=now, because=because, **last)
+        case RetryAt() | Later():
+            tx.job_contacts.schedule(
+                job_id,
+                contact_id,
+                due_at=step.due,
+                because=step.because,
+                address_index=step.address_index,
+                progress=step.progress.to_json(),
+                **last,
+            )
+        case Goto() | Stay():
+            tx.job_contacts.schedule(
+                job_id,
+                contact_id,
+                due_at=step.until if isinstance(step, Stay) else now,
+                because=step.because,
+                handler=WAIT if isinstance(step, Stay) else step.state,
+                address_index=0,
+                progress=step.progress.to_json(),
+                **last,
+            )
+
+
+def treat_number(tx: Tx, job: Job, attempt: Attempt, handler: CallHandler, custom: CustomCode | None, now: datetime) -> bool:
+    """Remove or block the number that was called, if the code says so; whether the handler then has another one to call."""
+    if custom is None or not attempt.number:
+        return True
+    removes, blocks = (custom.next_action is one for one in (NextAction.REMOVE_NUMBER, NextAction.BLOCK_NUMBER))
+    if blocks or custom.add_to_dnc:
+        owner = None if custom.block_scope is BlockScope.COMMON else attempt.org_id
+        tx.dnc(owner).add(attempt.number, reason=f"completion code {custom.name}", now=now)
+    contacts = tx.contacts(attempt.org_id)
+    if removes:
+        contacts.remove_address(attempt.contact_id, attempt.address_name)
+    if not removes and not blocks:
+        return True
+    owned = contacts.addresses_of([attempt.contact_id])
+    on_dnc = tx.dnc(attempt.org_id).listed_for(owned, campaign_id=job.campaign_id, now=now)[attempt.contact_id]
+    return has_another(handler, owned[attempt.contact_id], attempt.number, on_dnc)
+
+
+def finish_if_met(tx: Tx, job: Job, code: str) -> str:
+    """Stop the job's dialling in this very transaction when `code` fulfils its finish criterion."""
+    wanted = job.definition.finish.after_codes.get(code)
+    if wanted is None or job.state not in (JobState.RUNNING, JobState.PAUSED):
+        return ""
+    reached = tx.attempts.code_counts(job.id).get(code, 0)
+    if reached < wanted:
+        return ""
+    because = f"{reached} × {code}"
+    tx.jobs(None).set_state(job.id, JobState.STOPPING, because=because, by="finish criterion")
+    return because
+
+
+def result_for_processor(tx: Tx, job: Job, attempt: Attempt, handler: CallHandler, now: datetime) -> AttemptResult | None:
+    """What the strategy's result processor is to be told, when it has one for this code."""
+    name = handler.processor_for(attempt.code or "")
+    if not name:
+        return None
+    contact = tx.contacts(attempt.org_id).get(attempt.contact_id)
+    return AttemptResult(
+        processor=name,
+        campaign=job.campaign_name,
+        job_id=int(job.id),
+        attempt_id=attempt.id,
+        contact_id=contact.user_contact_id,
+        handler=attempt.handler,
+        address_name=attempt.address_name,
+        number=attempt.number,
+        code=attempt.code or "",
+        system_code=attempt.system_code,
+        source=attempt.code_source or "",
+        ended_at=attempt.ended_at or now,
+        note=attempt.app_note or "",
+        attributes=dict(contact.attributes),
+    )
+
+
+def known_of(
+    attributes: Mapping[str, str], addresses: Sequence[Address] = (), *, last_code: str | None = None, attempts: int = 0
+) -> Attributes:
+    """All that conditions can ask of a contact, by names in small letters; what the list has goes before what we add."""
+    numbers = {one.name.casefold(): one.value for one in addresses}
+    own = {name.casefold(): value for name, value in attributes.items()}
+    return {"last_code": last_code or "", "attempts": str(attempts), **numbers, **own}

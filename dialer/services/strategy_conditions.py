@@ -1,0 +1,134 @@
+"""Read what a strategy asks of contacts: conditions, and the restrictions, senders and selectors that are made of them."""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+
+from dialer.domain.condition import ARITY, Condition, Operator
+from dialer.domain.restriction import Restriction, RestrictionKind
+from dialer.domain.selector import Branch, Selector
+from dialer.domain.strategy import DONE, Sender
+from dialer.services.marked_yaml import Mistakes, Table, suggest
+
+SENDER = re.compile(r"\+[0-9]{3,15}")
+SENDER_MEND = 'for example "+15550100"'
+
+_OPERATORS = tuple(one.value for one in Operator)
+_EXAMPLE = "for example {attribute: city, equals: Boston}"
+_LEAST_RECHECK_S, _MOST_RECHECK_S = 1.0, 30 * 24 * 3600.0
+
+
+def read_when(table: Table, key: str, *, required: bool = True) -> tuple[Condition, ...]:
+    """The conditions under a key: one, or a list of which all must hold."""
+    node = table.values.get(key)
+    if node is None:
+        if required:
+            table.bad(key, "is missing", _EXAMPLE)
+        return ()
+    at = table.path(key)
+    if isinstance(node, yaml.SequenceNode):
+        if not node.value:
+            table.bad(key, "must have at least one entry", _EXAMPLE)
+        read = [_condition(one, f"{at}[{index}]", table.mistakes) for index, one in enumerate(node.value)]
+    else:
+        read = [_condition(node, at, table.mistakes)]
+    return tuple(one for one in read if one is not None)
+
+
+def read_restrictions(call: Table) -> tuple[Restriction, ...]:
+    """The list `restrictions`."""
+    found = []
+    for at, node in call.items("restrictions"):
+        table = Table.read(node, at, call.mistakes, ("when", "unless", "type", "recheck_s"))
+        if table is None:
+            continue
+        kinds = [one.value for one in RestrictionKind]
+        kind = table.text("type", RestrictionKind.PERMANENT.value)
+        if kind not in kinds:
+            table.bad("type", f"{kind!r} is no type of restriction", suggest(kind, kinds))
+            kind = RestrictionKind.PERMANENT.value
+        if table.has("recheck_s") and kind == RestrictionKind.PERMANENT:
+            table.bad("recheck_s", "has no meaning: a permanent restriction is not looked at again", "or say `type: temporary`")
+        found.append(
+            Restriction(
+                when=read_when(table, "when"),
+                unless=read_when(table, "unless", required=False),
+                kind=RestrictionKind(kind),
+                recheck_s=table.number("recheck_s", 60.0, least=_LEAST_RECHECK_S, most=_MOST_RECHECK_S),
+            )
+        )
+    return tuple(found)
+
+
+def read_senders(call: Table) -> tuple[Sender, ...]:
+    """The list `senders`."""
+    found = []
+    for at, node in call.items("senders"):
+        table = Table.read(node, at, call.mistakes, ("when", "number"))
+        if table is None:
+            continue
+        number = table.text("number", required=True)
+        if table.has("number") and not SENDER.fullmatch(number):
+            table.bad("number", "must be a number in E.164", SENDER_MEND)
+        found.append(Sender(when=read_when(table, "when"), number=number))
+    return tuple(found)
+
+
+def read_selector(handler: Table, places: dict[str, int]) -> Selector:
+    """The table `selector` of a handler. Notes in `places` where each branch stands."""
+    table = Table.read(handler.values["selector"], handler.path("selector"), handler.mistakes, ("conditions", "otherwise"))
+    if table is None:
+        return Selector(branches=(), otherwise=DONE)
+    branches: list[Branch] = []
+    for at, node in table.items("conditions", required=True):
+        one = Table.read(node, at, table.mistakes, ("when", "next_state"))
+        if one is not None:
+            places[f"selector.conditions[{len(branches)}]"] = one.values.get("next_state", one.node).start_mark.line + 1
+            branches.append(Branch(when=read_when(one, "when"), state=one.text("next_state", DONE, required=True)))
+    places["selector.otherwise"] = table.keys.get("otherwise", table.node).start_mark.line + 1
+    return Selector(branches=tuple(branches), otherwise=table.text("otherwise", DONE))
+
+
+def _condition(node: yaml.Node, at: str, mistakes: Mistakes) -> Condition | None:
+    table = Table.read(node, at, mistakes, ("attribute", *_OPERATORS))
+    if table is None:
+        return None
+    attribute = table.text("attribute", required=True)
+    asked = [name for name in table.values if name in _OPERATORS]
+    if len(asked) != 1:
+        what = f"has {len(asked)} operators" if asked else "has no operator"
+        mistakes.add(node, at, f"{what}, and needs one", f"one of {', '.join(_OPERATORS)}")
+        return None
+    operator = Operator(asked[0])
+    values = _values(table, operator)
+    return None if values is None else Condition(attribute=attribute, operator=operator, values=values)
+
+
+def _values(table: Table, operator: Operator) -> tuple[str, ...] | None:
+    name, (least, most) = operator.value, ARITY[operator]
+    if most == 0:
+        if not table.truth(name, False):
+            table.bad(name, "must be true", f"or ask {_opposite(operator).value}: true")
+            return None
+        return ()
+    if (least, most) == (1, 1):
+        text = table.text(name)
+        if not text:
+            table.bad(name, "compares with nothing", "is_null and is_not_null ask for an empty value")
+        return (text,) if text else None
+    values = []
+    for at, node in table.items(name):
+        if isinstance(node, yaml.ScalarNode) and node.tag != "tag:yaml.org,2002:null":
+            values.append(str(node.value).strip())
+        else:
+            table.mistakes.add(node, at, "must be a word, a number or a text")
+    if len(values) < least or (most is not None and len(values) > most):
+        table.bad(name, "must be a list of two values" if most == 2 else "must be a list of values")
+        return None
+    return tuple(values)
+
+
+def _opposite(operator: Operator) -> Operator:
+    return Operator.IS_NOT_NULL if operator is Operator.IS_NULL else Operator.IS_NULL

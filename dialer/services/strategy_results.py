@@ -1,0 +1,130 @@
+"""Read a handler's result table: what follows each completion code."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from dialer.domain.codes import SystemCode, name_key
+from dialer.domain.strategy import ANSWERED_BY, DONE, Result, Retry, Treatment
+from dialer.services.marked_yaml import Mistakes, Table, as_number, suggest
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+
+_MOST_RETRIES = 100
+_LONGEST_INTERVAL_S = 30 * 24 * 3600.0
+_FINAL_CODES = [code for code in SystemCode if code is not SystemCode.ATTEMPT_IN_PROGRESS]
+_ANSWERED = {name_key(code) for codes in ANSWERED_BY.values() for code in codes}
+_ROW_KEYS = ("app", "parameters", "next_state", "retry", "processor")
+_RETRY_KEYS = ("count", "intervals_s", "address_looping", "fail_state")
+
+
+@dataclass(slots=True)
+class ResultsReader:
+    """Reads result tables. `known_codes`: the custom codes of the campaign, where they are known."""
+
+    mistakes: Mistakes
+    known_codes: Collection[str] | None
+
+    def read(self, call: Table, state: str, places: dict[str, int]) -> tuple[dict[str, Result], str]:
+        """The rows by the name_key of their code, and the next state of all other codes. Notes in `places` where they stand."""
+        if not call.has("results"):
+            call.bad("results", "is missing", "at least `results: {otherwise: done}`")
+            return {}, DONE
+        table = Table.read(call.values["results"], f"{call.at}.results", self.mistakes)
+        if table is None:
+            return {}, DONE
+        otherwise = table.text("otherwise", DONE)
+        places[f"{state}.otherwise"] = table.keys.get("otherwise", table.node).start_mark.line + 1
+        results: dict[str, Result] = {}
+        for code in table.values:
+            if code == "otherwise":
+                continue
+            key = name_key(code)
+            self._check_code(table, code)
+            if key in results:
+                table.bad(code, "has a second row", "names are the same without regard to case")
+            results[key] = self._result(table, code)
+            places[f"{state}.{key}"] = table.keys[code].start_mark.line + 1
+        return results, otherwise
+
+    def _check_code(self, table: Table, code: str) -> None:
+        key = name_key(code)
+        names = [str(one) for one in _FINAL_CODES]
+        if key == name_key(SystemCode.ATTEMPT_IN_PROGRESS):
+            table.bad(code, "is not final: no attempt ends with it")
+        elif key in {name_key(name) for name in names}:
+            return
+        elif self.known_codes is not None and key not in {name_key(one) for one in self.known_codes}:
+            table.bad(code, "no completion code has this name", suggest(code, [*names, *self.known_codes]))
+        elif self.known_codes is None:
+            meant = suggest(code, names)  # without the custom codes only what looks like a slip of the pen can be told
+            if meant and _is_slip(key, meant):
+                table.bad(code, "no system code has this name", meant)
+
+    def _result(self, results: Table, code: str) -> Result:
+        row = Table.read(results.values[code], results.path(code), self.mistakes, _ROW_KEYS)
+        if row is None:
+            return Result()
+        treatment = self._treatment(row, code)
+        retry = self._retry(row, code)
+        if retry is not None and row.has("next_state"):
+            row.bad("next_state", "has no meaning beside a retry", "say where the contact goes in `retry: {fail_state: ...}`")
+        return Result(next_state=row.text("next_state", DONE), treatment=treatment, retry=retry, processor=processor_name(row))
+
+    def _treatment(self, row: Table, code: str) -> Treatment | None:
+        if not row.has("app"):
+            if row.has("parameters"):
+                row.bad("parameters", "has no meaning without `app`")
+            return None
+        app = row.text("app")
+        if not NAME.fullmatch(app):
+            row.bad("app", "must be the name of an IVR app")
+        if name_key(code) not in _ANSWERED:
+            answered = ", ".join(sorted({str(one) for codes in ANSWERED_BY.values() for one in codes}))
+            row.bad("app", f"no app can run on {code!r}: the call is not up then", f"apps belong to {answered}")
+        parameters: dict[str, str] = {}
+        if row.has("parameters"):
+            table = Table.read(row.values["parameters"], row.path("parameters"), self.mistakes)
+            parameters = {} if table is None else {name: table.text(name) for name in table.values}
+        return Treatment(app=app, parameters=parameters)
+
+    def _retry(self, row: Table, code: str) -> Retry | None:
+        if not row.has("retry"):
+            return None
+        table = Table.read(row.values["retry"], row.path("retry"), self.mistakes, _RETRY_KEYS)
+        if table is None:
+            return None
+        if name_key(code) == name_key(SystemCode.OPTED_OUT):
+            row.bad("retry", "who opted out is never called again")
+        if not table.has("count"):
+            table.bad("count", "is missing")
+        intervals = []
+        for at, node in table.items("intervals_s", required=True):
+            value = as_number(node)
+            if value is None or not 0 <= value <= _LONGEST_INTERVAL_S:
+                self.mistakes.add(node, at, f"must be a number of seconds from 0 to {_LONGEST_INTERVAL_S:g}")
+            else:
+                intervals.append(value)
+        return Retry(
+            count=int(table.number("count", 1, least=1, most=_MOST_RETRIES, whole=True)),
+            intervals=tuple(intervals) or (60.0,),
+            address_looping=table.truth("address_looping", False),
+            fail_state=table.text("fail_state", DONE),
+        )
+
+
+def processor_name(table: Table) -> str:
+    """The key `processor`: the name of a result processor; "" where it is not there."""
+    name = table.text("processor")
+    if table.has("processor") and not NAME.fullmatch(name):
+        table.bad("processor", "must be the name of a result processor")
+    return name
+
+
+def _is_slip(key: str, meant: str) -> bool:
+    """So near to a system code that it can hardly be a custom code of its own: "Call Busi", "Answr Human"."""
+    name = meant.removeprefix("did you mean '").removesuffix("'?")
+    return difflib.SequenceMatcher(None, key, name_key(name)).ratio() >= 0.85
