@@ -14,6 +14,7 @@ from dialer.cli.dnc import dnc_app
 from dialer.cli.export import export
 from dialer.cli.lab import lab_app
 from dialer.cli.migrate import migrate
+from dialer.cli.rules import rules_app
 from dialer.cli.serve import serve
 from dialer.cli.strategy import strategy_app
 from dialer.cli.switch import switch_app
@@ -40,6 +41,7 @@ app.add_typer(campaign_app, name="campaign")
 app.add_typer(contacts_app, name="contacts")
 app.add_typer(codes_app, name="codes")
 app.add_typer(dnc_app, name="dnc")
+app.add_typer(rules_app, name="rules")
 app.add_typer(strategy_app, name="strategy")
 app.add_typer(lab_app, name="lab")
 app.add_typer(switch_app, name="switch")

@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 
 from dialer.domain.codes import SystemCode
 from dialer.domain.contact import Address
+from dialer.domain.rules import Held
 from dialer.domain.strategy import AddressRule, CallHandler, NoSuitableAddress
 from dialer.domain.window import Closed, may_ring
 
 DIALLABLE = re.compile(r"\+[0-9]{3,15}")  # what may ever reach a switch; an import has checked it, and it is checked again
+NOTHING_HELD: Mapping[str, Held] = {}
 IN_USE_RECHECK = timedelta(seconds=30)  # when to look again at a number that another call is using
 
 
@@ -36,7 +38,7 @@ class Denied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obstacle:
-    """Why one address cannot be rung. `kind`: missing, malformed, dnc, in_use, window."""
+    """Why one address cannot be rung. `kind`: missing, malformed, dnc, rule, in_use, window."""
 
     kind: str
     because: str
@@ -49,7 +51,12 @@ class Obstacle:
 
 
 def obstacle(
-    rule: AddressRule, address: Address | None, on_dnc: Collection[str], busy_numbers: Collection[str], now: datetime
+    rule: AddressRule,
+    address: Address | None,
+    on_dnc: Collection[str],
+    busy_numbers: Collection[str],
+    now: datetime,
+    held: Mapping[str, Held] = NOTHING_HELD,
 ) -> Obstacle | None:
     """What stands against ringing an address at this moment, the gravest first; None = nothing."""
     if address is None or not address.value:
@@ -58,6 +65,8 @@ def obstacle(
         return Obstacle(kind="malformed", because=f"{rule.name}: not a telephone number")
     if address.value in on_dnc:
         return Obstacle(kind="dnc", because=f"{rule.name}: on the DNC list")
+    if (hold := held.get(address.value)) is not None:
+        return Obstacle(kind="rule", because=f"{rule.name}: {hold.because}", until=hold.until)
     window = may_ring(rule.opens, rule.closes, address.zones, now)
     if isinstance(window, Closed):
         return Obstacle(kind="window", because=f"{rule.name}: {window.because}", until=window.until)
@@ -84,6 +93,7 @@ def pick_address(
     on_dnc: Collection[str],
     busy_numbers: Collection[str],
     now: datetime,
+    held: Mapping[str, Held] = NOTHING_HELD,
 ) -> Allowed | Denied:
     """The first address, from `address_index` on, that the contact has and that may be rung now.
 
@@ -96,7 +106,7 @@ def pick_address(
     for index in in_order(handler, address_index):
         rule = handler.addresses[index]
         address = owned.get(rule.name.casefold())
-        found = obstacle(rule, address, on_dnc, busy_numbers, now)
+        found = obstacle(rule, address, on_dnc, busy_numbers, now, held)
         if found is None and address is not None:
             return Allowed(address=address, index=index, because=f"{rule.name} may be rung")
         if found is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -12,6 +12,7 @@ from dialer.domain.campaign import JobContactState, JobState
 from dialer.domain.condition import Attributes
 from dialer.domain.contact import Address
 from dialer.domain.restriction import RestrictionKind, restricted_by
+from dialer.domain.rules import Held
 from dialer.domain.strategy import CallHandler
 
 __all__ = ["Allowed", "Denied", "Gate", "GateFacts", "gates", "pick_address"]
@@ -46,6 +47,7 @@ class GateFacts:
     address_index: int = 0
     addresses: Sequence[Address] = ()
     on_dnc: Collection[str] = ()
+    held: Mapping[str, Held] = field(default_factory=dict)  # what the rules across campaigns say of each number
     busy_numbers: Collection[str] = ()  # in live calls, other than this contact's own
     trunk: str = ""
     switch_state: str = "ready"  # the word of ports.SwitchState
@@ -114,19 +116,27 @@ def _restriction(facts: GateFacts) -> Gate:
     return _wait("restriction", f"restricted for now: {found}", facts.now + timedelta(seconds=found.recheck_s))
 
 
-_ADDRESS_KINDS = (("dnc", "DNC list"), ("in_use", "number in use"), ("missing", "address"), ("window", "calling window"))
+_ADDRESS_KINDS = (
+    ("dnc", "DNC list"),
+    ("rule", "rules"),
+    ("in_use", "number in use"),
+    ("missing", "address"),
+    ("window", "calling window"),
+)
 
 
 def _numbers(facts: GateFacts) -> list[Gate]:
     """The rule of `pick_address`, told by kinds of obstacle: one free address opens all of them."""
-    choice = pick_address(facts.handler, facts.address_index, facts.addresses, facts.on_dnc, facts.busy_numbers, facts.now)
+    choice = pick_address(
+        facts.handler, facts.address_index, facts.addresses, facts.on_dnc, facts.busy_numbers, facts.now, facts.held
+    )
     if isinstance(choice, Allowed):
         return [_pass(name, f"free for {choice.address.name}") for _, name in _ADDRESS_KINDS]
     owned = by_name(facts.addresses)
     against: list[Obstacle] = []
     for index in in_order(facts.handler, facts.address_index):
         rule = facts.handler.addresses[index]
-        one = obstacle(rule, owned.get(rule.name.casefold()), facts.on_dnc, facts.busy_numbers, facts.now)
+        one = obstacle(rule, owned.get(rule.name.casefold()), facts.on_dnc, facts.busy_numbers, facts.now, facts.held)
         if one is not None:
             against.append(one)
     found = []

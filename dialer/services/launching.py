@@ -21,6 +21,7 @@ from dialer.domain.restriction import RestrictionKind, restricted_by
 from dialer.domain.strategy import DONE, WAIT, CallHandler, Strategy
 from dialer.services.completion import Completed
 from dialer.services.contact_steps import apply_step, finish_if_met, known_of, result_for_processor
+from dialer.services.rules import rules_against
 from dialer.store.attempts import Closing
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store, Tx
@@ -92,6 +93,7 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
     addresses = tx.contacts(job.org_id).addresses_of(ids)
     numbers = {one.value for of_contact in addresses.values() for one in of_contact}
     on_dnc = tx.dnc(job.org_id).listed_for(addresses, campaign_id=job.campaign_id, now=now)
+    against = rules_against(tx, job.org_id, job.campaign_id, addresses, now)
     busy_numbers = tx.attempts.numbers_in_call(job.org_id, numbers)
     busy_contacts = tx.attempts.contacts_in_call(ids)
     attributes = tx.contacts(job.org_id).attributes_of(ids) if strategy.asks_attributes else {}
@@ -113,7 +115,10 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
             continue
         claim, handler = entered
         blocked = on_dnc.get(claim.contact_id, frozenset())
-        match _restriction(handler, known, now) or pick_address(handler, claim.address_index, owned, blocked, busy_numbers, now):
+        barred = against.get(claim.contact_id, {})
+        match _restriction(handler, known, now) or pick_address(
+            handler, claim.address_index, owned, blocked, busy_numbers, now, barred
+        ):
             case Allowed(address=address, index=index):
                 intent = _intent(job, claim, handler, address.name, address.value, route, now)
                 new.append(intent)
@@ -127,7 +132,8 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
                 tx.job_contacts.schedule(job.id, claim.contact_id, due_at=due, because=because)
                 waiting += 1
             case Denied(code=SystemCode() as code, because=because):
-                completed.append(_end_without_call(tx, job, claim, handler, code, because, route, now))
+                said = next((one.code for one in barred.values() if one.code), code.value)  # a rule has a code of its own
+                completed.append(_end_without_call(tx, job, claim, handler, said, because, route, now))
     tx.attempts.begin(new)
     tx.job_contacts.enter_call(job.id, [one.contact_id for one in new])
     return Intents(to_place=tuple(new), waiting=waiting, ended=len(completed) + left, senders=senders, completed=tuple(completed))
@@ -194,7 +200,7 @@ def _intent(
 
 
 def _end_without_call(
-    tx: Tx, job: Job, claim: JobContact, handler: CallHandler, code: SystemCode, because: str, route: Route, now: datetime
+    tx: Tx, job: Job, claim: JobContact, handler: CallHandler, code: str, because: str, route: Route, now: datetime
 ) -> Completed:
     """Record that the contact was not called and why: an attempt that was never sent, with its code.
 
@@ -202,16 +208,16 @@ def _end_without_call(
     """
     attempt = _intent(job, claim, handler, "", "", route, now)
     tx.attempts.begin([attempt])
-    closed = tx.attempts.close(attempt.id, Closing(code=code.value, source="compliance", system_code=code.value, ended_at=now))
+    closed = tx.attempts.close(attempt.id, Closing(code=code, source="compliance", system_code=code, ended_at=now))
     step: NextStep = Done(because=because)
     if handler.result_for(code) is not None:
-        outcome = Outcome(code=code.value, address_index=claim.address_index)
+        outcome = Outcome(code=code, address_index=claim.address_index)
         step = step_after(handler, outcome, Progress.from_json(claim.progress), now)
-    apply_step(tx, job.id, claim.contact_id, step, code=code.value, now=now)
+    apply_step(tx, job.id, claim.contact_id, step, code=code, now=now)
     if closed is None:
         raise AssertionError("an attempt that was begun in this transaction is open")
     return Completed(
         attempt=closed,
-        job_finished_because=finish_if_met(tx, job, code.value),
+        job_finished_because=finish_if_met(tx, job, code),
         result=result_for_processor(tx, job, closed, handler, now),
     )

@@ -17,6 +17,7 @@ from dialer.domain.progress import Progress
 from dialer.domain.strategy import DONE, INITIAL, WAIT, CallHandler, Strategy
 from dialer.errors import NotFound
 from dialer.services.contact_steps import known_of
+from dialer.services.rules import rules_against
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store, Tx
 
@@ -104,6 +105,7 @@ def _why(tx: Tx, job: Job, contact: Contact, strategy_of: Callable[[JobId, str],
         address_index=place.address_index if place else 0,
         addresses=contact.addresses,
         on_dnc=tx.dnc(job.org_id).listed_for({contact.id: contact.addresses}, campaign_id=job.campaign_id, now=now)[contact.id],
+        held=rules_against(tx, job.org_id, job.campaign_id, {contact.id: contact.addresses}, now).get(contact.id, {}),
         busy_numbers=tx.attempts.numbers_in_call(job.org_id, numbers) - own_numbers,
         trunk=seen.trunk if seen else job.definition.trunk,
         switch_state=switch.state,

@@ -248,6 +248,7 @@ attempts = Table(
     Index("uq_attempts_live_number", "org_id", "number", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
     Index("ix_attempts_job_id_id", "job_id", "id"),
     Index("ix_attempts_contact_id", "contact_id"),
+    Index("ix_attempts_org_id_number", "org_id", "number", "intent_at"),  # how often was this number called, and when
 )
 
 attempt_events = Table(  # append-only: what happened, in the order in which we learned it

@@ -19,6 +19,7 @@ from dialer.store.job_contacts import JobContacts
 from dialer.store.jobs import Jobs
 from dialer.store.node_status import NodeStatuses
 from dialer.store.organisations import Organisations
+from dialer.store.rules import Rules
 from dialer.store.schedules import Schedules
 from dialer.store.strategies import Strategies
 
@@ -48,6 +49,10 @@ class Tx:
     def dnc(self, org_id: OrgId | None) -> Dnc:
         """Whom an organisation must not call; with None, the lists common to all organisations."""
         return Dnc(self.connection, org_id, self.now)
+
+    def rules(self, org_id: OrgId) -> Rules:
+        """Rules across campaigns."""
+        return Rules(self.connection, org_id)
 
     def codes(self, org_id: OrgId) -> Codes:
         """Custom completion codes."""

@@ -45,6 +45,7 @@ def test_a_contact_whose_gates_all_pass_is_called() -> None:
         "due",
         "restriction",
         "DNC list",
+        "rules",
         "number in use",
         "address",
         "calling window",

@@ -1,4 +1,4 @@
-"""DNC lists and groups."""
+"""DNC lists and groups; rules across campaigns."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ COMMON = sa.text("org_id IS NULL")
 def upgrade() -> None:
     """Make the tables; what stood on the one list of an organisation stands on its list that always applies."""
     _dnc()
+    _rules()
 
 
 def _dnc() -> None:
@@ -86,3 +87,18 @@ def _dnc() -> None:
         "FROM dnc_entries_before AS before JOIN dnc_lists ON dnc_lists.org_id = before.org_id"
     )
     op.drop_table("dnc_entries_before")
+
+
+def _rules() -> None:
+    op.create_table(
+        "rules",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("org_id", ID, nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("name_key", sa.String(length=80), nullable=False),
+        sa.Column("definition", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["org_id"], ["organisations.id"], name=op.f("fk_rules_org_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rules")),
+        sa.UniqueConstraint("org_id", "name_key", name=op.f("uq_rules_org_id_name_key")),
+    )
+    op.create_index("ix_attempts_org_id_number", "attempts", ["org_id", "number", "intent_at"], unique=False)

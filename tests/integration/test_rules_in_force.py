@@ -1,0 +1,128 @@
+"""Rules bind running jobs across campaigns, from the very next call on, and `why` shows them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dialer.domain.ids import OrgId
+from dialer.domain.rules import MACHINE_24H, NUISANCE_72H, Per, Rule, Then
+from dialer.engine.engine import StrategyShelf
+from dialer.errors import BadInput, Conflict, NotFound
+from dialer.services.rules import create_rule, delete_rule, edit_rule, list_rules, switch_rule
+from dialer.services.why import why_not_called
+from dialer.store.store import Store
+from tests.launch_kit import Launch
+
+pytestmark = pytest.mark.integration
+
+NOW = datetime(2026, 5, 11, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+ONE_A_DAY = Rule(name="One a day", max_attempts=1, window_s=86400)
+
+
+@pytest.fixture
+async def launch(store: Store, org_id: OrgId) -> Launch:
+    """A running job over three donors."""
+    return await Launch.ready(store, org_id)
+
+
+@pytest.mark.row(56)
+async def test_a_person_called_by_one_campaign_is_not_called_by_another_until_the_rule_lets_it(
+    store: Store, org_id: OrgId, launch: Launch
+) -> None:
+    other = await Launch.ready(store, org_id, name="Other")
+    (first,) = (await launch.run(NOW, 1)).to_place
+    await launch.end(first.id, "Call Busy", NOW)
+    await create_rule(store, org_id, ONE_A_DAY)
+    intents = await other.run(NOW + HOUR)
+    assert [one.number for one in intents.to_place] == ["+15550100001", "+15550100002"]
+    place = other.place("d0")
+    assert place is not None
+    assert place.due_at == NOW + 24 * HOUR
+    assert "One a day" in place.because
+    assert [one.number for one in (await other.run(NOW + 24 * HOUR)).to_place] == ["+15550100000"]
+
+
+@pytest.mark.row(58)
+async def test_an_edit_binds_the_next_call_of_a_running_job(store: Store, org_id: OrgId, launch: Launch) -> None:
+    await create_rule(store, org_id, ONE_A_DAY)
+    for attempt in (await launch.run(NOW)).to_place:
+        await launch.end(attempt.id, "Call Busy", NOW)  # a retry after 30 s
+    claims = await launch.claim(NOW + HOUR)
+    await switch_rule(store, org_id, "one a day", active=False)  # after the claim, before the call
+    assert len((await launch.commit(claims, NOW + HOUR)).to_place) == 3
+    await switch_rule(store, org_id, "one a day", active=True)
+    for attempt in launch.attempts():
+        if attempt.code is None:
+            await launch.end(attempt.id, "Call Busy", NOW + HOUR)
+    assert len((await launch.run(NOW + 2 * HOUR)).to_place) == 0
+
+
+async def test_a_rule_may_end_the_contact_with_a_code_of_the_user(store: Store, org_id: OrgId, launch: Launch) -> None:
+    (first,) = (await launch.run(NOW, 1)).to_place
+    await launch.end(first.id, "Call Busy", NOW)
+    await create_rule(store, org_id, replace(ONE_A_DAY, then=Then.FINISH, code="interested"))
+    await launch.run(NOW + HOUR)
+    assert launch.codes()["d0"] == "Interested"
+    place = launch.place("d0")
+    assert place is not None
+    assert place.state.value == "finished"
+
+
+@pytest.mark.row(57)
+async def test_nobody_is_called_for_72_hours_after_a_nuisance_call(store: Store, org_id: OrgId, launch: Launch) -> None:
+    other = await Launch.ready(store, org_id, name="Other")
+    (first,) = (await launch.run(NOW, 1)).to_place
+    await launch.end(first.id, "Nuisance Call", NOW)
+    assert len((await other.run(NOW + 71 * HOUR)).to_place) == 2
+    assert len((await other.run(NOW + 72 * HOUR)).to_place) == 1
+
+
+@pytest.mark.row(57)
+async def test_the_rule_about_machines_holds_once_it_is_switched_on(store: Store, org_id: OrgId, launch: Launch) -> None:
+    other = await Launch.ready(store, org_id, name="Other")
+    for attempt in (await launch.run(NOW, 2)).to_place:
+        await launch.end(attempt.id, "Answer Machine", NOW)
+    assert len((await other.run(NOW + HOUR, 1)).to_place) == 1
+    await switch_rule(store, org_id, MACHINE_24H.name, active=True)
+    assert [one.number for one in (await other.run(NOW + HOUR)).to_place] == ["+15550100002"]
+
+
+async def test_why_names_the_rule_and_the_hour(store: Store, org_id: OrgId, launch: Launch) -> None:
+    (first,) = (await launch.run(NOW, 1)).to_place
+    await launch.end(first.id, "Call Busy", NOW)
+    await create_rule(store, org_id, replace(ONE_A_DAY, per=Per.ADDRESS))
+    (answer,) = await why_not_called(store, org_id, "d0", strategy_of=StrategyShelf(), now=NOW + HOUR)
+    gate = next(one for one in answer.gates if one.name == "rules")
+    assert (gate.verdict, gate.until) == ("wait", NOW + 24 * HOUR)
+    assert "One a day" in gate.because
+
+
+async def test_system_rules_can_be_edited_and_not_deleted(store: Store, org_id: OrgId) -> None:
+    assert [one.name for one in await list_rules(store, org_id)] == [NUISANCE_72H.name, MACHINE_24H.name]
+    await edit_rule(store, org_id, replace(NUISANCE_72H, window_s=3600, system=False))
+    kept = (await list_rules(store, org_id))[0]
+    assert (kept.window_s, kept.system) == (3600, True)
+    with pytest.raises(Conflict, match="switched off"):
+        await delete_rule(store, org_id, NUISANCE_72H.name.upper())
+    with pytest.raises(Conflict):
+        await create_rule(store, org_id, replace(NUISANCE_72H))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"max_attempts": 0}, {"window_s": 0}, {"channel": "pigeon"}, {"only_last": True}, {"name": " "}, {"codes": ("Nobody's",)}],
+)
+async def test_a_rule_that_makes_no_sense_is_refused(store: Store, org_id: OrgId, wrong: dict[str, object]) -> None:
+    with pytest.raises((BadInput, NotFound)):
+        await create_rule(store, org_id, replace(ONE_A_DAY, **wrong))  # type: ignore[arg-type]  # several kinds in one table
+
+
+async def test_a_call_that_never_left_is_not_counted(store: Store, org_id: OrgId, launch: Launch) -> None:
+    await create_rule(store, org_id, ONE_A_DAY)
+    (first,) = (await launch.run(NOW, 1)).to_place
+    await launch.end(first.id, "Not Launched", NOW)
+    assert "+15550100000" in [one.number for one in (await launch.run(NOW + HOUR)).to_place]
