@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from dialer.cli.context import Config, Org, opened, out, plain_errors
-from dialer.domain.codes import CustomCode, NextAction, SystemCode
+from dialer.domain.codes import DAY_S, BlockScope, CustomCode, NextAction, SystemCode
+from dialer.domain.ids import JobId
 from dialer.services import codes as service
+from dialer.services.late_codes import record_late_code
 from dialer.services.organisations import DEFAULT
+from dialer.services.strategies import load_strategy
 
 codes_app = typer.Typer(help="Completion codes: how an attempt to reach a contact ended.", no_args_is_help=True)
 
@@ -48,6 +52,8 @@ def add_code(
     answer_machine: Annotated[bool, typer.Option("--answer-machine", help="A machine took the call.")] = False,
     add_to_dnc: Annotated[bool, typer.Option("--add-to-dnc", help="The number goes to the do-not-call list.")] = False,
     next_action: Annotated[NextAction, typer.Option(help="What it makes of the contact.")] = NextAction.NONE,
+    schedule_after_s: Annotated[int, typer.Option(help="With schedule: the delay when no date was given.")] = DAY_S,
+    block_scope: Annotated[BlockScope, typer.Option(help="Whose DNC list a number goes to.")] = BlockScope.ORGANISATION,
 ) -> None:
     """Define a code; CODE1 and code1 are one name."""
     wanted = CustomCode(
@@ -59,6 +65,8 @@ def add_code(
         is_answer_machine=answer_machine,
         add_to_dnc=add_to_dnc,
         next_action=next_action,
+        schedule_after_s=schedule_after_s,
+        block_scope=block_scope,
     )
     with opened(config, org) as (store, org_id):
         created = asyncio.run(service.create_code(store, org_id, wanted))
@@ -79,6 +87,8 @@ def edit_code(
     answer_machine: Annotated[bool | None, typer.Option("--answer-machine/--no-answer-machine")] = None,
     add_to_dnc: Annotated[bool | None, typer.Option("--add-to-dnc/--no-add-to-dnc")] = None,
     next_action: Annotated[NextAction | None, typer.Option(help="What it makes of the contact.")] = None,
+    schedule_after_s: Annotated[int | None, typer.Option(help="With schedule: the delay when no date was given.")] = None,
+    block_scope: Annotated[BlockScope | None, typer.Option(help="Whose DNC list a number goes to.")] = None,
     active: Annotated[bool | None, typer.Option("--active/--passive", help="Whether it can be chosen.")] = None,
 ) -> None:
     """Change what is given, and leave the rest."""
@@ -91,6 +101,8 @@ def edit_code(
         "is_answer_machine": answer_machine,
         "add_to_dnc": add_to_dnc,
         "next_action": next_action,
+        "schedule_after_s": schedule_after_s,
+        "block_scope": block_scope,
         "active": active,
     }
     changes = {key: value for key, value in wanted.items() if value is not None}
@@ -108,6 +120,31 @@ def passivate_code(name: str, config: Config = None, org: Org = DEFAULT) -> None
     out.print(f"code is passive now: {changed.name}")
 
 
+@codes_app.command("record")
+@plain_errors
+def record_code(
+    contact: Annotated[str, typer.Argument(help="The contact's id, as in your list.", show_default=False)],
+    code: Annotated[str, typer.Argument(help="The completion code that has become known.", show_default=False)],
+    config: Config = None,
+    org: Org = DEFAULT,
+    job: Annotated[int | None, typer.Option(help="In which job; without it the one in which the contact waits.")] = None,
+) -> None:
+    """Give a contact that waits (next state "wait") the code for which it waits."""
+    with opened(config, org) as (store, org_id):
+        step = asyncio.run(
+            record_late_code(
+                store,
+                org_id,
+                contact,
+                code,
+                strategy_of=lambda job_id, text: load_strategy(text, f"strategy of job {job_id}"),
+                now=datetime.now(UTC),
+                job_id=None if job is None else JobId(job),
+            )
+        )
+    out.print(step.because)
+
+
 def _properties(code: CustomCode) -> list[str]:
     flags = {
         "right party": code.is_rpc,
@@ -115,6 +152,15 @@ def _properties(code: CustomCode) -> list[str]:
         "closure": code.is_closure,
         "answer machine": code.is_answer_machine,
         "to DNC": code.add_to_dnc,
-        "stop": code.next_action is NextAction.STOP,
+        "common DNC": code.block_scope is BlockScope.COMMON,
+        _ACTIONS.get(code.next_action, "").format(code.schedule_after_s): code.next_action is not NextAction.NONE,
     }
     return [name for name, there in flags.items() if there]
+
+
+_ACTIONS = {
+    NextAction.STOP: "stop",
+    NextAction.SCHEDULE: "schedule ({} s when no date is given)",
+    NextAction.REMOVE_NUMBER: "remove the number, on with the next",
+    NextAction.BLOCK_NUMBER: "block the number, on with the next",
+}

@@ -2,56 +2,162 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
 from dialer.cli.context import err, out, plain_errors
-from dialer.domain.strategy import CallHandler, Strategy
+from dialer.domain.codes import SYSTEM_NAME_KEYS, SystemCode, name_key
+from dialer.domain.simulation import USUAL_OUTCOMES, Report, Scene, simulate
+from dialer.domain.window import zone_named
 from dialer.errors import BadInput
-from dialer.services.strategies import check_strategy
+from dialer.services.strategies import CheckedStrategy, check_strategy
+from dialer.services.strategy_diagram import as_mermaid, as_text
 
 strategy_app = typer.Typer(help="Strategies: what a campaign does with a contact.", no_args_is_help=True)
+
+File = Annotated[Path, typer.Argument(help="A strategy in YAML.", show_default=False)]
+
+
+class Format(StrEnum):
+    """How a diagram is written."""
+
+    TEXT = "text"
+    MERMAID = "mermaid"
 
 
 @strategy_app.command("check")
 @plain_errors
 def check(
-    file: Annotated[Path, typer.Argument(help="A strategy in YAML.", show_default=False)],
+    file: File,
     code: Annotated[list[str] | None, typer.Option(help="A custom completion code of the campaign; may be repeated.")] = None,
 ) -> None:
     """Report every mistake of a strategy with its line, and what may not be meant."""
+    checked = _read(file, code)
+    for warning in checked.warnings:
+        err.print(f"warning: {warning}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    strategy = checked.strategy
+    selects = ", a selector" if strategy.selector is not None else ""
+    out.print(f"{strategy.name}: {strategy.status.value}, {len(strategy.handlers)} handler(s){selects}, no mistakes")
+    out.print(as_text(strategy), markup=False, highlight=False, soft_wrap=True)
+
+
+@strategy_app.command("show")
+@plain_errors
+def show(
+    file: File,
+    form: Annotated[Format, typer.Option("--format", help="Plain text, or Mermaid for a document.")] = Format.TEXT,
+) -> None:
+    """Draw the states of a strategy and what leads from one to the other."""
+    strategy = _read(file).strategy
+    drawn = as_mermaid(strategy) if form is Format.MERMAID else as_text(strategy)
+    out.print(drawn, markup=False, highlight=False, soft_wrap=True)
+
+
+@strategy_app.command("simulate")
+@plain_errors
+def simulate_file(
+    file: File,
+    contacts: Annotated[int, typer.Option(min=1, max=100_000, help="How many people.")] = 1000,
+    outcome: Annotated[
+        list[str] | None,
+        typer.Option(help="'Call Busy=0.1': how likely a call ends so; may be repeated, replaces the usual ones."),
+    ] = None,
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="'city=Boston|Austin|': one of these for each contact; may be repeated.")
+    ] = None,
+    zone: Annotated[list[str] | None, typer.Option(help="Time zones in which the contacts are; may be repeated.")] = None,
+    start: Annotated[str, typer.Option(help="When the job starts, ISO 8601; 2026-03-02T09:00+00:00 if not given.")] = "",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same table.")] = 1,
+) -> None:
+    """Walk people who do not exist through a strategy, without a call, and count how they end."""
+    strategy = _read(file).strategy
+    scene = Scene(
+        contacts=contacts,
+        starts_at=_moment(start),
+        outcomes=_outcomes(outcome or ()),
+        zones=_zones(zone or ()),
+        attributes=dict(_attribute(one) for one in attribute or ()),
+    )
+    report = simulate(strategy, scene, random.Random(seed))
+    for table in _tables(report):
+        out.print(table)
+    out.print(_told(report, scene), soft_wrap=True)
+
+
+def _tables(report: Report) -> list[Table]:
+    codes = Table("Code", "Attempts", "Contacts that end with it", "Share")
+    names = sorted(report.codes | report.ends, key=lambda name: (-report.codes[name], name))
+    for name in names:
+        ends = report.ends[name]
+        codes.add_row(name or "(not attempted)", str(report.codes[name]), str(ends), f"{100 * ends / report.contacts:.1f} %")
+    calls = Table("Calls of a contact", "Contacts")
+    for count, people in sorted(report.attempts.items()):
+        calls.add_row(str(count), str(people))
+    return [codes, calls]
+
+
+def _told(report: Report, scene: Scene) -> str:
+    hours = 0.0 if report.last_call_at is None else (report.last_call_at - scene.starts_at).total_seconds() / 3600
+    return (
+        f"{report.contacts} contacts, {report.calls} calls, the last after {hours:.1f} h; "
+        f"put off {report.put_off} times, {report.unfinished} not done after 30 days"
+    )
+
+
+def _read(file: Path, codes: Sequence[str] | None = None) -> CheckedStrategy:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         raise BadInput(f"cannot be read: {getattr(exc, 'strerror', None) or exc}", where=str(file)) from exc
-    checked = check_strategy(text, str(file), known_codes=code)
-    for warning in checked.warnings:
-        err.print(f"warning: {warning}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-    for line in _told(checked.strategy):
-        out.print(line, markup=False, highlight=False, soft_wrap=True)
+    return check_strategy(text, str(file), known_codes=codes)
 
 
-def _told(strategy: Strategy) -> list[str]:
-    lines = [f"{strategy.name}: {strategy.status}, {len(strategy.handlers)} handler(s)"]
-    for handler in strategy.handlers:
-        lines.append(f"  {handler.state}: rings {_windows(handler)} for {handler.ring_timeout_s:g} s")
-        for key, row in sorted(handler.results.items()):
-            parts = [f"app {row.treatment.app}"] if row.treatment else []
-            if row.retry:
-                after = ", ".join(f"{one:g}" for one in row.retry.intervals)
-                parts.append(f"{row.retry.count} retries after {after} s, then {row.retry.fail_state}")
-            else:
-                parts.append(f"then {row.next_state}")
-            lines.append(f"    {key}: {', '.join(parts)}")
-        lines.append(f"    any other code: then {handler.otherwise}")
-    return lines
+def _outcomes(texts: Sequence[str]) -> dict[str, float]:
+    if not texts:
+        return dict(USUAL_OUTCOMES)
+    system = {name_key(code): code.value for code in SystemCode}
+    found: dict[str, float] = {}
+    for text in texts:
+        name, _, share = text.rpartition("=")
+        try:
+            weight = float(share)
+        except ValueError:
+            weight = -1
+        if not name.strip() or not 0 <= weight < float("inf"):
+            raise BadInput(f"{text!r} is no outcome", where="--outcome", mend="for example 'Call Busy=0.1'")
+        key = name_key(name)
+        found[system[key] if key in SYSTEM_NAME_KEYS else name.strip()] = weight
+    if not sum(found.values()):
+        raise BadInput("no outcome is possible", where="--outcome", mend="give at least one a share above 0")
+    return found
 
 
-def _windows(handler: CallHandler) -> str:
-    shown = []
-    for rule in handler.addresses:
-        window = "all day" if rule.opens == rule.closes else f"{rule.opens:%H:%M}–{rule.closes:%H:%M}"
-        shown.append(f"{rule.name} ({window})")
-    return ", ".join(shown)
+def _attribute(text: str) -> tuple[str, tuple[str, ...]]:
+    name, sign, values = text.partition("=")
+    if not sign or not name.strip():
+        raise BadInput(f"{text!r} is no attribute", where="--attribute", mend="for example 'city=Boston|Austin|'")
+    return name.strip(), tuple(one.strip() for one in values.split("|"))
+
+
+def _zones(names: Sequence[str]) -> tuple[str, ...]:
+    wrong = [name for name in names if zone_named(name) is None]
+    if wrong:
+        raise BadInput(f"no such time zone {wrong[0]!r}", where="--zone", mend="for example Europe/Berlin")
+    return tuple(names) or ("UTC",)
+
+
+def _moment(text: str) -> datetime:
+    if not text:
+        return datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # a fixed one, so that the same command gives the same table
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise BadInput(f"{text!r} is no time", where="--start", mend="for example 2026-03-02T09:00+01:00") from exc
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from dialer.domain.codes import SYSTEM_NAME_KEYS, CustomCode, SystemCode, name_key
+from dialer.domain.codes import SYSTEM_NAME_KEYS, CustomCode, NextAction, SystemCode, name_key
 from dialer.domain.ids import OrgId
 from dialer.errors import BadInput, Conflict
 from dialer.services.names import checked_name, checked_text
 from dialer.store.store import Store, Tx
 
 DESCRIPTION_LIMIT = 400
+LONGEST_DELAY_S = 365 * 24 * 3600
 
 
 async def create_code(store: Store, org_id: OrgId, code: CustomCode) -> CustomCode:
@@ -69,4 +70,12 @@ def _checked(code: CustomCode) -> CustomCode:
             where="code",
             mend="choose another name; system codes are there without being defined",
         )
+    if code.is_closure and code.next_action not in (NextAction.NONE, NextAction.STOP):
+        raise BadInput(
+            f"a code that closes the contact cannot go on with it ({code.next_action.value})",
+            where="next action",
+            mend="leave out the closure, or the action",
+        )
+    if not 1 <= code.schedule_after_s <= LONGEST_DELAY_S:
+        raise BadInput(f"{code.schedule_after_s} s", where="schedule after", mend=f"1 to {LONGEST_DELAY_S} seconds")
     return replace(code, name=name, description=checked_text(code.description, "description", DESCRIPTION_LIMIT))

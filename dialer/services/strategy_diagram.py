@@ -1,0 +1,112 @@
+"""Draw a strategy: the states and what leads from one to the other, as text or as Mermaid."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from dialer.domain.condition import said
+from dialer.domain.strategy import DONE, INITIAL, WAIT, AddressRule, CallHandler, Result, Strategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """What leads from one state to another."""
+
+    origin: str
+    target: str
+    label: str
+
+
+def edges(strategy: Strategy) -> Iterator[Edge]:
+    """All of them, in the order of the file; a retry leads back to its own handler."""
+    if strategy.selector is not None:
+        for branch in strategy.selector.branches:
+            yield Edge(origin=INITIAL, target=branch.state, label=said(branch.when))
+        yield Edge(origin=INITIAL, target=strategy.selector.otherwise, label="otherwise")
+    for handler in strategy.handlers:
+        for key, row in handler.results.items():
+            if row.retry is not None:
+                yield Edge(origin=handler.state, target=handler.state, label=f"{key}: {_retry(row)}")
+                yield Edge(origin=handler.state, target=row.retry.fail_state, label=f"{key}: retries used")
+            else:
+                yield Edge(origin=handler.state, target=row.next_state, label=key + (_app(row)))
+        yield Edge(origin=handler.state, target=handler.otherwise, label="any other code")
+        if any(edge_target == WAIT for edge_target in _targets(handler)):
+            yield Edge(origin=WAIT, target=handler.wait.then, label=f"from {handler.state}: after {handler.wait.for_s:g} s")
+
+
+def as_mermaid(strategy: Strategy) -> str:
+    """A state diagram; edges between the same two states share one arrow."""
+    grouped: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for edge in edges(strategy):
+        grouped[edge.origin, edge.target].append(edge.label)
+    lines = ["stateDiagram-v2", f"    [*] --> {_node(INITIAL)}"]
+    for handler in strategy.handlers:
+        lines.append(f"    {_node(handler.state)}: {handler.state} - rings {_safe(windows(handler))}")
+    for (origin, target), labels in grouped.items():
+        end = "[*]" if target == DONE else _node(target)
+        lines.append(f"    {_node(origin)} --> {end}: {_safe(' / '.join(labels))}")
+    return "\n".join(lines)
+
+
+def as_text(strategy: Strategy) -> str:
+    """Each state with its arrows."""
+    lines = [f"{strategy.name} ({strategy.status.value})"]
+    if strategy.selector is not None:
+        lines.append(f"\n[{INITIAL}] selects")
+        lines += _arrows({INITIAL: ""}, [edge for edge in edges(strategy) if edge.origin == INITIAL])
+    by_origin: defaultdict[str, list[Edge]] = defaultdict(list)
+    for edge in edges(strategy):
+        by_origin[edge.origin].append(edge)
+    for handler in strategy.handlers:
+        lines.append(f"\n[{handler.state}] rings {windows(handler)} for {handler.ring_timeout_s:g} s")
+        lines += [f"  not called ({one.kind.value}): {one}" for one in handler.restrictions]
+        lines += [f"  shows {one.number}: {said(one.when)}" for one in handler.senders]
+        lines += _arrows({handler.state: "again"}, by_origin[handler.state])
+    if by_origin[WAIT]:
+        lines.append(f"\n[{WAIT}] until a code comes")
+        lines += _arrows({}, by_origin[WAIT])
+    return "\n".join(lines)
+
+
+def windows(handler: CallHandler) -> str:
+    """The addresses of a handler with their hours."""
+    return ", ".join(_window(rule) for rule in handler.addresses)
+
+
+def _window(rule: AddressRule) -> str:
+    hours = "all day" if rule.opens == rule.closes else f"{rule.opens:%H:%M}–{rule.closes:%H:%M}"
+    return f"{rule.name} ({hours})"
+
+
+def _arrows(names: Mapping[str, str], leading: list[Edge]) -> list[str]:
+    width = max((len(edge.label) for edge in leading), default=0)
+    return [f"  {edge.label.ljust(width)}  → {names.get(edge.target) or edge.target}" for edge in leading]
+
+
+def _targets(handler: CallHandler) -> Iterator[str]:
+    yield handler.otherwise
+    for row in handler.results.values():
+        yield row.retry.fail_state if row.retry is not None else row.next_state
+
+
+def _app(row: Result) -> str:
+    return "" if row.treatment is None else f": app {row.treatment.app}"
+
+
+def _retry(row: Result) -> str:
+    assert row.retry is not None  # noqa: S101  narrows for the type checker
+    times = ", ".join(f"{one:g}" for one in row.retry.intervals)
+    following = ", next address" if row.retry.address_looping else ""
+    return f"{row.retry.count} retries after {times} s{following}"
+
+
+def _node(state: str) -> str:
+    return "s_" + state.replace("-", "_")  # words of Mermaid itself, such as "state" or "end", may be names of states
+
+
+def _safe(text: str) -> str:
+    """A label must not hold what Mermaid reads as its own."""
+    return text.replace(":", "꞉").replace(";", ",").replace("\n", " ").replace('"', "'")
