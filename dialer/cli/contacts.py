@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings
+from dialer.domain.attributes import masked
 from dialer.logs import mask
 from dialer.services.import_file import ImportOptions, ImportReport, import_file
 from dialer.services.import_rows import RowOptions
@@ -34,6 +35,11 @@ def import_(
     on_duplicate: Annotated[Literal["update", "ignore"], typer.Option(help="What to do with ids on the list.")] = "update",
     encoding: Annotated[str | None, typer.Option(help="Found out if not given.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="Found out if not given.")] = None,
+    new_attributes: Annotated[Literal["add", "refuse"], typer.Option(help="Columns that the list does not have yet.")] = "add",
+    check_patterns: Annotated[bool, typer.Option("--check-patterns", help="Leave out numbers by reject pattern.")] = False,
+    check_formats: Annotated[bool, typer.Option("--check-formats", help="Leave out numbers of a wrong length.")] = False,
+    check_dnc: Annotated[bool, typer.Option("--check-dnc", help="Leave out numbers on a DNC list.")] = False,
+    delete_first: Annotated[bool, typer.Option("--delete-first", help="Empty the list before.")] = False,
     errors_to: Annotated[Path | None, typer.Option(help="The file for the reasons; in the data folder if not given.")] = None,
 ) -> None:
     """Import a CSV file. Rows that cannot be used are listed in a file, each with its reason; the others are stored."""
@@ -52,6 +58,11 @@ def import_(
         on_duplicate=on_duplicate,
         encoding=encoding,
         delimiter="\t" if delimiter in ("\\t", "tab") else delimiter,
+        new_attributes=new_attributes,
+        check_patterns=check_patterns,
+        check_formats=check_formats,
+        check_dnc=check_dnc,
+        delete_first=delete_first,
         errors_to=errors_to or settings.data_dir / "imports" / f"{file.stem}-errors.csv",
     )
     begun = time.monotonic()
@@ -78,6 +89,7 @@ def list_(
     config: Config = None,
     org: Org = DEFAULT,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many contacts to show.")] = 20,
+    unmask: Annotated[bool, typer.Option("--unmask", help="Show masked attributes in full.")] = False,
     show_numbers: Annotated[bool, typer.Option("--show-numbers", help="Do not mask the telephone numbers.")] = False,
 ) -> None:
     """Show the lists, or the first contacts of one in the order in which they are called."""
@@ -91,13 +103,18 @@ def list_(
         else:
             chosen = name
             found = store.read_now(lambda tx: tx.contact_lists(org_id).by_name(chosen))
+            hidden = store.read_now(lambda tx: tx.contact_rules(org_id).definitions())
             people = store.read_now(lambda tx: tx.contacts(org_id).page(found.id, limit=limit))
             table = Table("Id", "Addresses", "Zone", "Language", "Attributes")
             for person in people:
                 numbers = [f"{one.name} {one.value if show_numbers else mask(one.value)}" for one in person.addresses]
                 zones = sorted({zone for one in person.addresses for zone in one.zones})
                 shown = ", ".join(zones) if len(zones) <= 2 else f"one of {len(zones)}"
-                attributes = ", ".join(f"{key}={value}" for key, value in person.attributes.items() if value)
+                attributes = ", ".join(
+                    f"{key}={masked(value) if not unmask and key in hidden and hidden[key].masked else value}"
+                    for key, value in person.attributes.items()
+                    if value
+                )
                 table.add_row(person.user_contact_id, "\n".join(numbers), shown, person.language, attributes)
     out.print(table)
 
@@ -121,6 +138,10 @@ def _tell(report: ImportReport, took_s: float) -> None:
     counts = (report.processed, report.inserted, report.updated, report.ignored, report.rejected, report.numbers_left_out)
     table.add_row(report.list_name, *(f"{count:,}" for count in counts))
     out.print(table)
+    checked = (report.deleted, report.matched_pattern, report.format_failed, report.matched_dnc)
+    if any(checked):
+        names = ("deleted before", "matched a reject pattern", "not of their country's format", "on a DNC list")
+        out.print("; ".join(f"{count:,} {name}" for count, name in zip(checked, names, strict=True) if count))
     per_s = f", {report.processed / took_s:,.0f} rows/s" if took_s > 1 else ""
     out.print(f"{report.encoding}, delimiter {report.delimiter!r}; {took_s:.1f} s{per_s}", markup=False, highlight=False)
     out.print(f"telephone numbers: {', '.join(report.phones)}", markup=False, highlight=False)

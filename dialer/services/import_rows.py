@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import available_timezones
 
+from dialer.domain.attributes import AttributeType, BadAttribute, kept
 from dialer.domain.contact import NewAddress, NewContact
+from dialer.domain.phone_checks import PhoneChecks
 from dialer.domain.window import zone_named
 from dialer.errors import BadInput
 from dialer.services.phone import Rejected, known_region, normalise
@@ -42,6 +44,20 @@ class Complaint:
     column: str
     value: str
     reason: str
+    kind: str = ""  # "pattern", "format", "dnc": a number that was left out by such a check
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowChecks:
+    """What an import holds rows against, read from the database when it begins."""
+
+    phones: PhoneChecks | None = None
+    patterns: bool = False
+    formats: bool = False
+    types: Mapping[str, AttributeType] = field(default_factory=dict)  # of defined attributes
+
+
+NO_CHECKS = RowChecks()
 
 
 @dataclass(slots=True)
@@ -60,9 +76,9 @@ def column_name(written: str) -> str:
 class RowReader:
     """Knows the columns of one file."""
 
-    def __init__(self, header: Sequence[str], options: RowOptions, *, where: str = "") -> None:
+    def __init__(self, header: Sequence[str], options: RowOptions, *, where: str = "", checks: RowChecks = NO_CHECKS) -> None:
         """Raises BadInput, before any row is read, when the columns make no sense."""
-        self._options = options
+        self._options, self._checks = options, checks
         self._check_options(options)
         self._names = [column_name(one) for one in header]
         self._check_names(header, where)
@@ -72,6 +88,8 @@ class RowReader:
         self._zone = self._column("", ("time_zone", "timezone"))
         special = {self._id, self._language, self._zone, *(index for index, _ in self._phones)}
         self._attributes = [(index, name) for index, name in enumerate(self._names) if index not in special]
+        plain = AttributeType.STRING
+        self._typed = [(name, kind) for _, name in self._attributes if (kind := checks.types.get(name, plain)) is not plain]
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -100,6 +118,12 @@ class RowReader:
         zone = cells[self._zone].strip() if self._zone is not None else ""
         if zone and zone_named(zone) is None:
             found.complaints.append(Complaint(self._names[self._zone or 0], zone, "no such time zone" + _like(zone)))
+        attributes = {name: cells[index].strip() for index, name in self._attributes}
+        for name, kind in self._typed:
+            try:
+                attributes[name] = kept(kind, attributes[name])
+            except BadAttribute as exc:
+                found.complaints.append(Complaint(name, attributes[name], str(exc)))
         if found.complaints:
             return found
         addresses = self._addresses(cells, zone, found.complaints)
@@ -110,7 +134,7 @@ class RowReader:
             user_contact_id=user_id,
             language=language or self._options.language,
             time_zone=zone,
-            attributes={name: cells[index].strip() for index, name in self._attributes},
+            attributes=attributes,
             addresses=tuple(addresses),
         )
         return found
@@ -127,13 +151,32 @@ class RowReader:
                 complaints.append(Complaint(name, raw, f"not a telephone number: {number.reason}; left out"))
                 addresses.append(NewAddress(name=name, value=""))
                 continue
+            if (complaint := self._against(name, raw, number.e164)) is not None:
+                complaints.append(complaint)
+                addresses.append(NewAddress(name=name, value=""))
+                continue
+            value = self._fitted(number.e164)
             zones = (zone,) if zone else number.zones or ((options.time_zone,) if options.time_zone else ())
             if not zones:
                 complaints.append(Complaint(name, raw, "no time zone: the number tells none; left out"))
                 addresses.append(NewAddress(name=name, value=""))
                 continue
-            addresses.append(NewAddress(name=name, value=number.e164, zones=zones))
+            addresses.append(NewAddress(name=name, value=value, zones=zones))
         return addresses
+
+    def _against(self, name: str, raw: str, e164: str) -> Complaint | None:
+        checks = self._checks
+        if checks.phones is None:
+            return None
+        if checks.formats and checks.phones.fitted(e164) is None:
+            return Complaint(name, raw, "not the format of its country; left out", "format")
+        if checks.patterns and (pattern := checks.phones.rejected_by(self._fitted(e164))):
+            return Complaint(name, raw, f"matches the reject pattern {pattern}; left out", "pattern")
+        return None
+
+    def _fitted(self, e164: str) -> str:
+        phones = self._checks.phones
+        return (phones.fitted(e164) or e164) if phones is not None and self._checks.formats else e164
 
     def _unreadable(self, cells: Sequence[str]) -> Iterator[Complaint]:
         # One search over the whole row: almost no row has such a sign.

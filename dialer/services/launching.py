@@ -94,6 +94,7 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
     numbers = {one.value for of_contact in addresses.values() for one in of_contact}
     on_dnc = tx.dnc(job.org_id).listed_for(addresses, campaign_id=job.campaign_id, now=now)
     against = rules_against(tx, job.org_id, job.campaign_id, addresses, now)
+    excluded = tx.contact_rules(job.org_id).excluded(ids, now=now)
     busy_numbers = tx.attempts.numbers_in_call(job.org_id, numbers)
     busy_contacts = tx.attempts.contacts_in_call(ids)
     attributes = tx.contacts(job.org_id).attributes_of(ids) if strategy.asks_attributes else {}
@@ -106,6 +107,12 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
             until = now + timedelta(seconds=BUSY_RECHECK_S)
             tx.job_contacts.schedule(job.id, claim.contact_id, due_at=until, because="in a call of another job")
             waiting += 1
+            continue
+        if claim.contact_id in excluded:
+            tx.job_contacts.finish(
+                job.id, claim.contact_id, at=now, because=f"excluded until {excluded[claim.contact_id]:%Y-%m-%d %H:%M} UTC"
+            )
+            left += 1
             continue
         owned = addresses.get(claim.contact_id, ())
         known = _known(claim, attributes, owned)

@@ -12,6 +12,7 @@ from dialer.store.attempts import AttemptLedger
 from dialer.store.campaigns import Campaigns
 from dialer.store.codes import Codes
 from dialer.store.contact_lists import ContactLists
+from dialer.store.contact_rules import ContactRules
 from dialer.store.contacts import Contacts
 from dialer.store.dnc import Dnc
 from dialer.store.edits import Edits
@@ -45,6 +46,10 @@ class Tx:
     def contacts(self, org_id: OrgId) -> Contacts:
         """Contacts and their addresses."""
         return Contacts(self.connection, org_id, self.now)
+
+    def contact_rules(self, org_id: OrgId) -> ContactRules:
+        """What holds for the contacts: definitions, checks of numbers, exclusions, removal."""
+        return ContactRules(self.connection, org_id, self.now)
 
     def dnc(self, org_id: OrgId | None) -> Dnc:
         """Whom an organisation must not call; with None, the lists common to all organisations."""

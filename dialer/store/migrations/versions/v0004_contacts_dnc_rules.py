@@ -1,4 +1,4 @@
-"""DNC lists and groups; rules across campaigns."""
+"""DNC lists and groups; rules across campaigns; what holds for contacts."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def upgrade() -> None:
     """Make the tables; what stood on the one list of an organisation stands on its list that always applies."""
     _dnc()
     _rules()
+    _contacts()
 
 
 def _dnc() -> None:
@@ -102,3 +103,34 @@ def _rules() -> None:
         sa.UniqueConstraint("org_id", "name_key", name=op.f("uq_rules_org_id_name_key")),
     )
     op.create_index("ix_attempts_org_id_number", "attempts", ["org_id", "number", "intent_at"], unique=False)
+
+
+def _contacts() -> None:
+    op.create_table(
+        "attribute_definitions",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("org_id", ID, nullable=False),
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("type", sa.String(length=10), nullable=False),
+        sa.Column("masked", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["org_id"], ["organisations.id"], name=op.f("fk_attribute_definitions_org_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attribute_definitions")),
+        sa.UniqueConstraint("org_id", "name", name=op.f("uq_attribute_definitions_org_id_name")),
+    )
+    op.create_table(
+        "contact_exclusions",
+        sa.Column("contact_id", ID, nullable=False),
+        sa.Column("until", INSTANT, nullable=False),
+        sa.Column("reason", sa.String(length=200), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["contact_id"], ["contacts.id"], name=op.f("fk_contact_exclusions_contact_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("contact_id", name=op.f("pk_contact_exclusions")),
+    )
+    op.create_table(
+        "phone_checks",
+        sa.Column("org_id", ID, nullable=False),
+        sa.Column("definition", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["org_id"], ["organisations.id"], name=op.f("fk_phone_checks_org_id")),
+        sa.PrimaryKeyConstraint("org_id", name=op.f("pk_phone_checks")),
+    )
