@@ -10,15 +10,22 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from dialer.cli.campaign_live import gates, live_edit, recycle
 from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings, who
+from dialer.cli.schedule import schedule_app
 from dialer.domain.campaign import Job, JobState
 from dialer.domain.ids import JobId, OrgId
 from dialer.errors import BadInput
-from dialer.services import campaigns, jobs
+from dialer.services import campaigns, jobs, knobs
 from dialer.services.organisations import DEFAULT
 from dialer.store.store import Store
 
 campaign_app = typer.Typer(help="Campaigns: what to do, with whom, how fast.", no_args_is_help=True)
+
+campaign_app.command("edit")(live_edit)
+campaign_app.command()(recycle)
+campaign_app.command()(gates)
+campaign_app.add_typer(schedule_app, name="schedule")
 
 Name = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's name.")]
 
@@ -34,6 +41,18 @@ def create(
     max_ports: Annotated[int, typer.Option(help="Never more calls at once.")] = 50,
     min_ports: Annotated[int, typer.Option(help="Dial faster than the pace while fewer calls are up.")] = 0,
     finish: Annotated[list[str], typer.Option(help='End when a code was reached so often: "Interested=50".')] = [],  # noqa: B006  typer copies it
+    goal: Annotated[
+        int, typer.Option(help="End after so many responses: codes flagged as a success, or those of --goal-code.")
+    ] = 0,
+    goal_code: Annotated[list[str], typer.Option(help="A code that counts as a response.")] = [],  # noqa: B006  typer copies it
+    hours: Annotated[float, typer.Option(help="End after so many hours.")] = 0.0,
+    end_at: Annotated[str, typer.Option(help='End at a time: "20:00 Europe/Istanbul", also with a day before it.')] = "",
+    infinite: Annotated[bool, typer.Option("--infinite", help="Never end; call contacts that are added later.")] = False,
+    where: Annotated[list[str], typer.Option(help='Only those who fit: "city like Ank*", "age # >= 18"; | is or.')] = [],  # noqa: B006  typer copies it
+    sort: Annotated[str, typer.Option(help='The order: "city", "age # desc".')] = "",
+    priority: Annotated[int, typer.Option(help="1 to 10: each step doubles its share of a trunk without room for all.")] = 5,
+    hold: Annotated[list[str], typer.Option(help='Hold calls while: "share 30 Network Error", "time 12:00-13:30 UTC".')] = [],  # noqa: B006  typer copies it
+    then: Annotated[str, typer.Option(help="The campaign that starts when this one has ended.")] = "",
     trunk: Annotated[str, typer.Option(help="The way out; the first of the settings if not given.")] = "",
     caller_id: Annotated[str, typer.Option(help="The number that the callee sees, E.164; the trunk's if not given.")] = "",
     config: Config = None,
@@ -55,6 +74,16 @@ def create(
                 caller_id=caller_id,
                 pace=campaigns.parse_pace(pace, min_ports=min_ports, max_ports=max_ports),
                 finish_after=campaigns.parse_finish(finish),
+                responses=goal,
+                response_codes=tuple(goal_code),
+                after_hours=hours,
+                end_at=knobs.parse_end(end_at),
+                infinite=infinite,
+                filter=knobs.parse_filter(where),
+                sort=knobs.parse_sort(sort),
+                priority=priority,
+                holds=tuple(knobs.parse_hold(one) for one in hold),
+                then=then,
             )
             return (await campaigns.create_campaign(store, org_id, new, trunks=trunks or None)).name
 
@@ -111,7 +140,7 @@ def change_pace(
         now = (await jobs.campaign_status(store, org_id, name)).job
         least = min_ports if min_ports is not None else (now.pace.min_ports if now else 0)
         most = max_ports if max_ports is not None else (now.pace.max_ports if now else 50)
-        return await jobs.change_pace(store, org_id, name, campaigns.parse_pace(pace, min_ports=least, max_ports=most))
+        return await jobs.change_pace(store, org_id, name, campaigns.parse_pace(pace, min_ports=least, max_ports=most), by=who())
 
     _run(config, org, f"now dials {pace}", work)
 
@@ -177,6 +206,7 @@ def status_tables(found: jobs.CampaignStatus) -> list[Table]:
         "  wait for their time": f"{totals.scheduled:,}",
         "  in a call": f"{totals.in_call:,}",
         "  finished": f"{totals.finished:,}",
+        "  left out by the filter": f"{totals.excluded:,}",
         "attempts": f"{totals.attempts:,} ({totals.live:,} live)",
     }
     for key, value in rows.items():

@@ -14,6 +14,7 @@ from dialer.domain.node_status import NodeStatus, SwitchStatus
 from dialer.domain.strategy import Strategy
 from dialer.engine.calls import Calls
 from dialer.engine.reconcile import Reconciler
+from dialer.engine.scheduler import Scheduler
 from dialer.engine.supervisor import Supervisor, Trunk
 from dialer.errors import StoreDown
 from dialer.ports import Clock, SwitchEvent, SwitchState, VoicePort
@@ -95,6 +96,7 @@ class Engine:
                 tasks = [
                     vital.create_task(self._route(vital), name="route events"),
                     vital.create_task(self._supervise(), name="supervise jobs"),
+                    vital.create_task(Scheduler(store=self._store, clock=self._clock).run(), name="schedule jobs"),
                     vital.create_task(self._reconciler.run(), name="sweep"),
                     vital.create_task(self._tell_status(), name="tell status"),
                 ]

@@ -19,6 +19,7 @@ from dialer.engine.calls import UNSERVED_S, Call, Calls
 from dialer.errors import MaybeSent, NotSent, Rejected, StoreDown
 from dialer.pacing.agentless import Agentless
 from dialer.pacing.guard import Guard
+from dialer.pacing.shares import Shares, Want
 from dialer.pacing.snapshot import Decision, Memory, Pacer, Snapshot
 from dialer.ports import CallOrder, Clock, VoicePort
 from dialer.services.launching import Route, claim_contacts, commit_intents
@@ -34,6 +35,7 @@ LOOK_AHEAD_S = 1.0  # contacts are claimed this much ahead of the pace
 LEASE_SHARE = 0.5  # a claim that has waited for half its lease is given back rather than dialled
 
 
+UNLIMITED = 1_000_000
 NOT_BEGUN = Decision(n=0, because="not begun")
 
 
@@ -63,7 +65,9 @@ class JobRunner:
         node: str,
         breaker: Breaker,
         lease_s: float = 30.0,
+        shares: Shares | None = None,
     ) -> None:
+        self._shares = shares or Shares()
         self.job, self.progress = job, Progress()
         self._store, self._voice, self._calls, self._clock = store, voice, calls, clock
         self._strategy, self._trunk, self._caller_id, self._node = strategy, trunk, caller_id, node
@@ -97,12 +101,13 @@ class JobRunner:
                         await self._clock.sleep(IDLE_TICK_S)
                     await self._clock.sleep(TICK_S)
         finally:
+            self._shares.leave(int(self.job.id))
             await self._give_back()
 
     async def _tick(self, placing: asyncio.TaskGroup) -> None:
         now_s = self._clock.monotonic_s()
         await self._fill(now_s)
-        decision = self._pacer.decide(self._snapshot(now_s), self._memory)
+        decision = self._decide(now_s)
         self.progress.decision, self._memory = decision, decision.memory
         if self._stopping or not decision.n or not self._claimed:
             return
@@ -110,6 +115,7 @@ class JobRunner:
         route = Route(trunk=self._trunk, switch=self._voice.switch_for(self._trunk), node=self._node)
         intents = await commit_intents(self._store, self.job, self._strategy, batch, route, now=self._clock.now())
         self._memory = self._memory.spent(len(intents.to_place))
+        self._shares.placed(int(self.job.id), len(intents.to_place))
         for one in intents.completed:
             self._calls.on_completed(one)
         for attempt in intents.to_place:
@@ -117,6 +123,23 @@ class JobRunner:
             call.placing = True
             sender = intents.senders.get(attempt.id) or self._caller_id
             placing.create_task(self._place(call, attempt, sender), name=f"place {attempt.id}")
+
+    def _decide(self, now_s: float) -> Decision:
+        """The pacer's decision, within this job's share of the trunk's room: other jobs want to dial there, too."""
+        seen = self._snapshot(now_s)
+        wanted = self._pacer.decide(replace(seen, room=UNLIMITED), self._memory).n
+        want = Want(
+            n=0 if self._stopping else wanted,
+            in_flight=seen.in_flight,
+            reserved=self.job.pace.min_ports,
+            priority=self.job.definition.priority,
+            at_s=now_s,
+        )
+        room = self._shares.room(int(self.job.id), want, seen.room)
+        decision = self._pacer.decide(replace(seen, room=room), self._memory)
+        if room < min(wanted, seen.room):
+            return replace(decision, because=f"{room} of the trunk's room for {seen.room}; other jobs have their share")
+        return decision
 
     def _snapshot(self, now_s: float) -> Snapshot:
         room = self._voice.room(self._trunk)

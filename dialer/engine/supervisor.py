@@ -9,14 +9,18 @@ from dataclasses import dataclass, field
 import structlog
 
 from dialer.domain.campaign import Job, JobState
+from dialer.domain.finish import time_is_up
 from dialer.domain.ids import JobId
 from dialer.domain.node_status import JobStatus
 from dialer.engine.breaker import Breaker
 from dialer.engine.calls import Calls
 from dialer.engine.job_runner import JobRunner
 from dialer.errors import Conflict, NotFound, OutdialError, StoreDown
+from dialer.pacing.shares import Shares
 from dialer.ports import Clock, VoicePort
 from dialer.services.completion import Completed, StrategyOf
+from dialer.services.finishing import complete, finish_if_late
+from dialer.services.holding import HELD, held_because
 from dialer.services.result_processors import ResultProcessors
 from dialer.store.store import Store, Tx
 
@@ -24,6 +28,8 @@ log = structlog.get_logger()
 
 LOOK_S = 0.25  # an operator's word is in force within this time
 LEASE_SWEEP_S = 5.0
+CONDITIONS_S = 0.9  # how often the clock and the conditions of call pausing are asked
+OVERLOOKED_S = 30.0  # how often an infinite job with nobody left looks for contacts that were committed behind its walk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +71,9 @@ class Supervisor:
         self._running: dict[JobId, _Running] = {}
         self._draining = False
         self._leases_seen_s = clock.monotonic_s()
+        self._conditions_seen_s = clock.monotonic_s() - CONDITIONS_S
+        self._overlooked_at_s: dict[JobId, float] = {}
+        self._shares: defaultdict[str, Shares] = defaultdict(Shares)
         calls.on_completed = self._completed
 
     async def run(self) -> None:
@@ -121,6 +130,12 @@ class Supervisor:
             self._leases_seen_s = self._clock.monotonic_s()
             await self._store.write(lambda tx: tx.job_contacts.release(now=now, expired_only=True))
         jobs = await self._store.read(lambda tx: tx.jobs(None).not_completed())
+        if self._clock.monotonic_s() - self._conditions_seen_s > CONDITIONS_S:
+            self._conditions_seen_s = self._clock.monotonic_s()
+            for job in jobs:
+                if job.state in (JobState.RUNNING, JobState.PAUSED) and not await self._end_if_late(job):
+                    await self._hold_or_resume(job)
+            jobs = await self._store.read(lambda tx: tx.jobs(None).not_completed())
         for job_id in self._running.keys() - {job.id for job in jobs if job.state is JobState.RUNNING}:
             self._running[job_id].runner.stop()
         for job_id in [job_id for job_id, running in self._running.items() if running.task.done()]:
@@ -174,6 +189,7 @@ class Supervisor:
             node=self._node,
             breaker=self._breakers[trunk.name],
             lease_s=self._lease_s,
+            shares=self._shares[trunk.name],
         )
 
     def _trunk_of(self, job: Job) -> str:
@@ -183,11 +199,40 @@ class Supervisor:
         return name
 
     async def _complete_if_exhausted(self, job: Job) -> None:
-        def work(tx: Tx) -> None:
-            if not tx.job_contacts.has_unfinished(job.id) and not tx.job_contacts.has_untouched(job.id):
-                tx.jobs(None).set_state(job.id, JobState.COMPLETED, because="no contacts left", by="exhaustion")
+        def idle(tx: Tx) -> bool:
+            return not tx.job_contacts.has_unfinished(job.id) and not tx.job_contacts.has_untouched(job.id)
 
-        await self._store.write(work)
+        def work(tx: Tx) -> None:
+            if idle(tx):
+                complete(tx, tx.jobs(None).get_for_update(job.id), because="no contacts left", by="exhaustion")
+
+        now_s = self._clock.monotonic_s()
+        if now_s < self._overlooked_at_s.get(job.id, 0.0) or not await self._store.read(idle):
+            return
+        if await self._store.read(lambda tx: tx.job_contacts.has_missed(job.id)):
+            await self._store.write(lambda tx: tx.job_contacts.walk_again(job.id))
+        elif job.definition.infinite:
+            self._overlooked_at_s[job.id] = now_s + OVERLOOKED_S
+        else:
+            await self._store.write(work)
+
+    async def _end_if_late(self, job: Job) -> bool:
+        if not time_is_up(job.definition.finish, job.started_at, self._clock.now()):
+            return False
+        now = self._clock.now()
+        return bool(await self._store.write(lambda tx: finish_if_late(tx, job.id, now)))
+
+    async def _hold_or_resume(self, job: Job) -> None:
+        """Call pausing: hold a job back, and let it go on, by its own conditions. What an operator paused stays paused."""
+        holds, now = job.definition.holds, self._clock.now()
+        held = job.state is JobState.PAUSED
+        if (held and job.changed_by != HELD) or not (holds or held):
+            return
+        because = await self._store.read(lambda tx: held_because(tx, job, now))
+        if because and not held:
+            await self._set_state(job, JobState.PAUSED, because, by=HELD)
+        elif held and not because:
+            await self._set_state(job, JobState.RUNNING, "its conditions let it go on", by=HELD)
 
     async def _bring_to_end(self, job: Job) -> None:
         """No call is placed any more. Those in flight end by themselves, or now when the operator forces it."""
@@ -202,13 +247,13 @@ class Supervisor:
             def work(tx: Tx) -> None:
                 if not tx.attempts.open(job_id=job.id):
                     tx.job_contacts.release(now=self._clock.now(), job_id=job.id)
-                    tx.jobs(None).set_state(job.id, JobState.COMPLETED, because=job.because, by="dialer")
+                    complete(tx, job, because=job.because, by="dialer")
 
             await self._store.write(work)
 
-    async def _set_state(self, job: Job, state: JobState, because: str) -> None:
+    async def _set_state(self, job: Job, state: JobState, because: str, by: str = "dialer") -> None:
         try:
-            await self._store.write(lambda tx: tx.jobs(None).set_state(job.id, state, because=because, by="dialer"))
+            await self._store.write(lambda tx: tx.jobs(None).set_state(job.id, state, because=because, by=by))
         except Conflict:  # the operator was quicker
             log.info("job changed meanwhile", job=job.id)
 

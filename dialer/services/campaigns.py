@@ -5,13 +5,18 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dialer.domain.campaign import Campaign, Finish, Pace, PaceUnit
 from dialer.domain.codes import SystemCode, name_key
+from dialer.domain.filter import Filter, Sort
+from dialer.domain.finish import EndAt
+from dialer.domain.hold import Hold
 from dialer.domain.ids import CampaignId, OrgId
 from dialer.errors import BadInput
+from dialer.services.campaign_edits import check_version, differences, leads_back
 from dialer.services.codes import system_code_called
+from dialer.services.knobs import check_knobs
 from dialer.services.names import checked_name
 from dialer.services.strategies import load_for_campaign, load_strategy
 from dialer.store.store import Store, Tx
@@ -37,6 +42,16 @@ class NewCampaign:
     caller_id: str = ""
     pace: Pace = field(default_factory=Pace)
     finish_after: Mapping[str, int] = field(default_factory=dict)  # completion code -> how often
+    responses: int = 0  # the goal: so many of `response_codes`, or of all codes flagged as a success
+    response_codes: tuple[str, ...] = ()
+    after_hours: float = 0.0
+    end_at: EndAt | None = None
+    infinite: bool = False
+    filter: Filter = field(default_factory=Filter)
+    sort: Sort | None = None
+    priority: int = 5
+    holds: tuple[Hold, ...] = ()
+    then: str = ""  # the campaign that starts when this one has ended
 
 
 async def create_campaign(store: Store, org_id: OrgId, new: NewCampaign, *, trunks: Collection[str] | None = None) -> Campaign:
@@ -44,6 +59,60 @@ async def create_campaign(store: Store, org_id: OrgId, new: NewCampaign, *, trun
 
     Raises BadInput, NotFound, Conflict when the name is in use.
     """
+
+    def work(tx: Tx) -> Campaign:
+        return tx.campaigns(org_id).create(_checked(tx, org_id, new, trunks))
+
+    return await store.write(work)
+
+
+async def edit_campaign(
+    store: Store,
+    org_id: OrgId,
+    name: str,
+    new: NewCampaign,
+    *,
+    by: str,
+    version: int | None = None,
+    trunks: Collection[str] | None = None,
+) -> Campaign:
+    """Define a campaign anew; a job that runs keeps its own definition. `version` is the one that the editor has seen.
+
+    Raises what `create_campaign` raises, NotFound; Conflict, with the difference, when it was changed since that version.
+    """
+
+    def work(tx: Tx) -> Campaign:
+        repository = tx.campaigns(org_id)
+        before = repository.get_for_update(repository.by_name(name).id)
+        check_version(tx, "campaign", before.id, f"the campaign {before.name!r}", before.version, version)
+        after = replace(_checked(tx, org_id, new, trunks, instead_of=before), id=before.id)
+        changes = differences(before, after)
+        if not changes:
+            return before
+        changed = repository.edit(after)
+        tx.edits.add("campaign", before.id, changed.version, changes, by=by)
+        return changed
+
+    return await store.write(work)
+
+
+def as_new(campaign: Campaign) -> NewCampaign:
+    """A campaign as it is, to be changed and given to `edit_campaign`."""
+    finish = campaign.finish
+    names = ("name", "strategy", "contact_lists", "codes", "trunk", "caller_id", "pace", "infinite", "filter", "sort", "priority")
+    return NewCampaign(
+        **{name: getattr(campaign, name) for name in (*names, "holds", "then")},
+        finish_after=finish.after_codes,
+        responses=finish.responses,
+        response_codes=finish.response_codes,
+        after_hours=finish.after_hours,
+        end_at=finish.at,
+    )
+
+
+def _checked(
+    tx: Tx, org_id: OrgId, new: NewCampaign, trunks: Collection[str] | None, *, instead_of: Campaign | None = None
+) -> Campaign:
     name = checked_name(new.name, "campaign")
     check_pace(new.pace)
     if not new.contact_lists:
@@ -53,30 +122,36 @@ async def create_campaign(store: Store, org_id: OrgId, new: NewCampaign, *, trun
     if new.trunk and trunks is not None and new.trunk not in trunks:
         mend = f"one of: {', '.join(sorted(trunks))}" if trunks else "the settings name none"
         raise BadInput(f"no trunk {new.trunk!r}", where="trunk", mend=mend)
-
-    def work(tx: Tx) -> Campaign:
-        codes = tuple(dict.fromkeys(tx.codes(org_id).by_name(code).name for code in new.codes))
-        passive = [code for code in codes if not tx.codes(org_id).by_name(code).active]
-        if passive:
-            raise BadInput(f"passive, so no campaign can begin to use it: {', '.join(passive)}", where="codes")
-        stored = tx.strategies(org_id).latest(new.strategy)
-        load_for_campaign(stored.text, f"strategy {stored.name} version {stored.version}", known_codes=codes)
-        return tx.campaigns(org_id).create(
-            Campaign(
-                id=CampaignId(0),  # given by the database
-                org_id=org_id,
-                name=name,
-                strategy=stored.name,
-                contact_lists=tuple(tx.contact_lists(org_id).by_name(one).name for one in new.contact_lists),
-                codes=codes,
-                trunk=new.trunk,
-                caller_id=new.caller_id,
-                pace=new.pace,
-                finish=_finish(new.finish_after, codes),
-            )
-        )
-
-    return await store.write(work)
+    codes = tuple(dict.fromkeys(tx.codes(org_id).by_name(code).name for code in new.codes))
+    kept = instead_of.codes if instead_of else ()
+    passive = [code for code in codes if code not in kept and not tx.codes(org_id).by_name(code).active]
+    if passive:
+        raise BadInput(f"passive, so no campaign can begin to use it: {', '.join(passive)}", where="codes")
+    stored = tx.strategies(org_id).latest(new.strategy)
+    load_for_campaign(stored.text, f"strategy {stored.name} version {stored.version}", known_codes=codes)
+    campaign = Campaign(
+        id=CampaignId(0),  # given by the database
+        org_id=org_id,
+        name=name,
+        strategy=stored.name,
+        contact_lists=tuple(tx.contact_lists(org_id).by_name(one).name for one in new.contact_lists),
+        codes=codes,
+        trunk=new.trunk,
+        caller_id=new.caller_id,
+        pace=new.pace,
+        finish=_finish(new, codes),
+        infinite=new.infinite,
+        filter=new.filter,
+        sort=new.sort,
+        priority=new.priority,
+        holds=tuple(replace(hold, codes=_ledger_names(hold.codes, codes, "hold")) for hold in new.holds),
+        then=tx.campaigns(org_id).by_name(new.then).name if new.then else "",
+    )
+    check_knobs(campaign)
+    others = [one for one in tx.campaigns(org_id).all() if instead_of is None or one.id != instead_of.id]
+    if campaign.then and leads_back(campaign, others):
+        raise BadInput(f"{campaign.then!r} leads back to {name!r}", where="then", mend="links may not form a circle")
+    return campaign
 
 
 async def list_campaigns(store: Store, org_id: OrgId) -> list[Campaign]:
@@ -122,20 +197,32 @@ def parse_finish(texts: Collection[str]) -> dict[str, int]:
     return wanted
 
 
-def _finish(wanted: Mapping[str, int], codes: Collection[str]) -> Finish:
-    """The criterion with the codes' names as they are written in the ledger, so that they can be compared there."""
+def _finish(new: NewCampaign, codes: Collection[str]) -> Finish:
+    """The criteria with the codes' names as they are written in the ledger, so that they can be compared there."""
+    for name, count in new.finish_after.items():
+        if count < 1:
+            raise BadInput(f"{count} × {name}", where="finish", mend="a count of at least 1")
+    names = _ledger_names(tuple(new.finish_after), codes, "finish")
+    return Finish(
+        after_codes=dict(zip(names, new.finish_after.values(), strict=True)),
+        responses=new.responses,
+        response_codes=_ledger_names(new.response_codes, codes, "finish"),
+        after_hours=new.after_hours,
+        at=new.end_at,
+    )
+
+
+def _ledger_names(names: Collection[str], codes: Collection[str], where: str) -> tuple[str, ...]:
     by_key = {name_key(code): code for code in codes}
-    after: dict[str, int] = {}
-    for name, count in wanted.items():
+    found = []
+    for name in names:
         system = system_code_called(name)
-        found = by_key.get(name_key(name)) or (system.value if system else None)
-        if found is None or found == SystemCode.ATTEMPT_IN_PROGRESS.value:
+        known = by_key.get(name_key(name)) or (system.value if system else None)
+        if known is None or known == SystemCode.ATTEMPT_IN_PROGRESS.value:
             raise BadInput(
                 f"no attempt of this campaign can end with {name!r}",
-                where="finish",
+                where=where,
                 mend="a final system code, or a custom code that is associated with the campaign",
             )
-        if count < 1:
-            raise BadInput(f"{count} × {found}", where="finish", mend="a count of at least 1")
-        after[found] = count
-    return Finish(after_codes=after)
+        found.append(known)
+    return tuple(found)

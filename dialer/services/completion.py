@@ -16,7 +16,8 @@ from dialer.domain.next_step import Later, Outcome, step_after
 from dialer.domain.progress import Progress
 from dialer.domain.result import AttemptResult
 from dialer.domain.strategy import CallHandler, Strategy
-from dialer.services.contact_steps import apply_step, finish_if_met, result_for_processor, treat_number
+from dialer.services.contact_steps import apply_step, result_for_processor, treat_number
+from dialer.services.finishing import finish_if_met
 from dialer.store.attempts import Closing
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store, Tx

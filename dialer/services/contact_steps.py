@@ -7,7 +7,7 @@ from datetime import datetime
 
 from dialer.domain.address_choice import has_another
 from dialer.domain.attempt import Attempt
-from dialer.domain.campaign import Job, JobState
+from dialer.domain.campaign import Job
 from dialer.domain.codes import BlockScope, CustomCode, NextAction
 from dialer.domain.condition import Attributes
 from dialer.domain.contact import Address
@@ -63,19 +63,6 @@ def treat_number(tx: Tx, job: Job, attempt: Attempt, handler: CallHandler, custo
     owned = contacts.addresses_of([attempt.contact_id])
     on_dnc = tx.dnc(attempt.org_id).listed_for(owned, campaign_id=job.campaign_id, now=now)[attempt.contact_id]
     return has_another(handler, owned[attempt.contact_id], attempt.number, on_dnc)
-
-
-def finish_if_met(tx: Tx, job: Job, code: str) -> str:
-    """Stop the job's dialling in this very transaction when `code` fulfils its finish criterion."""
-    wanted = job.definition.finish.after_codes.get(code)
-    if wanted is None or job.state not in (JobState.RUNNING, JobState.PAUSED):
-        return ""
-    reached = tx.attempts.code_counts(job.id).get(code, 0)
-    if reached < wanted:
-        return ""
-    because = f"{reached} × {code}"
-    tx.jobs(None).set_state(job.id, JobState.STOPPING, because=because, by="finish criterion")
-    return because
 
 
 def result_for_processor(tx: Tx, job: Job, attempt: Attempt, handler: CallHandler, now: datetime) -> AttemptResult | None:

@@ -20,7 +20,8 @@ from dialer.domain.progress import Progress
 from dialer.domain.restriction import RestrictionKind, restricted_by
 from dialer.domain.strategy import DONE, WAIT, CallHandler, Strategy
 from dialer.services.completion import Completed
-from dialer.services.contact_steps import apply_step, finish_if_met, known_of, result_for_processor
+from dialer.services.contact_steps import apply_step, known_of, result_for_processor
+from dialer.services.finishing import finish_if_met
 from dialer.services.rules import rules_against
 from dialer.store.attempts import Closing
 from dialer.store.job_contacts import JobContact

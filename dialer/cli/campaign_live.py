@@ -1,0 +1,67 @@
+"""`dialer campaign edit | recycle | gates`: change a run, call some again, and see where its contacts stand."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from dialer.cli.context import Config, Org, opened, out, plain_errors, who
+from dialer.domain.ids import JobId
+from dialer.services import jobs, knobs
+from dialer.services.organisations import DEFAULT
+
+Name = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's name.")]
+
+
+@plain_errors
+def live_edit(
+    name: Name,
+    priority: Annotated[int | None, typer.Option(help="1 to 10.")] = None,
+    contact_list: Annotated[list[str], typer.Option("--list", help="All the lists that it calls from now on.")] = [],  # noqa: B006  typer copies it
+    where: Annotated[list[str], typer.Option(help='Who fits from now on; "" = everybody.')] = [],  # noqa: B006  typer copies it
+    hold: Annotated[list[str], typer.Option(help='Hold calls while ...; "" = never.')] = [],  # noqa: B006  typer copies it
+    version: Annotated[int | None, typer.Option(help="Refuse if somebody has changed it since this version.")] = None,
+    config: Config = None,
+    org: Org = DEFAULT,
+) -> None:
+    """Change the run that is not over; in force within a second. The pace has a command of its own."""
+    edit = jobs.JobEdit(
+        priority=priority,
+        contact_lists=tuple(contact_list) or None,
+        filter=knobs.parse_filter([one for one in where if one]) if where else None,
+        holds=tuple(knobs.parse_hold(one) for one in hold if one) if hold else None,
+    )
+    with opened(config, org) as (store, org_id):
+        job = asyncio.run(jobs.edit_job(store, org_id, name, edit, by=who(), version=version))
+    out.print(f"{job.campaign_name}: job {job.id} is at version {job.version}", soft_wrap=True)
+
+
+@plain_errors
+def recycle(
+    name: Name,
+    code: Annotated[list[str], typer.Option("--code", help="Those who ended with this code.")],
+    job: Annotated[int | None, typer.Option(help="Of an earlier run, by its number; the last one if not given.")] = None,
+    config: Config = None,
+    org: Org = DEFAULT,
+) -> None:
+    """Begin a run with those who ended an earlier one with a code."""
+    chosen = None if job is None else JobId(job)
+    with opened(config, org) as (store, org_id):
+        made = asyncio.run(jobs.recycle_campaign(store, org_id, name, code, by=who(), job_id=chosen))
+    out.print(f"{made.campaign_name}: job {made.id} is {made.state.value}: {made.because}", soft_wrap=True)
+
+
+@plain_errors
+def gates(name: Name, config: Config = None, org: Org = DEFAULT) -> None:
+    """Show at which gate the contacts of the latest run stand, and how many; `dialer why` asks for one of them."""
+    with opened(config, org) as (store, org_id):
+        job, found = asyncio.run(jobs.gate_totals(store, org_id, name, now=datetime.now(UTC)))
+    table = Table("Gate", "Contacts", "Because", "First opens", title=f"{job.campaign_name}: job {job.id} is {job.state.value}")
+    table.columns[1].justify = "right"
+    for one in found:
+        table.add_row(one.gate, f"{one.contacts:,}", one.because, f"{one.until:%Y-%m-%d %H:%M:%S} UTC" if one.until else "")
+    out.print(table)

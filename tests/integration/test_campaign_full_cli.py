@@ -1,0 +1,84 @@
+"""Schedules, edits, recycling and gates from the command line, and the table of what is proven."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dialer.cli.campaign import campaign_app
+from dialer.services.organisations import DEFAULT
+from dialer.store.store import Store
+from tests.campaign_texts import STRATEGY, put_donors
+
+pytestmark = [pytest.mark.integration, pytest.mark.row(74, 79)]
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def ready(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a database with three donors, and a strategy's file."""
+    config = tmp_path / "dialer.toml"
+    config.write_text(f'[database]\nurl = "{sqlite_url}"\n')
+    (tmp_path / "ask.yaml").write_text(STRATEGY.replace("        Interested: {next_state: done}\n", ""))
+    monkeypatch.setenv("OUTDIAL_CONFIG", str(config))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+    store = Store(sqlite_url)
+    store.migrate()
+    store.write_now(lambda tx: put_donors(tx, tx.organisations.ensure(DEFAULT)))
+    store.close_now()
+
+
+def run(*words: str, fails: bool = False) -> str:
+    result = CliRunner().invoke(campaign_app, words, catch_exceptions=False)
+    assert (result.exit_code != 0) is fails, result.output
+    return result.output
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_campaign_manager_can_say_all_of_it() -> None:
+    run("create", "Next", "--strategy", "ask.yaml", "--list", "Donors", "--infinite", "--hold", "time 12:00-13:00 UTC")
+    run(
+        *("create", "Ask", "--strategy", "ask", "--list", "Donors", "--goal", "5", "--goal-code", "Call Busy", "--hours", "12"),
+        *("--end-at", "20:00 Europe/Istanbul", "--where", "city like A* | city is null", "--sort", "city desc"),
+        *("--priority", "7", "--then", "Next"),
+    )
+    said = run(
+        "schedule", "add", "Ask", "--at", "2099-01-05T09:00", "--zone", "Europe/Istanbul", "--every", "weekly", "--on", "MO"
+    )
+    assert "Mon 2099-01-05 09:00 in Europe/Istanbul" in said
+    assert "FREQ=WEEKLY;INTERVAL=1;BYDAY=MO" in run("schedule", "list")
+    assert "is off" in run("schedule", "off", "1")
+    assert "is on" in run("schedule", "on", "1")
+    assert "Outcome" in run("schedule", "runs", "1")
+    assert "removed" in run("schedule", "remove", "1")
+    run("start", "Ask")
+    assert "version 2" in run("edit", "Ask", "--priority", "3", "--version", "1")
+    assert "priority: 7 -> 3" in run("edit", "Ask", "--where", "city = x", "--version", "1", fails=True)
+    assert "the job has not come to them yet" in run("gates", "Ask")
+    assert "no attempt of job 1 ended with" in run("recycle", "Ask", "--code", "Call Busy", fails=True)
+
+
+@pytest.mark.usefixtures("ready")
+def test_mistakes_are_told_in_plain_words() -> None:
+    base = ("create", "Ask", "--strategy", "ask.yaml", "--list", "Donors")
+    assert "no end" in run(*base, "--infinite", "--hours", "3", fails=True)
+    assert "at most 3" in run(*base, *(["--hold", "time 12:00-13:00"] * 4), fails=True)
+    assert "1 to 10" in run(*base, "--priority", "11", fails=True)
+    assert "numbers" in run(*base, "--where", "age # > old", fails=True)
+    run(*base)
+    assert "no run lies ahead" in run("schedule", "add", "Ask", "--at", "2020-01-01T09:00", fails=True)
+    assert "weekdays" in run("schedule", "add", "Ask", "--at", "2099-01-01T09:00", "--every", "weekly", "--on", "XX", fails=True)
+
+
+def test_the_table_of_what_is_proven_can_be_checked() -> None:
+    checked = subprocess.run(
+        [sys.executable, ROOT / "tools" / "coverage-table", "--check"], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode in (0, 1), checked.stderr
+    assert checked.returncode == 0 or "coverage.md" in checked.stdout or "rows without a test" in checked.stdout
