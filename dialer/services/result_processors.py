@@ -72,18 +72,20 @@ class ResultProcessors:
             target=_run, args=(self._known[result.processor], result, self._limit_s, ended, free), daemon=True
         )
         work.start()
-        try:
-            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(ended)), self._limit_s)
-        except TimeoutError:
+        told = asyncio.wrap_future(ended)
+        await asyncio.wait({told}, timeout=self._limit_s)
+        if not told.done():
+            told.cancel()  # the thread goes on; what it says now is heard by nobody
             log.error("a result processor takes too long", processor=result.processor, attempt=result.attempt_id)
-        except Exception:  # the outer edge: another's program may fail as it likes
-            log.exception("a result processor failed", processor=result.processor, attempt=result.attempt_id)
+        elif (trouble := told.exception()) is not None:
+            log.error("a result processor failed", processor=result.processor, attempt=result.attempt_id, exc_info=trouble)
 
 
 def _run(
     processor: ResultProcessor, result: AttemptResult, limit_s: float, ended: Future[None], free: Callable[[], None]
 ) -> None:
     """On the thread: the processor, and its loop when it wants one."""
+    ended.set_running_or_notify_cancel()  # from now on nobody but this thread says how it ended
     try:
         answer = processor(result)
         if inspect.isawaitable(answer):

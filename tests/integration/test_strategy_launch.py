@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dialer.domain.campaign import JobContactState
-from dialer.domain.codes import CustomCode, NextAction, SystemCode
+from dialer.domain.codes import BlockScope, CustomCode, NextAction, SystemCode
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.ids import ContactId, OrgId
 from dialer.engine.engine import StrategyShelf
 from dialer.errors import BadInput, Conflict
-from dialer.services.codes import create_code, edit_code
+from dialer.services.codes import create_code, edit_code, passivate_code
 from dialer.services.late_codes import record_late_code
+from dialer.services.organisations import create_organisation
 from dialer.services.why import why_not_called
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store
@@ -148,6 +149,29 @@ async def test_a_code_takes_the_number_away_and_the_next_one_is_called(store: St
     assert (gone, left) == ((set(), {"home"}) if action is NextAction.REMOVE_NUMBER else (set(first), {"mobile", "home"}))
     await launch.end(again.id, "Interested", NOW)
     assert place(launch, "d0").state is JobContactState.FINISHED
+
+
+@pytest.mark.row(137)
+async def test_a_number_can_be_blocked_for_all_organisations(store: Store, org_id: OrgId) -> None:
+    blocked = CustomCode(name="Interested", next_action=NextAction.BLOCK_NUMBER, block_scope=BlockScope.COMMON)
+    await create_code(store, org_id, blocked)
+    launch = await Launch.ready(store, org_id, strategy=text(), count=1)
+    (one,) = (await launch.run(NOW)).to_place
+    await launch.end(one.id, "Interested", NOW)
+    other = await create_organisation(store, "Other")
+    assert store.read_now(lambda tx: tx.dnc(other).listed({one.number})) == {one.number}
+
+
+@pytest.mark.row(138)
+async def test_a_passive_code_is_no_late_code_and_its_history_stays(store: Store, org_id: OrgId) -> None:
+    launch = await Launch.ready(store, org_id, strategy=text("", "Call Busy: {next_state: wait}"), count=2)
+    one, other = (await launch.run(NOW)).to_place
+    await launch.end(one.id, "Interested", NOW)
+    await launch.end(other.id, "Call Busy", NOW)
+    await passivate_code(store, org_id, "Interested")
+    with pytest.raises(BadInput, match="passive"):
+        await record_late_code(store, org_id, "d1", "Interested", strategy_of=StrategyShelf(), now=NOW)
+    assert store.read_now(lambda tx: tx.jobs(org_id).code_counts(launch.job.id)) == {"Interested": 1, "Call Busy": 1}
 
 
 @pytest.mark.row(137)
