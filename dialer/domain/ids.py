@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from datetime import datetime
 from typing import NewType
 
 OrgId = NewType("OrgId", int)
@@ -22,10 +21,4 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
 def new_attempt_id() -> AttemptId:
     """A fresh attempt id: 48 bits of milliseconds and 80 random bits in 26 characters (the layout of a ULID)."""
     value = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | secrets.randbits(80)
-    return AttemptId("".join(ALPHABET[value >> shift & 31] for shift in range(125, -1, -5)))
-
-
-def first_attempt_id(at: datetime) -> AttemptId:
-    """The least id that an attempt made at this moment or later can have (give or take a second of two clocks)."""
-    value = max(0, int(at.timestamp() * 1000) - 1000) << 80
     return AttemptId("".join(ALPHABET[value >> shift & 31] for shift in range(125, -1, -5)))

@@ -10,13 +10,14 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from dialer.domain.campaign import NEXT_JOB_STATES, Campaign, Job, JobContactState, JobState, JobTotals, Pace
-from dialer.domain.ids import CampaignId, ContactListId, JobId, OrgId, first_attempt_id
+from dialer.domain.ids import CampaignId, ContactListId, JobId, OrgId
 from dialer.errors import Conflict, NotFound
 from dialer.store.campaign_json import campaign_from_json, campaign_to_json, pace_from_json, pace_to_json
 from dialer.store.job_contacts import JobContacts
 from dialer.store.tables import attempts, campaigns, job_code_counts, jobs
 
 _JOBS = sa.select(jobs, campaigns.c.name.label("campaign_name")).join(campaigns, jobs.c.campaign_id == campaigns.c.id)
+RECENT_MOST = 5000  # attempts that a look at the last minutes reads at most
 _BY_ID = _JOBS.where(jobs.c.id == sa.bindparam("job"))
 
 
@@ -152,12 +153,13 @@ class Jobs:
         return self.edit(job_id, pace=pace, definition=self.get_for_update(job_id).definition)
 
     def recent_codes(self, job_id: JobId, *, since: datetime) -> dict[str, int]:
-        """How often each code was recorded for attempts that were begun at or after `since`."""
+        """How often each code was recorded for attempts begun at or after `since`; of the last few thousand attempts."""
+        newest = sa.select(attempts.c.code, attempts.c.intent_at).where(attempts.c.job_id == job_id)
+        last = newest.order_by(attempts.c.id.desc()).limit(RECENT_MOST).subquery()
         query = (
-            sa.select(attempts.c.code, sa.func.count())
-            .where(attempts.c.job_id == job_id, attempts.c.id >= first_attempt_id(since), attempts.c.code.is_not(None))
-            .where(attempts.c.intent_at >= since)
-            .group_by(attempts.c.code)
+            sa.select(last.c.code, sa.func.count())
+            .where(last.c.intent_at >= since, last.c.code.is_not(None))
+            .group_by(last.c.code)
         )
         return {code: count for code, count in self._connection.execute(query)}
 
