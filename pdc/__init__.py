@@ -12,6 +12,7 @@ from pdc.contract import (
     UnassociatedCode,
     UnknownAttribute,
     UnknownCode,
+    UnknownContact,
     Unreachable,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "UnassociatedCode",
     "UnknownAttribute",
     "UnknownCode",
+    "UnknownContact",
     "Unreachable",
 ]

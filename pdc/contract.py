@@ -46,6 +46,12 @@ class UnknownAttribute(PdcError):
     kind = "unknown_attribute"
 
 
+class UnknownContact(PdcError):
+    """No such contact, or no such contact list."""
+
+    kind = "unknown_contact"
+
+
 class BadValue(PdcError):
     """A value cannot be stored: too long, or not text."""
 
@@ -131,6 +137,41 @@ class Pdc(Protocol):
 
     async def note(self, key: SessionKey, text: str) -> None:
         """Keep a remark with the attempt (at most 1,000 characters). Raises NoSession, BadValue."""
+
+    async def is_dnc(self, key: SessionKey, address: str = "") -> bool:
+        """Whether a DNC list bars the address ("" = the dialled one) for this campaign now. Raises NoSession, BadValue."""
+
+    async def add_dnc(self, key: SessionKey, address: str = "", reason: str = "") -> None:
+        """Bar an address ("" = the dialled one) for every campaign; the code stays as it is. Raises NoSession, BadValue."""
+
+    async def remove_dnc(self, key: SessionKey, address: str = "") -> None:
+        """Take an address off the organisation's DNC list, if it is there. Raises NoSession, BadValue."""
+
+    async def save_contact(
+        self,
+        key: SessionKey,
+        user_contact_id: str,
+        *,
+        phones: Mapping[str, str],
+        attributes: Mapping[str, str] | None = None,
+        list_name: str = "",
+    ) -> None:
+        """Put a contact on a list ("" = that of the one on the line), or change what is named of it. Phones are international.
+
+        Raises NoSession, BadValue, UnknownAttribute, UnknownContact (no such list).
+        """
+
+    async def delete_contact(self, key: SessionKey, user_contact_id: str, *, list_name: str = "") -> None:
+        """Delete another contact, also from running jobs. Raises NoSession, BadValue, UnknownContact (no such list)."""
+
+    async def add_to_job(self, key: SessionKey, user_contact_id: str, *, list_name: str = "") -> None:
+        """Let this job call a contact too, within seconds. Raises NoSession, UnknownContact."""
+
+    async def count(self, key: SessionKey, name: str, amount: int = 1, *, assign: bool = False, once: str = "") -> int:
+        """Add to a counter of the campaign (less with a negative amount), or `assign` it; returns its value. Atomic.
+
+        The same `once` on the same call counts a single time: so may a request be repeated. Raises NoSession, BadValue.
+        """
 
     async def end_session(self, key: SessionKey, *, outcome: str = "", error: str = "") -> None:
         """The app has returned (`outcome` is a code name or "") or failed (`error` says how). Idempotent once it succeeded.

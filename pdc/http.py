@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import aiohttp
 
 from pdc.contract import BadValue, CompletionCode, Contact, PdcError, Session, SessionKey, Unreachable
-from pdc.wire import ERRORS, MAX_BODY, PREFIX, Malformed, codes_from_json, contact_from_json, session_from_json, value_from_json
+from pdc.wire import (
+    ERRORS,
+    MAX_BODY,
+    PREFIX,
+    Malformed,
+    codes_from_json,
+    contact_from_json,
+    flag_from_json,
+    number_of,
+    session_from_json,
+    value_from_json,
+)
 
 T = TypeVar("T")
 
@@ -78,6 +90,44 @@ class HttpPdc:
         """Keep a remark with the attempt."""
         await self._ask(_nothing, "note", key, text=text)
 
+    async def is_dnc(self, key: SessionKey, address: str = "") -> bool:
+        """Whether a DNC list bars the address."""
+        return await self._ask(flag_from_json, "is_dnc", key, address=address)
+
+    async def add_dnc(self, key: SessionKey, address: str = "", reason: str = "") -> None:
+        """Bar an address."""
+        await self._ask(_nothing, "add_dnc", key, address=address, reason=reason)
+
+    async def remove_dnc(self, key: SessionKey, address: str = "") -> None:
+        """Take an address off the list."""
+        await self._ask(_nothing, "remove_dnc", key, address=address)
+
+    async def save_contact(
+        self,
+        key: SessionKey,
+        user_contact_id: str,
+        *,
+        phones: Mapping[str, str],
+        attributes: Mapping[str, str] | None = None,
+        list_name: str = "",
+    ) -> None:
+        """Put a contact on a list, or change it."""
+        about = {"phones": dict(phones), "attributes": dict(attributes or {}), "list_name": list_name}
+        await self._ask(_nothing, "save_contact", key, user_contact_id=user_contact_id, **about)
+
+    async def delete_contact(self, key: SessionKey, user_contact_id: str, *, list_name: str = "") -> None:
+        """Delete another contact."""
+        await self._ask(_nothing, "delete_contact", key, user_contact_id=user_contact_id, list_name=list_name)
+
+    async def add_to_job(self, key: SessionKey, user_contact_id: str, *, list_name: str = "") -> None:
+        """Let this job call a contact too."""
+        await self._ask(_nothing, "add_to_job", key, user_contact_id=user_contact_id, list_name=list_name)
+
+    async def count(self, key: SessionKey, name: str, amount: int = 1, *, assign: bool = False, once: str = "") -> int:
+        """Change a counter of the campaign. A request that is repeated on the way counts once."""
+        token = once or uuid.uuid4().hex
+        return await self._ask(number_of, "count", key, name=name, amount=amount, assign=assign, once=token)
+
     async def end_session(self, key: SessionKey, *, outcome: str = "", error: str = "") -> None:
         """The app has returned or failed."""
         await self._ask(_nothing, "end_session", key, outcome=outcome, error=error)
@@ -88,7 +138,7 @@ class HttpPdc:
             await self._http.close()
             self._http = None
 
-    async def _ask(self, parse: Callable[[Any], T], verb: str, key: SessionKey, **words: str) -> T:
+    async def _ask(self, parse: Callable[[Any], T], verb: str, key: SessionKey, **words: Any) -> T:
         body = json.dumps({"attempt_id": key.attempt_id, "nonce": key.nonce, **words}).encode()
         if len(body) > MAX_BODY:
             raise BadValue(f"the request is longer than {MAX_BODY} bytes")

@@ -15,6 +15,7 @@ from pdc.contract import (
     UnassociatedCode,
     UnknownAttribute,
     UnknownCode,
+    UnknownContact,
     Unreachable,
 )
 
@@ -22,7 +23,8 @@ PREFIX = "/pdc/v1/"
 MAX_BODY = 64 * 1024  # bytes of one request or answer
 
 ERRORS: Mapping[str, type[PdcError]] = {
-    error.kind: error for error in (NoSession, UnknownCode, UnassociatedCode, UnknownAttribute, BadValue, Unreachable, PdcError)
+    error.kind: error
+    for error in (NoSession, UnknownCode, UnassociatedCode, UnknownAttribute, UnknownContact, BadValue, Unreachable, PdcError)
 }
 
 
@@ -82,6 +84,27 @@ def codes_from_json(rows: Any) -> tuple[CompletionCode, ...]:
 def value_from_json(table: Any) -> str:
     """An attribute's value from JSON; raises Malformed."""
     return text_of(_object(table, "value"), "value")
+
+
+def flag_from_json(table: Any) -> bool:
+    """A yes or no from JSON; raises Malformed."""
+    value = _object(table, "answer").get("value")
+    if not isinstance(value, bool):
+        raise Malformed("value must be true or false")
+    return value
+
+
+def number_of(table: Any, name: str = "value") -> int:
+    """A whole number from JSON; raises Malformed."""
+    value = _object(table, "answer").get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Malformed(f"{name} must be a whole number")
+    return value
+
+
+def texts_of(table: Mapping[str, Any], name: str) -> dict[str, str]:
+    """A table of texts from JSON; raises Malformed."""
+    return _texts(table.get(name, {}), name)
 
 
 def session_to_json(session: Session) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dialer.ivr.pulse import Pulse
 from pdc.contract import CompletionCode, Contact, Pdc, SessionKey
@@ -48,3 +48,40 @@ class BoundPdc:
         """Keep a remark with the attempt. Raises BadValue."""
         with self._pulse:
             await self._pdc.note(self._key, text)
+
+    async def is_dnc(self, address: str = "") -> bool:
+        """Whether a DNC list bars the address ("" = the dialled one) for this campaign now."""
+        with self._pulse:
+            return await self._pdc.is_dnc(self._key, address)
+
+    async def add_dnc(self, address: str = "", reason: str = "") -> None:
+        """Bar an address ("" = the dialled one) for every campaign; the code stays as it is."""
+        with self._pulse:
+            await self._pdc.add_dnc(self._key, address, reason)
+
+    async def remove_dnc(self, address: str = "") -> None:
+        """Take an address off the organisation's DNC list, if it is there."""
+        with self._pulse:
+            await self._pdc.remove_dnc(self._key, address)
+
+    async def save_contact(
+        self, user_contact_id: str, *, phones: Mapping[str, str], attributes: Mapping[str, str] | None = None, list_name: str = ""
+    ) -> None:
+        """Put a contact on a list , or change what is named of it."""
+        with self._pulse:
+            await self._pdc.save_contact(self._key, user_contact_id, phones=phones, attributes=attributes, list_name=list_name)
+
+    async def delete_contact(self, user_contact_id: str, *, list_name: str = "") -> None:
+        """Delete another contact, also from running jobs."""
+        with self._pulse:
+            await self._pdc.delete_contact(self._key, user_contact_id, list_name=list_name)
+
+    async def add_to_job(self, user_contact_id: str, *, list_name: str = "") -> None:
+        """Let this job call a contact too, within seconds."""
+        with self._pulse:
+            await self._pdc.add_to_job(self._key, user_contact_id, list_name=list_name)
+
+    async def count(self, name: str, amount: int = 1, *, assign: bool = False, once: str = "") -> int:
+        """Add to a counter of the campaign (less with a negative amount), or `assign` it; returns its value."""
+        with self._pulse:
+            return await self._pdc.count(self._key, name, amount, assign=assign, once=once)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,6 +18,7 @@ from pdc.contract import (
     UnassociatedCode,
     UnknownAttribute,
     UnknownCode,
+    UnknownContact,
 )
 
 ANSWERED_BY = {"HUMAN": "human", "MACHINE": "machine", "NOTSURE": "silence", "FAX": "fax"}
@@ -64,6 +66,11 @@ class FakePdc:
         self._other_codes = {name_key(code) for code in other_codes}
         self._any_attribute = any_attribute
         self.calls: dict[str, FakeCall] = {}
+        self.dnc: set[str] = set()
+        self.saved: dict[str, dict[str, str]] = {}  # contacts that apps made: their numbers by name
+        self.added: set[str] = set()  # contacts that apps put into the job
+        self.counters: dict[str, int] = {}
+        self._counted: set[tuple[str, str]] = set()
         self.log: list[str] = []  # every verb that was carried out, in order, as words
 
     def add_call(
@@ -138,6 +145,50 @@ class FakePdc:
             call.notes.append(text)
         self.log.append(f"note {text}")
 
+    async def is_dnc(self, key: SessionKey, address: str = "") -> bool:
+        return (address or self._live(key).session.contact.address) in self.dnc
+
+    async def add_dnc(self, key: SessionKey, address: str = "", reason: str = "") -> None:
+        self.dnc.add(_international(address or self._live(key).session.contact.address))
+
+    async def remove_dnc(self, key: SessionKey, address: str = "") -> None:
+        self.dnc.discard(_international(address or self._live(key).session.contact.address))
+
+    async def save_contact(
+        self,
+        key: SessionKey,
+        user_contact_id: str,
+        *,
+        phones: Mapping[str, str],
+        attributes: Mapping[str, str] | None = None,
+        list_name: str = "",
+    ) -> None:
+        call = self._live(key)
+        unknown = [name for name in attributes or {} if name not in call.attributes and not self._any_attribute]
+        if unknown:
+            raise UnknownAttribute(f"the contact list has no attribute {unknown[0]!r}")
+        self.saved[user_contact_id] = {name: _international(number) for name, number in phones.items()}
+
+    async def delete_contact(self, key: SessionKey, user_contact_id: str, *, list_name: str = "") -> None:
+        if self._live(key).session.contact.user_contact_id == user_contact_id:
+            raise BadValue("the contact of this very call cannot be deleted before it ends")
+        self.saved.pop(user_contact_id, None)
+
+    async def add_to_job(self, key: SessionKey, user_contact_id: str, *, list_name: str = "") -> None:
+        self._live(key)
+        if user_contact_id not in self.saved:
+            raise UnknownContact(f"no contact {user_contact_id!r}")
+        self.added.add(user_contact_id)
+
+    async def count(self, key: SessionKey, name: str, amount: int = 1, *, assign: bool = False, once: str = "") -> int:
+        self._live(key)
+        if not name or len(name) > 80:
+            raise BadValue("a counter needs a name of at most 80 characters")
+        if not once or (key.attempt_id, once) not in self._counted:
+            self._counted.add((key.attempt_id, once))
+            self.counters[name] = amount if assign else self.counters.get(name, 0) + amount
+        return self.counters.get(name, 0)
+
     async def end_session(self, key: SessionKey, *, outcome: str = "", error: str = "") -> None:
         call = self.calls.get(key.attempt_id)
         if call is not None and call.nonce == key.nonce and call.ended:
@@ -167,6 +218,12 @@ class FakePdc:
         if wanted in self._other_codes or wanted in SYSTEM_NAME_KEYS:
             raise UnassociatedCode(f"the code {name!r} does not belong to this campaign")
         raise UnknownCode(f"there is no completion code {name!r}")
+
+
+def _international(number: str) -> str:
+    if not re.fullmatch(r"\+[0-9]{3,15}", number):
+        raise BadValue(f"{number!r} is not an international number")
+    return number
 
 
 def _storable(value: str) -> str:

@@ -17,6 +17,7 @@ from dialer.domain.hangup import amd_code
 from dialer.domain.ids import AttemptId
 from dialer.domain.strategy import treatment_for
 from dialer.services.completion import StrategyOf
+from dialer.services.pdc_verbs import CampaignVerbs
 from dialer.store.store import Store, Tx
 from pdc import (
     BadValue,
@@ -61,7 +62,7 @@ class SessionListener(Protocol):
     def session_ended(self, attempt_id: AttemptId) -> None: ...
 
 
-class DirectPdc:
+class DirectPdc(CampaignVerbs):
     """The PDC on the dialer's own store; implements `pdc.Pdc`."""
 
     def __init__(self, store: Store, *, strategy_of: StrategyOf, listener: SessionListener, now: Callable[[], datetime]) -> None:

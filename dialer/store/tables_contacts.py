@@ -32,3 +32,11 @@ phone_checks = Table(
     Column("org_id", Id, ForeignKey("organisations.id"), primary_key=True),
     Column("definition", sa.JSON, nullable=False),
 )
+
+campaign_counters = Table(
+    "campaign_counters",
+    metadata,
+    Column("campaign_id", Id, ForeignKey("campaigns.id"), primary_key=True),
+    Column("name", String(80), primary_key=True),
+    Column("value", sa.BigInteger, nullable=False),
+)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from dialer.domain.ids import OrgId
+from dialer.domain.ids import CampaignId, OrgId
 from dialer.store.attempt_history import AttemptHistory
 from dialer.store.attempts import AttemptLedger
 from dialer.store.campaigns import Campaigns
@@ -14,6 +14,7 @@ from dialer.store.codes import Codes
 from dialer.store.contact_lists import ContactLists
 from dialer.store.contact_rules import ContactRules
 from dialer.store.contacts import Contacts
+from dialer.store.counters import Counters
 from dialer.store.dnc import Dnc
 from dialer.store.edits import Edits
 from dialer.store.job_contacts import JobContacts
@@ -83,6 +84,10 @@ class Tx:
     def edits(self) -> Edits:
         """Who changed what."""
         return Edits(self.connection, self.now)
+
+    def counters(self, campaign_id: CampaignId) -> Counters:
+        """Counters of a campaign, for its apps."""
+        return Counters(self.connection, campaign_id)
 
     def history(self, org_id: OrgId) -> AttemptHistory:
         """Attempts as people read them."""

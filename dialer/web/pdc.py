@@ -11,7 +11,7 @@ import structlog
 from aiohttp import web
 
 from pdc.contract import Pdc, PdcError, SessionKey
-from pdc.wire import MAX_BODY, PREFIX, Malformed, code_to_json, contact_to_json, session_to_json, text_of
+from pdc.wire import MAX_BODY, PREFIX, Malformed, code_to_json, contact_to_json, number_of, session_to_json, text_of, texts_of
 
 log = structlog.get_logger()
 
@@ -61,6 +61,37 @@ async def _end_session(pdc: Pdc, key: SessionKey, given: Mapping[str, Any]) -> A
     await pdc.end_session(key, outcome=text_of(given, "outcome", ""), error=text_of(given, "error", ""))
 
 
+async def _is_dnc(pdc: Pdc, key: SessionKey, given: Mapping[str, Any]) -> Any:
+    return {"value": await pdc.is_dnc(key, text_of(given, "address", ""))}
+
+
+async def _add_dnc(pdc: Pdc, key: SessionKey, given: Mapping[str, Any]) -> Any:
+    await pdc.add_dnc(key, text_of(given, "address", ""), text_of(given, "reason", ""))
+
+
+async def _remove_dnc(pdc: Pdc, key: SessionKey, given: Mapping[str, Any]) -> Any:
+    await pdc.remove_dnc(key, text_of(given, "address", ""))
+
+
+async def _save_contact(pdc: Pdc, key: SessionKey, given: Mapping[str, Any]) -> Any:
+    phones, attributes = texts_of(given, "phones"), texts_of(given, "attributes")
+    user, list_name = text_of(given, "user_contact_id"), text_of(given, "list_name", "")
+    await pdc.save_contact(key, user, phones=phones, attributes=attributes, list_name=list_name)
+
+
+async def _delete_contact(pdc: Pdc, key: SessionKey, given: Mapping[str, Any]) -> Any:
+    await pdc.delete_contact(key, text_of(given, "user_contact_id"), list_name=text_of(given, "list_name", ""))
+
+
+async def _add_to_job(pdc: Pdc, key: SessionKey, given: Mapping[str, Any]) -> Any:
+    await pdc.add_to_job(key, text_of(given, "user_contact_id"), list_name=text_of(given, "list_name", ""))
+
+
+async def _count(pdc: Pdc, key: SessionKey, given: Mapping[str, Any]) -> Any:
+    assign, once = given.get("assign") is True, text_of(given, "once", "")
+    return {"value": await pdc.count(key, text_of(given, "name"), number_of(given, "amount"), assign=assign, once=once)}
+
+
 VERBS: Mapping[str, Verb] = {
     "open_session": _open_session,
     "session": _session,
@@ -72,6 +103,13 @@ VERBS: Mapping[str, Verb] = {
     "opt_out": _opt_out,
     "note": _note,
     "end_session": _end_session,
+    "is_dnc": _is_dnc,
+    "add_dnc": _add_dnc,
+    "remove_dnc": _remove_dnc,
+    "save_contact": _save_contact,
+    "delete_contact": _delete_contact,
+    "add_to_job": _add_to_job,
+    "count": _count,
 }
 
 

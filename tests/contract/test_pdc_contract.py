@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -22,6 +23,7 @@ from pdc.contract import (
     UnassociatedCode,
     UnknownAttribute,
     UnknownCode,
+    UnknownContact,
 )
 from pdc.http import HttpPdc
 
@@ -85,7 +87,10 @@ async def over_http() -> AsyncIterator[Bench]:
 
 
 # A further implementation is one more entry here: a context manager that yields a Bench.
-BENCHES: dict[str, Callable[[], AbstractAsyncContextManager[Bench]]] = {"fake": in_process, "fake over HTTP": over_http}
+BENCHES: dict[str, Callable[[], AbstractAsyncContextManager[Bench]]] = {
+    "fake": in_process,
+    "fake over HTTP": over_http,
+}
 
 
 @pytest.fixture(params=list(BENCHES))
@@ -228,3 +233,53 @@ async def test_a_wrong_nonce_opens_nothing(at: Bench) -> None:
             await attempt
     assert at.code_of(key) == ""
     assert not at.opted_out(key)
+
+
+@pytest.mark.row(22)
+async def test_a_number_is_barred_asked_for_and_freed(at: Bench) -> None:
+    key = at.new_call()
+    await at.pdc.open_session(key)
+    for address in ("", "+12125550177"):
+        assert not await at.pdc.is_dnc(key, address)
+        await at.pdc.add_dnc(key, address, "asked for it")
+        await at.pdc.add_dnc(key, address)
+        assert await at.pdc.is_dnc(key, address)
+        await at.pdc.remove_dnc(key, address)
+        await at.pdc.remove_dnc(key, address)
+        assert not await at.pdc.is_dnc(key, address)
+    with pytest.raises(BadValue):
+        await at.pdc.add_dnc(key, "twelve")
+
+
+@pytest.mark.row(20, 21)
+async def test_a_friend_is_saved_put_into_the_job_and_deleted(at: Bench) -> None:
+    key = at.new_call()
+    await at.pdc.open_session(key)
+    with pytest.raises(UnknownContact):
+        await at.pdc.add_to_job(key, "friend")
+    await at.pdc.save_contact(key, "friend", phones={"mobile": "+12125550177"}, attributes={"first_name": "Ayşe"})
+    await at.pdc.add_to_job(key, "friend")
+    await at.pdc.add_to_job(key, "friend")
+    await at.pdc.delete_contact(key, "friend")
+    await at.pdc.delete_contact(key, "friend")
+    with pytest.raises(UnknownContact):
+        await at.pdc.add_to_job(key, "friend")
+    with pytest.raises(BadValue):
+        await at.pdc.save_contact(key, "friend", phones={"mobile": "twelve"})
+    with pytest.raises(UnknownAttribute):
+        await at.pdc.save_contact(key, "friend", phones={}, attributes={"shoe_size": "43"})
+    with pytest.raises(BadValue):
+        await at.pdc.delete_contact(key, "c-1")
+
+
+@pytest.mark.row(25)
+async def test_counters_lose_nothing_and_a_repeated_request_counts_once(at: Bench) -> None:
+    key = at.new_call()
+    await at.pdc.open_session(key)
+    await asyncio.gather(*(at.pdc.count(key, "donors") for _ in range(100)))
+    assert await at.pdc.count(key, "donors", -1) == 99
+    assert await at.pdc.count(key, "donors", 5, assign=True) == 5
+    assert await at.pdc.count(key, "donors", 2, once="a") == 7
+    assert await at.pdc.count(key, "donors", 2, once="a") == 7
+    with pytest.raises(BadValue):
+        await at.pdc.count(key, "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 import structlog
@@ -58,6 +58,36 @@ class PdcFromThread:
 
     async def note(self, key: SessionKey, text: str) -> None:
         await self._hop(self._pdc.note(key, text))
+
+    async def is_dnc(self, key: SessionKey, address: str = "") -> bool:
+        return await self._hop(self._pdc.is_dnc(key, address))
+
+    async def add_dnc(self, key: SessionKey, address: str = "", reason: str = "") -> None:
+        await self._hop(self._pdc.add_dnc(key, address, reason))
+
+    async def remove_dnc(self, key: SessionKey, address: str = "") -> None:
+        await self._hop(self._pdc.remove_dnc(key, address))
+
+    async def save_contact(
+        self,
+        key: SessionKey,
+        user_contact_id: str,
+        *,
+        phones: Mapping[str, str],
+        attributes: Mapping[str, str] | None = None,
+        list_name: str = "",
+    ) -> None:
+        saving = self._pdc.save_contact(key, user_contact_id, phones=phones, attributes=attributes, list_name=list_name)
+        await self._hop(saving)
+
+    async def delete_contact(self, key: SessionKey, user_contact_id: str, *, list_name: str = "") -> None:
+        await self._hop(self._pdc.delete_contact(key, user_contact_id, list_name=list_name))
+
+    async def add_to_job(self, key: SessionKey, user_contact_id: str, *, list_name: str = "") -> None:
+        await self._hop(self._pdc.add_to_job(key, user_contact_id, list_name=list_name))
+
+    async def count(self, key: SessionKey, name: str, amount: int = 1, *, assign: bool = False, once: str = "") -> int:
+        return await self._hop(self._pdc.count(key, name, amount, assign=assign, once=once))
 
     async def end_session(self, key: SessionKey, *, outcome: str = "", error: str = "") -> None:
         await self._hop(self._pdc.end_session(key, outcome=outcome, error=error))

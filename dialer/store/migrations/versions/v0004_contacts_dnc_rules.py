@@ -134,3 +134,11 @@ def _contacts() -> None:
         sa.ForeignKeyConstraint(["org_id"], ["organisations.id"], name=op.f("fk_phone_checks_org_id")),
         sa.PrimaryKeyConstraint("org_id", name=op.f("pk_phone_checks")),
     )
+    op.create_table(
+        "campaign_counters",
+        sa.Column("campaign_id", ID, nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_campaign_counters_campaign_id")),
+        sa.PrimaryKeyConstraint("campaign_id", "name", name=op.f("pk_campaign_counters")),
+    )
