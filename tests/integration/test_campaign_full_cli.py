@@ -14,7 +14,7 @@ from dialer.services.organisations import DEFAULT
 from dialer.store.store import Store
 from tests.campaign_texts import STRATEGY, put_donors
 
-pytestmark = [pytest.mark.integration, pytest.mark.row(74, 79)]
+pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,6 +40,7 @@ def run(*words: str, fails: bool = False) -> str:
     return result.output
 
 
+@pytest.mark.row(74, 79)
 @pytest.mark.usefixtures("ready")
 def test_a_campaign_manager_can_say_all_of_it() -> None:
     run("create", "Next", "--strategy", "ask.yaml", "--list", "Donors", "--infinite", "--hold", "time 12:00-13:00 UTC")
@@ -64,6 +65,7 @@ def test_a_campaign_manager_can_say_all_of_it() -> None:
     assert "no attempt of job 1 ended with" in run("recycle", "Ask", "--code", "Call Busy", fails=True)
 
 
+@pytest.mark.row(74)
 @pytest.mark.usefixtures("ready")
 def test_mistakes_are_told_in_plain_words() -> None:
     base = ("create", "Ask", "--strategy", "ask.yaml", "--list", "Donors")
