@@ -213,6 +213,10 @@ class Calls:
         if call.adopted and call.facts.answered_at is not None and not call.session_opened:
             # Answered, or already with its app, when the last dialer died: the dialplan has apologised.
             return SystemCode.NUISANCE_CALL if call.attempt.app is None else SystemCode.INTERRUPTED
+        facts = call.facts
+        existed = facts.started_at is not None or facts.ringing_at is not None
+        if facts.ended_at is None and existed and not (facts.ended_by_us or facts.timed_out):
+            return SystemCode.UNKNOWN  # a channel that was there has ended, and its hang-up, which alone has the cause, was lost
         if call.facts.answered_at is not None and not call.session_opened and not call.facts.ended_by_us:
             return unserved_code(call.facts, patience_s=call.patience_s)
         return system_code(call.facts)
