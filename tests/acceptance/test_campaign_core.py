@@ -47,6 +47,13 @@ def most_at_once(attempts: list[Attempt]) -> int:
     return most
 
 
+@pytest.fixture(scope="module", autouse=True)
+def twins(running: Rig) -> list[JobId]:
+    """Two jobs that want the same number; begun first, for the second one looks again only after half a minute."""
+    shared = number(960, "30")
+    return [running.campaign([shared], app="holds", seconds=3, name=f"Twin-{index}") for index in range(2)]
+
+
 async def test_no_call_is_launched_after_the_finish_criterion_is_met(running: Rig) -> None:
     ports, wanted = 8, 5
     job_id = running.campaign(
@@ -248,17 +255,6 @@ async def test_retries_follow_the_strategy_in_delay_number_and_address(running: 
     ]
 
 
-async def test_a_number_in_two_campaigns_is_never_in_two_calls_at_once(running: Rig) -> None:
-    shared = number(960, "30")
-    twins = [running.campaign([shared], app="holds", seconds=3, name=f"Twin-{index}") for index in range(2)]
-    for job_id in twins:
-        await running.completed(job_id, 40)
-        assert running.codes(job_id) == {INTERESTED: 1}
-    first, second = sorted((running.attempts(job_id)[0] for job_id in twins), key=lambda one: one.intent_at)
-    assert first.ended_at is not None
-    assert second.intent_at >= first.ended_at
-
-
 async def test_a_machine_is_left_its_message_after_the_beep(running: Rig) -> None:
     job_id = running.campaign([number(970, "20")], amd=True, name="Machine")
     await running.completed(job_id, 40)
@@ -268,3 +264,12 @@ async def test_a_machine_is_left_its_message_after_the_beep(running: Rig) -> Non
     assert one.ended_at is not None
     # The greeting takes five seconds, the beep one, the message three: who spoke before the beep would be through by then.
     assert one.ended_at - one.answered_at > timedelta(seconds=8)
+
+
+async def test_a_number_in_two_campaigns_is_never_in_two_calls_at_once(running: Rig, twins: list[JobId]) -> None:
+    for job_id in twins:
+        await running.completed(job_id, 40)
+        assert running.codes(job_id) == {INTERESTED: 1}
+    first, second = sorted((running.attempts(job_id)[0] for job_id in twins), key=lambda one: one.intent_at)
+    assert first.ended_at is not None
+    assert second.intent_at >= first.ended_at
