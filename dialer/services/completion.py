@@ -11,7 +11,7 @@ import structlog
 from dialer import failpoints
 from dialer.domain.attempt import Attempt
 from dialer.domain.campaign import Job, JobState
-from dialer.domain.codes import CustomCode, SystemCode, name_key
+from dialer.domain.codes import SYSTEM_NAME_KEYS, CustomCode, SystemCode, name_key
 from dialer.domain.ids import AttemptId, JobId
 from dialer.domain.next_step import Done, Goto, RetryAt, next_step
 from dialer.domain.progress import Progress
@@ -57,11 +57,11 @@ def _close(tx: Tx, attempt_id: AttemptId, system: Closing, strategy_of: Strategy
     if attempt is None or attempt.code is not None:
         return None
     closing = replace(system, code=attempt.app_code, source="app") if attempt.app_code else system
-    closed = tx.attempts.close(attempt_id, closing)
+    closed = tx.attempts.close(attempt_id, closing, seen=attempt)
     if closed is None:
         return None
-    job = tx.jobs(None).get(closed.job_id)
-    custom = tx.codes(closed.org_id).find(closing.code)
+    job = tx.jobs(None).as_started(closed.job_id)
+    custom = None if name_key(closing.code) in SYSTEM_NAME_KEYS else tx.codes(closed.org_id).find(closing.code)
     if custom is not None and custom.add_to_dnc:
         tx.dnc(closed.org_id).add(closed.number, reason=f"completion code {custom.name}", now=closing.ended_at)
     place = tx.job_contacts.get(closed.job_id, closed.contact_id)
@@ -116,7 +116,7 @@ def _move_contact(
 def _finish_if_met(tx: Tx, job: Job, code: str) -> str:
     """Stop the job's dialling in this very transaction when `code` fulfils its finish criterion."""
     wanted = job.definition.finish.after_codes.get(code)
-    if wanted is None or job.state not in (JobState.RUNNING, JobState.PAUSED):
+    if wanted is None or tx.jobs(None).get(job.id).state not in (JobState.RUNNING, JobState.PAUSED):
         return ""
     reached = tx.attempts.code_counts(job.id).get(code, 0)
     if reached < wanted:

@@ -75,12 +75,9 @@ class DirectPdc:
             if attempt.app is not None:  # asked again: the detector's first word stays
                 return self._session(tx, attempt)
             now = self._now()
-            tx.attempts.mark_answered(attempt.id, now)
             app, _ = self._treatment(tx, attempt, amd_status, amd_cause)
-            facts = {"amd_status": amd_status[:16] or None, "amd_cause": amd_cause[:80] or None, "app": app}
-            tx.attempts.update_open(attempt.id, facts)
-            tx.attempts.add_events([(attempt.id, now, "app", {"app": app, "amd": amd_status, "amd_cause": amd_cause})])
-            return self._session(tx, self._open_attempt(tx, key))
+            facts = {"amd_status": amd_status[:16] or None, "amd_cause": amd_cause[:80] or None}
+            return self._session(tx, tx.attempts.begin_treatment(attempt, at=now, app=app, **facts))
 
         session = await self._store.write(work)
         self._listener.session_opened(AttemptId(key.attempt_id), amd_status, amd_cause, treated=bool(session.app))
@@ -169,7 +166,7 @@ class DirectPdc:
         return attempt
 
     def _job(self, tx: Tx, attempt: Attempt) -> Job:
-        return tx.jobs(None).get(attempt.job_id)
+        return tx.jobs(None).as_started(attempt.job_id)
 
     def _treatment(self, tx: Tx, attempt: Attempt, amd_status: str, amd_cause: str) -> tuple[str, dict[str, str]]:
         """The app and its parameters by who answered; ("", {}) when the strategy has nothing to say to such a one."""
@@ -194,7 +191,7 @@ class DirectPdc:
         )
 
     def _contact(self, tx: Tx, attempt: Attempt) -> Contact:
-        contact = tx.contacts(attempt.org_id).get(attempt.contact_id)
+        contact = tx.contacts(attempt.org_id).get(attempt.contact_id, with_addresses=False)
         return Contact(
             user_contact_id=contact.user_contact_id,
             address=attempt.number,
@@ -216,16 +213,16 @@ class DirectPdc:
                 raise UnassociatedCode(f"{code.value!r} is for the dialer itself to set")
             chosen = code.value
         else:
-            custom = tx.codes(attempt.org_id).find(name)
+            codes = tx.codes(attempt.org_id)
+            associated = {name_key(one.name): one for one in codes.of_campaign(self._job(tx, attempt).campaign_id)}
+            custom = associated.get(key) or codes.find(name)
             if custom is None:
                 raise UnknownCode(f"no completion code {name!r}")
-            associated = {name_key(one.name) for one in tx.codes(attempt.org_id).of_campaign(self._job(tx, attempt).campaign_id)}
             if key not in associated or not custom.active:
                 raise UnassociatedCode(f"{custom.name!r} is passive, or not associated with this campaign")
             chosen = custom.name
         if attempt.app_code != chosen:
-            tx.attempts.update_open(attempt.id, {"app_code": chosen})
-            tx.attempts.add_events([(attempt.id, self._now(), "code", {"code": chosen})])
+            tx.attempts.set_app_code(attempt.id, chosen, self._now())
 
     def _check_attribute(self, tx: Tx, attempt: Attempt, name: str) -> None:
         if name not in tx.contacts(attempt.org_id).attribute_names(attempt.contact_id):

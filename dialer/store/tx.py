@@ -6,7 +6,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from dialer.domain.ids import OrgId
+from dialer.domain.campaign import Job
+from dialer.domain.ids import JobId, OrgId
 from dialer.store.attempt_history import AttemptHistory
 from dialer.store.attempts import AttemptLedger
 from dialer.store.campaigns import Campaigns
@@ -24,11 +25,12 @@ from dialer.store.strategies import Strategies
 class Tx:
     """Handed to every unit of work. Nobody but the store commits; a repository sees the rows of its organisation only."""
 
-    __slots__ = ("connection", "now")
+    __slots__ = ("_started", "connection", "now")
 
-    def __init__(self, connection: sa.Connection, now: datetime) -> None:
+    def __init__(self, connection: sa.Connection, now: datetime, started: dict[JobId, Job] | None = None) -> None:
         self.connection = connection
         self.now = now  # aware UTC, when the transaction began
+        self._started = {} if started is None else started
 
     @property
     def organisations(self) -> Organisations:
@@ -61,7 +63,7 @@ class Tx:
 
     def jobs(self, org_id: OrgId | None) -> Jobs:
         """Jobs of an organisation; of all of them with None, for the engine."""
-        return Jobs(self.connection, org_id, self.now)
+        return Jobs(self.connection, org_id, self.now, self._started if org_id is None else None)
 
     def history(self, org_id: OrgId) -> AttemptHistory:
         """Attempts as people read them."""
