@@ -29,9 +29,9 @@ def either(request: pytest.FixtureRequest, rig: Rig) -> Rig:
 async def test_one_engine_serves_a_database_and_sigterm_drains_it(either: Rig) -> None:
     rig = either
     rig.apps = APPS
-    job_id = rig.campaign([number(index, "30") for index in range(48)], app="holds", seconds=1.5, pace_per_s=5)
+    job_id = rig.campaign([number(index, "30") for index in range(36)], app="holds", seconds=1.5, pace_per_s=5)
     rig.start()
-    await rig.until(lambda: rig.up(job_id) >= 3, 40, "three calls are up")
+    await rig.until(lambda: rig.up(job_id) >= 1, 40, "a call is up")
     second = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "dialer", "serve", "--config", str(rig.config)],
@@ -51,10 +51,10 @@ async def test_one_engine_serves_a_database_and_sigterm_drains_it(either: Rig) -
     before = rig.attempts(job_id)
     assert {one.code for one in before} == {INTERESTED}, "calls in flight ended by themselves"
     assert not [one for one in rig.calls() if one.at > asked_at + timedelta(seconds=0.75)]
-    assert len(before) < 48, "it was stopped in the middle"
+    assert len(before) < 36, "it was stopped in the middle"
     assert rig.job(job_id).state is JobState.RUNNING
     rig.start()
     await rig.completed(job_id, 40)
     assert rig.stop() == 0
     rig.check_invariants(job_id)
-    assert rig.codes(job_id) == {INTERESTED: 48}
+    assert rig.codes(job_id) == {INTERESTED: 36}

@@ -49,9 +49,19 @@ AFTERMATH = {
     ],
 )
 async def test_a_killed_dialer_calls_nobody_twice_and_loses_nobody(rig: Rig, failpoint: str) -> None:
+    await killed_and_started_again(rig, failpoint)
+
+
+@pytest.mark.parametrize("failpoint", ["K2:kill9@3", "K7:kill9@3"])
+async def test_a_killed_dialer_is_as_safe_on_postgresql(rig: Rig, postgres_url: str, failpoint: str) -> None:
+    rig.database_url = postgres_url
+    await killed_and_started_again(rig, failpoint)
+
+
+async def killed_and_started_again(rig: Rig, failpoint: str) -> None:
     contacts = 24
     numbers = [number(index, ENDINGS[index % len(ENDINGS)]) for index in range(contacts)]
-    job_id = rig.campaign(numbers, pace_per_s=6, max_ports=12)
+    job_id = rig.campaign(numbers, pace_per_s=8, max_ports=12)
     rig.start(OUTDIAL_FAIL=failpoint)
     await rig.died(40)
     assert rig.process is not None
