@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -13,6 +14,7 @@ from dialer import failpoints
 from dialer.domain.attempt import Attempt
 from dialer.domain.campaign import Job
 from dialer.domain.codes import SYSTEM_NAME_KEYS, SystemCode, name_key
+from dialer.domain.contact import ANY_ATTRIBUTE
 from dialer.domain.hangup import amd_code
 from dialer.domain.ids import AttemptId
 from dialer.domain.strategy import treatment_for
@@ -32,6 +34,7 @@ from pdc import (
 
 log = structlog.get_logger()
 
+ENDED_KEPT = 10_000  # more than can be up at once
 VALUE_LIMIT = 1000  # characters of an attribute or a note
 
 SYSTEM_BY_KEY = {name_key(code.value): code for code in SystemCode}
@@ -66,6 +69,7 @@ class DirectPdc:
 
     def __init__(self, store: Store, *, strategy_of: StrategyOf, listener: SessionListener, now: Callable[[], datetime]) -> None:
         self._store, self._strategy_of, self._listener, self._now = store, strategy_of, listener, now
+        self._ended: OrderedDict[str, None] = OrderedDict()  # sessions that have ended, while their calls may still be up
 
     async def open_session(self, key: SessionKey, *, amd_status: str = "", amd_cause: str = "") -> Session:
         """The call is answered and wants its app."""
@@ -145,24 +149,35 @@ class DirectPdc:
         """The app has returned, or failed."""
         name = SystemCode.APPLICATION_ERROR.value if error else outcome
 
-        def work(tx: Tx) -> None:
-            attempt = self._open_attempt(tx, key)
+        def work(tx: Tx) -> bool:
+            attempt = self._known_attempt(tx, key)
+            if attempt.code is not None or key.attempt_id in self._ended:
+                return False
             if name and not (error and attempt.app_code):  # an app that fails later does not take back what was said
                 self._write_code(tx, attempt, name)
             if error:
                 tx.attempts.add_events([(attempt.id, self._now(), "app_error", {"error": error[:400]})])
+            return True
 
-        if name:
-            await self._store.write(work)
-        self._listener.session_ended(AttemptId(key.attempt_id))
+        if await self._store.write(work):
+            self._ended[key.attempt_id] = None
+            while len(self._ended) > ENDED_KEPT:
+                self._ended.popitem(last=False)
+            self._listener.session_ended(AttemptId(key.attempt_id))
 
     async def close(self) -> None:
         """Nothing to give back."""
 
     def _open_attempt(self, tx: Tx, key: SessionKey) -> Attempt:
+        attempt = self._known_attempt(tx, key)
+        if attempt.code is not None or key.attempt_id in self._ended:
+            raise NoSession("the call has ended")
+        return attempt
+
+    def _known_attempt(self, tx: Tx, key: SessionKey) -> Attempt:
         attempt = tx.attempts.get(AttemptId(key.attempt_id))
-        if attempt is None or attempt.code is not None or not hmac.compare_digest(attempt.nonce, key.nonce):
-            raise NoSession("no call of that name is up, or its nonce is wrong")
+        if attempt is None or not hmac.compare_digest(attempt.nonce.encode(), key.nonce.encode(errors="replace")):
+            raise NoSession("no call has that name, or its nonce is wrong")
         return attempt
 
     def _job(self, tx: Tx, attempt: Attempt) -> Job:
@@ -225,7 +240,8 @@ class DirectPdc:
             tx.attempts.set_app_code(attempt.id, chosen, self._now())
 
     def _check_attribute(self, tx: Tx, attempt: Attempt, name: str) -> None:
-        if name not in tx.contacts(attempt.org_id).attribute_names(attempt.contact_id):
+        names = tx.contacts(attempt.org_id).attribute_names(attempt.contact_id)
+        if name not in names and ANY_ATTRIBUTE not in names:
             raise UnknownAttribute(f"the contact's list has no attribute {name!r}")
 
 
@@ -244,6 +260,10 @@ def answered_by(amd_status: str, amd_cause: str) -> str:
 
 
 def _check_text(value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError as exc:
+        raise BadValue("not text") from exc
     if len(value) > VALUE_LIMIT:
         raise BadValue(f"longer than {VALUE_LIMIT} characters")
     if any(ord(char) < 32 and char not in "\n\t" for char in value):
