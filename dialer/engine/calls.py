@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -28,6 +28,8 @@ APP_GRACE_S = 3.0
 
 HANG_UP_GRACE_S = 1.0
 """A failed order and its hang-up are told in no fixed order: the hang-up, which has the cause, is waited for this long."""
+
+OVER_KEPT = 20_000  # ended calls that are remembered: more than can end while a sweep reads the ledger
 
 RETRY_S = 0.5  # a code that the database could not take is offered again this often, for as long as it takes
 
@@ -69,6 +71,8 @@ class Calls:
     def __init__(self, store: Store, strategy_of: StrategyOf, clock: Clock) -> None:
         self._store, self._strategy_of, self._clock = store, strategy_of, clock
         self._live: dict[AttemptId, Call] = {}
+        self._over: deque[AttemptId] = deque(maxlen=OVER_KEPT)  # the latest that have their code
+        self._over_ids: set[AttemptId] = set()
         self._per_job: Counter[JobId] = Counter()
         self._per_trunk: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -90,6 +94,10 @@ class Calls:
     def get(self, attempt_id: AttemptId) -> Call | None:
         """A call that is up; None when it is over or never was."""
         return self._live.get(attempt_id)
+
+    def is_over(self, attempt_id: AttemptId) -> bool:
+        """Whether a call has ended lately: who read the ledger a moment ago may still take it for open."""
+        return attempt_id in self._over_ids
 
     def in_flight(self, job_id: JobId | None = None) -> int:
         """How many calls are up or being placed, of one job or of all."""
@@ -206,8 +214,15 @@ class Calls:
         if self._live.pop(call.attempt.id, None) is not None:
             self._per_job[call.attempt.job_id] -= 1
             self._per_trunk[call.attempt.trunk] -= 1
+            self._remember(call.attempt.id)
         if completed is not None:
             self.on_completed(completed)
+
+    def _remember(self, attempt_id: AttemptId) -> None:
+        if len(self._over) == self._over.maxlen:
+            self._over_ids.discard(self._over[0])
+        self._over.append(attempt_id)
+        self._over_ids.add(attempt_id)
 
     def _system_code(self, call: Call) -> SystemCode:
         if call.adopted and call.facts.answered_at is not None and not call.session_opened:
