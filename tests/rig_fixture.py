@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,24 @@ def rig(lab: Lab, tmp_path: Path, tts: Sequence[str]) -> Iterator[Rig]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture
+def make_rig(lab: Lab, tmp_path: Path, tts: Sequence[str]) -> Iterator[Callable[[str], Rig]]:
+    """Dialers that run beside each other on the shared lab, each under its own name."""
+    made: list[Rig] = []
+
+    def make(node: str) -> Rig:
+        folder = tmp_path / node
+        folder.mkdir()
+        made.append(Rig(lab=lab, folder=folder, tts=tts, node=node))
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for one in made:
+            one.close()
 
 
 @pytest.fixture(scope="module")
