@@ -43,11 +43,12 @@ def store_down(exc: BaseException) -> StoreDown:
 class _Unit:
     """One caller's work, and where its answer goes."""
 
-    __slots__ = ("error", "future", "value", "work")
+    __slots__ = ("error", "future", "queued_at", "value", "work")
 
     def __init__(self, work: Callable[[Tx], Any], future: Future[Any]) -> None:
         self.work = work
         self.future = future
+        self.queued_at = time.monotonic()
         self.value: Any = None
         self.error: Exception | None = None
 
@@ -119,11 +120,13 @@ class GroupWriter:
         time is waited. Who writes alone, one thing after another, is not held up.
         """
         group = [first]
-        until = time.monotonic() + self._group_commit_s
+        # What came during the last commit has waited already; but some pause is always left to those other processes.
+        until = max(first.queued_at + self._group_commit_s, time.monotonic() + self._group_commit_s / 2)
         patience_s = self._group_commit_s if self._crowded else IDLE_S
-        while len(group) < LARGE and (left := until - time.monotonic()) > 0:
+        while len(group) < LARGE:
+            left = until - time.monotonic()
             try:
-                unit = self._queue.get(timeout=min(patience_s, left))
+                unit = self._queue.get(timeout=min(patience_s, left)) if left > 0 else self._queue.get_nowait()
             except queue.Empty:
                 break
             if unit is None:
