@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -32,18 +32,24 @@ EXPECTED = {
 }
 
 
-@pytest.fixture
-async def proxy(lab: Lab, rng: random.Random) -> AsyncIterator[AmiProxy]:
-    """A wire to the shared lab's switch that can be made bad."""
-    async with AmiProxy(lab.switch.host, lab.switch.port, rng=rng) as wire:
-        yield wire
+Scenario = Callable[[Rig, AmiProxy], Awaitable[None]]
 
 
 @pytest.fixture
-def wired(rig: Rig, proxy: AmiProxy) -> Rig:
-    """A dialer that reaches the switch over the bad wire, and knows the app that holds the line."""
-    rig.port, rig.apps = proxy.port, APPS
-    return rig
+def beside(make_rig: Callable[[str], Rig], lab: Lab, rng: random.Random) -> Callable[..., Awaitable[None]]:
+    """Run scenarios at the same time, each with a dialer of its own and a bad wire of its own to the shared lab's switch."""
+
+    async def one(name: str, scenario: Scenario, seed: int) -> None:
+        async with AmiProxy(lab.switch.host, lab.switch.port, rng=random.Random(seed)) as proxy:
+            rig = make_rig(name)
+            rig.port, rig.apps, rig.workers = proxy.port, APPS, 1
+            await scenario(rig, proxy)
+            await asyncio.to_thread(rig.stop)  # before its wire is gone
+
+    async def run(**scenarios: Scenario) -> None:
+        await asyncio.gather(*(one(name, scenario, rng.randrange(2**32)) for name, scenario in scenarios.items()))
+
+    return run
 
 
 @pytest.fixture
@@ -84,40 +90,50 @@ def judge(rig: Rig, job_id: JobId, *, lost: int = 0, before: datetime | None = N
     assert len(unknown) <= lost, [(one.number, one.code) for one in unknown]
 
 
-async def test_a_reset_of_the_socket_loses_no_call_that_is_up(wired: Rig, proxy: AmiProxy) -> None:
+async def test_a_reset_link_and_spoiled_events_lose_and_repeat_no_call(beside: Callable[..., Awaitable[None]]) -> None:
+    await beside(reset=reset_with_calls_up, spoiled=events_lost_doubled_and_late)
+
+
+async def test_a_half_open_link_and_swallowed_responses_lose_and_repeat_no_call(beside: Callable[..., Awaitable[None]]) -> None:
+    await beside(half=half_open_for_30_s, swallowed=responses_swallowed)
+
+
+async def reset_with_calls_up(rig: Rig, proxy: AmiProxy) -> None:
+    """A reset of the socket loses no call that is up."""
     numbers = [number(index, "30" if index % 3 else "10") for index in range(36)]
-    job_id = wired.campaign(numbers, app="holds", seconds=4, pace_per_s=6, max_ports=30)
-    wired.start()
-    await wired.until(lambda: wired.up(job_id) >= 8, 30, "eight calls are up")
+    job_id = rig.campaign(numbers, app="holds", seconds=4, pace_per_s=6, max_ports=30)
+    rig.start()
+    await rig.until(lambda: rig.up(job_id) >= 8, 30, "eight calls are up")
     reset_at = datetime.now(UTC)
     proxy.reset()
-    await wired.became("down", 5, after=reset_at)
-    ready_at = await wired.became("ready", 15, after=reset_at)
-    await wired.completed(job_id, 60)
-    not_called_between(wired, reset_at, ready_at)
-    judge(wired, job_id, lost=6, before=reset_at)  # busy callees whose hang-up was told to nobody
-    assert any(one.at > ready_at for one in wired.calls()), "the reset came in the middle of the job"
+    await rig.became("down", 5, after=reset_at)
+    ready_at = await rig.became("ready", 15, after=reset_at)
+    await rig.completed(job_id, 60)
+    not_called_between(rig, reset_at, ready_at)
+    judge(rig, job_id, lost=6, before=reset_at)  # busy callees whose hang-up was told to nobody
+    assert any(one.at > ready_at for one in rig.calls()), "the reset came in the middle of the job"
 
 
-async def test_a_link_half_open_for_30_s_is_noticed_and_taken_up_again(wired: Rig, proxy: AmiProxy) -> None:
+async def half_open_for_30_s(rig: Rig, proxy: AmiProxy) -> None:
+    """A connection whose other end has gone without a word is noticed within ten seconds, and taken up again."""
     numbers = [number(index, "30" if index % 3 else "10") for index in range(40)]
-    job_id = wired.campaign(numbers, app="holds", seconds=6, pace_per_s=5, max_ports=30)
-    wired.start()
-    await wired.until(lambda: wired.up(job_id) >= 10, 30, "ten calls are up")
+    job_id = rig.campaign(numbers, app="holds", seconds=6, pace_per_s=5, max_ports=30)
+    rig.start()
+    await rig.until(lambda: rig.up(job_id) >= 10, 30, "ten calls are up")
     frozen_at = datetime.now(UTC)
     proxy.frozen = True
-    hung_at = await wired.became("hung", 15, after=frozen_at)
+    hung_at = await rig.became("hung", 15, after=frozen_at)
     assert hung_at - frozen_at <= timedelta(seconds=10), "noticed within 10 s"
     await asyncio.sleep(max(0.0, (frozen_at + timedelta(seconds=30) - datetime.now(UTC)).total_seconds()))
     thawed_at = datetime.now(UTC)
     proxy.frozen = False
-    ready_at = await wired.became("ready", 30, after=thawed_at)
-    await wired.completed(job_id, 60)
-    not_called_between(wired, frozen_at, ready_at)
+    ready_at = await rig.became("ready", 30, after=thawed_at)
+    await rig.completed(job_id, 60)
+    not_called_between(rig, frozen_at, ready_at)
     # What ended in these seconds was told to nobody, and of the orders of the first three nobody knows whether they left.
-    judge(wired, job_id, lost=25, before=hung_at)
-    assert wired.codes(job_id)[INTERESTED] >= 15, "calls that were up went on, and what their app said is kept"
-    assert any(one.at > ready_at for one in wired.calls()), "the fault came in the middle of the job"
+    judge(rig, job_id, lost=25, before=hung_at)
+    assert rig.codes(job_id)[INTERESTED] >= 15, "calls that were up went on, and what their app said is kept"
+    assert any(one.at > ready_at for one in rig.calls()), "the fault came in the middle of the job"
 
 
 async def test_a_switch_killed_with_50_calls_up_leaves_each_with_its_code(fragile: Rig) -> None:
@@ -171,24 +187,26 @@ async def test_a_switch_that_stands_still_for_12_s_keeps_its_calls(fragile: Rig)
     assert rig.codes(job_id)[INTERESTED] >= 14, "calls that were up, and those placed afterwards"
 
 
-async def test_events_that_are_lost_doubled_or_late_change_no_code_for_a_wrong_one(wired: Rig, proxy: AmiProxy) -> None:
+async def events_lost_doubled_and_late(rig: Rig, proxy: AmiProxy) -> None:
+    """Events that are lost, come twice or in another order change no code for a wrong one."""
     endings = ("01", "10", "12", "14", "01")
-    job_id = wired.campaign([number(index, endings[index % 5]) for index in range(40)], pace_per_s=10)
+    job_id = rig.campaign([number(index, endings[index % 5]) for index in range(40)], pace_per_s=10)
     proxy.spoil("Newchannel", drop=0.2, duplicate=0.3)
     proxy.spoil("Newstate", drop=0.2, hold=0.4)
     proxy.spoil("DialState", duplicate=0.5)
     proxy.spoil("OriginateResponse", drop=0.2, duplicate=0.3, hold=0.4)
     proxy.spoil("Hangup", drop=0.15, duplicate=0.4, hold=0.4)
-    wired.start()
-    await wired.completed(job_id, 60)
-    judge(wired, job_id, lost=24)
+    rig.start()
+    await rig.completed(job_id, 60)
+    judge(rig, job_id, lost=24)
 
 
-async def test_a_swallowed_response_is_reconciled_and_never_sent_again(wired: Rig, proxy: AmiProxy) -> None:
-    job_id = wired.campaign([number(index, ("01", "10", "14")[index % 3]) for index in range(12)], pace_per_s=6)
+async def responses_swallowed(rig: Rig, proxy: AmiProxy) -> None:
+    """An order whose response is lost is reconciled and never sent again."""
+    job_id = rig.campaign([number(index, ("01", "10", "14")[index % 3]) for index in range(12)], pace_per_s=6)
     for _ in range(4):
         proxy.swallow("Originate")
-    wired.start()
-    await wired.completed(job_id, 60)
-    judge(wired, job_id)
+    rig.start()
+    await rig.completed(job_id, 60)
+    judge(rig, job_id)
     assert proxy.seen["Originate"] == 12
