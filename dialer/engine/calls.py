@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -18,7 +19,7 @@ from dialer.domain.ids import AttemptId, JobId
 from dialer.errors import StoreDown
 from dialer.ports import Clock, LiveChannel, VoiceEvent, VoiceEventKind
 from dialer.services.completion import Completed, StrategyOf, record_completion
-from dialer.store.attempts import Closing
+from dialer.store.attempts import Closing, Mark
 from dialer.store.store import Store, Tx
 
 log = structlog.get_logger()
@@ -71,11 +72,12 @@ class Calls:
     def __init__(self, store: Store, strategy_of: StrategyOf, clock: Clock) -> None:
         self._store, self._strategy_of, self._clock = store, strategy_of, clock
         self._live: dict[AttemptId, Call] = {}
-        self._over: deque[AttemptId] = deque(maxlen=OVER_KEPT)  # the latest that have their code
-        self._over_ids: set[AttemptId] = set()
+        self._over: dict[AttemptId, None] = {}  # the latest that have their code, oldest first
         self._per_job: Counter[JobId] = Counter()
         self._per_trunk: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._marks: list[Mark] = []  # waiting to be written
+        self._marking = False
         self.on_completed: Callable[[Completed], None] = lambda completed: None
         self.repairs = 0  # attempts that a sweep had to close because their events never came
 
@@ -97,7 +99,7 @@ class Calls:
 
     def is_over(self, attempt_id: AttemptId) -> bool:
         """Whether a call has ended lately: who read the ledger a moment ago may still take it for open."""
-        return attempt_id in self._over_ids
+        return attempt_id in self._over
 
     def in_flight(self, job_id: JobId | None = None) -> int:
         """How many calls are up or being placed, of one job or of all."""
@@ -120,7 +122,7 @@ class Calls:
     def sent(self, call: Call) -> None:
         """The switch took the order."""
         now = self._clock.now()
-        self._write(lambda tx: tx.attempts.mark_sent(call.attempt.id, now))
+        self._mark(call.attempt.id, AttemptState.SENT, now)
         if call.attempt.state is AttemptState.INTENT:
             call.attempt = replace(call.attempt, state=AttemptState.SENT, sent_at=now)
 
@@ -134,8 +136,7 @@ class Calls:
         if event.kind is VoiceEventKind.RINGING:
             failpoints.hit("K5")
         if call.facts.answered_at is not None and before.answered_at is None:
-            answered_at = call.facts.answered_at
-            self._write(lambda tx: tx.attempts.mark_answered(call.attempt.id, answered_at))
+            self._mark(call.attempt.id, AttemptState.ANSWERED, call.facts.answered_at)
             failpoints.hit("K6")
         if call.facts.ended_at is not None:
             call.hung_up.set()
@@ -214,15 +215,11 @@ class Calls:
         if self._live.pop(call.attempt.id, None) is not None:
             self._per_job[call.attempt.job_id] -= 1
             self._per_trunk[call.attempt.trunk] -= 1
-            self._remember(call.attempt.id)
+            self._over[call.attempt.id] = None
+            if len(self._over) > OVER_KEPT:
+                del self._over[next(iter(self._over))]
         if completed is not None:
             self.on_completed(completed)
-
-    def _remember(self, attempt_id: AttemptId) -> None:
-        if len(self._over) == self._over.maxlen:
-            self._over_ids.discard(self._over[0])
-        self._over.append(attempt_id)
-        self._over_ids.add(attempt_id)
 
     def _system_code(self, call: Call) -> SystemCode:
         if call.adopted and call.facts.answered_at is not None and not call.session_opened:
@@ -243,14 +240,23 @@ class Calls:
 
     # ── work beside the router ────────────────────────────────────────────────────────────────────────────────────
 
-    def _write(self, work: Callable[[Tx], None]) -> None:
-        self._start(self._try_write(work), "mark attempt")
+    def _mark(self, attempt_id: AttemptId, state: AttemptState, at: datetime) -> None:
+        """Note how far a call has come. One write at a time: what comes during it goes together into the next."""
+        self._marks.append((attempt_id, state, at))
+        if not self._marking:
+            self._marking = True
+            self._start(self._write_marks(), "mark attempts")
 
-    async def _try_write(self, work: Callable[[Tx], None]) -> None:
+    async def _write_marks(self) -> None:
         try:
-            await self._store.write(work)
-        except StoreDown as down:  # a mark is a convenience for reconciliation; the code itself is retried for ever
-            log.warning("a mark was not written", reason=str(down))
+            while self._marks:
+                marks, self._marks = self._marks, []
+                try:
+                    await self._store.write(partial(_write_marks, marks))
+                except StoreDown as down:  # a mark is a convenience for reconciliation; the code itself is retried for ever
+                    log.warning("marks were not written", count=len(marks), reason=str(down))
+        finally:
+            self._marking = False
 
     def _start(self, work: Awaitable[None], name: str) -> None:
         task = asyncio.ensure_future(self._guard(work))
@@ -274,6 +280,10 @@ class Calls:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _write_marks(marks: Sequence[Mark], tx: Tx) -> None:
+    tx.attempts.mark(marks)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> bool:

@@ -63,6 +63,9 @@ _COUNT_UP = (
 )
 
 
+Mark = tuple[AttemptId, AttemptState, datetime]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closing:
     """The facts with which an attempt is closed: `system_code` is the network's and the detector's view, `code` the last word."""
@@ -118,13 +121,20 @@ class AttemptLedger:
 
     def mark_sent(self, attempt_id: AttemptId, at: datetime) -> None:
         """The switch has accepted the order. Harmless when the call is already further, or over."""
-        if self._connection.execute(_SENT, {"attempt_id": attempt_id, "at": at}).rowcount:
-            self.add_events([(attempt_id, at, "sent", {})])
+        self.mark([(attempt_id, AttemptState.SENT, at)])
 
     def mark_answered(self, attempt_id: AttemptId, at: datetime) -> None:
         """Somebody or something picked up. Harmless when known already."""
-        if self._connection.execute(_ANSWERED, {"attempt_id": attempt_id, "at": at}).rowcount:
-            self.add_events([(attempt_id, at, "answered", {})])
+        self.mark([(attempt_id, AttemptState.ANSWERED, at)])
+
+    def mark(self, marks: Iterable[Mark]) -> None:
+        """Many of the two above at once: SENT or ANSWERED, in the order in which they came."""
+        news: list[tuple[AttemptId, datetime, str, Mapping[str, Any]]] = []
+        for attempt_id, state, at in marks:
+            statement = _SENT if state is AttemptState.SENT else _ANSWERED
+            if self._connection.execute(statement, {"attempt_id": attempt_id, "at": at}).rowcount:
+                news.append((attempt_id, at, state.value, {}))
+        self.add_events(news)
 
     def begin_treatment(
         self, attempt: Attempt, *, at: datetime, app: str, amd_status: str | None, amd_cause: str | None
