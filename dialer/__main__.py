@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+
+# A dialer that was killed must dial again within seconds, and a command of a script should not load what it does not use: these
+# nouns are loaded without the others. Each is the module `dialer.cli.NOUN` with its `NOUN_app`.
+ALONE = frozenset({"attempts", "codes", "contacts", "dnc", "export", "migrate", "serve"})
 
 
 def main() -> None:
     """Run the command line."""
-    if sys.argv[1:2] == ["serve"]:
-        # A dialer that was killed must dial again within seconds: it does not load the other commands first.
-        from dialer.cli.serve import serve_app
-
-        serve_app(args=sys.argv[2:], prog_name="dialer serve")
+    noun = sys.argv[1] if len(sys.argv) > 1 else ""
+    if noun in ALONE:
+        app = getattr(import_module(f"dialer.cli.{noun}"), f"{noun}_app")
+        app(args=sys.argv[2:], prog_name=f"dialer {noun}")
     else:
         from dialer.cli.commands import app
 

@@ -6,8 +6,8 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import entry_points
 
 import structlog
@@ -16,14 +16,20 @@ from aiohttp import web
 from dialer import settings as settings_of
 from dialer.channels.asterisk.config import SwitchConfig, TrunkConfig
 from dialer.channels.asterisk.voice import AsteriskVoice
+from dialer.domain.campaign import JobState
+from dialer.domain.codes import SystemCode
 from dialer.domain.result import ResultProcessor
 from dialer.engine.clock import SystemClock
 from dialer.engine.engine import Engine, EngineOptions
 from dialer.engine.supervisor import Trunk
-from dialer.errors import BadSettings
+from dialer.errors import BadSettings, Conflict
+from dialer.ivr.registry import Apps
 from dialer.ivr.workers import IvrWorkers, WorkerOptions
+from dialer.ivr_apps import SHIPPED_APPS
+from dialer.services.organisations import DEFAULT
 from dialer.services.pdc import DirectPdc
 from dialer.services.result_processors import ResultProcessors
+from dialer.services.single_calls import start_single_call
 from dialer.settings import Settings, split_listen
 from dialer.store.store import Store
 from dialer.web.pdc import make_pdc_app
@@ -161,6 +167,42 @@ class Dialer:
         finally:
             await self._workers.stop()
             await self._pdc_site.cleanup()
+
+
+async def call_once(settings: Settings, *, app: str, number: str, parameters: Mapping[str, str]) -> str:
+    """Place one real call with one app and return its completion code.
+
+    With the dialer that runs on this database, or with one of its own for the length of the call. Raises BadInput, BadSettings.
+    """
+    apps = Apps(SHIPPED_APPS)
+    apps.load_entry_points()
+    for folder in settings.app_folders:
+        apps.load_folder(folder)
+    chosen = apps.get(app)
+    async with AsyncExitStack() as stack:
+        try:
+            store = (await stack.enter_async_context(Dialer.started(settings))).store
+        except Conflict:  # a dialer is running: it will see the job
+            store = open_store(settings)
+            stack.push_async_callback(store.close)
+        org_id = await store.write(lambda tx: tx.organisations.ensure(DEFAULT))
+        job = await start_single_call(
+            store,
+            org_id,
+            app=chosen.name,
+            number=number,
+            region=settings.numbers.region,
+            codes=chosen.codes,
+            parameters=parameters,
+            now=SystemClock().now(),
+            by="dialer ivr call",
+        )
+        while True:  # the job may be run by another process: there is nothing to wait on
+            if (await store.read(lambda tx: tx.jobs(None).get(job.id))).state is JobState.COMPLETED:
+                break
+            await asyncio.sleep(0.2)
+        attempts = await store.read(lambda tx: tx.attempts.of_job(job.id))
+    return attempts[-1].code or SystemCode.UNKNOWN.value
 
 
 def _switch(one: settings_of.Switch) -> SwitchConfig:

@@ -12,6 +12,7 @@
         proxy.cut_mid_frame("Hangup")       # the next event of that name is sent by half, then the connection is reset
         proxy.spoils.clear()                # behave again
         proxy.seen["Originate"]             # how many actions, events and responses of each name went by
+        proxy.actions                       # every action that the dialer sent, byte for byte
 
 Chances come from `rng`, so that the seed of a run repeats them.
 """
@@ -51,6 +52,7 @@ class AmiProxy:
         self.delay_s = 0.0
         self.spoils: dict[str, Spoil] = {}
         self.seen: Counter[str] = Counter()
+        self.actions: list[bytes] = []
         self._swallow: Counter[str] = Counter()
         self._swallowed_ids: set[str] = set()
         self._cut: set[str] = set()
@@ -120,6 +122,7 @@ class AmiProxy:
                 frame = await reader.readuntil(END)
                 name, action_id = _header(frame, b"Action"), _header(frame, b"ActionID")
                 self.seen[name] += 1
+                self.actions.append(frame)
                 if self._swallow[name]:
                     self._swallow[name] -= 1
                     self._swallowed_ids.add(action_id)

@@ -100,11 +100,11 @@ async def wrong_code(call: Call) -> Outcome:
 MISBEHAVED = (raises, hangs, stubborn, computes, exits, says_nothing, wrong_code)
 
 
-async def eventually(condition: Callable[[], bool], within_s: float = 5.0) -> None:
-    """Wait until something has become true."""
+async def eventually(condition: Callable[[], bool], within_s: float = 5.0, *, show: Callable[[], object] = lambda: "") -> None:
+    """Wait until something has become true; `show` is what helps where it does not."""
     late = time.monotonic() + within_s
     while not condition():
-        assert time.monotonic() < late, "it did not come true in time"
+        assert time.monotonic() < late, f"it did not come true in time {show()}"
         await asyncio.sleep(0.01)
 
 

@@ -68,6 +68,8 @@ caller_id = "{caller_id}"
 tag_calls = true
 max_cps = {cps}
 [ivr]
+listen = "{listen}"
+{advertise}
 workers = {workers}
 stall_s = 3
 apps = [{apps}]
@@ -93,6 +95,8 @@ class Rig:
     host: str = ""
     port: int = 0
     database_url: str = ""
+    ivr_listen: str = "127.0.0.1:0"
+    ivr_advertise: str = ""  # where the switch is to bring answered calls, if not to ivr_listen
     apps: Path | None = None
     prompts: Path | None = None
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
@@ -130,6 +134,8 @@ class Rig:
                 caller_id=self.lab.caller_id,
                 cps=self.cps,
                 workers=self.workers,
+                listen=self.ivr_listen,
+                advertise=f'advertise = "{self.ivr_advertise}"' if self.ivr_advertise else "",
                 apps=f'"{self.apps}"' if self.apps else "",
                 prompts=f'"{self.prompts}"' if self.prompts else "",
                 tts=", ".join(f'"{word}"' for word in self.tts),

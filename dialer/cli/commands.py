@@ -13,6 +13,7 @@ from dialer.cli.contacts import contacts_app
 from dialer.cli.demo import demo
 from dialer.cli.dnc import dnc_app
 from dialer.cli.export import export
+from dialer.cli.ivr import ivr_app_cli
 from dialer.cli.lab import lab_app
 from dialer.cli.migrate import migrate
 from dialer.cli.rules import rules_app
@@ -45,5 +46,6 @@ app.add_typer(codes_app, name="codes")
 app.add_typer(dnc_app, name="dnc")
 app.add_typer(rules_app, name="rules")
 app.add_typer(strategy_app, name="strategy")
+app.add_typer(ivr_app_cli, name="ivr")
 app.add_typer(lab_app, name="lab")
 app.add_typer(switch_app, name="switch")

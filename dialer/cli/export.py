@@ -25,7 +25,7 @@ export_app = typer.Typer(help="Attempts as CSV.")
 @export_app.command("export")
 @plain_errors
 def export(
-    file: Annotated[Path | None, typer.Argument(help="Where to; standard output if not given.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="Where to; standard output if not given, or for a dash.")] = None,
     campaign: Annotated[str | None, typer.Option(help="Only the attempts of this campaign.")] = None,
     job: Annotated[int | None, typer.Option(help="Only the attempts of this job.")] = None,
     config: Config = None,
@@ -34,7 +34,7 @@ def export(
     """Write the attempts with their codes as CSV, with whole numbers: keep the file as safe as the list itself."""
     job_id = None if job is None else JobId(job)
     with opened(config, org) as (store, org_id):
-        if file is None:
+        if file is None or str(file) == "-":
             with _standard_output() as standard_output:
                 count = asyncio.run(export_attempts(store, org_id, standard_output, campaign=campaign, job_id=job_id))
         else:

@@ -19,6 +19,7 @@ from dialer.ivr.registry import Apps, IvrApp
 from dialer.ivr.rehearsal import Played, rehearse
 from dialer.ivr.scaffold import write_app
 from dialer.ivr_apps import SHIPPED_APPS
+from dialer.logs import configure
 
 ivr_app_cli = typer.Typer(help="IVR apps: what an answered call hears, and what its keys mean.", no_args_is_help=True)
 
@@ -90,7 +91,10 @@ def call(app: str, number: str, config: Config = None, parameter: Parameter = No
     """Place one real call to NUMBER with the switch of the settings, and show its completion code."""
     # Looked up here, and by name: a dialer is put together only for this one command.
     call_once = importlib.import_module("dialer.app").call_once
-    code = asyncio.run(call_once(read_settings(config), app=app, number=number, parameters=_pairs(parameter)))
+    configure(level="warning")
+    settings = read_settings(config)
+    quiet = settings.model_copy(update={"log": settings.log.model_copy(update={"level": "warning"})})
+    code = asyncio.run(call_once(quiet, app=app, number=number, parameters=_pairs(parameter)))
     out.print(f"Completion code: {code}")
 
 

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from dialer.domain.ids import ContactId, ContactListId, OrgId
 
+ANY_ATTRIBUTE = "*"  # among the attributes of a list: its contacts may have any; for lists that only a test has made
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:

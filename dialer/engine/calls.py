@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -18,7 +19,7 @@ from dialer.domain.ids import AttemptId, JobId
 from dialer.errors import StoreDown
 from dialer.ports import Clock, LiveChannel, VoiceEvent, VoiceEventKind
 from dialer.services.completion import Completed, StrategyOf, record_completion
-from dialer.store.attempts import Closing
+from dialer.store.attempts import Closing, Mark
 from dialer.store.store import Store, Tx
 
 log = structlog.get_logger()
@@ -28,6 +29,8 @@ APP_GRACE_S = 3.0
 
 HANG_UP_GRACE_S = 1.0
 """A failed order and its hang-up are told in no fixed order: the hang-up, which has the cause, is waited for this long."""
+
+OVER_KEPT = 20_000  # ended calls that are remembered: more than can end while a sweep reads the ledger
 
 RETRY_S = 0.5  # a code that the database could not take is offered again this often, for as long as it takes
 
@@ -69,9 +72,12 @@ class Calls:
     def __init__(self, store: Store, strategy_of: StrategyOf, clock: Clock) -> None:
         self._store, self._strategy_of, self._clock = store, strategy_of, clock
         self._live: dict[AttemptId, Call] = {}
+        self._over: dict[AttemptId, None] = {}  # the latest that have their code, oldest first
         self._per_job: Counter[JobId] = Counter()
         self._per_trunk: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._marks: list[Mark] = []  # waiting to be written
+        self._marking = False
         self.on_completed: Callable[[Completed], None] = lambda completed: None
         self.repairs = 0  # attempts that a sweep had to close because their events never came
 
@@ -90,6 +96,10 @@ class Calls:
     def get(self, attempt_id: AttemptId) -> Call | None:
         """A call that is up; None when it is over or never was."""
         return self._live.get(attempt_id)
+
+    def is_over(self, attempt_id: AttemptId) -> bool:
+        """Whether a call has ended lately: who read the ledger a moment ago may still take it for open."""
+        return attempt_id in self._over
 
     def in_flight(self, job_id: JobId | None = None) -> int:
         """How many calls are up or being placed, of one job or of all."""
@@ -112,7 +122,7 @@ class Calls:
     def sent(self, call: Call) -> None:
         """The switch took the order."""
         now = self._clock.now()
-        self._write(lambda tx: tx.attempts.mark_sent(call.attempt.id, now))
+        self._mark(call.attempt.id, AttemptState.SENT, now)
         if call.attempt.state is AttemptState.INTENT:
             call.attempt = replace(call.attempt, state=AttemptState.SENT, sent_at=now)
 
@@ -126,8 +136,7 @@ class Calls:
         if event.kind is VoiceEventKind.RINGING:
             failpoints.hit("K5")
         if call.facts.answered_at is not None and before.answered_at is None:
-            answered_at = call.facts.answered_at
-            self._write(lambda tx: tx.attempts.mark_answered(call.attempt.id, answered_at))
+            self._mark(call.attempt.id, AttemptState.ANSWERED, call.facts.answered_at)
             failpoints.hit("K6")
         if call.facts.ended_at is not None:
             call.hung_up.set()
@@ -206,6 +215,9 @@ class Calls:
         if self._live.pop(call.attempt.id, None) is not None:
             self._per_job[call.attempt.job_id] -= 1
             self._per_trunk[call.attempt.trunk] -= 1
+            self._over[call.attempt.id] = None
+            if len(self._over) > OVER_KEPT:
+                del self._over[next(iter(self._over))]
         if completed is not None:
             self.on_completed(completed)
 
@@ -213,6 +225,10 @@ class Calls:
         if call.adopted and call.facts.answered_at is not None and not call.session_opened:
             # Answered, or already with its app, when the last dialer died: the dialplan has apologised.
             return SystemCode.NUISANCE_CALL if call.attempt.app is None else SystemCode.INTERRUPTED
+        facts = call.facts
+        existed = facts.started_at is not None or facts.ringing_at is not None
+        if facts.ended_at is None and existed and not (facts.ended_by_us or facts.timed_out):
+            return SystemCode.UNKNOWN  # a channel that was there has ended, and its hang-up, which alone has the cause, was lost
         if call.facts.answered_at is not None and not call.session_opened and not call.facts.ended_by_us:
             return unserved_code(call.facts, patience_s=call.patience_s)
         return system_code(call.facts)
@@ -224,14 +240,23 @@ class Calls:
 
     # ── work beside the router ────────────────────────────────────────────────────────────────────────────────────
 
-    def _write(self, work: Callable[[Tx], None]) -> None:
-        self._start(self._try_write(work), "mark attempt")
+    def _mark(self, attempt_id: AttemptId, state: AttemptState, at: datetime) -> None:
+        """Note how far a call has come. One write at a time: what comes during it goes together into the next."""
+        self._marks.append((attempt_id, state, at))
+        if not self._marking:
+            self._marking = True
+            self._start(self._write_marks(), "mark attempts")
 
-    async def _try_write(self, work: Callable[[Tx], None]) -> None:
+    async def _write_marks(self) -> None:
         try:
-            await self._store.write(work)
-        except StoreDown as down:  # a mark is a convenience for reconciliation; the code itself is retried for ever
-            log.warning("a mark was not written", reason=str(down))
+            while self._marks:
+                marks, self._marks = self._marks, []
+                try:
+                    await self._store.write(partial(_write_marks, marks))
+                except StoreDown as down:  # a mark is a convenience for reconciliation; the code itself is retried for ever
+                    log.warning("marks were not written", count=len(marks), reason=str(down))
+        finally:
+            self._marking = False
 
     def _start(self, work: Awaitable[None], name: str) -> None:
         task = asyncio.ensure_future(self._guard(work))
@@ -255,6 +280,10 @@ class Calls:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _write_marks(marks: Sequence[Mark], tx: Tx) -> None:
+    tx.attempts.mark(marks)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> bool:

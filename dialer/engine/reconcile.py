@@ -90,6 +90,8 @@ class Reconciler:
                 log.warning("hanging up a channel that no attempt owns", switch=switch, attempt=attempt_id)
                 await self._voice.hang_up(attempt_id, switch)
         for attempt_id, attempt in open_attempts.items():
+            if self._calls.is_over(attempt_id):
+                continue  # it ended while the ledger was being read: taken up again, it would count as up for ever
             if attempt_id in second:
                 self._calls.seen_on_switch(attempt, second[attempt_id])
             elif attempt_id not in first:

@@ -56,10 +56,6 @@ class CallRun:
             await self._tell(error="")
             await self._hang_up()
             return Ending()
-        if not self._app_name:  # the strategy has nothing to say to whoever answered
-            await self._tell(error="")
-            await self._hang_up()
-            return Ending()
         if self._app is None:
             return await self._fail(self._apps.why_missing(self._app_name))
         work = asyncio.create_task(self._guarded(self._app), name=f"ivr-app {self._app_name}")

@@ -10,7 +10,7 @@ import structlog
 
 from dialer import failpoints
 from dialer.domain.attempt import Attempt
-from dialer.domain.codes import CustomCode, SystemCode
+from dialer.domain.codes import SYSTEM_NAME_KEYS, CustomCode, SystemCode, name_key
 from dialer.domain.ids import AttemptId, JobId
 from dialer.domain.next_step import Later, Outcome, step_after
 from dialer.domain.progress import Progress
@@ -65,13 +65,13 @@ def _close(tx: Tx, attempt_id: AttemptId, system: Closing, strategy_of: Strategy
     if attempt is None or attempt.code is not None:
         return None
     closing = replace(system, code=attempt.app_code, source="app") if attempt.app_code else system
-    closed = tx.attempts.close(attempt_id, closing)
+    closed = tx.attempts.close(attempt_id, closing, seen=attempt)
     if closed is None:
         return None
-    job = tx.jobs(None).get(closed.job_id)
+    job = tx.jobs(None).as_started(closed.job_id)
     strategy = strategy_of(job.id, job.strategy_text)
     handler = strategy.handler(closed.handler)
-    custom = tx.codes(closed.org_id).find(closing.code)
+    custom = None if name_key(closing.code) in SYSTEM_NAME_KEYS else tx.codes(closed.org_id).find(closing.code)
     others = treat_number(tx, job, closed, handler, custom, closing.ended_at)
     place = tx.job_contacts.get(closed.job_id, closed.contact_id)
     if place is not None:

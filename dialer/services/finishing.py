@@ -21,7 +21,9 @@ CRITERION = "finish criterion"  # who asked for the end of a job that has done e
 def finish_if_met(tx: Tx, job: Job, code: str) -> str:
     """Stop the job's dialling in this very transaction when `code`, the final one of an attempt, fulfils its criterion."""
     finish = job.definition.finish
-    if job.state not in (JobState.RUNNING, JobState.PAUSED) or not (finish.responses or code in finish.after_codes):
+    if not (finish.responses or code in finish.after_codes):
+        return ""
+    if tx.jobs(None).get(job.id).state not in (JobState.RUNNING, JobState.PAUSED):  # `job` may be as it was at its start
         return ""
     success: list[str] = []
     if finish.responses and not finish.response_codes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -13,6 +14,7 @@ from dialer import failpoints
 from dialer.domain.attempt import Attempt
 from dialer.domain.campaign import Job
 from dialer.domain.codes import SYSTEM_NAME_KEYS, SystemCode, name_key
+from dialer.domain.contact import ANY_ATTRIBUTE
 from dialer.domain.hangup import amd_code
 from dialer.domain.ids import AttemptId
 from dialer.domain.strategy import treatment_for
@@ -33,6 +35,7 @@ from pdc import (
 
 log = structlog.get_logger()
 
+ENDED_KEPT = 10_000  # more than can be up at once
 VALUE_LIMIT = 1000  # characters of an attribute or a note
 
 SYSTEM_BY_KEY = {name_key(code.value): code for code in SystemCode}
@@ -67,6 +70,7 @@ class DirectPdc(CampaignVerbs):
 
     def __init__(self, store: Store, *, strategy_of: StrategyOf, listener: SessionListener, now: Callable[[], datetime]) -> None:
         self._store, self._strategy_of, self._listener, self._now = store, strategy_of, listener, now
+        self._ended: OrderedDict[str, None] = OrderedDict()  # sessions that have ended, while their calls may still be up
 
     async def open_session(self, key: SessionKey, *, amd_status: str = "", amd_cause: str = "") -> Session:
         """The call is answered and wants its app."""
@@ -76,12 +80,9 @@ class DirectPdc(CampaignVerbs):
             if attempt.app is not None:  # asked again: the detector's first word stays
                 return self._session(tx, attempt)
             now = self._now()
-            tx.attempts.mark_answered(attempt.id, now)
             app, _ = self._treatment(tx, attempt, amd_status, amd_cause)
-            facts = {"amd_status": amd_status[:16] or None, "amd_cause": amd_cause[:80] or None, "app": app}
-            tx.attempts.update_open(attempt.id, facts)
-            tx.attempts.add_events([(attempt.id, now, "app", {"app": app, "amd": amd_status, "amd_cause": amd_cause})])
-            return self._session(tx, self._open_attempt(tx, key))
+            facts = {"amd_status": amd_status[:16] or None, "amd_cause": amd_cause[:80] or None}
+            return self._session(tx, tx.attempts.begin_treatment(attempt, at=now, app=app, **facts))
 
         session = await self._store.write(work)
         self._listener.session_opened(AttemptId(key.attempt_id), amd_status, amd_cause, treated=bool(session.app))
@@ -149,28 +150,39 @@ class DirectPdc(CampaignVerbs):
         """The app has returned, or failed."""
         name = SystemCode.APPLICATION_ERROR.value if error else outcome
 
-        def work(tx: Tx) -> None:
-            attempt = self._open_attempt(tx, key)
+        def work(tx: Tx) -> bool:
+            attempt = self._known_attempt(tx, key)
+            if attempt.code is not None or key.attempt_id in self._ended:
+                return False
             if name and not (error and attempt.app_code):  # an app that fails later does not take back what was said
                 self._write_code(tx, attempt, name)
             if error:
                 tx.attempts.add_events([(attempt.id, self._now(), "app_error", {"error": error[:400]})])
+            return True
 
-        if name:
-            await self._store.write(work)
-        self._listener.session_ended(AttemptId(key.attempt_id))
+        if await self._store.write(work):
+            self._ended[key.attempt_id] = None
+            while len(self._ended) > ENDED_KEPT:
+                self._ended.popitem(last=False)
+            self._listener.session_ended(AttemptId(key.attempt_id))
 
     async def close(self) -> None:
         """Nothing to give back."""
 
     def _open_attempt(self, tx: Tx, key: SessionKey) -> Attempt:
+        attempt = self._known_attempt(tx, key)
+        if attempt.code is not None or key.attempt_id in self._ended:
+            raise NoSession("the call has ended")
+        return attempt
+
+    def _known_attempt(self, tx: Tx, key: SessionKey) -> Attempt:
         attempt = tx.attempts.get(AttemptId(key.attempt_id))
-        if attempt is None or attempt.code is not None or not hmac.compare_digest(attempt.nonce, key.nonce):
-            raise NoSession("no call of that name is up, or its nonce is wrong")
+        if attempt is None or not hmac.compare_digest(attempt.nonce.encode(), key.nonce.encode(errors="replace")):
+            raise NoSession("no call has that name, or its nonce is wrong")
         return attempt
 
     def _job(self, tx: Tx, attempt: Attempt) -> Job:
-        return tx.jobs(None).get(attempt.job_id)
+        return tx.jobs(None).as_started(attempt.job_id)
 
     def _treatment(self, tx: Tx, attempt: Attempt, amd_status: str, amd_cause: str) -> tuple[str, dict[str, str]]:
         """The app and its parameters by who answered; ("", {}) when the strategy has nothing to say to such a one."""
@@ -195,7 +207,7 @@ class DirectPdc(CampaignVerbs):
         )
 
     def _contact(self, tx: Tx, attempt: Attempt) -> Contact:
-        contact = tx.contacts(attempt.org_id).get(attempt.contact_id)
+        contact = tx.contacts(attempt.org_id).get(attempt.contact_id, with_addresses=False)
         return Contact(
             user_contact_id=contact.user_contact_id,
             address=attempt.number,
@@ -217,19 +229,20 @@ class DirectPdc(CampaignVerbs):
                 raise UnassociatedCode(f"{code.value!r} is for the dialer itself to set")
             chosen = code.value
         else:
-            custom = tx.codes(attempt.org_id).find(name)
+            codes = tx.codes(attempt.org_id)
+            associated = {name_key(one.name): one for one in codes.of_campaign(self._job(tx, attempt).campaign_id)}
+            custom = associated.get(key) or codes.find(name)
             if custom is None:
                 raise UnknownCode(f"no completion code {name!r}")
-            associated = {name_key(one.name) for one in tx.codes(attempt.org_id).of_campaign(self._job(tx, attempt).campaign_id)}
             if key not in associated or not custom.active:
                 raise UnassociatedCode(f"{custom.name!r} is passive, or not associated with this campaign")
             chosen = custom.name
         if attempt.app_code != chosen:
-            tx.attempts.update_open(attempt.id, {"app_code": chosen})
-            tx.attempts.add_events([(attempt.id, self._now(), "code", {"code": chosen})])
+            tx.attempts.set_app_code(attempt.id, chosen, self._now())
 
     def _check_attribute(self, tx: Tx, attempt: Attempt, name: str) -> None:
-        if name not in tx.contacts(attempt.org_id).attribute_names(attempt.contact_id):
+        names = tx.contacts(attempt.org_id).attribute_names(attempt.contact_id)
+        if name not in names and ANY_ATTRIBUTE not in names:
             raise UnknownAttribute(f"the contact's list has no attribute {name!r}")
 
 
@@ -248,6 +261,10 @@ def answered_by(amd_status: str, amd_cause: str) -> str:
 
 
 def _check_text(value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError as exc:
+        raise BadValue("not text") from exc
     if len(value) > VALUE_LIMIT:
         raise BadValue(f"longer than {VALUE_LIMIT} characters")
     if any(ord(char) < 32 and char not in "\n\t" for char in value):

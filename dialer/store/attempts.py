@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,14 @@ _COLUMNS = [attempts.c[name] for name in _FIELDS]
 _OPEN = attempts.c.code.is_(None)
 
 _BY_ID = sa.select(*_COLUMNS).where(attempts.c.id == sa.bindparam("attempt_id"))
+_NEW = sa.insert(attempts)
 _EVENT = sa.insert(attempt_events)
+_NUMBERS_IN_CALL = sa.select(attempts.c.number).where(
+    _OPEN, attempts.c.org_id == sa.bindparam("org"), attempts.c.number.in_(sa.bindparam("numbers", expanding=True))
+)
+_CONTACTS_IN_CALL = sa.select(attempts.c.contact_id).where(
+    _OPEN, attempts.c.contact_id.in_(sa.bindparam("contacts", expanding=True))
+)
 _CLOSE = (
     sa.update(attempts)
     .where(attempts.c.id == sa.bindparam("attempt_id"), _OPEN)
@@ -39,11 +46,24 @@ _ANSWERED = (
     .where(attempts.c.id == sa.bindparam("attempt_id"), _OPEN, attempts.c.answered_at.is_(None))
     .values(state=AttemptState.ANSWERED.value, answered_at=sa.bindparam("at"))
 )
+_TREATED = (
+    sa.update(attempts)
+    .where(attempts.c.id == sa.bindparam("attempt_id"), _OPEN)
+    .values({name: sa.bindparam(name) for name in ("app", "amd_status", "amd_cause")})
+    .values(
+        state=AttemptState.ANSWERED.value,
+        answered_at=sa.func.coalesce(attempts.c.answered_at, sa.bindparam("answered", type_=Instant)),
+    )
+)
+_APP_CODE = sa.update(attempts).where(attempts.c.id == sa.bindparam("attempt_id"), _OPEN).values(app_code=sa.bindparam("chosen"))
 _COUNT_UP = (
     sa.update(job_code_counts)
     .where(job_code_counts.c.job_id == sa.bindparam("job"), job_code_counts.c.code == sa.bindparam("of_code"))
     .values(count=job_code_counts.c.count + 1)
 )
+
+
+Mark = tuple[AttemptId, AttemptState, datetime]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +81,25 @@ class Closing:
 
 
 def _attempt(row: sa.Row[Any]) -> Attempt:
-    values = dict(row._mapping)
+    values = dict(zip(_FIELDS, row, strict=True))
     values["state"] = AttemptState(values["state"])
     return Attempt(**values)
+
+
+def _closed(attempt: Attempt, closing: Closing) -> Attempt:
+    """What `_CLOSE` makes of an attempt."""
+    return replace(
+        attempt,
+        state=AttemptState.FINAL,
+        code=closing.code,
+        code_source=closing.source,
+        system_code=closing.system_code,
+        ended_at=closing.ended_at,
+        cause=closing.cause,
+        tech_cause=closing.tech_cause,
+        ringing_at=attempt.ringing_at or closing.ringing_at,
+        answered_at=attempt.answered_at or closing.answered_at,
+    )
 
 
 class AttemptLedger:
@@ -75,7 +111,7 @@ class AttemptLedger:
     def begin(self, new: Sequence[Attempt]) -> None:
         """Write the intents. Raises sqlalchemy's IntegrityError when a contact or a number already has a live call."""
         if new:
-            self._connection.execute(sa.insert(attempts), [{name: getattr(one, name) for name in _FIELDS} for one in new])
+            self._connection.execute(_NEW, [{name: getattr(one, name) for name in _FIELDS} for one in new])
             self.add_events((one.id, one.intent_at, "intent", {"number": one.address_name}) for one in new)
 
     def get(self, attempt_id: AttemptId) -> Attempt | None:
@@ -85,21 +121,56 @@ class AttemptLedger:
 
     def mark_sent(self, attempt_id: AttemptId, at: datetime) -> None:
         """The switch has accepted the order. Harmless when the call is already further, or over."""
-        if self._connection.execute(_SENT, {"attempt_id": attempt_id, "at": at}).rowcount:
-            self.add_events([(attempt_id, at, "sent", {})])
+        self.mark([(attempt_id, AttemptState.SENT, at)])
 
     def mark_answered(self, attempt_id: AttemptId, at: datetime) -> None:
         """Somebody or something picked up. Harmless when known already."""
-        if self._connection.execute(_ANSWERED, {"attempt_id": attempt_id, "at": at}).rowcount:
-            self.add_events([(attempt_id, at, "answered", {})])
+        self.mark([(attempt_id, AttemptState.ANSWERED, at)])
+
+    def mark(self, marks: Iterable[Mark]) -> None:
+        """Many of the two above at once: SENT or ANSWERED, in the order in which they came."""
+        news: list[tuple[AttemptId, datetime, str, Mapping[str, Any]]] = []
+        for attempt_id, state, at in marks:
+            statement = _SENT if state is AttemptState.SENT else _ANSWERED
+            if self._connection.execute(statement, {"attempt_id": attempt_id, "at": at}).rowcount:
+                news.append((attempt_id, at, state.value, {}))
+        self.add_events(news)
+
+    def begin_treatment(
+        self, attempt: Attempt, *, at: datetime, app: str, amd_status: str | None, amd_cause: str | None
+    ) -> Attempt:
+        """The call is up, and its app begins. `attempt` was read in this transaction; returns it as it is now."""
+        facts = {"app": app, "amd_status": amd_status, "amd_cause": amd_cause}
+        self._connection.execute(_TREATED, {"attempt_id": attempt.id, "answered": at, **facts})
+        events: list[tuple[AttemptId, datetime, str, Mapping[str, Any]]] = []
+        if attempt.answered_at is None:
+            events.append((attempt.id, at, "answered", {}))
+        events.append((attempt.id, at, "app", {"app": app, "amd": amd_status or "", "amd_cause": amd_cause or ""}))
+        self.add_events(events)
+        return replace(
+            attempt,
+            state=AttemptState.ANSWERED,
+            answered_at=attempt.answered_at or at,
+            app=app,
+            amd_status=amd_status,
+            amd_cause=amd_cause,
+        )
+
+    def set_app_code(self, attempt_id: AttemptId, code: str, at: datetime) -> None:
+        """What the app says so far. Changes nothing when the attempt has its final code."""
+        if self._connection.execute(_APP_CODE, {"attempt_id": attempt_id, "chosen": code}).rowcount:
+            self.add_events([(attempt_id, at, "code", {"code": code})])
 
     def update_open(self, attempt_id: AttemptId, values: Mapping[str, Any]) -> bool:
         """Write facts to an attempt that is still open; False when it is not."""
         statement = sa.update(attempts).where(attempts.c.id == attempt_id, _OPEN).values(**values)
         return self._connection.execute(statement).rowcount == 1
 
-    def close(self, attempt_id: AttemptId, closing: Closing) -> Attempt | None:
-        """Give the attempt its one completion code and return it; None when it had one already (then nothing changes)."""
+    def close(self, attempt_id: AttemptId, closing: Closing, *, seen: Attempt | None = None) -> Attempt | None:
+        """Give the attempt its one completion code and return it; None when it had one already (then nothing changes).
+
+        `seen`: the attempt as it was read in this very transaction, where the caller has it.
+        """
         changed = self._connection.execute(
             _CLOSE,
             {
@@ -118,7 +189,7 @@ class AttemptLedger:
             return None
         data = {"code": closing.code, "source": closing.source, "cause": closing.cause, "tech_cause": closing.tech_cause}
         self.add_events([(attempt_id, closing.ended_at, "final", data)])
-        closed = self.get(attempt_id)
+        closed = self.get(attempt_id) if seen is None else _closed(seen, closing)
         assert closed is not None, "an attempt cannot vanish inside a transaction"  # noqa: S101  narrows for the type checker
         self.count_code(closed.job_id, closing.code)
         return closed
@@ -157,8 +228,7 @@ class AttemptLedger:
         """Which of these numbers have a live call in the organisation."""
         if not numbers:
             return set()
-        query = sa.select(attempts.c.number).where(_OPEN, attempts.c.org_id == org_id, attempts.c.number.in_(numbers))
-        return set(self._connection.scalars(query))
+        return set(self._connection.scalars(_NUMBERS_IN_CALL, {"org": org_id, "numbers": list(numbers)}))
 
     def of_contact(self, contact_id: ContactId, *, limit: int = 20) -> list[Attempt]:
         """A contact's attempts, the latest first."""
@@ -172,5 +242,5 @@ class AttemptLedger:
 
     def contacts_in_call(self, contact_ids: Collection[ContactId]) -> set[ContactId]:
         """Which of these contacts have a live call, in whatever job."""
-        query = sa.select(attempts.c.contact_id).where(_OPEN, attempts.c.contact_id.in_(contact_ids))
-        return {ContactId(one) for one in self._connection.scalars(query)}
+        found = self._connection.scalars(_CONTACTS_IN_CALL, {"contacts": list(contact_ids)})
+        return {ContactId(one) for one in found}

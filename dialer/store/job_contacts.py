@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,6 +36,32 @@ class JobContact:
     lease_until: datetime | None = None
     last_code: str | None = None
     finished_at: datetime | None = None
+
+
+_STILL_CLAIMED = sa.select(job_contacts.c.contact_id).where(
+    job_contacts.c.job_id == sa.bindparam("job"),
+    job_contacts.c.contact_id.in_(sa.bindparam("contacts", expanding=True)),
+    job_contacts.c.state == _CLAIMED,
+    job_contacts.c.lease_owner == sa.bindparam("owner"),
+)
+_ENTER_CALL = (
+    sa.update(job_contacts)
+    .where(job_contacts.c.job_id == sa.bindparam("job"), job_contacts.c.contact_id.in_(sa.bindparam("contacts", expanding=True)))
+    .values(state=_IN_CALL, attempts=job_contacts.c.attempts + 1, lease_owner=None, lease_until=None, due_at=None)
+)
+_GET = sa.select(job_contacts).where(
+    job_contacts.c.job_id == sa.bindparam("job"), job_contacts.c.contact_id == sa.bindparam("contact")
+)
+
+
+@cache
+def _setting(names: tuple[str, ...]) -> sa.Update:
+    """The statement that sets these columns of one place: built once, for every call ends with one."""
+    return (
+        sa.update(job_contacts)
+        .where(job_contacts.c.job_id == sa.bindparam("of_job"), job_contacts.c.contact_id == sa.bindparam("of_contact"))
+        .values({name: sa.bindparam(f"new_{name}") for name in names} | {"lease_owner": None, "lease_until": None})
+    )
 
 
 def _job_contact(row: sa.Row[Any]) -> JobContact:
@@ -89,7 +116,7 @@ class JobContacts:
 
     def get(self, job_id: JobId, contact_id: ContactId) -> JobContact | None:
         """A contact's place in a job; None when the job has not come to it."""
-        row = self._connection.execute(sa.select(job_contacts).where(_one(job_id, contact_id))).first()
+        row = self._connection.execute(_GET, {"job": job_id, "contact": contact_id}).first()
         return None if row is None else _job_contact(row)
 
     def jobs_of(self, contact_id: ContactId) -> list[JobContact]:
@@ -99,22 +126,13 @@ class JobContacts:
 
     def still_claimed(self, job_id: JobId, contact_ids: Collection[ContactId], owner: str) -> set[ContactId]:
         """Which of these contacts we still hold: a lease may have run out meanwhile."""
-        query = sa.select(job_contacts.c.contact_id).where(
-            job_contacts.c.job_id == job_id,
-            job_contacts.c.contact_id.in_(contact_ids),
-            job_contacts.c.state == _CLAIMED,
-            job_contacts.c.lease_owner == owner,
-        )
-        return {ContactId(one) for one in self._connection.scalars(query)}
+        found = self._connection.scalars(_STILL_CLAIMED, {"job": job_id, "contacts": list(contact_ids), "owner": owner})
+        return {ContactId(one) for one in found}
 
     def enter_call(self, job_id: JobId, contact_ids: Sequence[ContactId]) -> None:
         """The intents of these contacts are being written in this transaction."""
         if contact_ids:
-            self._connection.execute(
-                sa.update(job_contacts)
-                .where(job_contacts.c.job_id == job_id, job_contacts.c.contact_id.in_(contact_ids))
-                .values(state=_IN_CALL, attempts=job_contacts.c.attempts + 1, lease_owner=None, lease_until=None, due_at=None)
-            )
+            self._connection.execute(_ENTER_CALL, {"job": job_id, "contacts": list(contact_ids)})
 
     def schedule(self, job_id: JobId, contact_id: ContactId, *, due_at: datetime, because: str, **changes: Any) -> None:
         """Not before `due_at`. `changes`: handler, address_index, progress, last_code."""
@@ -135,8 +153,8 @@ class JobContacts:
         self._connection.execute(statement)
 
     def _set(self, job_id: JobId, contact_id: ContactId, **values: Any) -> None:
-        values |= {"lease_owner": None, "lease_until": None}
-        self._connection.execute(sa.update(job_contacts).where(_one(job_id, contact_id)).values(**values))
+        given = {f"new_{name}": value for name, value in values.items()}
+        self._connection.execute(_setting(tuple(values)), {"of_job": job_id, "of_contact": contact_id, **given})
 
     def release(self, *, now: datetime, job_id: JobId | None = None, expired_only: bool = False) -> int:
         """Give claimed contacts back, due at once: of a job that stops claiming, of a dead process, or with expired leases."""

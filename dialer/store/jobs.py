@@ -47,10 +47,13 @@ def _job(row: sa.Row[Any]) -> Job:
 class Jobs:
     """Jobs of an organisation; of all of them when it is built for none (the engine)."""
 
-    def __init__(self, connection: sa.Connection, org_id: OrgId | None, now: datetime) -> None:
+    def __init__(
+        self, connection: sa.Connection, org_id: OrgId | None, now: datetime, started: dict[JobId, Job] | None = None
+    ) -> None:
         self._connection = connection
         self._org_id = org_id
         self._now = now
+        self._started = {} if started is None else started  # of the whole store, for the engine
 
     def create(
         self,
@@ -93,6 +96,15 @@ class Jobs:
         if row is None or (self._org_id is not None and row.org_id != self._org_id):
             raise NotFound(f"no job with the id {job_id}")
         return _job(row)
+
+    def as_started(self, job_id: JobId) -> Job:
+        """A job as it was when somebody first asked: for what never changes (definition, strategy, names), without a query.
+
+        To be asked for the job of a committed attempt only, so that nothing is kept that may yet be undone. Raises NotFound.
+        """
+        if (job := self._started.get(job_id)) is None:
+            job = self._started[job_id] = self.get(job_id)
+        return job
 
     def get_for_update(self, job_id: JobId) -> Job:
         """One job, held until the commit: of an operator and the engine that move it at once, one comes second and knows it.

@@ -12,6 +12,8 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from dialer.domain.campaign import Job
+from dialer.domain.ids import JobId
 from dialer.errors import Conflict, StoreDown
 from dialer.store import schema
 from dialer.store.engine_lock import REFUSED, FileLock, SessionLock
@@ -47,6 +49,7 @@ class Store:
         self._write_engine = writer_engine(self.url)
         self._read_engine = reader_engine(self.url, READERS)
         self._session_lock = SessionLock()
+        self._started: dict[JobId, Job] = {}  # see Jobs.as_started
         path = sqlite_path(self.url)
         self._file_lock = FileLock(path) if path else None
         self._writer = GroupWriter(self._write_engine, self._tx, self._session_lock.hold, group_commit_s)
@@ -140,4 +143,4 @@ class Store:
             self._file_lock.release()
 
     def _tx(self, connection: sa.Connection) -> Tx:
-        return Tx(connection, self._now())
+        return Tx(connection, self._now(), self._started)

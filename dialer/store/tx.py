@@ -6,7 +6,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from dialer.domain.ids import CampaignId, OrgId
+from dialer.domain.campaign import Job
+from dialer.domain.ids import CampaignId, JobId, OrgId
 from dialer.store.attempt_history import AttemptHistory
 from dialer.store.attempts import AttemptLedger
 from dialer.store.campaigns import Campaigns
@@ -29,11 +30,12 @@ from dialer.store.strategies import Strategies
 class Tx:
     """Handed to every unit of work. Nobody but the store commits; a repository sees the rows of its organisation only."""
 
-    __slots__ = ("connection", "now")
+    __slots__ = ("_started", "connection", "now")
 
-    def __init__(self, connection: sa.Connection, now: datetime) -> None:
+    def __init__(self, connection: sa.Connection, now: datetime, started: dict[JobId, Job] | None = None) -> None:
         self.connection = connection
         self.now = now  # aware UTC, when the transaction began
+        self._started = {} if started is None else started
 
     @property
     def organisations(self) -> Organisations:
@@ -74,7 +76,7 @@ class Tx:
 
     def jobs(self, org_id: OrgId | None) -> Jobs:
         """Jobs of an organisation; of all of them with None, for the engine."""
-        return Jobs(self.connection, org_id, self.now)
+        return Jobs(self.connection, org_id, self.now, self._started if org_id is None else None)
 
     def schedules(self, org_id: OrgId | None) -> Schedules:
         """Schedules of campaigns; of all organisations with None, for the engine."""

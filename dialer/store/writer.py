@@ -43,11 +43,12 @@ def store_down(exc: BaseException) -> StoreDown:
 class _Unit:
     """One caller's work, and where its answer goes."""
 
-    __slots__ = ("error", "future", "value", "work")
+    __slots__ = ("error", "future", "queued_at", "value", "work")
 
     def __init__(self, work: Callable[[Tx], Any], future: Future[Any]) -> None:
         self.work = work
         self.future = future
+        self.queued_at = time.monotonic()
         self.value: Any = None
         self.error: Exception | None = None
 
@@ -71,6 +72,7 @@ class GroupWriter:
         self._make_tx = make_tx
         self._prepare = prepare  # run on the connection before each group
         self._group_commit_s = group_commit_s
+        self._crowded = False  # the last group had more than one unit
         self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -112,17 +114,25 @@ class GroupWriter:
                 return
 
     def _gather(self, first: _Unit) -> tuple[list[_Unit], bool]:
-        """Wait for company, before any lock is taken: other processes (an import, the CLI) write in these pauses."""
+        """Wait for company, before any lock is taken: other processes (an import, the CLI) write in these pauses.
+
+        Where the last group had company, many are writing, and each commit saved is a write to the disk saved: then the whole
+        time is waited. Who writes alone, one thing after another, is not held up.
+        """
         group = [first]
-        until = time.monotonic() + self._group_commit_s
-        while len(group) < LARGE and (left := until - time.monotonic()) > 0:
+        # What came during the last commit has waited already; but some pause is always left to those other processes.
+        until = max(first.queued_at + self._group_commit_s, time.monotonic() + self._group_commit_s / 2)
+        patience_s = self._group_commit_s if self._crowded else IDLE_S
+        while len(group) < LARGE:
+            left = until - time.monotonic()
             try:
-                unit = self._queue.get(timeout=min(IDLE_S, left))
+                unit = self._queue.get(timeout=min(patience_s, left)) if left > 0 else self._queue.get_nowait()
             except queue.Empty:
                 break
             if unit is None:
                 return group, True
             group.append(unit)
+        self._crowded = len(group) > 1
         return group, False
 
     def _commit(self, group: list[_Unit]) -> None:

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 from aiohttp import web
 
+from dialer.domain.attempt import Attempt, AttemptState
+from dialer.domain.campaign import Campaign
+from dialer.domain.codes import CustomCode
+from dialer.domain.contact import NewAddress, NewContact
+from dialer.domain.ids import AttemptId, CampaignId, new_attempt_id
+from dialer.engine.engine import StrategyShelf
 from dialer.ivr.fake_pdc import FakePdc
+from dialer.services.pdc import DirectPdc
+from dialer.store.store import Store
+from dialer.store.tx import Tx
 from dialer.web.pdc import make_pdc_app
 from pdc.contract import (
     BadValue,
@@ -86,10 +98,103 @@ async def over_http() -> AsyncIterator[Bench]:
         await runner.cleanup()
 
 
+@contextlib.asynccontextmanager
+async def in_the_dialer() -> AsyncIterator[Bench]:
+    """The real one, on a database of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(f"sqlite:///{folder}/pdc.sqlite3")
+        store.migrate()
+        try:
+            yield _of_store(store)
+        finally:
+            await store.close()
+
+
+class _Nobody:
+    def session_opened(self, attempt_id: AttemptId, amd_status: str, amd_cause: str, *, treated: bool) -> None: ...
+
+    def session_ended(self, attempt_id: AttemptId) -> None: ...
+
+
+STRATEGY = """\
+strategy: contract
+status: completed
+handlers:
+  - state: initial
+    call:
+      addresses: [{attribute: mobile, from: "00:00", to: "24:00"}]
+      results:
+        otherwise: done
+        Call Answered: {app: blood_donation, parameters: {greeting: hello}}
+        Answer Human: {app: blood_donation, parameters: {greeting: hello}}
+        Answer Machine: {app: blood_donation, parameters: {greeting: hello}}
+"""
+
+
+def _of_store(store: Store) -> Bench:
+    count = itertools.count(1)
+
+    def work(tx: Tx) -> SessionKey:
+        org = tx.organisations.create(f"organisation {next(count)}")  # its own: a contact has one live call at a time
+        for code in ("Interested", "Not interested", "Elsewhere"):
+            tx.codes(org).create(CustomCode(name=code))
+        people = tx.contact_lists(org).create("people", ["mobile", "donor", "first_name"])
+        contact = NewContact(
+            user_contact_id="c-1",
+            language="es",
+            time_zone="America/Denver",
+            attributes={"donor": "", "first_name": "Zoë"},
+            addresses=(NewAddress(name="mobile", value="+15550100", zones=("America/Denver",)),),
+        )
+        tx.contacts(org).upsert_batch(people.id, [contact], "update")
+        tx.strategies(org).add_version("contract", STRATEGY)
+        campaign = tx.campaigns(org).create(
+            Campaign(
+                id=CampaignId(0),
+                org_id=org,
+                name="contract",
+                strategy="contract",
+                contact_lists=("people",),
+                codes=("Interested", "Not interested"),
+            )
+        )
+        job = tx.jobs(org).create(campaign, strategy_text=STRATEGY, list_ids=[people.id], by="test")
+        attempt = Attempt(
+            id=new_attempt_id(),
+            org_id=org,
+            job_id=job.id,
+            contact_id=tx.contacts(org).called("c-1")[0].id,
+            handler="initial",
+            address_name="mobile",
+            number="+15550100",
+            trunk="trunk",
+            switch="switch",
+            node="node",
+            nonce="0123456789abcdef",
+            state=AttemptState.INTENT,
+            intent_at=datetime.now(UTC),
+        )
+        tx.attempts.begin([attempt])
+        return SessionKey(attempt_id=attempt.id, nonce=attempt.nonce)
+
+    def of(key: SessionKey) -> Attempt:
+        found = store.read_now(lambda tx: tx.attempts.get(AttemptId(key.attempt_id)))
+        assert found is not None
+        return found
+
+    return Bench(
+        pdc=DirectPdc(store, strategy_of=StrategyShelf(), listener=_Nobody(), now=lambda: datetime.now(UTC)),
+        new_call=lambda: store.write_now(work),
+        code_of=lambda key: of(key).app_code or "",
+        opted_out=lambda key: bool(store.read_now(lambda tx: tx.dnc(of(key).org_id).listed(["+15550100"]))),
+    )
+
+
 # A further implementation is one more entry here: a context manager that yields a Bench.
 BENCHES: dict[str, Callable[[], AbstractAsyncContextManager[Bench]]] = {
     "fake": in_process,
     "fake over HTTP": over_http,
+    "in the dialer": in_the_dialer,
 }
 
 

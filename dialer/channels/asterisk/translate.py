@@ -41,6 +41,11 @@ def translate(frame: Mapping[str, str], ids: ChannelIds) -> tuple[AttemptId, Voi
     return None if kind is None else (attempt_id, kind)
 
 
+def was_up(frame: Mapping[str, str]) -> bool:
+    """Whether the channel of an event is, or at its hang-up was, answered."""
+    return STATES.get(frame.get("ChannelState", "")) == "up"
+
+
 def hangup_facts(frame: Mapping[str, str]) -> tuple[int | None, int | None]:
     """Cause (Q.850) and TechCause (SIP status) of a Hangup; TechCause is there from Asterisk 22.7."""
     return number(frame.get("Cause", "")), number(frame.get("TechCause", ""))

@@ -14,7 +14,7 @@ from dialer.channels.asterisk.link import AmiLink
 from dialer.channels.asterisk.originate import ChannelIds, originate
 from dialer.channels.asterisk.protocol import AmiFrame
 from dialer.channels.asterisk.switch import Switch
-from dialer.channels.asterisk.translate import WANTED, hangup_facts, live_channel, translate
+from dialer.channels.asterisk.translate import WANTED, hangup_facts, live_channel, translate, was_up
 from dialer.domain.ids import AttemptId
 from dialer.errors import BadInput, MaybeSent, NotFound, NotSent, Rejected
 from dialer.ports import CallOrder, Clock, LiveChannel, SwitchEvent, SwitchState, VoiceEvent, VoiceEventKind
@@ -217,12 +217,19 @@ class AsteriskVoice:
             one.link.resync("events were not read in time")
             return
         attempt_id, kind = said
+        if kind is VoiceEventKind.HANGUP and was_up(frame):
+            # The answer may have been told while nobody listened; the hang-up tells it again.
+            self.hear(one, attempt_id, VoiceEventKind.ANSWERED, frame)
+        self.hear(one, attempt_id, kind, frame)
+
+    def hear(self, switch: Switch, attempt_id: AttemptId, kind: VoiceEventKind, frame: AmiFrame) -> None:
         cause, tech_cause = hangup_facts(frame) if kind is VoiceEventKind.HANGUP else (None, None)
-        if self.is_news(one, attempt_id, kind, frame.get("Channel", ""), bool(CONGESTED & {cause, tech_cause})):
+        if self.is_news(switch, attempt_id, kind, frame.get("Channel", ""), bool(CONGESTED & {cause, tech_cause})):
             at = self.clock.now()
-            event = VoiceEvent(attempt_id=attempt_id, switch=switch, kind=kind, at=at, cause=cause, tech_cause=tech_cause)
+            name = switch.config.name
+            event = VoiceEvent(attempt_id=attempt_id, switch=name, kind=kind, at=at, cause=cause, tech_cause=tech_cause)
             if kind is VoiceEventKind.ORIGINATE_FAILED:
-                self.hold(one, event)
+                self.hold(switch, event)
             else:
                 self.tell((event,))
 
