@@ -204,12 +204,13 @@ def _reach(ami: AmiTalk, trunk: str) -> Iterator[Finding]:
         )
         return
     rtt = f"PJSIP_CONTACT({contact},rtt)"
-    before = ami.get(rtt)
-    # The last answer may be half a minute old: ask anew, and wait until the state has moved or the time for an answer is over.
+    before, was_up = ami.get(rtt), ami.get(f"DEVICE_STATE(PJSIP/{trunk})") != "UNAVAILABLE"
+    # The last answer may be half a minute old, or, after a reload, there is none yet: ask anew, and wait until something has
+    # moved or the time for an answer is over.
     asked = ami.action("PJSIPQualify", {"Endpoint": trunk}).get("Response") == "Success"
     deadline = time.monotonic() + QUALIFY_S
     while asked and time.monotonic() < deadline:
-        if ami.get(f"DEVICE_STATE(PJSIP/{trunk})") == "UNAVAILABLE" or ami.get(rtt) != before:
+        if ami.get(rtt) != before or (was_up and ami.get(f"DEVICE_STATE(PJSIP/{trunk})") == "UNAVAILABLE"):
             break
         time.sleep(0.05)
     if ami.get(f"DEVICE_STATE(PJSIP/{trunk})") == "UNAVAILABLE":
