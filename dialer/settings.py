@@ -114,11 +114,8 @@ class Numbers(Section):
 class Dialling(Section):
     """[dialling]: the engine's own rhythm."""
 
-    feeder_batch: Annotated[int, Field(ge=1, le=10_000)] = 200  # contacts that are claimed at once
     lease_s: Seconds = 30.0  # a claimed contact comes back after so long if its node dies
     sweep_s: Seconds = 20.0  # how often the ledger is compared with the switch's channels
-    tick_ms: Annotated[float, Field(ge=10, le=5000)] = 100.0  # how often the pacer decides
-    answer_watchdog_s: Seconds = 10.0  # an answered call that no IVR app has taken for so long is ended
     max_call_s: Seconds = 900.0  # no call lasts longer
     drain_s: Annotated[float, Field(ge=0, le=86_400)] = 30.0  # how long `serve` waits for calls when it is asked to stop
 

@@ -44,6 +44,23 @@ class SystemCode(StrEnum):
     JOB_STOPPED = "Job Stopped"  # not dialled: the operator stopped the job
 
 
+# What an IVR app may set of them: they say what happened in the talk. The rest is the network's and the dialer's to say.
+APP_SYSTEM_CODES = frozenset(
+    {
+        SystemCode.ANSWER_HUMAN,
+        SystemCode.ANSWER_MACHINE,
+        SystemCode.NO_INPUT,
+        SystemCode.NO_MATCH,
+        SystemCode.MESSAGE_PLAYED,
+        SystemCode.MESSAGE_LEFT,
+        SystemCode.OPTED_OUT,
+        SystemCode.APPLICATION_ERROR,
+        SystemCode.DISCONNECTED_BY_USER,
+        SystemCode.NUISANCE_CALL,
+    }
+)
+
+
 class NextAction(StrEnum):
     """What a custom code makes of the contact."""
 

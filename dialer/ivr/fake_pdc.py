@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from dialer.domain.codes import SYSTEM_NAME_KEYS, SystemCode, name_key
+from dialer.domain.codes import APP_SYSTEM_CODES, SYSTEM_NAME_KEYS, SystemCode, name_key
 from dialer.domain.ids import new_attempt_id
 from pdc.contract import (
     BadValue,
@@ -23,20 +23,6 @@ from pdc.contract import (
 
 ANSWERED_BY = {"HUMAN": "human", "MACHINE": "machine", "NOTSURE": "silence", "FAX": "fax"}
 MAX_VALUE = 1000  # characters of an attribute or a note
-
-# What an app may set of the system's codes; the others are facts of the network.
-APP_CODES = (
-    SystemCode.ANSWER_HUMAN,
-    SystemCode.ANSWER_MACHINE,
-    SystemCode.NO_INPUT,
-    SystemCode.NO_MATCH,
-    SystemCode.MESSAGE_PLAYED,
-    SystemCode.MESSAGE_LEFT,
-    SystemCode.OPTED_OUT,
-    SystemCode.APPLICATION_ERROR,
-    SystemCode.DISCONNECTED_BY_USER,
-    SystemCode.NUISANCE_CALL,
-)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,7 +47,7 @@ class FakePdc:
     """
 
     def __init__(self, *, codes: Collection[str] = (), other_codes: Collection[str] = (), any_attribute: bool = False) -> None:
-        self._codes = {name_key(code.value): CompletionCode(name=code.value, kind="system") for code in APP_CODES}
+        self._codes = {name_key(code.value): CompletionCode(name=code.value, kind="system") for code in sorted(APP_SYSTEM_CODES)}
         self._codes.update({name_key(code): CompletionCode(name=code) for code in codes})
         self._other_codes = {name_key(code) for code in other_codes}
         self._any_attribute = any_attribute

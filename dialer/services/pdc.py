@@ -13,7 +13,7 @@ import structlog
 from dialer import failpoints
 from dialer.domain.attempt import Attempt
 from dialer.domain.campaign import Job
-from dialer.domain.codes import SYSTEM_NAME_KEYS, SystemCode, name_key
+from dialer.domain.codes import APP_SYSTEM_CODES, SYSTEM_NAME_KEYS, SystemCode, name_key
 from dialer.domain.contact import ANY_ATTRIBUTE
 from dialer.domain.hangup import amd_code
 from dialer.domain.ids import AttemptId
@@ -39,22 +39,6 @@ ENDED_KEPT = 10_000  # more than can be up at once
 VALUE_LIMIT = 1000  # characters of an attribute or a note
 
 SYSTEM_BY_KEY = {name_key(code.value): code for code in SystemCode}
-
-# The system codes that an app may set by itself: they say what happened in the talk. The rest is the network's to say.
-APP_SYSTEM_CODES = frozenset(
-    {
-        SystemCode.ANSWER_HUMAN,
-        SystemCode.ANSWER_MACHINE,
-        SystemCode.NO_INPUT,
-        SystemCode.NO_MATCH,
-        SystemCode.MESSAGE_PLAYED,
-        SystemCode.MESSAGE_LEFT,
-        SystemCode.OPTED_OUT,
-        SystemCode.APPLICATION_ERROR,
-        SystemCode.DISCONNECTED_BY_USER,
-        SystemCode.NUISANCE_CALL,
-    }
-)
 
 
 class SessionListener(Protocol):
