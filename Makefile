@@ -30,11 +30,12 @@ test: $(DEVELOPMENT) ## run every test (ARGS="-k name" to choose)
 	$(PY) -m pytest $(ARGS)
 
 .PHONY: check
-check: $(DEVELOPMENT) ## lint, format, types and import rules
+check: $(DEVELOPMENT) ## lint, format, types, import rules, and the table of what is proven
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(PY) tools/coverage-table --in-step
 
 .PHONY: bench
 bench: $(DEVELOPMENT) ## run every benchmark, or one: make bench NAME=press1

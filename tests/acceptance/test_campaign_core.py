@@ -54,6 +54,7 @@ def twins(running: Rig) -> list[JobId]:
     return [running.campaign([shared], app="holds", seconds=3, name=f"Twin-{index}") for index in range(2)]
 
 
+@pytest.mark.row(76, 77)
 async def test_no_call_is_launched_after_the_finish_criterion_is_met(running: Rig) -> None:
     ports, wanted = 8, 5
     job_id = running.campaign(
@@ -77,6 +78,7 @@ async def test_no_call_is_launched_after_the_finish_criterion_is_met(running: Ri
     assert len(attempts) < 60
 
 
+@pytest.mark.row(80)
 async def test_a_paused_job_launches_nothing_and_goes_on_where_it_was(running: Rig) -> None:
     job_id = running.campaign([number(index, "30") for index in range(16)], app="holds", seconds=2, pace_per_s=6, name="Pause")
     await running.until(lambda: running.up(job_id) >= 3, 20, "three calls are up")
@@ -94,6 +96,7 @@ async def test_a_paused_job_launches_nothing_and_goes_on_where_it_was(running: R
     assert running.codes(job_id) == {INTERESTED: 16}
 
 
+@pytest.mark.row(80)
 async def test_a_stopped_job_lets_its_calls_end_by_themselves(running: Rig) -> None:
     job_id = running.campaign([number(index, "30") for index in range(20)], app="holds", seconds=2, pace_per_s=5, name="Stop")
     await running.until(lambda: running.up(job_id) >= 3, 20, "three calls are up")
@@ -106,6 +109,7 @@ async def test_a_stopped_job_lets_its_calls_end_by_themselves(running: Rig) -> N
     assert len(running.attempts(job_id)) < 20
 
 
+@pytest.mark.row(80)
 async def test_a_job_stopped_by_force_hangs_up_what_is_up(running: Rig) -> None:
     endings = ["30"] * 6 + ["11"] * 6
     job_id = running.campaign(
@@ -138,6 +142,7 @@ async def test_a_new_pace_holds_at_once(running: Rig) -> None:
     assert running.codes(job_id) == {SystemCode.INVALID_NUMBER: 30}
 
 
+@pytest.mark.row(62)
 async def test_the_ports_of_a_job_are_never_exceeded(running: Rig) -> None:
     job_id = running.campaign(
         [number(index, "30") for index in range(15)], app="holds", seconds=1, pace_per_s=20, max_ports=4, name="Ports"
@@ -148,6 +153,7 @@ async def test_the_ports_of_a_job_are_never_exceeded(running: Rig) -> None:
     assert running.codes(job_id) == {INTERESTED: 15}
 
 
+@pytest.mark.row(104)
 async def test_a_number_that_comes_on_the_dnc_list_is_called_no_more(running: Rig) -> None:
     numbers = [number(700 + index, "12") for index in range(8)]
     job_id = running.campaign(numbers, pace_per_s=2, name="Dnc")
@@ -228,6 +234,7 @@ def person(name: str, **numbers: str) -> NewContact:
     )
 
 
+@pytest.mark.row(47, 49)
 async def test_retries_follow_the_strategy_in_delay_number_and_address(running: Rig) -> None:
     busy, quiet, elsewhere = number(950, "10"), number(951, "11"), number(952, "14")
     contacts = [
@@ -255,6 +262,7 @@ async def test_retries_follow_the_strategy_in_delay_number_and_address(running: 
     ]
 
 
+@pytest.mark.row(34)
 async def test_a_machine_is_left_its_message_after_the_beep(running: Rig) -> None:
     job_id = running.campaign([number(970, "20")], amd=True, name="Machine")
     await running.completed(job_id, 40)

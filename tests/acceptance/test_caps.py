@@ -20,6 +20,7 @@ def most_in_a_second(moments: list[datetime]) -> int:
     return max(sum(0 <= (later - first).total_seconds() < 1 for later in ordered) for first in ordered)
 
 
+@pytest.mark.row(73)
 async def test_in_no_sliding_second_do_more_calls_arrive_than_the_cap(rig: Rig) -> None:
     rig.cps = CAP
     both = [

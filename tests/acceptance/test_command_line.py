@@ -76,6 +76,7 @@ class Shell:
         return done.stdout
 
 
+@pytest.mark.row(18, 19, 75)
 async def test_from_csv_to_csv_by_the_commands_of_a_user(rig: Rig) -> None:
     shell, folder = Shell(rig.folder), rig.folder
     assert "written config/dialer.toml" in " ".join(shell.does("init").split())

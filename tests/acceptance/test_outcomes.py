@@ -10,6 +10,7 @@ from tests.rig import Rig, number
 pytestmark = pytest.mark.acceptance
 
 
+@pytest.mark.row(8, 10, 11, 31, 32)
 async def test_every_row_of_the_table_ends_in_its_code_with_a_detector_and_without(rig: Rig) -> None:
     rows = [row for row in BEHAVIOURS if row.ending != ANY_OTHER]
     undetected = [row for row in BEHAVIOURS if row.code_without_amd]

@@ -204,6 +204,7 @@ async def at(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
         yield bench
 
 
+@pytest.mark.row(19, 27)
 async def test_opening_tells_everything_that_an_app_needs_and_may_be_repeated(at: Bench) -> None:
     key = at.new_call()
     session = await at.pdc.open_session(key)
@@ -227,6 +228,7 @@ async def test_what_the_detector_found_becomes_who_answered(at: Bench, status: s
     assert session.answered_by == answered_by
 
 
+@pytest.mark.row(19, 27)
 async def test_an_attribute_that_was_written_is_read_back(at: Bench) -> None:
     key = at.new_call()
     await at.pdc.open_session(key)
@@ -267,6 +269,7 @@ async def test_the_last_code_before_the_end_wins(at: Bench) -> None:
     assert at.code_of(key) == "Interested"
 
 
+@pytest.mark.row(6)
 @pytest.mark.parametrize(("name", "error"), [("Nobody's", UnknownCode), ("Elsewhere", UnassociatedCode), ("", UnknownCode)])
 async def test_a_code_that_may_not_be_used_is_a_typed_error_and_changes_nothing(
     at: Bench, name: str, error: type[PdcError]
@@ -322,6 +325,7 @@ async def test_after_the_end_nothing_can_be_changed_and_ending_again_is_quiet(at
         await at.pdc.open_session(key)
 
 
+@pytest.mark.row(18)
 async def test_a_wrong_nonce_opens_nothing(at: Bench) -> None:
     key = at.new_call()
     wrong = SessionKey(attempt_id=key.attempt_id, nonce="another-nonce-altogether")
@@ -356,7 +360,7 @@ async def test_a_number_is_barred_asked_for_and_freed(at: Bench) -> None:
         await at.pdc.add_dnc(key, "twelve")
 
 
-@pytest.mark.row(20, 21)
+@pytest.mark.row(21)
 async def test_a_friend_is_saved_put_into_the_job_and_deleted(at: Bench) -> None:
     key = at.new_call()
     await at.pdc.open_session(key)

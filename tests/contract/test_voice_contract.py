@@ -153,6 +153,7 @@ async def test_an_answered_call_is_live_until_it_is_hung_up(line: Line) -> None:
     assert line.kinds(attempt_id) == {"started", "answered", "hangup"}
 
 
+@pytest.mark.row(8, 10)
 @pytest.mark.parametrize(
     ("number", "code"),
     [

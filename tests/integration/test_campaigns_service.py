@@ -65,12 +65,14 @@ async def test_a_campaign_that_cannot_run_is_refused_and_says_why(store: Store, 
     assert len(await list_campaigns(store, org_id)) == 1
 
 
+@pytest.mark.row(77)
 async def test_a_finish_criterion_may_name_a_system_code(store: Store, org_id: OrgId) -> None:
     await ready_campaign(store, org_id)
     made = await create_campaign(store, org_id, replace(GOOD, finish_after={"message PLAYED": 9}))
     assert made.finish.after_codes == {"Message Played": 9}
 
 
+@pytest.mark.row(138)
 async def test_a_passive_code_cannot_be_put_to_use(store: Store, org_id: OrgId) -> None:
     await ready_campaign(store, org_id)
     await passivate_code(store, org_id, "Interested")
@@ -78,6 +80,7 @@ async def test_a_passive_code_cannot_be_put_to_use(store: Store, org_id: OrgId) 
         await create_campaign(store, org_id, GOOD)
 
 
+@pytest.mark.row(37)
 async def test_a_draft_starts_no_campaign(store: Store, org_id: OrgId) -> None:
     await ready_campaign(store, org_id)
     await save_strategy(store, org_id, STRATEGY.replace("completed", "draft"))
@@ -85,6 +88,7 @@ async def test_a_draft_starts_no_campaign(store: Store, org_id: OrgId) -> None:
         await jobs.start_campaign(store, org_id, "Blood", by="test")
 
 
+@pytest.mark.row(54)
 async def test_a_running_job_keeps_the_strategy_with_which_it_started(store: Store, org_id: OrgId) -> None:
     await ready_campaign(store, org_id)
     job = await jobs.start_campaign(store, org_id, "blood", by="test")
@@ -113,6 +117,7 @@ async def test_a_campaign_runs_once_at_a_time(store: Store, org_id: OrgId) -> No
         await jobs.campaign_status(store, org_id, "Blood", job_id=JobId(999))
 
 
+@pytest.mark.row(80)
 async def test_pause_resume_stop_and_force_stop_say_where_the_job_stands(store: Store, org_id: OrgId) -> None:
     await ready_campaign(store, org_id)
     job = await jobs.start_campaign(store, org_id, "Blood", by="test")

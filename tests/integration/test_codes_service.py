@@ -15,6 +15,7 @@ from tests.campaign_texts import ready_campaign
 pytestmark = pytest.mark.integration
 
 
+@pytest.mark.row(4)
 async def test_code1_and_CODE1_are_one_name(store: Store, org_id: OrgId) -> None:
     await create_code(store, org_id, CustomCode(name="CODE1"))
     for same in ("code1", "  Code1 ", "cOdE1"):
@@ -23,6 +24,7 @@ async def test_code1_and_CODE1_are_one_name(store: Store, org_id: OrgId) -> None
     assert [code.name for code in await list_codes(store, org_id)] == ["CODE1"]
 
 
+@pytest.mark.row(4)
 async def test_two_organisations_may_use_one_name(store: Store, org_id: OrgId) -> None:
     other = await create_organisation(store, "Red Crescent")
     await create_code(store, org_id, CustomCode(name="Interested"))
@@ -30,6 +32,7 @@ async def test_two_organisations_may_use_one_name(store: Store, org_id: OrgId) -
     assert [code.name for code in await list_codes(store, other)] == ["interested"]
 
 
+@pytest.mark.row(3)
 async def test_a_system_codes_name_is_refused_with_the_mend(store: Store, org_id: OrgId) -> None:
     await create_code(store, org_id, CustomCode(name="Mine"))
     for name in ("attempt in progress", "CALL  BUSY", " fax MACHINE", *SystemCode):
@@ -62,6 +65,7 @@ async def test_a_code_in_use_keeps_its_name(store: Store, org_id: OrgId) -> None
     assert (await edit_code(store, org_id, "Interested", name="INTERESTED")).name == "INTERESTED"
 
 
+@pytest.mark.row(138)
 async def test_a_passive_code_stays_in_the_history_and_can_come_back(store: Store, org_id: OrgId) -> None:
     await create_code(store, org_id, CustomCode(name="Old"))
     assert not (await passivate_code(store, org_id, "old")).active

@@ -72,7 +72,6 @@ async def test_a_deleted_contact_is_not_dialled_whether_untouched_claimed_or_wai
         await delete_contact(store, org_id, "Donors", "d0")
 
 
-@pytest.mark.row(21, 78)
 async def test_a_contact_of_another_list_is_added_to_a_running_job_once(store: Store, org_id: OrgId, launch: Launch) -> None:
     friend = NewContact(user_contact_id="f", addresses=(NewAddress(name="mobile", value="+15550109999", zones=("UTC",)),))
 
@@ -96,7 +95,7 @@ CSV = """id,mobile,age
 """
 
 
-@pytest.mark.row(90, 95, 96, 97)
+@pytest.mark.row(90, 96, 97)
 async def test_every_counter_of_an_import_is_exact(store: Store, org_id: OrgId, tmp_path: Path) -> None:
     file = tmp_path / "people.csv"
     file.write_text(CSV)

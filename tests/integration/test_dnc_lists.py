@@ -122,7 +122,6 @@ async def test_there_are_limits_to_lists_and_groups(launch: Launch) -> None:
     assert len(await dnc_lists(store, org)) == 200
 
 
-@pytest.mark.row(105)
 async def test_an_import_keeps_good_lines_tells_bad_ones_and_may_be_repeated(launch: Launch) -> None:
     lines = ["number,why\n", "+15550100000,asked\n", "not one\n", "12\n", '"+1 555 010 0001"\n', "# by letter\n", "a@b.example\n"]
     done = await import_dnc(launch.store, launch.org_id, lines)

@@ -136,6 +136,7 @@ def codes(found: Sequence[Attempt]) -> set[str | None]:
     return {one.code for one in found}
 
 
+@pytest.mark.row(75)
 async def test_a_job_ends_by_itself_when_everybody_has_been_called_once(store: Store) -> None:
     job_id = make_job(store, 40)
     voice = FakeVoice(CLOCK, default=SHORT)
@@ -157,6 +158,7 @@ async def test_events_that_come_twice_and_in_any_order_give_the_same_codes(store
     assert codes(found) == {SystemCode.CALL_BUSY}
 
 
+@pytest.mark.row(14)
 async def test_a_lost_hang_up_is_found_by_the_sweep(store: Store) -> None:
     job_id = make_job(store, 3)
     voice = FakeVoice(CLOCK, default=SHORT, drop=[VoiceEventKind.HANGUP, VoiceEventKind.ORIGINATE_FAILED])
@@ -226,6 +228,7 @@ class _Nothing:
 _NOTHING = _Nothing()
 
 
+@pytest.mark.row(76, 77)
 async def test_no_call_is_placed_after_the_finish_criterion_is_met(store: Store) -> None:
     code = SystemCode.CALL_BUSY.value
     job_id = make_job(store, 60, max_ports=5, finish={code: 10})

@@ -77,6 +77,7 @@ async def exported(store: Store, org_id: OrgId, **scope: object) -> list[dict[st
     return rows
 
 
+@pytest.mark.row(15)
 async def test_every_attempt_is_one_line_with_its_facts(store: Store, org_id: OrgId) -> None:
     job = await running_job(store, org_id)
     note = 'says "maybe",\nthen =1+1'

@@ -35,6 +35,7 @@ async def test_a_donor_who_presses_1_becomes_a_code_before_the_line_is_cut(tmp_p
         assert Path(f"{path}.ulaw").stat().st_size > 0
 
 
+@pytest.mark.row(31)
 @pytest.mark.parametrize(
     ("keys", "code"),
     [
@@ -172,6 +173,7 @@ async def test_without_a_pdc_the_call_goes_back_to_the_dialplan(tmp_path: Path) 
         assert call.commands == []
 
 
+@pytest.mark.row(26)
 async def test_a_pdc_that_dies_in_the_middle_ends_the_call_with_an_apology(tmp_path: Path) -> None:
     class Dying(FakePdc):
         async def set_attribute(self, key: SessionKey, name: str, value: str) -> None:

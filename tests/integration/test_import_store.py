@@ -51,6 +51,7 @@ def test_the_sample_covers_every_callee_of_the_lab(store: Store, org_id: OrgId) 
     assert {person.language for person in people} >= {"en", "es", "de", "fr"}
 
 
+@pytest.mark.row(93)
 def test_a_second_run_changes_nothing(store: Store, org_id: OrgId) -> None:
     source = resource("samples/donors.csv")
     import_file(store, org_id, source, "Donors")
@@ -81,6 +82,7 @@ def test_every_refused_cell_has_its_reason_and_no_formula(store: Store, org_id: 
     assert [person.user_contact_id for person in contacts_of(store, org_id, "Junk")] == ["good"]
 
 
+@pytest.mark.row(93)
 def test_duplicates_inside_a_file_are_one_contact(store: Store, org_id: OrgId, tmp_path: Path) -> None:
     rows = [
         ["id", "name", "mobile"],

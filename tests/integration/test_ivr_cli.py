@@ -25,6 +25,7 @@ def dialer_ivr(*words: str, keyboard: str = "") -> tuple[int, str]:
     return result.exit_code, result.output
 
 
+@pytest.mark.row(35)
 def test_a_new_app_passes_its_own_test(tmp_path: Path) -> None:
     assert dialer_ivr("new", "spring_drive", "--folder", str(tmp_path))[0] == 0
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -103,6 +103,7 @@ CODES = {
 }
 
 
+@pytest.mark.row(28, 33)
 async def test_what_callees_press_becomes_their_codes(lab: Lab, spoken: Path, tts: Sequence[str]) -> None:
     async with on_asterisk(lab, spoken, tts) as (at, dialled):
         keys = {number: await dialled.call("blood_donation", number) for number in CODES}

@@ -162,7 +162,6 @@ async def test_an_operators_stop_starts_nothing(store: Store, org_id: OrgId) -> 
     assert [one.campaign_name for one in await list_jobs(store, org_id)] == ["First"]
 
 
-@pytest.mark.row(87)
 async def test_a_condition_holds_a_job_and_lets_it_go_but_an_operators_pause_stays(store: Store, org_id: OrgId) -> None:
     await campaign(store, org_id, count=60, holds=(parse_hold("count 5 Call Busy in 0.2"),), pace=replace(FAST, calls=5))
     job = await start_campaign(store, org_id, "Test", by="test")

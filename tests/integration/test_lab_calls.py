@@ -104,6 +104,7 @@ def ends(ami: AmiTalk, attempts: set[str], *, within_s: float) -> dict[str, Head
     return found
 
 
+@pytest.mark.row(11)
 @pytest.mark.parametrize("amd", [False, True], ids=["without-amd", "with-amd"])
 def test_every_row_of_the_table_does_what_it_says(lab: Lab, agi: str, amd: bool) -> None:
     rows: dict[str, Behaviour] = {}

@@ -47,6 +47,7 @@ def stuck_app(asked: list[str], answer: web.Response | None = None) -> web.Appli
     return app
 
 
+@pytest.mark.row(26)
 async def test_the_secondary_answers_where_nobody_listens_at_the_primary() -> None:
     fake = FakePdc()
     key = fake.add_call(app="x")
@@ -67,6 +68,7 @@ async def test_a_primary_that_hangs_costs_its_time_limit_once_and_not_for_every_
         assert len(asked) == 1
 
 
+@pytest.mark.row(26)
 @pytest.mark.parametrize(
     "answer",
     [

@@ -29,7 +29,7 @@ class Nobody:
         """Nothing."""
 
 
-@pytest.mark.row(20, 21, 22, 25)
+@pytest.mark.row(21, 22, 25)
 async def test_an_app_bars_a_number_adds_a_friend_and_counts(store: Store, org_id: OrgId) -> None:
     launch = await Launch.ready(store, org_id)
     (attempt,) = (await launch.run(NOW, 1)).to_place

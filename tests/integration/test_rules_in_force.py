@@ -46,7 +46,6 @@ async def test_a_person_called_by_one_campaign_is_not_called_by_another_until_th
     assert [one.number for one in (await other.run(NOW + 24 * HOUR)).to_place] == ["+15550100000"]
 
 
-@pytest.mark.row(58)
 async def test_an_edit_binds_the_next_call_of_a_running_job(store: Store, org_id: OrgId, launch: Launch) -> None:
     await create_rule(store, org_id, ONE_A_DAY)
     for attempt in (await launch.run(NOW)).to_place:
@@ -61,6 +60,7 @@ async def test_an_edit_binds_the_next_call_of_a_running_job(store: Store, org_id
     assert len((await launch.run(NOW + 2 * HOUR)).to_place) == 0
 
 
+@pytest.mark.row(56)
 async def test_a_rule_may_end_the_contact_with_a_code_of_the_user(store: Store, org_id: OrgId, launch: Launch) -> None:
     (first,) = (await launch.run(NOW, 1)).to_place
     await launch.end(first.id, "Call Busy", NOW)

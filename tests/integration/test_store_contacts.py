@@ -34,6 +34,7 @@ def test_a_batch_of_contacts_is_kept_with_addresses_in_their_order(store: Store,
     assert found[0].attributes == {"city": "Ankara"}
 
 
+@pytest.mark.row(93)
 def test_updating_keeps_what_a_row_does_not_name(store: Store, org_id: OrgId, list_id: ContactListId) -> None:
     def work(tx: Tx) -> Upserted:
         contacts = tx.contacts(org_id)
@@ -56,6 +57,7 @@ def test_an_empty_address_removes_the_one_of_that_name(store: Store, org_id: Org
     assert [address.name for address in found.addresses] == ["mobile"]
 
 
+@pytest.mark.row(93)
 def test_ignoring_duplicates_leaves_contacts_as_they_are(store: Store, org_id: OrgId, list_id: ContactListId) -> None:
     rows = [donor(0, city="Izmir"), donor(8, city="first"), donor(8, city="second")]
     counts = store.write_now(lambda tx: tx.contacts(org_id).upsert_batch(list_id, rows, "ignore"))

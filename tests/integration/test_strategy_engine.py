@@ -40,7 +40,7 @@ handlers:
 """
 
 
-@pytest.mark.row(44, 45, 51)
+@pytest.mark.row(44)
 async def test_a_running_job_follows_its_strategy_and_tells_of_every_code(store: Store, org_id: OrgId) -> None:
     told: list[AttemptResult] = []
 

@@ -269,6 +269,7 @@ async def test_a_failed_order_waits_for_the_hang_up_that_has_the_cause(ami: Fake
         assert heard.of(one.attempt_id) == ["started", "hangup"]
 
 
+@pytest.mark.row(14)
 async def test_channels_are_counted_from_orders_and_events_and_put_right_by_the_sweep(ami: FakeAmi) -> None:
     async with voice_on(ami, trunk={"max_channels": 3}, max_channels=3) as (voice, heard):
         voice.ready("s1")

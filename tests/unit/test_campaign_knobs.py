@@ -18,7 +18,6 @@ pytestmark = pytest.mark.unit
 START = datetime(2026, 3, 28, 20, 0, tzinfo=UTC)
 
 
-@pytest.mark.row(81)
 @pytest.mark.parametrize(
     ("text", "attribute", "compare", "values", "numeric"),
     [
@@ -39,7 +38,6 @@ def test_a_condition_is_read(text: str, attribute: str, compare: str, values: tu
     assert parse_condition(text) == expected
 
 
-@pytest.mark.row(81)
 def test_a_filter_has_groups_an_order_a_direction_and_a_birthday_its_day() -> None:
     found = parse_filter(["city = A | city = B", "age # > 3"])
     assert str(found) == "city = A and age > 3 or city = B and age > 3"
@@ -91,7 +89,6 @@ def test_an_end_is_read() -> None:
             parse_end(wrong)
 
 
-@pytest.mark.row(87)
 def test_holds_are_read_and_hold() -> None:
     lunch = parse_hold("time 23:00-01:30 UTC")
     assert lunch.because(datetime(2026, 1, 1, 0, 30, tzinfo=UTC), {})

@@ -76,6 +76,7 @@ NO_REASON: Seen = ("hangup", 5, {"cause": 0})
 SERVED: Seen = ("served", 6, {})
 
 
+@pytest.mark.row(11)
 @pytest.mark.parametrize(
     ("seen", "code"),
     [

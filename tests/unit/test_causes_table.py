@@ -10,6 +10,7 @@ from dialer.domain.codes import SystemCode
 pytestmark = pytest.mark.unit
 
 
+@pytest.mark.row(8, 10)
 @pytest.mark.parametrize(
     ("cause", "sip", "code"),
     [

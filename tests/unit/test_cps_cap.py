@@ -55,6 +55,7 @@ def most_in_a_second(times: list[float]) -> int:
     return most
 
 
+@pytest.mark.row(73)
 @given(
     cap=st.one_of(st.integers(1, 60), st.floats(0.2, 30)),
     answers=st.lists(st.one_of(st.floats(0, 0.05), st.floats(0, 4)), min_size=1, max_size=150),
@@ -108,6 +109,7 @@ def test_a_switch_that_does_not_answer_gets_no_more_than_one_second_of_calls() -
     assert meter.next_at(now + 10.1) > now + 11.0
 
 
+@pytest.mark.row(73)
 def test_trunks_of_a_switch_share_its_cap_and_a_slow_one_holds_up_no_other() -> None:
     async def run() -> dict[str, list[float]]:
         clock = LoopClock()

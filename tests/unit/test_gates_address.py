@@ -33,6 +33,7 @@ def owned(**numbers: str) -> list[Address]:
 BOTH = handler("mobile", "home")
 
 
+@pytest.mark.row(41)
 @pytest.mark.parametrize(
     ("start", "numbers", "dnc", "busy", "expected"),
     [

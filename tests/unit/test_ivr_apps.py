@@ -23,6 +23,7 @@ def _log_kept() -> Iterator[None]:
 TO = {"transfer_to": "+15550199"}
 
 
+@pytest.mark.row(31, 35)
 @pytest.mark.parametrize(
     ("keys", "code"),
     [
@@ -114,6 +115,7 @@ def test_press_1_does_not_talk_to_machines() -> None:
     assert (played.code, played.prompts) == ("Answer Machine", ())
 
 
+@pytest.mark.row(34)
 def test_an_announcement_is_left_on_a_machine_after_its_beep() -> None:
     played = play(
         announcement, answered_by="machine", parameters={"message": "Hello ${first_name}."}, attributes={"first_name": "Zoë"}

@@ -69,6 +69,7 @@ class Impatient(Player):
         return "2" if "2" in stop_keys else ""
 
 
+@pytest.mark.row(33)
 async def test_a_key_in_a_prompt_counts_for_the_next_question_which_is_not_asked() -> None:
     call, driver = _call(Impatient())
     await call.play("common.no_match")

@@ -28,6 +28,7 @@ def run(pacer: Agentless, *, for_s: float, tick_s: float, jitter: float = 0.0, s
     return placed
 
 
+@pytest.mark.row(60)
 @pytest.mark.parametrize("calls_per_s", [100 / 60, 1 / 3.7, 10 / 3600, 7.3, 60.0])
 @pytest.mark.parametrize("tick_s", [0.05, 0.1, 0.33])
 def test_the_pace_is_kept_on_average_over_five_minutes(calls_per_s: float, tick_s: float) -> None:
@@ -45,6 +46,7 @@ def test_no_pause_is_made_good_by_a_volley(rate: float, ticks: list[float]) -> N
         memory = decision.memory.spent(decision.n)
 
 
+@pytest.mark.row(62)
 def test_ports_are_a_ceiling() -> None:
     pacer = Agentless(calls_per_s=10, max_ports=3)
     decision = pacer.decide(Snapshot(now_s=10, in_flight=2, room=99), Memory(credit=5, at_s=10))
@@ -52,6 +54,7 @@ def test_ports_are_a_ceiling() -> None:
     assert pacer.decide(Snapshot(now_s=10, in_flight=9, room=99), Memory(credit=5, at_s=10)).n == 0
 
 
+@pytest.mark.row(62)
 def test_below_the_floor_of_ports_the_pace_does_not_matter() -> None:
     pacer = Agentless(calls_per_s=0.01, min_ports=5, max_ports=50)
     decision = pacer.decide(Snapshot(now_s=10, in_flight=2, room=99), Memory(credit=0, at_s=10))
@@ -108,6 +111,7 @@ def test_the_guard_lowers_and_never_raises(wanted: int, seen: Snapshot, n: int, 
     assert (decision.n, decision.because, decision.memory.credit) == (n, because, 1.5)
 
 
+@pytest.mark.row(62)
 @given(
     wanted=st.integers(-5, 1000),
     room=st.integers(-5, 300),

@@ -62,7 +62,6 @@ def test_a_number_is_fitted_to_its_countrys_format(number: str, fitted: str | No
     assert PhoneChecks(formats=(turkish,)).fitted(number) == fitted
 
 
-@pytest.mark.row(95)
 @pytest.mark.parametrize(
     ("kind", "given", "stored"),
     [

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from dialer.domain.result import AttemptResult
 from dialer.services.result_processors import ResultProcessors
 
-pytestmark = [pytest.mark.unit, pytest.mark.row(51)]
+pytestmark = pytest.mark.unit
 
 
 def result(processor: str) -> AttemptResult:

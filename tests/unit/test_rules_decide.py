@@ -61,7 +61,6 @@ def test_the_first_rule_in_the_way_gives_the_reason() -> None:
     assert holds(in_force([second, first], CampaignId(1)), [A], past(1, 2, 3), NOW)[A].rule == "first"
 
 
-@pytest.mark.row(59)
 def test_rules_are_asked_for_their_campaigns_and_not_for_exempt_kinds() -> None:
     of_one = replace(THREE_A_DAY, campaigns=(CampaignId(1),), exempt=(Kind.CALLBACK,))
     assert in_force([of_one], CampaignId(1)) == [of_one]

@@ -120,7 +120,6 @@ def test_a_waiting_contact_follows_the_table_of_its_handler_or_goes_on_when_its_
     assert gone_on.state == "second"
 
 
-@pytest.mark.row(53)
 @pytest.mark.parametrize("code", [BUSY, NO_ANSWER, SystemCode.ANSWER_HUMAN])
 def test_a_pending_callback_goes_before_a_retry_and_uses_none_up(code: SystemCode) -> None:
     rows = handler({BUSY: Result(retry=Retry(count=2, intervals=(30,))), NO_ANSWER: Result(next_state="done")})
@@ -154,7 +153,6 @@ ROWS = st.one_of(
 CODES = [BUSY.value, NO_ANSWER.value, "Mine", "Opted Out", "Not Launched", "Other"]
 
 
-@pytest.mark.row(47)
 @given(
     rows=st.dictionaries(st.sampled_from(CODES), ROWS),
     outcomes=st.lists(

@@ -85,6 +85,7 @@ handlers:
 """
 
 
+@pytest.mark.row(36)
 def test_every_mistake_is_told_at_once_with_its_line_and_a_mend() -> None:
     with pytest.raises(BadInput) as caught:
         load_strategy(MISTAKES, "s.yaml")
@@ -150,6 +151,7 @@ def test_names_that_are_no_codes_are_told_when_the_campaigns_codes_are_known() -
         load_strategy(GOOD, known_codes=["Interestid"])
 
 
+@pytest.mark.row(37)
 def test_a_draft_is_read_and_cannot_be_used() -> None:
     draft = GOOD.replace("status: completed", "status: draft")
     assert load_strategy(draft).status is StrategyStatus.DRAFT

@@ -40,6 +40,7 @@ def retry(count: int, *intervals: float, looping: bool = False, fail_state: str 
 RETRIES = strategy({BUSY: retry(2, 30), NO_ANSWER: retry(4, 60)})
 
 
+@pytest.mark.row(48)
 @pytest.mark.parametrize(
     ("codes", "waits"),
     [
@@ -62,6 +63,7 @@ def test_retries_of_all_rows_count_against_each_row(codes: list[SystemCode], wai
             progress = Progress.from_json(json.loads(json.dumps(step.progress.to_json())))
 
 
+@pytest.mark.row(47)
 def test_intervals_follow_the_retries_of_their_own_row_and_the_last_one_repeats() -> None:
     plan = strategy({BUSY: retry(9, 10, 20, 30), NO_ANSWER: retry(9, 100)})
     progress, waits = Progress(), []
@@ -73,6 +75,7 @@ def test_intervals_follow_the_retries_of_their_own_row_and_the_last_one_repeats(
     assert waits == [10, 100, 20, 30, 30]
 
 
+@pytest.mark.row(49)
 @pytest.mark.parametrize(("looping", "tried", "following"), [(True, 0, 1), (True, 1, 0), (False, 1, 1)])
 def test_address_looping_takes_the_next_address_and_comes_round(looping: bool, tried: int, following: int) -> None:
     plan = strategy({BUSY: retry(2, 30, looping=looping)}, addresses=("mobile", "home"))
@@ -81,6 +84,7 @@ def test_address_looping_takes_the_next_address_and_comes_round(looping: bool, t
     assert step.address_index == following
 
 
+@pytest.mark.row(47)
 def test_used_up_retries_lead_to_the_fail_state_with_a_clean_slate() -> None:
     plan = strategy({BUSY: retry(1, 30, fail_state="second")})
     step = next_step(plan, "initial", BUSY, Progress(retries=1, by_code={"call busy": 1}), None, NOW)
@@ -125,6 +129,7 @@ def test_who_opted_out_is_done_whatever_a_strategy_says() -> None:
 HUMAN, MACHINE = Treatment(app="ask"), Treatment(app="tell")
 
 
+@pytest.mark.row(32)
 @pytest.mark.parametrize(
     ("answered_by", "rows", "app"),
     [

@@ -29,6 +29,7 @@ def inside(opens: time, closes: time, zone: str, now: datetime) -> bool:
     return opens <= local < closes if opens < closes else not closes <= local < opens
 
 
+@pytest.mark.row(42)
 @pytest.mark.parametrize(
     ("opens", "closes", "zone", "now", "until"),
     [
