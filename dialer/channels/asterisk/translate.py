@@ -31,7 +31,9 @@ def translate(frame: Mapping[str, str], ids: ChannelIds) -> tuple[AttemptId, Voi
             kind = OF_STATE.get(STATES.get(frame.get("ChannelState", ""), ""))
         case "DialState" | "DialEnd":
             said = frame.get("DialStatus", "")
-            kind = {"RINGING": VoiceEventKind.RINGING, "ANSWER": VoiceEventKind.ANSWERED}.get(said)
+            # Whatever it says, there was a channel to dial with: without that an order whose Newchannel and Hangup are both lost
+            # would look like one that never got a channel.
+            kind = {"RINGING": VoiceEventKind.RINGING, "ANSWER": VoiceEventKind.ANSWERED}.get(said, VoiceEventKind.STARTED)
         case "OriginateResponse":
             # `Reason` is not read: busy, congestion and an unallocated number all give 0.
             answered = frame.get("Response") == "Success"

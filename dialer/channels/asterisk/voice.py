@@ -217,6 +217,10 @@ class AsteriskVoice:
             one.link.resync("events were not read in time")
             return
         attempt_id, kind = said
+        if kind is VoiceEventKind.STARTED and frame.get("Event") != "Newchannel":
+            line = one.lines.lines.get(attempt_id)
+            if line is None or line.started:
+                return  # known; or over, for events come in any order
         if kind is VoiceEventKind.HANGUP and was_up(frame):
             # The answer may have been told while nobody listened; the hang-up tells it again.
             self.hear(one, attempt_id, VoiceEventKind.ANSWERED, frame)
