@@ -284,10 +284,10 @@ async def test_what_a_dead_engine_left_behind_is_taken_up(store: Store) -> None:
 @pytest.mark.row(106)
 async def test_a_job_stays_up_for_a_callback_and_keeps_it_at_its_time(store: Store) -> None:
     job_id = make_job(store, 1)
-    voice = FakeVoice(CLOCK, default=SHORT)
+    voice = FakeVoice(CLOCK, default=FakeCallee(ring_s=0.02, answer_s=0.05, hangup_s=5))
     async with running(store, voice) as engine:
         await until(lambda: engine.calls.in_flight() == 1)
-        at = CLOCK.now() + timedelta(seconds=12)
+        at = CLOCK.now() + timedelta(seconds=20)
 
         def ask(tx: Tx) -> None:
             promise(tx, job_id, attempt.contact_id, Wanted(at=at), strategy_of=StrategyShelf(), now=CLOCK.now(), by="the test")
