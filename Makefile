@@ -27,7 +27,13 @@ up: $(RUNTIME) ## the same, and stay until Ctrl-C
 
 .PHONY: test
 test: $(DEVELOPMENT) ## run every test (ARGS="-k name" to choose)
+ifdef ARGS
 	$(PY) -m pytest $(ARGS)
+else
+	@# Most tests wait more than they compute: two files at a time. Whole dialers under load and faults run alone.
+	$(PY) -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/integration
+	$(PY) -m pytest tests/acceptance tests/faults
+endif
 
 .PHONY: check
 check: $(DEVELOPMENT) ## lint, format, types, import rules, and the table of what is proven

@@ -5,6 +5,7 @@ OutdialError
 │   └── BadSettings         several mistakes of the configuration at once
 ├── NotFound                a name that does not exist in this organisation
 ├── Conflict                the state of the thing does not allow this now (start a completed job, a name in use)
+│   └── CallbackRefused     one promise too many: the limits of callbacks, or a job that is ending
 ├── StoreDown               the database cannot commit: nothing may be launched
 └── WireError               what became of something that we put on a wire; exactly three verdicts
     ├── NotSent             it surely never left: safe to try again
@@ -43,6 +44,10 @@ class NotFound(OutdialError):
 
 class Conflict(OutdialError):
     """What was asked does not fit the present state of the thing."""
+
+
+class CallbackRefused(Conflict):
+    """A callback cannot be promised: too many for the contact, too near to another one, or the job is ending."""
 
 
 class StoreDown(OutdialError):

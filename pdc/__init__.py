@@ -2,6 +2,7 @@
 
 from pdc.contract import (
     BadValue,
+    CallbackRefused,
     CompletionCode,
     Contact,
     NoSession,
@@ -18,6 +19,7 @@ from pdc.contract import (
 
 __all__ = [
     "BadValue",
+    "CallbackRefused",
     "CompletionCode",
     "Contact",
     "NoSession",

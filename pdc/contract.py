@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 
@@ -56,6 +57,12 @@ class BadValue(PdcError):
     """A value cannot be stored: too long, or not text."""
 
     kind = "bad_value"
+
+
+class CallbackRefused(PdcError):
+    """The callback cannot be promised: too many for this contact, too near to another one, or the job is ending."""
+
+    kind = "callback_refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +178,22 @@ class Pdc(Protocol):
         """Add to a counter of the campaign (less with a negative amount), or `assign` it; returns its value. Atomic.
 
         The same `once` on the same call counts a single time: so may a request be repeated. Raises NoSession, BadValue.
+        """
+
+    async def schedule_callback(
+        self,
+        key: SessionKey,
+        at: datetime,
+        *,
+        zone: str = "",
+        expires: datetime | None = None,
+        address: str = "",
+        note: str = "",
+    ) -> None:
+        """Call this contact again at a moment; asked again on the same call, it replaces what was promised before.
+
+        Moments are aware, or naive: then they are what the clocks of `zone` show. From `expires` on the promise is of no use.
+        `address` is one of the contact's numbers ("" = as the strategy says). Raises NoSession, BadValue, CallbackRefused.
         """
 
     async def end_session(self, key: SessionKey, *, outcome: str = "", error: str = "") -> None:

@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import aiohttp
@@ -127,6 +128,20 @@ class HttpPdc:
         """Change a counter of the campaign. A request that is repeated on the way counts once."""
         token = once or uuid.uuid4().hex
         return await self._ask(number_of, "count", key, name=name, amount=amount, assign=assign, once=token)
+
+    async def schedule_callback(
+        self,
+        key: SessionKey,
+        at: datetime,
+        *,
+        zone: str = "",
+        expires: datetime | None = None,
+        address: str = "",
+        note: str = "",
+    ) -> None:
+        """Call this contact again at a moment."""
+        about = {"zone": zone, "expires": expires.isoformat() if expires else "", "address": address, "note": note}
+        await self._ask(_nothing, "schedule_callback", key, at=at.isoformat(), **about)
 
     async def end_session(self, key: SessionKey, *, outcome: str = "", error: str = "") -> None:
         """The app has returned or failed."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from pdc.contract import (
     BadValue,
+    CallbackRefused,
     CompletionCode,
     Contact,
     NoSession,
@@ -24,7 +26,10 @@ MAX_BODY = 64 * 1024  # bytes of one request or answer
 
 ERRORS: Mapping[str, type[PdcError]] = {
     error.kind: error
-    for error in (NoSession, UnknownCode, UnassociatedCode, UnknownAttribute, UnknownContact, BadValue, Unreachable, PdcError)
+    for error in (
+        *(NoSession, UnknownCode, UnassociatedCode, UnknownAttribute, UnknownContact),
+        *(BadValue, CallbackRefused, Unreachable, PdcError),
+    )
 }
 
 
@@ -100,6 +105,15 @@ def number_of(table: Any, name: str = "value") -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise Malformed(f"{name} must be a whole number")
     return value
+
+
+def moment_of(table: Mapping[str, Any], name: str) -> datetime | None:
+    """A moment in ISO 8601, with its offset or without; None where it is missing. Raises Malformed."""
+    text = text_of(table, name, "")
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError as exc:
+        raise Malformed(f"{name} must be a moment such as 2026-05-11T18:00:00+03:00") from exc
 
 
 def texts_of(table: Mapping[str, Any], name: str) -> dict[str, str]:

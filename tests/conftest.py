@@ -24,6 +24,8 @@ from tests.leaks import leaked_tasks, no_processes_left
 TESTS = Path(__file__).parent
 SEED = int(os.environ.get("OUTDIAL_SEED") or secrets.randbelow(2**32))
 
+os.environ.setdefault("COLUMNS", "160")  # what a command prints may not depend on the terminal that runs the tests
+
 pytest_plugins = [
     "pytester",
     *(name for name in ("tests.lab_fixture", "tests.database_fixture", "tests.rig_fixture") if importlib.util.find_spec(name)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from dialer.cli.attempts import attempts
+from dialer.cli.callbacks import callbacks_app
 from dialer.cli.campaign import campaign_app
 from dialer.cli.codes import codes_app
 from dialer.cli.config import check_config, init
@@ -42,6 +43,7 @@ campaign_app.command()(watch)
 add_to(contacts_app)
 app.add_typer(campaign_app, name="campaign")
 app.add_typer(contacts_app, name="contacts")
+app.add_typer(callbacks_app, name="callbacks")
 app.add_typer(codes_app, name="codes")
 app.add_typer(dnc_app, name="dnc")
 app.add_typer(rules_app, name="rules")

@@ -125,7 +125,7 @@ class JobContactState(StrEnum):
     (no row) ──> CLAIMED ──> IN_CALL ──> FINISHED
                   ^  │          │
                   │  v          v
-                 SCHEDULED <────┘
+                 SCHEDULED <────┘      (a callback brings a FINISHED one back)
     """
 
     CLAIMED = "claimed"  # leased by a node that is about to dial

@@ -42,6 +42,8 @@ class GateFacts:
     due_at: datetime | None = None
     lease_until: datetime | None = None
     last_code: str | None = None
+    callback: str = ""  # what is known of the contact's pending callback; "" = there is none
+    callback_at: datetime | None = None
     handler: CallHandler
     attributes: Attributes = field(default_factory=dict)  # what restrictions ask for
     address_index: int = 0
@@ -104,6 +106,9 @@ def _place(facts: GateFacts) -> list[Gate]:
         found.append(_wait("due", f"scheduled for later{said}", until=facts.due_at))
     else:
         found.append(_pass("due", "its time has come"))
+    if facts.callback:
+        later = facts.callback_at is not None and facts.callback_at > now
+        found.append(_wait("callback", facts.callback, facts.callback_at) if later else _pass("callback", facts.callback))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from dialer.ivr.pulse import Pulse
 from pdc.contract import CompletionCode, Contact, Pdc, SessionKey
@@ -85,3 +86,10 @@ class BoundPdc:
         """Add to a counter of the campaign (less with a negative amount), or `assign` it; returns its value."""
         with self._pulse:
             return await self._pdc.count(self._key, name, amount, assign=assign, once=once)
+
+    async def schedule_callback(
+        self, at: datetime, *, zone: str = "", expires: datetime | None = None, address: str = "", note: str = ""
+    ) -> None:
+        """Call this contact again at a moment: aware, or what the clocks of `zone` show. Raises BadValue, CallbackRefused."""
+        with self._pulse:
+            await self._pdc.schedule_callback(self._key, at, zone=zone, expires=expires, address=address, note=note)

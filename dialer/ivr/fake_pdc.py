@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from dialer.domain.clock_change import instant_of
 from dialer.domain.codes import APP_SYSTEM_CODES, SYSTEM_NAME_KEYS, SystemCode, name_key
 from dialer.domain.ids import new_attempt_id
 from pdc.contract import (
     BadValue,
+    CallbackRefused,
     CompletionCode,
     Contact,
     NoSession,
@@ -25,6 +29,16 @@ ANSWERED_BY = {"HUMAN": "human", "MACHINE": "machine", "NOTSURE": "silence", "FA
 MAX_VALUE = 1000  # characters of an attribute or a note
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeCallback:
+    """What a contact was promised."""
+
+    at: datetime  # aware UTC
+    expires: datetime | None = None
+    address: str = ""
+    note: str = ""
+
+
 @dataclass(slots=True, kw_only=True)
 class FakeCall:
     """What is kept of one call; tests read it."""
@@ -35,6 +49,7 @@ class FakeCall:
     code: str = ""
     notes: list[str] = field(default_factory=list)
     opted_out: str | None = None  # the reason
+    callback: FakeCallback | None = None
     opened: int = 0
     ended: bool = False
     error: str = ""
@@ -57,6 +72,7 @@ class FakePdc:
         self.added: set[str] = set()  # contacts that apps put into the job
         self.counters: dict[str, int] = {}
         self._counted: set[tuple[str, str]] = set()
+        self.refuses_callbacks = ""  # the reason, to see what an app does then
         self.log: list[str] = []  # every verb that was carried out, in order, as words
 
     def add_call(
@@ -175,6 +191,30 @@ class FakePdc:
             self.counters[name] = amount if assign else self.counters.get(name, 0) + amount
         return self.counters.get(name, 0)
 
+    async def schedule_callback(
+        self,
+        key: SessionKey,
+        at: datetime,
+        *,
+        zone: str = "",
+        expires: datetime | None = None,
+        address: str = "",
+        note: str = "",
+    ) -> None:
+        call = self._live(key)
+        if (at.tzinfo is None or (expires is not None and expires.tzinfo is None)) and not zone:
+            raise BadValue("a moment without its offset needs a time zone")
+        start, end = _instant(at, zone), None if expires is None else _instant(expires, zone)
+        if start < datetime.now(UTC) or (end is not None and end <= start):
+            raise BadValue("a callback lies ahead, and expires after its moment")
+        if address and address != call.session.contact.address:
+            raise BadValue(f"{address} is no number of this contact")
+        promised = FakeCallback(at=start, expires=end, address=address, note=_storable(note))
+        if self.refuses_callbacks:
+            raise CallbackRefused(self.refuses_callbacks)
+        call.callback = promised
+        self.log.append(f"schedule_callback {start:%Y-%m-%dT%H:%M}")
+
     async def end_session(self, key: SessionKey, *, outcome: str = "", error: str = "") -> None:
         call = self.calls.get(key.attempt_id)
         if call is not None and call.nonce == key.nonce and call.ended:
@@ -204,6 +244,14 @@ class FakePdc:
         if wanted in self._other_codes or wanted in SYSTEM_NAME_KEYS:
             raise UnassociatedCode(f"the code {name!r} does not belong to this campaign")
         raise UnknownCode(f"there is no completion code {name!r}")
+
+
+def _instant(given: datetime, zone: str) -> datetime:
+    try:
+        ZoneInfo(zone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+        raise BadValue(f"no time zone {zone!r}") from exc
+    return instant_of(given, zone) if given.tzinfo is None else given.astimezone(UTC)
 
 
 def _international(number: str) -> str:

@@ -10,12 +10,14 @@ import structlog
 
 from dialer import failpoints
 from dialer.domain.attempt import Attempt
+from dialer.domain.callback import CallbackState
 from dialer.domain.codes import SYSTEM_NAME_KEYS, CustomCode, SystemCode, name_key
 from dialer.domain.ids import AttemptId, JobId
-from dialer.domain.next_step import Later, Outcome, step_after
+from dialer.domain.next_step import Done, Later, Outcome, step_after
 from dialer.domain.progress import Progress
 from dialer.domain.result import AttemptResult
 from dialer.domain.strategy import CallHandler, Strategy
+from dialer.services.callback_steps import still_promised
 from dialer.services.contact_steps import apply_step, result_for_processor, treat_number
 from dialer.services.finishing import finish_if_met
 from dialer.store.attempts import Closing
@@ -73,7 +75,7 @@ def _close(tx: Tx, attempt_id: AttemptId, system: Closing, strategy_of: Strategy
     handler = strategy.handler(closed.handler)
     custom = None if name_key(closing.code) in SYSTEM_NAME_KEYS else tx.codes(closed.org_id).find(closing.code)
     others = treat_number(tx, job, closed, handler, custom, closing.ended_at)
-    place = tx.job_contacts.get(closed.job_id, closed.contact_id)
+    place = tx.job_contacts.get(closed.job_id, closed.contact_id, hold=True)  # a callback may be promised at this moment
     if place is not None:
         _move_contact(tx, closed, place, handler, custom, closing.ended_at, other_numbers=others)
     return Completed(
@@ -102,13 +104,21 @@ def _move_contact(
             progress=replace(progress, relaunches=progress.relaunches + 1),
             because="the last call never left; it is placed again as a new attempt",
         )
+        callback = tx.callbacks(None).pending_of(place.job_id, [place.contact_id]).get(place.contact_id)
+        if callback is not None and callback.attempt_id == attempt.id:
+            tx.callbacks(None).keep(callback.id, None)  # nobody was called for it yet
         apply_step(tx, place.job_id, place.contact_id, again, code=code, now=now)
         return
+    callback = still_promised(tx, attempt, now=now)
     outcome = Outcome(
         code=code,
         custom=custom,
         address_index=place.address_index,
         next_at=attempt.next_at,
         other_numbers=other_numbers,
+        callback_at=None if callback is None else max(callback.at, now),
     )
-    apply_step(tx, place.job_id, place.contact_id, step_after(handler, outcome, progress, now), code=code, now=now)
+    step = step_after(handler, outcome, progress, now)
+    if callback is not None and isinstance(step, Done):  # nothing may bring this contact back
+        tx.callbacks(None).close(callback.id, CallbackState.CANCELLED, step.because)
+    apply_step(tx, place.job_id, place.contact_id, step, code=code, now=now)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from dialer import failpoints
 from dialer.domain.attempt import Attempt, AttemptState
-from dialer.domain.campaign import Job, JobState
+from dialer.domain.callback import Callback, CallbackState
+from dialer.domain.campaign import Job, JobContactState, JobState
 from dialer.domain.codes import SystemCode
 from dialer.domain.condition import Attributes
 from dialer.domain.contact import Address
@@ -19,6 +20,7 @@ from dialer.domain.next_step import Done, Goto, NextStep, Outcome, step_after, w
 from dialer.domain.progress import Progress
 from dialer.domain.restriction import RestrictionKind, restricted_by
 from dialer.domain.strategy import DONE, WAIT, CallHandler, Strategy
+from dialer.services.callback_steps import close_late, for_callback, go_on_without
 from dialer.services.completion import Completed
 from dialer.services.contact_steps import apply_step, known_of, result_for_processor
 from dialer.services.finishing import finish_if_met
@@ -94,7 +96,9 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
     addresses = tx.contacts(job.org_id).addresses_of(ids)
     numbers = {one.value for of_contact in addresses.values() for one in of_contact}
     on_dnc = tx.dnc(job.org_id).listed_for(addresses, campaign_id=job.campaign_id, now=now)
-    against = rules_against(tx, job.org_id, job.campaign_id, addresses, now)
+    promised = tx.callbacks(None).pending_of(job.id, ids)
+    due = {contact_id for contact_id, one in promised.items() if one.is_due(now) and not one.has_expired(now)}
+    against = rules_against(tx, job.org_id, job.campaign_id, addresses, now, called_back=due)
     excluded = tx.contact_rules(job.org_id).excluded(ids, now=now)
     busy_numbers = tx.attempts.numbers_in_call(job.org_id, numbers)
     busy_contacts = tx.attempts.contacts_in_call(ids)
@@ -102,6 +106,7 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
     new: list[Attempt] = []
     senders: dict[AttemptId, str] = {}
     completed: list[Completed] = []
+    kept: list[tuple[Callback, AttemptId]] = []
     waiting = left = 0
     for claim in claims:
         if claim.contact_id in busy_contacts:
@@ -115,6 +120,23 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
             )
             left += 1
             continue
+        callback = promised.get(claim.contact_id)
+        if callback is not None and callback.has_expired(now):
+            close_late(tx, callback)
+            del promised[claim.contact_id]
+            if not go_on_without(tx, strategy, claim, callback.held_due_at, now):
+                waiting += 1
+                continue
+            callback = None
+        elif callback is not None and not callback.is_due(now):
+            because = f"callback {callback.id}, promised by {callback.created_by}"
+            tx.job_contacts.schedule(job.id, claim.contact_id, due_at=callback.at, because=because)
+            waiting += 1
+            continue
+        if callback is not None and claim.handler == WAIT:  # a promise goes before waiting
+            state = Progress.from_json(claim.progress).waits_in
+            tx.job_contacts.start_handler(job.id, claim.contact_id, state)
+            claim = replace(claim, handler=state, address_index=0, progress={})
         owned = addresses.get(claim.contact_id, ())
         known = _known(claim, attributes, owned)
         entered = _enter(tx, job, strategy, claim, known, now)
@@ -124,8 +146,9 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
         claim, handler = entered
         blocked = on_dnc.get(claim.contact_id, frozenset())
         barred = against.get(claim.contact_id, {})
+        calling = handler if callback is None else for_callback(handler, callback, owned)
         match _restriction(handler, known, now) or pick_address(
-            handler, claim.address_index, owned, blocked, busy_numbers, now, barred
+            calling, claim.address_index, owned, blocked, busy_numbers, now, barred
         ):
             case Allowed(address=address, index=index):
                 intent = _intent(job, claim, handler, address.name, address.value, route, now)
@@ -133,18 +156,33 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
                 if sender := handler.sender_for(known):
                     senders[intent.id] = sender
                 busy_numbers.add(address.value)
-                if index != claim.address_index:
+                if callback is not None:
+                    kept.append((callback, intent.id))
+                if calling is handler and index != claim.address_index:
                     tx.job_contacts.set_address_index(job.id, claim.contact_id, index)
             case Denied(code=None, because=because, until=opens):
-                due = opens or now + timedelta(seconds=BUSY_RECHECK_S)
-                tx.job_contacts.schedule(job.id, claim.contact_id, due_at=due, because=because)
+                again = opens or now + timedelta(seconds=BUSY_RECHECK_S)
+                if callback is not None:  # when it can no more be kept, the contact goes on without it
+                    again, because = min(again, callback.expires_at or again), f"callback {callback.id}: {because}"
+                tx.job_contacts.schedule(job.id, claim.contact_id, due_at=again, because=because)
                 waiting += 1
             case Denied(code=SystemCode() as code, because=because):
                 said = next((one.code for one in barred.values() if one.code), code.value)  # a rule has a code of its own
                 completed.append(_end_without_call(tx, job, claim, handler, said, because, route, now))
     tx.attempts.begin(new)
+    for one, attempt_id in kept:
+        tx.callbacks(None).keep(one.id, attempt_id)
     tx.job_contacts.enter_call(job.id, [one.contact_id for one in new])
+    _take_back(tx, promised.values())
     return Intents(to_place=tuple(new), waiting=waiting, ended=len(completed) + left, senders=senders, completed=tuple(completed))
+
+
+def _take_back(tx: Tx, promised: Iterable[Callback]) -> None:
+    """No contact that has left the job is promised a call any more."""
+    for one in promised:
+        place = tx.job_contacts.get(one.job_id, one.contact_id)
+        if place is not None and place.state is JobContactState.FINISHED:
+            tx.callbacks(None).close(one.id, CallbackState.CANCELLED, place.because)
 
 
 def _known(claim: JobContact, attributes: Mapping[ContactId, Mapping[str, str]], owned: Sequence[Address]) -> Attributes:

@@ -19,10 +19,9 @@ from dialer.domain.hangup import amd_code
 from dialer.domain.ids import AttemptId
 from dialer.domain.strategy import treatment_for
 from dialer.services.completion import StrategyOf
-from dialer.services.pdc_verbs import CampaignVerbs
+from dialer.services.pdc_verbs import CampaignVerbs, check_text
 from dialer.store.store import Store, Tx
 from pdc import (
-    BadValue,
     CompletionCode,
     Contact,
     NoSession,
@@ -36,7 +35,6 @@ from pdc import (
 log = structlog.get_logger()
 
 ENDED_KEPT = 10_000  # more than can be up at once
-VALUE_LIMIT = 1000  # characters of an attribute or a note
 
 SYSTEM_BY_KEY = {name_key(code.value): code for code in SystemCode}
 
@@ -93,7 +91,7 @@ class DirectPdc(CampaignVerbs):
 
     async def set_attribute(self, key: SessionKey, name: str, value: str) -> None:
         """Write one attribute of the contact."""
-        _check_text(value)
+        check_text(value)
 
         def work(tx: Tx) -> None:
             attempt = self._open_attempt(tx, key)
@@ -112,7 +110,7 @@ class DirectPdc(CampaignVerbs):
 
     async def opt_out(self, key: SessionKey, reason: str = "") -> None:
         """Put the number on the DNC list, at once."""
-        _check_text(reason)
+        check_text(reason)
 
         def work(tx: Tx) -> None:
             attempt = self._open_attempt(tx, key)
@@ -123,7 +121,7 @@ class DirectPdc(CampaignVerbs):
 
     async def note(self, key: SessionKey, text: str) -> None:
         """Keep a remark with the attempt."""
-        _check_text(text)
+        check_text(text)
 
         def work(tx: Tx) -> None:
             tx.attempts.update_open(self._open_attempt(tx, key).id, {"app_note": text})
@@ -242,14 +240,3 @@ def answered_by(amd_status: str, amd_cause: str) -> str:
         case SystemCode.FAX:
             return "fax"
     return "human"
-
-
-def _check_text(value: str) -> None:
-    try:
-        value.encode()
-    except UnicodeEncodeError as exc:
-        raise BadValue("not text") from exc
-    if len(value) > VALUE_LIMIT:
-        raise BadValue(f"longer than {VALUE_LIMIT} characters")
-    if any(ord(char) < 32 and char not in "\n\t" for char in value):
-        raise BadValue("control characters are not text")

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from dialer import errors
 from dialer.domain.attempt import Attempt
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.dnc import DncKind
 from dialer.domain.ids import ContactId
 from dialer.errors import BadInput, NotFound
+from dialer.services.callbacks import Wanted, promise
+from dialer.services.completion import StrategyOf
 from dialer.services.contacts import contact_named
 from dialer.services.dnc import entry_value
 from dialer.services.phone import Rejected, normalise
 from dialer.store.store import Store, Tx
-from pdc import BadValue, SessionKey, UnknownAttribute, UnknownContact
+from pdc import BadValue, CallbackRefused, SessionKey, UnknownAttribute, UnknownContact
 
 MAX_COUNT = 10**15
+VALUE_LIMIT = 1000  # characters of an attribute or a note
 
 
 class CampaignVerbs:
@@ -24,6 +28,7 @@ class CampaignVerbs:
 
     _store: Store
     _now: Callable[[], datetime]
+    _strategy_of: StrategyOf
 
     def _open_attempt(self, tx: Tx, key: SessionKey) -> Attempt:
         raise NotImplementedError
@@ -130,6 +135,40 @@ class CampaignVerbs:
 
         return await self._store.write(work)
 
+    async def schedule_callback(
+        self,
+        key: SessionKey,
+        at: datetime,
+        *,
+        zone: str = "",
+        expires: datetime | None = None,
+        address: str = "",
+        note: str = "",
+    ) -> None:
+        """Call this contact again at a moment."""
+        check_text(note)
+        wanted = Wanted(at=at, zone=zone, expires_at=expires, number=address, note=note)
+
+        def work(tx: Tx) -> None:
+            attempt = self._open_attempt(tx, key)
+            promise(
+                tx,
+                attempt.job_id,
+                attempt.contact_id,
+                wanted,
+                strategy_of=self._strategy_of,
+                now=self._now(),
+                by=f"the app {attempt.app}" if attempt.app else "an app",
+                on_attempt=attempt.id,
+            )
+
+        try:
+            await self._store.write(work)
+        except errors.CallbackRefused as exc:
+            raise CallbackRefused(str(exc)) from exc
+        except BadInput as exc:
+            raise BadValue(str(exc)) from exc
+
     async def _write(self, work: Callable[[Tx], None]) -> None:
         try:
             await self._store.write(work)
@@ -159,3 +198,15 @@ def _new_address(name: str, number: str) -> NewAddress:
     if isinstance(found, Rejected):
         raise BadValue(f"{name}: not an international number: {found.reason}")
     return NewAddress(name=name, value=found.e164, zones=found.zones)
+
+
+def check_text(value: str) -> None:
+    """Raises BadValue for what cannot be kept."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as exc:
+        raise BadValue("not text") from exc
+    if len(value) > VALUE_LIMIT:
+        raise BadValue(f"longer than {VALUE_LIMIT} characters")
+    if any(ord(char) < 32 and char not in "\n\t" for char in value):
+        raise BadValue("control characters are not text")

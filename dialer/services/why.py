@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from dialer.domain.attempt import Attempt
+from dialer.domain.callback import Callback
 from dialer.domain.campaign import Job, JobState
 from dialer.domain.condition import Attributes
 from dialer.domain.contact import Contact
@@ -16,6 +18,7 @@ from dialer.domain.node_status import JobStatus, NodeStatus, SwitchStatus
 from dialer.domain.progress import Progress
 from dialer.domain.strategy import DONE, INITIAL, WAIT, CallHandler, Strategy
 from dialer.errors import NotFound
+from dialer.services.callback_steps import for_callback
 from dialer.services.contact_steps import known_of
 from dialer.services.rules import rules_against
 from dialer.store.job_contacts import JobContact
@@ -90,6 +93,9 @@ def _why(tx: Tx, job: Job, contact: Contact, strategy_of: Callable[[JobId, str],
         last_code=place.last_code if place else None,
         attempts=place.attempts if place else 0,
     )
+    callback = tx.callbacks(job.org_id).pending_of(job.id, [contact.id]).get(contact.id)
+    called_back = {contact.id} if callback is not None and callback.is_due(now) else set()
+    handler = _handler(strategy_of(job.id, job.strategy_text), place, known)
     seen, switch = _seen(tx.node_statuses.all(), job.id, now)
     facts = GateFacts(
         now=now,
@@ -100,12 +106,16 @@ def _why(tx: Tx, job: Job, contact: Contact, strategy_of: Callable[[JobId, str],
         due_at=place.due_at if place else None,
         lease_until=place.lease_until if place else None,
         last_code=place.last_code if place else None,
-        handler=_handler(strategy_of(job.id, job.strategy_text), place, known),
+        callback=_said(callback),
+        callback_at=callback.at if callback else None,
+        handler=handler if callback is None or not called_back else for_callback(handler, callback, contact.addresses),
         attributes=known,
         address_index=place.address_index if place else 0,
         addresses=contact.addresses,
         on_dnc=tx.dnc(job.org_id).listed_for({contact.id: contact.addresses}, campaign_id=job.campaign_id, now=now)[contact.id],
-        held=rules_against(tx, job.org_id, job.campaign_id, {contact.id: contact.addresses}, now).get(contact.id, {}),
+        held=rules_against(tx, job.org_id, job.campaign_id, {contact.id: contact.addresses}, now, called_back=called_back).get(
+            contact.id, {}
+        ),
         busy_numbers=tx.attempts.numbers_in_call(job.org_id, numbers) - own_numbers,
         trunk=seen.trunk if seen else job.definition.trunk,
         switch_state=switch.state,
@@ -117,6 +127,14 @@ def _why(tx: Tx, job: Job, contact: Contact, strategy_of: Callable[[JobId, str],
         pace_open=seen.open if seen else True,
     )
     return Why(contact=contact, job=job, gates=tuple(gates(facts)), attempts=tuple(mine))
+
+
+def _said(callback: Callback | None) -> str:
+    if callback is None:
+        return ""
+    local = callback.at.astimezone(ZoneInfo(callback.zone))
+    until = "" if callback.expires_at is None else f", expires {callback.expires_at:%Y-%m-%d %H:%M} UTC"
+    return f"callback {callback.id} at {local:%Y-%m-%d %H:%M} in {callback.zone}, promised by {callback.created_by}{until}"
 
 
 def _handler(strategy: Strategy, place: JobContact | None, known: Attributes) -> CallHandler:

@@ -13,6 +13,7 @@ from dialer.domain.campaign import JobContactState
 from dialer.domain.ids import ContactId, ContactListId, JobId, OrgId
 from dialer.domain.phone_checks import PhoneChecks, PhoneFormat, RejectPattern
 from dialer.errors import NotFound
+from dialer.store.callbacks import Callbacks
 from dialer.store.contact_lists import ContactLists
 from dialer.store.tables import addresses, attempts, contacts, job_contacts, jobs
 from dialer.store.tables_contacts import attribute_definitions, contact_exclusions, phone_checks
@@ -98,6 +99,7 @@ class ContactRules:
                 lease_until=None,
             )
         )
+        Callbacks(self._connection, None, self._now).cancel_all("the contact was deleted", contact_ids=mine)
         known = set(self._connection.scalars(sa.select(job_contacts.c.contact_id).where(job_contacts.c.contact_id.in_(mine))))
         known |= set(self._connection.scalars(sa.select(attempts.c.contact_id).where(attempts.c.contact_id.in_(mine))))
         self._connection.execute(sa.delete(contact_exclusions).where(contact_exclusions.c.contact_id.in_(mine)))

@@ -53,6 +53,8 @@ _GET = sa.select(job_contacts).where(
     job_contacts.c.job_id == sa.bindparam("job"), job_contacts.c.contact_id == sa.bindparam("contact")
 )
 
+_HOLD = _GET.with_for_update()
+
 
 @cache
 def _setting(names: tuple[str, ...]) -> sa.Update:
@@ -114,9 +116,9 @@ class JobContacts:
         self._connection.execute(sa.insert(job_contacts), [{"job_id": job_id, "contact_id": one, **lease} for one in taken])
         return [JobContact(job_id=job_id, contact_id=one, state=JobContactState.CLAIMED, progress={}) for one in taken]
 
-    def get(self, job_id: JobId, contact_id: ContactId) -> JobContact | None:
-        """A contact's place in a job; None when the job has not come to it."""
-        row = self._connection.execute(_GET, {"job": job_id, "contact": contact_id}).first()
+    def get(self, job_id: JobId, contact_id: ContactId, *, hold: bool = False) -> JobContact | None:
+        """A contact's place in a job; None when the job has not come to it. With `hold` nobody else moves it until the commit."""
+        row = self._connection.execute(_HOLD if hold else _GET, {"job": job_id, "contact": contact_id}).first()
         return None if row is None else _job_contact(row)
 
     def jobs_of(self, contact_id: ContactId) -> list[JobContact]:
@@ -135,7 +137,7 @@ class JobContacts:
             self._connection.execute(_ENTER_CALL, {"job": job_id, "contacts": list(contact_ids)})
 
     def schedule(self, job_id: JobId, contact_id: ContactId, *, due_at: datetime, because: str, **changes: Any) -> None:
-        """Not before `due_at`. `changes`: handler, address_index, progress, last_code."""
+        """Not before `due_at`. `changes`: handler, address_index, progress, last_code, finished_at (None: it was done before)."""
         self._set(job_id, contact_id, state=_SCHEDULED, due_at=due_at, because=because[:200], **changes)
 
     def finish(self, job_id: JobId, contact_id: ContactId, *, at: datetime, because: str, **changes: Any) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from dialer.domain.campaign import NEXT_JOB_STATES, Campaign, Job, JobContactState, JobState, JobTotals, Pace
 from dialer.domain.ids import CampaignId, ContactListId, JobId, OrgId
 from dialer.errors import Conflict, NotFound
+from dialer.store.callbacks import Callbacks
 from dialer.store.campaign_json import campaign_from_json, campaign_to_json, pace_from_json, pace_to_json
 from dialer.store.job_contacts import JobContacts
 from dialer.store.tables import attempts, campaigns, job_code_counts, jobs
@@ -142,6 +143,7 @@ class Jobs:
             values["started_at"] = self._now
         if state is JobState.COMPLETED:
             values |= {"ended_at": self._now, "force": job.force}
+            Callbacks(self._connection, None, self._now).cancel_all(f"the job is over: {because}", job_id=job_id)
         self._connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(values))
         return self.get(job_id)
 

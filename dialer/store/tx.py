@@ -10,6 +10,7 @@ from dialer.domain.campaign import Job
 from dialer.domain.ids import CampaignId, JobId, OrgId
 from dialer.store.attempt_history import AttemptHistory
 from dialer.store.attempts import AttemptLedger
+from dialer.store.callbacks import Callbacks
 from dialer.store.campaigns import Campaigns
 from dialer.store.codes import Codes
 from dialer.store.contact_lists import ContactLists
@@ -81,6 +82,10 @@ class Tx:
     def schedules(self, org_id: OrgId | None) -> Schedules:
         """Schedules of campaigns; of all organisations with None, for the engine."""
         return Schedules(self.connection, org_id, self.now)
+
+    def callbacks(self, org_id: OrgId | None) -> Callbacks:
+        """Callbacks of an organisation; of all of them with None, for the engine."""
+        return Callbacks(self.connection, org_id, self.now)
 
     @property
     def edits(self) -> Edits:

@@ -11,7 +11,18 @@ import structlog
 from aiohttp import web
 
 from pdc.contract import Pdc, PdcError, SessionKey
-from pdc.wire import MAX_BODY, PREFIX, Malformed, code_to_json, contact_to_json, number_of, session_to_json, text_of, texts_of
+from pdc.wire import (
+    MAX_BODY,
+    PREFIX,
+    Malformed,
+    code_to_json,
+    contact_to_json,
+    moment_of,
+    number_of,
+    session_to_json,
+    text_of,
+    texts_of,
+)
 
 log = structlog.get_logger()
 
@@ -92,6 +103,14 @@ async def _count(pdc: Pdc, key: SessionKey, given: Mapping[str, Any]) -> Any:
     return {"value": await pdc.count(key, text_of(given, "name"), number_of(given, "amount"), assign=assign, once=once)}
 
 
+async def _schedule_callback(pdc: Pdc, key: SessionKey, given: Mapping[str, Any]) -> Any:
+    at = moment_of(given, "at")
+    if at is None:
+        raise Malformed("at must be a moment")
+    zone, address, note = (text_of(given, name, "") for name in ("zone", "address", "note"))
+    await pdc.schedule_callback(key, at, zone=zone, expires=moment_of(given, "expires"), address=address, note=note)
+
+
 VERBS: Mapping[str, Verb] = {
     "open_session": _open_session,
     "session": _session,
@@ -110,6 +129,7 @@ VERBS: Mapping[str, Verb] = {
     "delete_contact": _delete_contact,
     "add_to_job": _add_to_job,
     "count": _count,
+    "schedule_callback": _schedule_callback,
 }
 
 

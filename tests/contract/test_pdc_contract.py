@@ -9,12 +9,14 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp import web
 
 from dialer.domain.attempt import Attempt, AttemptState
+from dialer.domain.callback import CallbackLimits
 from dialer.domain.campaign import Campaign
 from dialer.domain.codes import CustomCode
 from dialer.domain.contact import NewAddress, NewContact
@@ -27,6 +29,7 @@ from dialer.store.tx import Tx
 from dialer.web.pdc import make_pdc_app
 from pdc.contract import (
     BadValue,
+    CallbackRefused,
     Contact,
     NoSession,
     Pdc,
@@ -56,6 +59,8 @@ class Bench:
     new_call: Callable[[], SessionKey]
     code_of: Callable[[SessionKey], str]
     opted_out: Callable[[SessionKey], bool]
+    promised: Callable[[SessionKey], tuple[datetime, str] | None]  # the pending callback of the contact: when, and the note
+    refuse_callbacks: Callable[[SessionKey], None]
 
 
 def _of_fake(fake: FakePdc, pdc: Pdc) -> Bench:
@@ -71,6 +76,8 @@ def _of_fake(fake: FakePdc, pdc: Pdc) -> Bench:
         new_call=lambda: fake.add_call(app="blood_donation", contact=contact, parameters={"greeting": "hello"}),
         code_of=lambda key: fake.calls[key.attempt_id].code,
         opted_out=lambda key: fake.calls[key.attempt_id].opted_out is not None,
+        promised=lambda key: (found.at, found.note) if (found := fake.calls[key.attempt_id].callback) else None,
+        refuse_callbacks=lambda key: setattr(fake, "refuses_callbacks", "no more"),
     )
 
 
@@ -175,6 +182,8 @@ def _of_store(store: Store) -> Bench:
             intent_at=datetime.now(UTC),
         )
         tx.attempts.begin([attempt])
+        tx.job_contacts.claim_due(job.id, limit=1, now=tx.now, owner="node", lease_until=tx.now)
+        tx.job_contacts.enter_call(job.id, [attempt.contact_id])
         return SessionKey(attempt_id=attempt.id, nonce=attempt.nonce)
 
     def of(key: SessionKey) -> Attempt:
@@ -182,11 +191,19 @@ def _of_store(store: Store) -> Bench:
         assert found is not None
         return found
 
+    def promised(key: SessionKey) -> tuple[datetime, str] | None:
+        found = store.read_now(lambda tx: tx.callbacks(of(key).org_id).all())
+        return (found[0].at, found[0].note) if found else None
+
     return Bench(
         pdc=DirectPdc(store, strategy_of=StrategyShelf(), listener=_Nobody(), now=lambda: datetime.now(UTC)),
         new_call=lambda: store.write_now(work),
         code_of=lambda key: of(key).app_code or "",
         opted_out=lambda key: bool(store.read_now(lambda tx: tx.dnc(of(key).org_id).listed(["+15550100"]))),
+        promised=promised,
+        refuse_callbacks=lambda key: store.write_now(
+            lambda tx: tx.callbacks(None).set_limits(of(key).org_id, CallbackLimits(most=0))
+        ),
     )
 
 
@@ -392,3 +409,34 @@ async def test_counters_lose_nothing_and_a_repeated_request_counts_once(at: Benc
     assert await at.pdc.count(key, "donors", 2, once="a") == 7
     with pytest.raises(BadValue):
         await at.pdc.count(key, "")
+
+
+@pytest.mark.row(24)
+async def test_a_callback_is_promised_replaced_and_refused_with_a_typed_error(at: Bench) -> None:
+    key = at.new_call()
+    await at.pdc.open_session(key)
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=3)
+    local = soon.astimezone(ZoneInfo("America/Denver")).replace(tzinfo=None)
+    for wrong in (
+        at.pdc.schedule_callback(key, soon - timedelta(days=1)),
+        at.pdc.schedule_callback(key, soon, expires=soon),
+        at.pdc.schedule_callback(key, local),
+        at.pdc.schedule_callback(key, local, zone="Mars/Base"),
+        at.pdc.schedule_callback(key, soon, address="+15550199"),
+        at.pdc.schedule_callback(key, soon, note="x" * 20_000),
+    ):
+        with pytest.raises(BadValue):
+            await wrong
+    assert at.promised(key) is None
+    await at.pdc.schedule_callback(key, soon + timedelta(hours=1))
+    for _ in range(2):
+        await at.pdc.schedule_callback(
+            key, local, zone="America/Denver", expires=local + timedelta(hours=2), address="+15550100", note="after lunch"
+        )
+    assert at.promised(key) == (soon, "after lunch")
+    at.refuse_callbacks(key)
+    with pytest.raises(CallbackRefused):
+        await at.pdc.schedule_callback(key, soon + timedelta(hours=2))
+    assert at.promised(key) == (soon, "after lunch")
+    with pytest.raises(NoSession):
+        await at.pdc.schedule_callback(SessionKey(attempt_id=key.attempt_id, nonce="another-nonce-altogether"), soon)

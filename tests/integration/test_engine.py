@@ -12,14 +12,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dialer.domain.attempt import Attempt
+from dialer.domain.callback import CallbackState
 from dialer.domain.campaign import Campaign, Finish, JobState, Pace, PaceUnit
 from dialer.domain.codes import SystemCode
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.ids import CampaignId, JobId
-from dialer.engine.engine import Engine, EngineOptions
+from dialer.engine.engine import Engine, EngineOptions, StrategyShelf
 from dialer.engine.supervisor import Trunk
 from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.ports import SwitchState, VoiceEventKind
+from dialer.services.callbacks import Wanted, promise
 from dialer.services.completion import RELAUNCHES_MAX
 from dialer.store.store import Store
 from dialer.store.tx import Tx
@@ -280,3 +282,24 @@ async def test_what_a_dead_engine_left_behind_is_taken_up(store: Store) -> None:
     found = attempts(store, job_id)
     assert not fresh.placed, "no attempt is dialled a second time"
     assert codes(found) == {SystemCode.UNKNOWN}
+
+
+@pytest.mark.row(106)
+async def test_a_job_stays_up_for_a_callback_and_keeps_it_at_its_time(store: Store) -> None:
+    job_id = make_job(store, 1)
+    voice = FakeVoice(CLOCK, default=FakeCallee(ring_s=0.02, answer_s=0.05, hangup_s=5))
+    async with running(store, voice) as engine:
+        await until(lambda: engine.calls.in_flight() == 1)
+        at = CLOCK.now() + timedelta(seconds=20)
+
+        def ask(tx: Tx) -> None:
+            promise(tx, job_id, attempt.contact_id, Wanted(at=at), strategy_of=StrategyShelf(), now=CLOCK.now(), by="the test")
+
+        (attempt,) = attempts(store, job_id)
+        store.write_now(ask)
+        await until(completed(store, job_id), 30)
+    first, second = attempts(store, job_id)
+    assert first.intent_at < at <= second.intent_at <= at + timedelta(seconds=10)
+    assert len(voice.placed) == 2
+    (callback,) = store.read_now(lambda tx: tx.callbacks(None).all(pending_only=False))
+    assert (callback.state, callback.attempt_id) == (CallbackState.DONE, second.id)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Coroutine, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
@@ -88,6 +89,19 @@ class PdcFromThread:
 
     async def count(self, key: SessionKey, name: str, amount: int = 1, *, assign: bool = False, once: str = "") -> int:
         return await self._hop(self._pdc.count(key, name, amount, assign=assign, once=once))
+
+    async def schedule_callback(
+        self,
+        key: SessionKey,
+        at: datetime,
+        *,
+        zone: str = "",
+        expires: datetime | None = None,
+        address: str = "",
+        note: str = "",
+    ) -> None:
+        asking = self._pdc.schedule_callback(key, at, zone=zone, expires=expires, address=address, note=note)
+        await self._hop(asking)
 
     async def end_session(self, key: SessionKey, *, outcome: str = "", error: str = "") -> None:
         await self._hop(self._pdc.end_session(key, outcome=outcome, error=error))

@@ -1,0 +1,80 @@
+"""Keep callbacks: which number is rung for one, when it is done, and how its contact goes on when it is not kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from dialer.domain.address_choice import by_name
+from dialer.domain.attempt import Attempt
+from dialer.domain.callback import Callback, CallbackState
+from dialer.domain.codes import SystemCode
+from dialer.domain.contact import Address
+from dialer.domain.next_step import NextStep, Outcome, step_after
+from dialer.domain.progress import Progress
+from dialer.domain.strategy import WAIT, CallHandler, Strategy
+from dialer.services.contact_steps import apply_step
+from dialer.store.job_contacts import JobContact
+from dialer.store.store import Tx
+
+
+def still_promised(tx: Tx, attempt: Attempt, *, now: datetime) -> Callback | None:
+    """The callback that its contact has to be given after an attempt: one that was kept by it, or is too late, is closed."""
+    pending = tx.callbacks(None).pending_of(attempt.job_id, [attempt.contact_id]).get(attempt.contact_id)
+    if pending is None:
+        return None
+    if pending.attempt_id == attempt.id and attempt.code == SystemCode.NOT_LAUNCHED:
+        tx.callbacks(None).close(pending.id, CallbackState.CANCELLED, "the call never left, however often it was placed")
+    elif pending.attempt_id == attempt.id:
+        tx.callbacks(None).close(pending.id, CallbackState.DONE, f"called: {attempt.code}")
+    elif pending.has_expired(now):
+        close_late(tx, pending)
+    else:
+        return pending
+    return None
+
+
+def close_late(tx: Tx, callback: Callback) -> None:
+    """It was to be kept until now, and was not."""
+    tx.callbacks(None).close(callback.id, CallbackState.EXPIRED, f"not kept until {callback.expires_at:%Y-%m-%d %H:%M} UTC")
+
+
+def go_on_without(tx: Tx, strategy: Strategy, place: JobContact, held_due_at: datetime | None, now: datetime) -> bool:
+    """Let a contact go on as if it had not been promised a call; whether it may be called right now."""
+    if held_due_at is not None and held_due_at > now:
+        because = "no callback any more: as it was scheduled before"
+        tx.job_contacts.schedule(place.job_id, place.contact_id, due_at=held_due_at, because=because)
+        return False
+    if held_due_at is not None or place.last_code in (None, SystemCode.NOT_LAUNCHED.value):
+        return True
+    apply_step(tx, place.job_id, place.contact_id, step_without(tx, strategy, place, now), code=None, now=now)
+    return False
+
+
+def step_without(tx: Tx, strategy: Strategy, place: JobContact, now: datetime) -> NextStep:
+    """What the last code of a contact leads to."""
+    job = tx.jobs(None).get(place.job_id)
+    progress = Progress.from_json(place.progress)
+    handler = strategy.handler(progress.waits_in if place.handler == WAIT else place.handler)
+    code = place.last_code or ""
+    tried = next((one for one in tx.attempts.of_contact(place.contact_id) if one.job_id == place.job_id), None)
+    outcome = Outcome(
+        code=code,
+        custom=tx.codes(job.org_id).find(code),
+        address_index=place.address_index,
+        next_at=tried.next_at if tried else None,
+    )
+    return step_after(handler, outcome, progress, now)
+
+
+def for_callback(handler: CallHandler, callback: Callback, owned: Sequence[Address]) -> CallHandler:
+    """The handler as it calls for this callback: at the promised number alone, if the contact still has it.
+
+    A number that the strategy does not name has the hours of its first one.
+    """
+    named = next((one for one in by_name(owned).values() if callback.number and one.value == callback.number), None)
+    if named is None:
+        return handler
+    rule = next((one for one in handler.addresses if one.name.casefold() == named.name.casefold()), None)
+    return replace(handler, addresses=(rule or replace(handler.addresses[0], name=named.name),))

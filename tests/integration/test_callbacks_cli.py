@@ -1,0 +1,67 @@
+"""Callbacks from the command line."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dialer.cli.commands import app
+from dialer.services.organisations import DEFAULT
+from dialer.store.store import Store
+from tests.launch_kit import Launch
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def ready(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a database with a running job that has called d0 once: busy."""
+    config = tmp_path / "dialer.toml"
+    config.write_text(f'[database]\nurl = "{sqlite_url}"\n')
+    monkeypatch.setenv("OUTDIAL_CONFIG", str(config))
+    monkeypatch.setenv("COLUMNS", "200")
+    store = Store(sqlite_url)
+    store.migrate()
+    org_id = store.write_now(lambda tx: tx.organisations.ensure(DEFAULT))
+
+    async def call() -> None:
+        launch = await Launch.ready(store, org_id, count=1)
+        now = datetime.now(UTC)
+        (attempt,) = (await launch.run(now)).to_place
+        await launch.end(attempt.id, "Call Busy", now)
+
+    asyncio.run(call())
+    store.close_now()
+
+
+def run(*words: str, fails: bool = False) -> str:
+    result = CliRunner().invoke(app, ["callbacks", *words], catch_exceptions=False)
+    assert (result.exit_code != 0) is fails, result.output
+    return result.output
+
+
+@pytest.mark.row(109)
+@pytest.mark.usefixtures("ready")
+def test_an_operator_can_promise_change_hasten_and_take_back() -> None:
+    day = f"{datetime.now(UTC).year + 1}-01-05"
+    words = ("--at", f"{day}T18:00", "--zone", "Europe/Istanbul", "--expires", f"{day}T20:00", "--note", "after work")
+    assert "callback 1: " in run("add", "d0", *words)
+    listed = run("list", "Blood")
+    assert "after work" in listed
+    assert "18:00" in listed
+    assert "19:00" in run("edit", "1", "--at", f"{day}T19:00")
+    run("edit", "1", "--at", f"{day}T21:00", fails=True)  # behind its expiry
+    run("add", "d0", "--at", "soon", fails=True)
+    run("now", "1")
+    assert "cancelled" in run("cancel", "1")
+    run("now", "1", fails=True)
+    assert "after work" not in run("list")
+    assert "cancelled" in run("list", "--all")
+    assert "no limits" in run("limits")
+    assert "at most 0 callbacks" in run("limits", "Blood", "--most", "0")
+    run("add", "d0", "--at", f"{day}T18:00", fails=True)
+    assert "no limits of its own" in run("limits", "Blood", "--clear")
