@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from dialer.lab.errors import LabFailed
 
 SUITE = "forky"  # Debian 14; bookworm and trixie have no Asterisk at all
-DEFAULT_MIRROR = "http://deb.debian.org/debian"
+MIRROR = "OUTDIAL_DEBIAN_MIRROR"  # the address of a Debian archive, for a machine whose own apt sources name none
 KEYRINGS = ("/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/debian-archive-keyring.pgp")
 ARCHITECTURES = {"x86_64": ("amd64", "x86_64-linux-gnu"), "aarch64": ("arm64", "aarch64-linux-gnu")}
 
@@ -100,6 +100,8 @@ def can_unpack() -> str:
             return f"there is no {program} here"
     if not any(Path(keyring).exists() for keyring in KEYRINGS):
         return "the Debian archive keyring is missing (apt-get install debian-archive-keyring)"
+    if not mirror():
+        return f"this machine's apt sources name no Debian archive: set {MIRROR} to the address of one"
     return ""
 
 
@@ -135,7 +137,9 @@ def unpacked(name: str, packages: Sequence[str], say: Say) -> Path:
 
 
 def mirror(folder: Path = Path("/etc/apt")) -> str:
-    """The Debian mirror that this machine uses itself, read from its apt sources in both formats."""
+    """The Debian mirror of the environment, or the one that this machine uses itself by its apt sources; "" if there is none."""
+    if named := os.environ.get(MIRROR):
+        return named.rstrip("/")
     for file in [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))]:
         if file.suffix not in (".list", ".sources") or not file.is_file():
             continue
@@ -147,7 +151,7 @@ def mirror(folder: Path = Path("/etc/apt")) -> str:
                 parts = urlsplit(word)
                 if parts.scheme in ("http", "https") and "debian" in parts.path.split("/"):
                     return word.rstrip("/")
-    return DEFAULT_MIRROR
+    return ""
 
 
 def _download(apt: Path, packages: Sequence[str], say: Say) -> list[Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dialer.lab.debian import DEFAULT_MIRROR, can_unpack, mirror, unpacked
+from dialer.lab.debian import MIRROR, can_unpack, mirror, unpacked
 from dialer.lab.errors import LabFailed
 from dialer.lab.obtain import obtain_asterisk, obtain_tool, pcap_folder
 
@@ -27,16 +27,21 @@ def silent(_text: str) -> None:
             "deb [signed-by=/x.gpg arch=amd64] https://mirror.example/debian/ bookworm main\n",
             "https://mirror.example/debian",
         ),
-        ("sources.list", "# deb http://old.example/debian bookworm main\ndeb http://x.example/other ./\n", DEFAULT_MIRROR),
+        ("sources.list", "# deb http://old.example/debian bookworm main\ndeb http://x.example/other ./\n", ""),
         ("sources.list.d/a.sources", "Types: deb\nURIs: http://m.example/debian\nSuites: trixie\n", "http://m.example/debian"),
-        ("sources.list.d/a.sources.off", "Types: deb\nURIs: http://m.example/debian\n", DEFAULT_MIRROR),
-        ("sources.list", "deb http://archive.ubuntu.example/ubuntu noble main\n", DEFAULT_MIRROR),
+        ("sources.list.d/a.sources.off", "Types: deb\nURIs: http://m.example/debian\n", ""),
+        ("sources.list", "deb http://archive.ubuntu.example/ubuntu noble main\n", ""),
     ],
 )
 def test_the_mirror_is_the_one_that_the_machine_uses(tmp_path: Path, name: str, text: str, found: str) -> None:
     (tmp_path / "sources.list.d").mkdir()
     (tmp_path / name).write_text(text)
     assert mirror(tmp_path) == found
+
+
+def test_the_environment_may_name_another_mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(MIRROR, "http://mirror.example/debian/")
+    assert mirror(tmp_path) == "http://mirror.example/debian"
 
 
 def test_an_asterisk_is_had_and_says_its_version() -> None:
