@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -23,15 +24,16 @@ MAX_COUNT = 10**15
 VALUE_LIMIT = 1000  # characters of an attribute or a note
 
 
-class CampaignVerbs:
+class CampaignVerbs(ABC):
     """The part of the dialer's own PDC that acts on the organisation's contacts and on the campaign."""
 
     _store: Store
     _now: Callable[[], datetime]
     _strategy_of: StrategyOf
 
+    @abstractmethod
     def _open_attempt(self, tx: Tx, key: SessionKey) -> Attempt:
-        raise NotImplementedError
+        """The attempt of a call that is up. Raises NoSession."""
 
     async def is_dnc(self, key: SessionKey, address: str = "") -> bool:
         """Whether a DNC list bars the address for this campaign now."""
