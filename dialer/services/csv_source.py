@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from dialer.errors import BadInput
+from dialer.services.row_source import Position, Record
 
 MAX_LINE = 1 << 20  # characters
 MAX_FIELD = 1 << 16
@@ -31,17 +32,6 @@ class CsvFormat:
     encoding: str
     delimiter: str
     size: int  # bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One row: where it begins, and its cells, or what is wrong with it."""
-
-    row: int  # 1 is the first row behind the header
-    line: int  # in the file, 1 is the header
-    cells: list[str]
-    broken: str = ""
-    text: str = ""  # of a broken row, its beginning
 
 
 class _BrokenRecord(Exception):
@@ -141,11 +131,34 @@ def _delimiter(start: str) -> str:
     return best
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CsvSource:
+    """A file that was examined: a source of rows for an import."""
+
+    path: Path
+    written: CsvFormat
+
+    @property
+    def where(self) -> str:
+        """The line that names the columns."""
+        return f"{self.path}:1"
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.written.size
+
+    def open(self, after: Position = None) -> CsvFile:
+        """Open the file; the rows up to `after` (a number of rows) are passed over."""
+        return CsvFile(self.path, self.written, skip=int(after or 0))
+
+
 class CsvFile:
     """An open file: its header, then its rows one by one."""
 
-    def __init__(self, source: Path, written: CsvFormat) -> None:
+    def __init__(self, source: Path, written: CsvFormat, *, skip: int = 0) -> None:
         self._source = source
+        self._skip = skip
         self._file = source.open("rb")
         text = io.TextIOWrapper(self._file, encoding=written.encoding, errors="replace", newline="")
         self._text = text
@@ -163,10 +176,15 @@ class CsvFile:
         """How far reading has come, about."""
         return self._file.tell()
 
+    @property
+    def position(self) -> int:
+        """Rows that were given out or passed over."""
+        return self._rows
+
     def header(self) -> list[str]:
         """The names of the columns as they are written. Raises BadInput when the first line cannot be one."""
         where = f"{self._source}:1"
-        for record in self.records():
+        for record in self._records():
             self._rows = 0
             if record.broken:
                 raise BadInput(f"the first line must name the columns: {record.broken}", where=where)
@@ -178,7 +196,10 @@ class CsvFile:
         raise BadInput("the file is empty", where=str(self._source))
 
     def records(self) -> Iterator[Record]:
-        """The rows from here on; empty lines are passed over. A broken row costs itself, not the rows behind it."""
+        """The rows; empty lines are passed over. A broken row costs itself, not the rows behind it."""
+        return (record for record in self._records() if record.row > self._skip)
+
+    def _records(self) -> Iterator[Record]:
         lines = self._lines
         while True:
             lines.record = []

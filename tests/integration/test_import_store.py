@@ -11,12 +11,16 @@ import pytest
 
 from dialer.domain.contact import Contact
 from dialer.domain.ids import OrgId
-from dialer.errors import BadInput, NotFound
+from dialer.errors import BadInput, Conflict, NotFound
 from dialer.lab.behaviours import ANY_OTHER, BEHAVIOURS, behaviour_of
 from dialer.resources import resource
+from dialer.services.csv_source import CsvSource, examine
+from dialer.services.error_file import ErrorFile
+from dialer.services.import_batches import Target, import_batches
 from dialer.services.import_file import ImportOptions, ImportReport, import_file
+from dialer.services.import_rows import RowOptions, RowReader
 from dialer.services.imports import import_contacts
-from dialer.store.store import Store
+from dialer.store.store import Store, Tx
 
 pytestmark = pytest.mark.integration
 
@@ -96,6 +100,29 @@ def test_duplicates_inside_a_file_are_one_contact(store: Store, org_id: OrgId, t
     assert counted(report) == (2, 1, 0, 1, 0)
     person = contacts_of(store, org_id, "L")[0]
     assert (person.attributes["name"], person.addresses[0].value) == ("last", "+12025550103")
+
+
+def test_an_import_that_was_ended_goes_on_where_its_batches_say(store: Store, org_id: OrgId, tmp_path: Path) -> None:
+    rows = [[f"d{n}", f"+1202{2000000 + n}" if n % 5 else "x"] for n in range(40)]
+    path = write(tmp_path / "x.csv", [["id", "mobile"], *rows])
+    source = CsvSource(path=path, written=examine(path))
+    reader = RowReader(["id", "mobile"], RowOptions())
+    list_id = store.write_now(lambda tx: tx.contact_lists(org_id).ensure("L", ())).id
+    target, options, errors = Target(org_id=org_id, list_id=list_id), ImportOptions(batch_size=10), ErrorFile(None)
+    kept: list[ImportReport] = []
+
+    def fail_in_the_third(tx: Tx, report: ImportReport) -> None:
+        if report.processed == 30:
+            raise Conflict("the plug is pulled")
+        kept.append(report)
+
+    begun = ImportReport(list_name="L")
+    with pytest.raises(Conflict):
+        import_batches(store, target, source, reader, options, begun, errors, keep=fail_in_the_third)
+    assert len(contacts_of(store, org_id, "L")) == 16  # two batches; of the third nothing
+    done = import_batches(store, target, source, reader, options, kept[-1], errors, after=kept[-1].position)
+    assert (done.processed, *counted(done)) == (40, 32, 0, 0, 8, 0)
+    assert len(contacts_of(store, org_id, "L")) == 32
 
 
 def test_nothing_is_written_when_the_columns_make_no_sense(store: Store, org_id: OrgId, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.errors import BadInput
-from dialer.services.csv_source import CsvFile, Record, examine
+from dialer.services.csv_source import CsvFile, CsvSource, examine
 from dialer.services.import_rows import RowOptions, RowReader, column_name
+from dialer.services.row_source import Record
 
 pytestmark = pytest.mark.unit
 
@@ -176,6 +178,24 @@ def test_a_broken_row_costs_itself_and_not_those_behind_it(tmp_path: Path, damag
     assert reason in broken[0].broken
     assert [one.cells[0] for one in records if not one.broken] == [line[:2] for line in good]
     assert [one.line for one in records] == list(range(2, 53))
+
+
+def test_reading_goes_on_behind_the_position_of_an_earlier_reading(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("id,phone\n" + "".join(f'{n},"two\nlines"\n\n' for n in range(9)) + '9,"open\n10,x\n')
+    source = CsvSource(path=path, written=examine(path))
+    with closing(source.open()) as rows:
+        rows.header()
+        everything = list(rows.records())
+    with closing(source.open()) as rows:
+        rows.header()
+        reading = rows.records()
+        some = [next(reading) for _ in range(4)]
+        position = rows.position
+    with closing(source.open(position)) as rows:
+        assert rows.header() == ["id", "phone"]
+        assert some + list(rows.records()) == everything
+        assert rows.position == len(everything) == 11
 
 
 @pytest.mark.parametrize(
