@@ -26,6 +26,7 @@ from dialer.errors import BadSettings, Conflict
 from dialer.ivr.registry import Apps
 from dialer.ivr.workers import IvrWorkers, WorkerOptions
 from dialer.ivr_apps import SHIPPED_APPS
+from dialer.ports import Clock
 from dialer.services.organisations import DEFAULT
 from dialer.services.pdc import DirectPdc
 from dialer.services.result_processors import ResultProcessors
@@ -51,9 +52,10 @@ def installed_processors() -> dict[str, ResultProcessor]:
     return found
 
 
-def open_store(settings: Settings) -> Store:
-    """The database of these settings."""
-    return Store(settings.database_url, group_commit_s=settings.database.group_commit_ms / 1000)
+def open_store(settings: Settings, clock: Clock | None = None) -> Store:
+    """The database of these settings, which takes its times from `clock`."""
+    now = (clock or SystemClock()).now
+    return Store(settings.database_url, group_commit_s=settings.database.group_commit_ms / 1000, now=now)
 
 
 class Dialer:
@@ -66,18 +68,20 @@ class Dialer:
 
     @classmethod
     @asynccontextmanager
-    async def started(cls, settings: Settings, *, tts: Sequence[str] = ()) -> AsyncIterator[Dialer]:
-        """A dialer that dials until the block is left; then it drains. `tts` overrides the command that speaks texts.
+    async def started(cls, settings: Settings, *, tts: Sequence[str] = (), clock: Clock | None = None) -> AsyncIterator[Dialer]:
+        """A dialer that dials until the block is left; then it drains. `tts` overrides the command that speaks texts,
+        `clock` the clock of this machine.
 
         Raises BadSettings, Conflict (another dialer holds the database), StoreDown.
         """
         if not settings.switch or not settings.trunk:
             raise BadSettings(["there is no [[switch]] with a [[trunk]]: nothing can be dialled ('dialer switch config' helps)"])
-        store = open_store(settings)
+        clock = clock or SystemClock()
+        store = open_store(settings, clock)
         try:
             await asyncio.to_thread(store.migrate)
             store.hold_engine_lock()
-            dialer = await cls._wired(settings, store, tts)
+            dialer = await cls._wired(settings, store, tts, clock)
             try:
                 dialer._run = asyncio.create_task(dialer.engine.run(), name="engine")
                 await dialer._workers.start()  # meanwhile the engine reconciles with the switches
@@ -89,8 +93,7 @@ class Dialer:
             await store.close()
 
     @classmethod
-    async def _wired(cls, settings: Settings, store: Store, tts: Sequence[str]) -> Dialer:
-        clock = SystemClock()
+    async def _wired(cls, settings: Settings, store: Store, tts: Sequence[str], clock: Clock) -> Dialer:
         ivr_socket = _listen(settings.ivr.listen)
         agi_address = settings.ivr.advertise or _address(ivr_socket)
         voice = AsteriskVoice(

@@ -28,6 +28,8 @@ from dialer.store.store import Store
 from dialer.store.tx import Tx
 
 APPS = Path(__file__).parent / "apps"
+CODES = (INTERESTED, NOT_INTERESTED, "Connected", "Wanted to be connected")  # what the apps of these tests may say
+EXHAUSTED = Finish()  # no criterion: a job ends when everybody was called
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 STRATEGY = """\
@@ -154,7 +156,7 @@ class Rig:
         strategy: str = "",
         pace_per_s: float = 20,
         max_ports: int = 100,
-        finish: Mapping[str, int] | None = None,
+        finish: Finish = EXHAUSTED,
         attributes: Mapping[str, str] | None = None,
         contacts: Sequence[NewContact] = (),
         name: str = "Test",
@@ -177,7 +179,7 @@ class Rig:
 
         def work(tx: Tx) -> JobId:
             org = tx.organisations.ensure("default")
-            for code in (INTERESTED, NOT_INTERESTED):
+            for code in CODES:
                 if tx.codes(org).find(code) is None:
                     tx.codes(org).create(CustomCode(name=code))
             contact_list = tx.contact_lists(org).create(f"{name} list", ["mobile", "first_name", "donor"])
@@ -190,9 +192,9 @@ class Rig:
                     name=name,
                     strategy=stored.name,
                     contact_lists=(contact_list.name,),
-                    codes=(INTERESTED, NOT_INTERESTED),
+                    codes=CODES,
                     pace=Pace(calls=pace_per_s, per=PaceUnit.SECOND, max_ports=max_ports),
-                    finish=Finish(after_codes=dict(finish or {})),
+                    finish=finish,
                 )
             )
             job = tx.jobs(org).create(

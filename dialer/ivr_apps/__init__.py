@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dialer.ivr_apps.announcement import announcement
 from dialer.ivr_apps.blood_donation import blood_donation
+from dialer.ivr_apps.connect import connect
 from dialer.ivr_apps.opt_out import opt_out
 from dialer.ivr_apps.press1 import press1
 
-SHIPPED_APPS = (announcement, blood_donation, opt_out, press1)
+SHIPPED_APPS = (announcement, blood_donation, connect, opt_out, press1)
 
-__all__ = ["SHIPPED_APPS", "announcement", "blood_donation", "opt_out", "press1"]
+__all__ = ["SHIPPED_APPS", "announcement", "blood_donation", "connect", "opt_out", "press1"]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from dialer import Call, Outcome, ivr_app
-
-PROMPT_KEY = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+", re.ASCII)  # a dotted name; every other message is a text
+from dialer.ivr_apps.spoken import tell
 
 
 @ivr_app("announcement")
 async def announcement(call: Call) -> Outcome:
-    """Tell the message; a person may press 9 to opt out. Parameter: `message`, a text or the key of a prompt."""
+    """Tell the message; a person may press 9 to opt out. Parameters: `welcome` and `message`, texts or keys of prompts."""
     if call.answered_by == "machine":
         await call.wait_for_beep(max_s=40)
         await _tell(call)
@@ -26,8 +23,5 @@ async def announcement(call: Call) -> Outcome:
 
 
 async def _tell(call: Call) -> None:
-    message = call.parameters.get("message", "announcement.message")
-    if PROMPT_KEY.fullmatch(message):
-        await call.play(message, barge_in=False)
-    else:
-        await call.say(message, barge_in=False)
+    await tell(call, call.parameters.get("welcome", ""))
+    await tell(call, call.parameters.get("message", "announcement.message"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dialer import Call, Outcome, ivr_app
-from dialer.ivr.driver import Transfer
+from dialer.ivr_apps.connect import handed_over
 
 
 @ivr_app("press1", codes={"Connected", "Wanted to be connected"})
@@ -14,13 +14,7 @@ async def press1(call: Call) -> Outcome:
     match await call.menu("press1.ask", keys="19", tries=3, timeout_s=6):
         case "1":
             await call.play("press1.connecting", barge_in=False)
-            how = await call.transfer(call.parameters.get("transfer_to", ""), trunk=call.parameters.get("trunk", ""))
-            if how is Transfer.CONNECTED:
-                return Outcome("Connected")
-            # Known before the apology is heard: a contact who hangs up during it still wanted to talk.
-            await call.pdc.set_code("Wanted to be connected")
-            await call.play("press1.not_connected", barge_in=False)
-            return Outcome("Wanted to be connected")
+            return await handed_over(call)
         case "9":
             await call.pdc.opt_out("pressed 9")
             await call.play("press1.opted_out", barge_in=False)

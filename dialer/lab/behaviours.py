@@ -55,6 +55,20 @@ def _presses(first: str, again: str | None = None) -> tuple[str, ...]:
     return (*steps, "Wait(60)", "Hangup()")
 
 
+def _moody(ending: str, name: str, does: str, rings_when: str) -> Behaviour:
+    """A callee who is busy, and rings when the number of the call compares so: retries have something to be told apart by."""
+    count = "GLOBAL(CALLS_${CALLED})"
+    return Behaviour(
+        ending=ending,
+        name=name,
+        does=does,
+        code=SystemCode.CALL_BUSY,
+        steps=(f"Set({count}=$[0${{{count}}} + 1])", f"GotoIf($[${{{count}}} {rings_when}]?11,1)", "PJSIPHangup(486)"),
+        cause=17,
+        sip=486,
+    )
+
+
 BEHAVIOURS: tuple[Behaviour, ...] = (
     Behaviour(
         ending="00",
@@ -225,6 +239,10 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         code=SystemCode.NO_INPUT,
         steps=("Answer(,i)", "Playback(hello)", "Wait(3600)", "Hangup()"),
     ),
+    _moody(
+        "50", "busy-busy-rings-busy", "is busy; at the third call it rings for ever, from the fourth on it is busy again", "= 3"
+    ),
+    _moody("51", "busy-busy-rings", "is busy at the first two calls; from the third on it rings for ever", "> 2"),
     Behaviour(
         ending=ANY_OTHER,
         name="presses-1",

@@ -50,6 +50,7 @@ COMMON_MODULES = [
     "func_strings",
     "func_logic",
     "func_env",
+    "func_global",
 ]
 SWITCH_MODULES = [
     "codec_alaw",
@@ -73,7 +74,6 @@ SWITCH_MODULES = [
     "func_config",
     "func_devstate",
     "func_dialplan",
-    "func_global",
     "func_hangupcause",
     "func_pjsip_aor",
     "func_pjsip_contact",

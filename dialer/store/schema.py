@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from threading import Lock
 
 import sqlalchemy as sa
 from alembic import command
@@ -14,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from dialer.errors import Conflict
 from dialer.store.writer import is_down, store_down
 
+_ONE_AT_A_TIME = Lock()  # Alembic keeps the migration that it is at in globals of the process
 MIGRATING = 0x6F757464  # the advisory lock under which a PostgreSQL database is migrated: "outd"
 
 
@@ -40,7 +42,7 @@ def schema_state(engine: sa.Engine) -> SchemaState:
 def migrate(engine: sa.Engine) -> SchemaState:
     """Bring the tables up to this program, in one transaction; returns what they were. Raises Conflict for a newer database."""
     try:
-        with engine.begin() as connection:
+        with _ONE_AT_A_TIME, engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATING)))
             before = _state(connection)

@@ -12,6 +12,7 @@ from dialer.domain.attempt import Attempt
 from dialer.domain.campaign import JobState
 from dialer.domain.codes import SystemCode
 from dialer.domain.contact import NewAddress, NewContact
+from dialer.domain.finish import Finish
 from dialer.domain.ids import JobId, OrgId
 from dialer.engine.engine import StrategyShelf
 from dialer.lab.behaviours import INTERESTED
@@ -61,7 +62,7 @@ async def test_no_call_is_launched_after_the_finish_criterion_is_met(running: Ri
         [number(index, "04") for index in range(60)],
         pace_per_s=8,
         max_ports=ports,
-        finish={INTERESTED: wanted},
+        finish=Finish(after_codes={INTERESTED: wanted}),
         name="Finish",
     )
     await running.until(lambda: running.job(job_id).state in (JobState.STOPPING, JobState.COMPLETED), 40, "the criterion is met")

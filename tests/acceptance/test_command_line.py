@@ -76,7 +76,7 @@ class Shell:
         return done.stdout
 
 
-@pytest.mark.row(18, 19, 75)
+@pytest.mark.row(3, 4, 18, 19, 75)
 async def test_from_csv_to_csv_by_the_commands_of_a_user(rig: Rig) -> None:
     shell, folder = Shell(rig.folder), rig.folder
     assert "written config/dialer.toml" in " ".join(shell.does("init").split())
@@ -88,6 +88,12 @@ async def test_from_csv_to_csv_by_the_commands_of_a_user(rig: Rig) -> None:
     assert "reasons:" in imported, "the row without a number is told in a file"
     for code in (INTERESTED, NOT_INTERESTED):
         shell.does("codes", "add", code)
+    refused = shell.run("codes", "add", "attempt in progress")
+    assert refused.returncode == 2
+    assert "is the name of a system code" in refused.stderr + refused.stdout
+    shell.does("codes", "add", "CODE1")
+    assert "capitals make no difference" in (twice := shell.run("codes", "add", "code1")).stderr + twice.stdout
+    assert twice.returncode == 2
     shell.does("dnc", "add", "212-555-0199")
     words = ["Blood", "--strategy", "ask.yaml", "--list", "donors", "--pace", "10/second"]
     shell.does("campaign", "create", *words, "--code", INTERESTED, "--code", NOT_INTERESTED)

@@ -36,6 +36,7 @@ AFTERMATH = {
 }
 
 
+@pytest.mark.row(85)
 @pytest.mark.parametrize(
     "failpoints",
     [

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from dialer.ivr_apps import announcement, blood_donation, opt_out, press1
+from dialer.ivr_apps import announcement, blood_donation, connect, opt_out, press1
 from dialer.testing import Transfer, play
 
 pytestmark = pytest.mark.unit
@@ -122,6 +122,25 @@ def test_an_announcement_is_left_on_a_machine_after_its_beep() -> None:
     )
     assert played.code == "Message Left"
     assert played.transcript == ("(waits for the beep)", "> Hello Zoë.", "(hangs up)")
+
+
+@pytest.mark.row(29)
+def test_an_announcement_welcomes_and_speaks_to_the_contact_by_name() -> None:
+    parameters = {"welcome": "announcement.message", "message": "Your card ${card} is ready, ${first_name}."}
+    played = play(announcement, parameters=parameters, attributes={"first_name": "Ada", "card": "1234"})
+    assert played.code == "Message Played"
+    assert played.transcript[0].startswith("> Hello. This is a message from")
+    assert played.transcript[1] == "> Your card 1234 is ready, Ada."
+
+
+@pytest.mark.row(30)
+@pytest.mark.parametrize(("how", "code"), [(Transfer.CONNECTED, "Connected"), (Transfer.BUSY, "Wanted to be connected")])
+def test_a_call_is_handed_over_after_its_message(how: Transfer, code: str) -> None:
+    parameters = {"welcome": "Good morning, ${first_name}.", "message": "Please hold.", **TO}
+    played = play(connect, transfer=how, parameters=parameters, attributes={"first_name": "Ada"})
+    assert played.code == code
+    assert played.transcript[:2] == ("> Good morning, Ada.", "> Please hold.")
+    assert "transferred" in played.transcript[2]
 
 
 @pytest.mark.parametrize("message", ["blood_donation.voicemail", "Blood is needed."])

@@ -85,6 +85,8 @@ class AgiDriver:
             if await self._variable("ABANDONED") == "TRUE":
                 raise CallEnded("the contact hung up in the queue")
             return Transfer.CONNECTED if await self._variable("QUEUESTATUS") in ("", "CONTINUE") else Transfer.NO_ANSWER
+        # The tag of a test network (tag_calls) names the attempt's own call; this leg is another one.
+        await self._agi.command("SET", "VARIABLE", "CALLERID(name)", "")
         # Target has let nothing pass but digits and a plain name: no second leg, no option, no expansion.
         leg = f"PJSIP/{target.number}@{target.trunk},{ring_s},grS({talk_s})"
         await self._agi.command("EXEC", "Dial", leg, timeout_s=limit_s, after_hangup=True)
