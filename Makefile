@@ -30,9 +30,9 @@ test: $(DEVELOPMENT) ## run every test (ARGS="-k name" to choose)
 ifdef ARGS
 	$(PY) -m pytest $(ARGS)
 else
-	@# Most tests wait more than they compute: two files at a time. Whole dialers under load and faults run alone.
+	@# Tests wait more than they compute: two files at a time, each worker with a laboratory and a database server of its own.
 	$(PY) -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/integration
-	$(PY) -m pytest tests/acceptance tests/faults
+	$(PY) -m pytest -n 2 --dist loadfile tests/acceptance tests/faults
 endif
 
 .PHONY: check
