@@ -26,16 +26,18 @@ def list_codes(
     config: Config = None,
     org: Org = DEFAULT,
     system: Annotated[bool, typer.Option("--system", help="Show the codes that Outdial itself sets, too.")] = False,
+    all_orgs: Annotated[bool, typer.Option("--all-orgs", help="Show the codes of every organisation.")] = False,
 ) -> None:
-    """Show the codes."""
+    """Show the organisation's own codes."""
     with opened(config, org) as (store, org_id):
-        found = asyncio.run(service.list_codes(store, org_id))
-    table = Table("Code", "Kind", "Properties", "Description")
-    for code in found:
-        table.add_row(code.name, "custom" if code.active else "passive", ", ".join(_properties(code)), code.description)
+        found = asyncio.run(service.codes_with_owners(store, None if all_orgs else org_id))
+    table = Table("Code", "Kind", "Organisation", "Properties", "Description")
+    for owner, code in found:
+        kind = "custom" if code.active else "passive"
+        table.add_row(code.name, kind, owner, ", ".join(_properties(code)), code.description)
     if system:
         for one in SystemCode:
-            table.add_row(one.value, "system", "", "")
+            table.add_row(one.value, "system", "", "", one.meaning)
     out.print(table)
 
 
@@ -109,6 +111,15 @@ def edit_code(
     with opened(config, org) as (store, org_id):
         changed = asyncio.run(service.edit_code(store, org_id, name, **changes))
     out.print(f"code changed: {changed.name}")
+
+
+@codes_app.command("delete")
+@plain_errors
+def delete_code(name: str, config: Config = None, org: Org = DEFAULT) -> None:
+    """Remove a code that was never used; one that was can be set passive."""
+    with opened(config, org) as (store, org_id):
+        asyncio.run(service.delete_code(store, org_id, name))
+    out.print(f"code deleted: {name}")
 
 
 @codes_app.command("passivate")

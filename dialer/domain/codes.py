@@ -4,44 +4,55 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 
 class SystemCode(StrEnum):
     """The codes that Outdial itself sets. Their names are reserved: no custom code may be called like one of them.
 
-    Voice codes come from the hang-up cause, the SIP status, the answering-machine detector and the IVR app.
+    Voice codes come from the hang-up cause, the SIP status, the answering-machine detector and the IVR app. Behind each name
+    stands what it means, in the words that users are shown.
     """
 
-    ATTEMPT_IN_PROGRESS = "Attempt In Progress"  # dialled or being dialled; the one code that is not final
-    ANSWER_HUMAN = "Answer Human"  # a person answered, and no app or agent said more
-    ANSWER_MACHINE = "Answer Machine"  # an answering machine or voicemail took the call
-    CALL_ANSWERED = "Call Answered"  # answered, with call classification switched off
-    CALL_BUSY = "Call Busy"  # the line was in use
-    RING_NO_ANSWER = "Ring No Answer"  # it rang for as long as we let it
-    SILENCE_DETECTED = "Silence Detected"  # answered, and nobody spoke within the detector's time
-    FAX = "Fax Machine"  # a fax tone was heard
-    NUISANCE_CALL = "Nuisance Call"  # a person answered and nobody was there to talk in time
-    INVALID_NUMBER = "Invalid Number"  # the network says that the number does not exist, or is badly formed
-    CALL_REJECTED = "Call Rejected"  # the called person declined (SIP 603)
-    NETWORK_REFUSAL = "Network Refusal"  # the carrier refused us (401, 403, 407): a fault of the trunk, not of the contact
-    NETWORK_CONGESTION = "Network Congestion"  # the carrier had no circuit (503): soon again, the contact not to blame
-    NETWORK_ERROR = "Network Error"  # another failure between us and the callee
-    DISCONNECTED_BY_USER = "Disconnected by User"  # the callee hung up before the app had its answer
-    DISCONNECTED_BY_SYSTEM = "Disconnected by System"  # we ended an answered call before the app had its answer
-    CALL_CANCELLED = "Call Cancelled"  # we gave the call up before it was answered (job force-stopped)
-    NO_INPUT = "No Input"  # answered and asked; no key was pressed
-    NO_MATCH = "No Match"  # answered and asked; only keys that mean nothing were pressed
-    MESSAGE_PLAYED = "Message Played"  # an announcement was played to a person to its end
-    MESSAGE_LEFT = "Message Left"  # a message was left on a machine after its beep
-    OPTED_OUT = "Opted Out"  # the contact asked never to be called again; now on the DNC list
-    APPLICATION_ERROR = "Application Error"  # the IVR app raised, hung or was missing; the contact heard an apology
-    RESTRICTED_DNC = "Restricted DNC"  # not dialled: the address is on a DNC list
-    RESTRICTED_OTHER = "Restricted Other"  # not dialled: a permanent restriction
-    NO_CALLABLE_ADDRESS = "No Callable Address"  # not dialled: the contact has no address that may be used
-    NOT_LAUNCHED = "Not Launched"  # we crashed, or were refused, before the call left; it counts as an attempt
-    INTERRUPTED = "Interrupted"  # the switch died with the call up, or a restart cut it
-    UNKNOWN = "Unknown"  # the call happened while nobody watched; counts as an attempt, never repeated blindly
-    JOB_STOPPED = "Job Stopped"  # not dialled: the operator stopped the job
+    meaning: str
+
+    def __new__(cls, name: str, meaning: str) -> Self:
+        """A code with its meaning; everywhere else it is the text of its name."""
+        code = str.__new__(cls, name)
+        code._value_ = name
+        code.meaning = meaning
+        return code
+
+    ATTEMPT_IN_PROGRESS = "Attempt In Progress", "dialled or being dialled; the one code that is not final"
+    ANSWER_HUMAN = "Answer Human", "a person answered, and no app or agent said more"
+    ANSWER_MACHINE = "Answer Machine", "an answering machine or voicemail took the call"
+    CALL_ANSWERED = "Call Answered", "answered, with call classification switched off"
+    CALL_BUSY = "Call Busy", "the line was in use"
+    RING_NO_ANSWER = "Ring No Answer", "it rang for as long as we let it"
+    SILENCE_DETECTED = "Silence Detected", "answered, and nobody spoke within the detector's time"
+    FAX = "Fax Machine", "a fax tone was heard"
+    NUISANCE_CALL = "Nuisance Call", "a person answered and nobody was there to talk in time"
+    INVALID_NUMBER = "Invalid Number", "the network says that the number does not exist, or is badly formed"
+    CALL_REJECTED = "Call Rejected", "the called person declined (SIP 603)"
+    NETWORK_REFUSAL = "Network Refusal", "the carrier refused us (401, 403, 407): a fault of the trunk, not of the contact"
+    NETWORK_CONGESTION = "Network Congestion", "the carrier had no circuit (503): soon again, the contact not to blame"
+    NETWORK_ERROR = "Network Error", "another failure between us and the callee"
+    DISCONNECTED_BY_USER = "Disconnected by User", "the callee hung up before the app had its answer"
+    DISCONNECTED_BY_SYSTEM = "Disconnected by System", "we ended an answered call before the app had its answer"
+    CALL_CANCELLED = "Call Cancelled", "we gave the call up before it was answered (job force-stopped)"
+    NO_INPUT = "No Input", "answered and asked; no key was pressed"
+    NO_MATCH = "No Match", "answered and asked; only keys that mean nothing were pressed"
+    MESSAGE_PLAYED = "Message Played", "an announcement was played to a person to its end"
+    MESSAGE_LEFT = "Message Left", "a message was left on a machine after its beep"
+    OPTED_OUT = "Opted Out", "the contact asked never to be called again; now on the DNC list"
+    APPLICATION_ERROR = "Application Error", "the IVR app raised, hung or was missing; the contact heard an apology"
+    RESTRICTED_DNC = "Restricted DNC", "not dialled: the address is on a DNC list"
+    RESTRICTED_OTHER = "Restricted Other", "not dialled: a permanent restriction"
+    NO_CALLABLE_ADDRESS = "No Callable Address", "not dialled: the contact has no address that may be used"
+    NOT_LAUNCHED = "Not Launched", "we crashed, or were refused, before the call left; it counts as an attempt"
+    INTERRUPTED = "Interrupted", "the switch died with the call up, or a restart cut it"
+    UNKNOWN = "Unknown", "the call happened while nobody watched; counts as an attempt, never repeated blindly"
+    JOB_STOPPED = "Job Stopped", "not dialled: the operator stopped the job"
 
 
 # What an IVR app may set of them: they say what happened in the talk. The rest is the network's and the dialer's to say.

@@ -26,16 +26,20 @@ async def list_codes(store: Store, org_id: OrgId, *, active_only: bool = False) 
     return await store.read(lambda tx: tx.codes(org_id).all(active_only=active_only))
 
 
+async def codes_with_owners(store: Store, org_id: OrgId | None) -> list[tuple[str, CustomCode]]:
+    """The codes that a user sees, each with its organisation's name: that organisation's, or all for a global user (None)."""
+    return await store.read(lambda tx: tx.codes(org_id).owned())
+
+
 async def edit_code(store: Store, org_id: OrgId, name: str, /, **changes: Any) -> CustomCode:
     """Change properties of a code; `changes` are fields of CustomCode.
 
     A code that campaigns use keeps its name, by which their history, strategies and finish criteria know it. Raises NotFound,
-    BadInput, Conflict.
+    BadInput; Conflict, also for a system code.
     """
 
     def work(tx: Tx) -> CustomCode:
-        codes = tx.codes(org_id)
-        present = codes.by_name(name)
+        codes, present = tx.codes(org_id), _own(tx, org_id, name)
         wanted = _checked(replace(present, **changes))
         users = codes.campaigns_with(name)
         if name_key(wanted.name) != name_key(present.name) and users:
@@ -57,9 +61,44 @@ async def activate_code(store: Store, org_id: OrgId, name: str) -> CustomCode:
     return await edit_code(store, org_id, name, active=True)
 
 
+async def delete_code(store: Store, org_id: OrgId, name: str) -> None:
+    """Remove a code that was never used.
+
+    Raises NotFound; Conflict for a system code, and for one that a campaign, a rule or the history refers to.
+    """
+
+    def work(tx: Tx) -> None:
+        code = _own(tx, org_id, name)
+        if users := _users(tx, org_id, code):
+            mend = "set it passive instead" if code.active else "it is passive already, and that is enough"
+            raise Conflict(f"the code {code.name!r} cannot be deleted: {'; '.join(users)} ({mend})")
+        tx.codes(org_id).delete(code.name)
+
+    await store.write(work)
+
+
 def system_code_called(name: str) -> SystemCode | None:
     """The system code that a name means, without regard to case."""
     return next((code for code in SystemCode if name_key(code.value) == name_key(name)), None)
+
+
+def _own(tx: Tx, org_id: OrgId, name: str) -> CustomCode:
+    """A code that the organisation may change. Raises NotFound; Conflict for a system code."""
+    if (system := system_code_called(name)) is not None:
+        raise Conflict(f"{system.value!r} is a system code: it can be neither changed nor deleted")
+    return tx.codes(org_id).by_name(name)
+
+
+def _users(tx: Tx, org_id: OrgId, code: CustomCode) -> list[str]:
+    """What would be left without a meaning if the code were gone, in words."""
+    found = [f"the campaign {one!r} uses it" for one in tx.codes(org_id).campaigns_with(code.name)]
+    key = name_key(code.name)
+    found += [
+        f"the rule {rule.name!r} names it"
+        for rule in tx.rules(org_id).all()
+        if key in {name_key(one) for one in (*rule.codes, rule.code)}
+    ]
+    return found + (["attempts ended with it"] if tx.codes(org_id).has_history(code.name) else [])
 
 
 def _checked(code: CustomCode) -> CustomCode:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from dialer.domain.codes import BlockScope, CustomCode, NextAction, name_key
 from dialer.domain.ids import CampaignId, OrgId
 from dialer.errors import Conflict, NotFound
-from dialer.store.tables import campaign_codes, campaigns, completion_codes
+from dialer.store.tables import attempts, campaign_codes, campaigns, completion_codes, job_code_counts, jobs, organisations
 
 _FIELDS = tuple(field.name for field in fields(CustomCode))
 _COLUMNS = [completion_codes.c[name] for name in _FIELDS]
@@ -30,7 +30,7 @@ _OF_CAMPAIGN = (
 
 def _code(row: sa.Row[Any]) -> CustomCode:
     enums = {"next_action": NextAction(row.next_action), "block_scope": BlockScope(row.block_scope)}
-    return CustomCode(**{**row._mapping, **enums})
+    return CustomCode(**{**{name: row._mapping[name] for name in _FIELDS}, **enums})
 
 
 def _values(code: CustomCode) -> dict[str, Any]:
@@ -38,9 +38,12 @@ def _values(code: CustomCode) -> dict[str, Any]:
 
 
 class Codes:
-    """Codes by name; CODE1 and code1 are one name. Whether a name is reserved for the system, services decide."""
+    """Codes by name; CODE1 and code1 are one name. Whether a name is reserved for the system, services decide.
 
-    def __init__(self, connection: sa.Connection, org_id: OrgId) -> None:
+    Built for no organisation (a global user), it shows the codes of all of them; a name then belongs to nobody.
+    """
+
+    def __init__(self, connection: sa.Connection, org_id: OrgId | None) -> None:
         self._connection = connection
         self._org_id = org_id
 
@@ -63,6 +66,24 @@ class Codes:
             raise NotFound(f"no completion code {name!r}")
         return _code(row)
 
+    def delete(self, name: str) -> None:
+        """Remove a code that nothing refers to. Raises NotFound; Conflict when a campaign took it up at this moment."""
+        try:
+            gone = self._connection.execute(sa.delete(completion_codes).where(self._called(name))).rowcount
+        except IntegrityError as exc:
+            raise Conflict(f"the completion code {name!r} is associated with a campaign") from exc
+        if not gone:
+            raise NotFound(f"no completion code {name!r}")
+
+    def has_history(self, name: str) -> bool:
+        """Whether an attempt ended with the code (by its name in the ledger), or is about to."""
+        ended = sa.select(job_code_counts.c.count).join(jobs, job_code_counts.c.job_id == jobs.c.id)
+        ended = ended.where(jobs.c.org_id == self._org_id, job_code_counts.c.code == name, job_code_counts.c.count > 0)
+        about = sa.select(attempts.c.id).where(
+            attempts.c.code.is_(None), attempts.c.org_id == self._org_id, attempts.c.app_code == name
+        )
+        return any(self._connection.execute(query.limit(1)).first() is not None for query in (ended, about))
+
     def find(self, name: str) -> CustomCode | None:
         """The code of that name."""
         row = self._connection.execute(_BY_KEY, {"org": self._org_id, "key": name_key(name)}).first()
@@ -75,11 +96,17 @@ class Codes:
         return found
 
     def all(self, *, active_only: bool = False) -> list[CustomCode]:
-        """The organisation's codes, by name."""
-        query = sa.select(*_COLUMNS).where(completion_codes.c.org_id == self._org_id).order_by(completion_codes.c.name_key)
+        """The codes, by name."""
+        query = self._mine(sa.select(*_COLUMNS))
         if active_only:
             query = query.where(completion_codes.c.active)
         return [_code(row) for row in self._connection.execute(query)]
+
+    def owned(self) -> list[tuple[str, CustomCode]]:
+        """The codes, by name, each with the name of its organisation."""
+        query = self._mine(sa.select(*_COLUMNS, organisations.c.name.label("organisation")))
+        rows = self._connection.execute(query.join(organisations, completion_codes.c.org_id == organisations.c.id))
+        return [(row.organisation, _code(row)) for row in rows]
 
     def of_campaign(self, campaign_id: CampaignId) -> list[CustomCode]:
         """The codes that are associated with a campaign, passive ones included."""
@@ -107,6 +134,11 @@ class Codes:
         if ids:
             rows = [{"campaign_id": campaign_id, "code_id": one} for one in dict.fromkeys(ids)]
             self._connection.execute(sa.insert(campaign_codes), rows)
+
+    def _mine(self, query: sa.Select[Any]) -> sa.Select[Any]:
+        if self._org_id is not None:
+            query = query.where(completion_codes.c.org_id == self._org_id)
+        return query.order_by(completion_codes.c.name_key, completion_codes.c.org_id)
 
     def _id_of(self, name: str) -> int:
         found: int | None = self._connection.scalar(sa.select(completion_codes.c.id).where(self._called(name)))

@@ -63,8 +63,8 @@ class Tx:
         """Rules across campaigns."""
         return Rules(self.connection, org_id)
 
-    def codes(self, org_id: OrgId) -> Codes:
-        """Custom completion codes."""
+    def codes(self, org_id: OrgId | None) -> Codes:
+        """Custom completion codes of an organisation; with None those of all, for a global user to see."""
         return Codes(self.connection, org_id)
 
     def strategies(self, org_id: OrgId) -> Strategies:
