@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from dialer.domain.attempt import Attempt
 from dialer.domain.campaign import Job, JobState
@@ -34,8 +35,10 @@ class Launch:
     job: Job
 
     @classmethod
-    async def ready(cls, store: Store, org_id: OrgId, *, strategy: str = STRATEGY, name: str = "Blood", count: int = 3) -> Launch:
-        """Define it and start it."""
+    async def ready(
+        cls, store: Store, org_id: OrgId, *, strategy: str = STRATEGY, name: str = "Blood", count: int = 3, **how: Any
+    ) -> Launch:
+        """Define it and start it; `how` are further fields of NewCampaign."""
 
         def people(tx: Tx) -> None:
             rows = [
@@ -53,9 +56,8 @@ class Launch:
         await save_strategy(store, org_id, strategy)
         if not store.read_now(lambda tx: tx.codes(org_id).find("Interested")):
             await create_code(store, org_id, CustomCode(name="Interested"))
-        await create_campaign(
-            store, org_id, NewCampaign(name=name, strategy="ask", contact_lists=("Donors",), codes=("Interested",))
-        )
+        new = NewCampaign(name=name, strategy="ask", contact_lists=("Donors",), codes=("Interested",))
+        await create_campaign(store, org_id, replace(new, **how))
         job = await start_campaign(store, org_id, name, by="test")
         await store.write(lambda tx: tx.jobs(None).set_state(job.id, JobState.RUNNING, because="test", by="test"))
         return cls(store=store, org_id=org_id, job=job)

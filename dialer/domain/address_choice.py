@@ -31,7 +31,7 @@ class Allowed:
 class Denied:
     """Ring nobody. With a `code` the attempt ends with it and no call; without one the contact waits until `until`."""
 
-    code: SystemCode | None
+    code: str | None  # a system code, or the one that a rule gives
     because: str
     until: datetime | None = None
 
@@ -43,6 +43,7 @@ class Obstacle:
     kind: str
     because: str
     until: datetime | None = None  # when it may be different; None = not by itself
+    code: str = ""  # with which it ends the contact when no other address is left
 
     @property
     def passes(self) -> bool:
@@ -64,9 +65,9 @@ def obstacle(
     if not DIALLABLE.fullmatch(address.value):
         return Obstacle(kind="malformed", because=f"{rule.name}: not a telephone number")
     if address.value in on_dnc:
-        return Obstacle(kind="dnc", because=f"{rule.name}: on the DNC list")
+        return Obstacle(kind="dnc", because=f"{rule.name}: on the DNC list", code=SystemCode.RESTRICTED_DNC)
     if (hold := held.get(address.value)) is not None:
-        return Obstacle(kind="rule", because=f"{rule.name}: {hold.because}", until=hold.until)
+        return Obstacle(kind="rule", because=f"{rule.name}: {hold.because}", until=hold.until, code=hold.code)
     window = may_ring(rule.opens, rule.closes, address.zones, now)
     if isinstance(window, Closed):
         return Obstacle(kind="window", because=f"{rule.name}: {window.because}", until=window.until)
@@ -98,8 +99,8 @@ def pick_address(
     """The first address, from `address_index` on, that the contact has and that may be rung now.
 
     If there is none: wait when time will help one of them (unless only its hours are closed, and the handler says that such a
-    contact is done); else "Restricted DNC" when the DNC list stands against one of
-    them; else "No Callable Address".
+    contact is done); else the code is that of the address which was tried last, of those that a DNC list ("Restricted DNC") or
+    a rule (its own code) bars; else "No Callable Address".
     """
     owned = by_name(addresses)
     against: list[Obstacle] = []
@@ -118,8 +119,8 @@ def pick_address(
         return Denied(code=SystemCode.NO_CALLABLE_ADDRESS, because=because)
     if waits:
         return Denied(code=None, because=because, until=min(waits))
-    on_list = any(one.kind == "dnc" for one in against)
-    return Denied(code=SystemCode.RESTRICTED_DNC if on_list else SystemCode.NO_CALLABLE_ADDRESS, because=because)
+    code = next((one.code for one in reversed(against) if one.code), SystemCode.NO_CALLABLE_ADDRESS)
+    return Denied(code=code, because=because)
 
 
 def has_another(handler: CallHandler, addresses: Sequence[Address], without: str, on_dnc: Collection[str]) -> bool:

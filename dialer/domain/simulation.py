@@ -109,13 +109,13 @@ def _turn(
         report.put_off += 1
         return scene.starts_at + HORIZON + timedelta(seconds=1)  # nothing in a simulation changes what is known of a contact
     if held is not None:
-        return _uncalled(handler, person, report, SystemCode.RESTRICTED_OTHER, now)
+        return _uncalled(handler, person, report, SystemCode.RESTRICTED_OTHER.value, now)
     choice = pick_address(handler, person.address_index, person.addresses, (), (), now)
     if isinstance(choice, Allowed):
         person.address_index = choice.index
         return _call(handler, scene, rng, person, report, now)
     if choice.code is not None:
-        return _uncalled(handler, person, report, choice.code, now)
+        return _uncalled(handler, person, report, str(choice.code), now)
     report.put_off += 1
     return choice.until
 
@@ -129,10 +129,10 @@ def _call(
     return _ended(handler, person, report, code, now + timedelta(seconds=scene.call_s))
 
 
-def _uncalled(handler: CallHandler, person: _Person, report: Report, code: SystemCode, now: datetime) -> datetime | None:
+def _uncalled(handler: CallHandler, person: _Person, report: Report, code: str, now: datetime) -> datetime | None:
     if handler.result_for(code) is not None:
-        return _ended(handler, person, report, code.value, now)
-    _count(handler, person, report, code.value)
+        return _ended(handler, person, report, code, now)
+    _count(handler, person, report, code)
     return None
 
 

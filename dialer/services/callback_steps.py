@@ -58,7 +58,7 @@ def step_without(tx: Tx, strategy: Strategy, place: JobContact, now: datetime) -
     progress = Progress.from_json(place.progress)
     handler = strategy.handler(progress.waits_in if place.handler == WAIT else place.handler)
     code = place.last_code or ""
-    tried = next((one for one in tx.attempts.of_contact(place.contact_id) if one.job_id == place.job_id), None)
+    tried = tx.attempts.last_in_job(place.job_id, place.contact_id)
     outcome = Outcome(
         code=code,
         custom=tx.codes(job.org_id).find(code),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from dialer.domain.codes import SystemCode, name_key
+from dialer.domain.campaign import Job
+from dialer.domain.codes import CustomCode, SystemCode, name_key
 from dialer.domain.ids import ContactId, JobId, OrgId
 from dialer.domain.next_step import Goto, NextStep, Outcome, Stay, step_after
 from dialer.domain.progress import Progress
@@ -12,7 +13,8 @@ from dialer.domain.strategy import WAIT
 from dialer.errors import BadInput, Conflict, NotFound
 from dialer.services.codes import system_code_called
 from dialer.services.completion import StrategyOf
-from dialer.services.contact_steps import apply_step
+from dialer.services.contact_steps import apply_step, treat_number
+from dialer.services.finishing import finish_if_met
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store, Tx
 
@@ -27,7 +29,10 @@ async def record_late_code(
     now: datetime,
     job_id: JobId | None = None,
 ) -> NextStep:
-    """Follow the result table of the handler in which the contact waits; the attempts and their codes stay as they are.
+    """Give the contact's last attempt its late code, and follow the result table of the handler in which the contact waits.
+
+    The late code is final from now on: it counts in place of the one before, also towards the job's finish criterion. The
+    ledger keeps both (the system's view of the call, and the event of the change).
 
     Raises NotFound; BadInput for a code that is not final, passive or not associated with the campaign; Conflict when the
     contact does not wait (in this job, or in any).
@@ -36,31 +41,48 @@ async def record_late_code(
     def work(tx: Tx) -> NextStep:
         place = _waiting(tx, org_id, user_contact_id, job_id)
         job = tx.jobs(org_id).get_for_update(place.job_id)
-        system = system_code_called(code)
-        custom = tx.codes(org_id).find(code) if system is None else None
-        if system is SystemCode.ATTEMPT_IN_PROGRESS:
-            raise BadInput(f"{system.value!r} is not final", where="code")
-        if system is None:
-            mine = {name_key(one.name) for one in tx.codes(org_id).of_campaign(job.campaign_id) if one.active}
-            if custom is None or name_key(code) not in mine:
-                raise BadInput(f"{code!r} is no code of this campaign, or passive", where="code")
-        name = system.value if system is not None else custom.name if custom is not None else code
+        name, custom = _checked(tx, job, code)
         handler = strategy_of(job.id, job.strategy_text).handler(Progress.from_json(place.progress).waits_in)
-        step = step_after(handler, Outcome(code=name, custom=custom, address_index=place.address_index), Progress(), now)
+        attempt, others = tx.attempts.last_in_job(job.id, place.contact_id), True
+        if attempt is not None:
+            tx.attempts.replace_code(attempt, name, source="operator", at=now)
+            others = treat_number(tx, job, attempt, handler, custom, now)
+            if name == SystemCode.OPTED_OUT and attempt.number:
+                tx.dnc(org_id).add(attempt.number, reason="opted out after the call", now=now)
+        outcome = Outcome(code=name, custom=custom, address_index=place.address_index, other_numbers=others)
+        step = step_after(handler, outcome, Progress(), now)
         if not isinstance(step, Goto | Stay):
             tx.job_contacts.start_handler(job.id, place.contact_id, handler.state)  # called again, or done, by that handler
         apply_step(tx, job.id, place.contact_id, step, code=name, now=now)
+        finish_if_met(tx, job, name)
         return step
 
     return await store.write(work)
 
 
+def _checked(tx: Tx, job: Job, code: str) -> tuple[str, CustomCode | None]:
+    """The code's name in the ledger, and its definition when it is a custom one. Raises BadInput."""
+    system = system_code_called(code)
+    if system is SystemCode.ATTEMPT_IN_PROGRESS:
+        raise BadInput(f"{system.value!r} is not final", where="code")
+    if system is not None:
+        return system.value, None
+    for one in tx.codes(job.org_id).of_campaign(job.campaign_id):
+        if one.active and name_key(one.name) == name_key(code):
+            return one.name, one
+    raise BadInput(f"{code!r} is no code of this campaign, or passive", where="code")
+
+
 def _waiting(tx: Tx, org_id: OrgId, user_contact_id: str, job_id: JobId | None) -> JobContact:
+    """The place in which the contact waits, the latest job's first; held until the commit."""
     contacts = tx.contacts(org_id).called(user_contact_id)
     if not contacts:
         raise NotFound(f"no contact has the id {user_contact_id!r}")
-    for contact in contacts:
-        for place in tx.job_contacts.jobs_of(ContactId(contact.id)):
-            if place.handler == WAIT and place.finished_at is None and job_id in (None, place.job_id):
-                return place
+    places = [place for contact in contacts for place in tx.job_contacts.jobs_of(ContactId(contact.id))]
+    for found in sorted(places, key=lambda one: -one.job_id):
+        if job_id not in (None, found.job_id) or found.handler != WAIT:
+            continue
+        place = tx.job_contacts.get(found.job_id, found.contact_id, hold=True)
+        if place is not None and place.handler == WAIT and place.finished_at is None:
+            return place
     raise Conflict(f"the contact {user_contact_id!r} does not wait for a code")

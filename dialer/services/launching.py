@@ -11,7 +11,7 @@ from dialer import failpoints
 from dialer.domain.attempt import Attempt, AttemptState
 from dialer.domain.callback import Callback, CallbackState
 from dialer.domain.campaign import Job, JobContactState, JobState
-from dialer.domain.codes import SystemCode
+from dialer.domain.codes import SYSTEM_NAME_KEYS, SystemCode, name_key
 from dialer.domain.condition import Attributes
 from dialer.domain.contact import Address
 from dialer.domain.gates import Allowed, Denied, pick_address
@@ -166,9 +166,8 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
                     again, because = min(again, callback.expires_at or again), f"callback {callback.id}: {because}"
                 tx.job_contacts.schedule(job.id, claim.contact_id, due_at=again, because=because)
                 waiting += 1
-            case Denied(code=SystemCode() as code, because=because):
-                said = next((one.code for one in barred.values() if one.code), code.value)  # a rule has a code of its own
-                completed.append(_end_without_call(tx, job, claim, handler, said, because, route, now))
+            case Denied(code=str() as code, because=because):
+                completed.append(_end_without_call(tx, job, claim, handler, str(code), because, route, now))
     tx.attempts.begin(new)
     for one, attempt_id in kept:
         tx.callbacks(None).keep(one.id, attempt_id)
@@ -254,7 +253,8 @@ def _end_without_call(
     """
     attempt = _intent(job, claim, handler, "", "", route, now)
     tx.attempts.begin([attempt])
-    closed = tx.attempts.close(attempt.id, Closing(code=code, source="compliance", system_code=code, ended_at=now))
+    system = code if name_key(code) in SYSTEM_NAME_KEYS else SystemCode.RESTRICTED_OTHER.value  # a rule has a code of its own
+    closed = tx.attempts.close(attempt.id, Closing(code=code, source="compliance", system_code=system, ended_at=now))
     step: NextStep = Done(because=because)
     if handler.result_for(code) is not None:
         outcome = Outcome(code=code, address_index=claim.address_index)

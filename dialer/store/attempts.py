@@ -194,6 +194,24 @@ class AttemptLedger:
         self.count_code(closed.job_id, closing.code)
         return closed
 
+    def replace_code(self, attempt: Attempt, code: str, *, source: str, at: datetime) -> None:
+        """Give an ended attempt the final code that became known later; the count moves with it.
+
+        What the code was before stays in its events, and the network's view in `system_code`. The caller holds the contact's
+        place, so that nobody else replaces it at the same time.
+        """
+        if attempt.code is None:
+            raise ValueError(f"the attempt {attempt.id} has not ended")
+        if attempt.code == code:
+            return
+        values = {"code": code, "code_source": source}
+        self._connection.execute(sa.update(attempts).where(attempts.c.id == attempt.id).values(values))
+        self.add_events([(attempt.id, at, "late_code", {"code": code, "before": attempt.code, "source": source})])
+        mine = sa.and_(job_code_counts.c.job_id == attempt.job_id, job_code_counts.c.code == attempt.code)
+        self._connection.execute(sa.update(job_code_counts).where(mine).values(count=job_code_counts.c.count - 1))
+        self._connection.execute(sa.delete(job_code_counts).where(mine, job_code_counts.c.count <= 0))
+        self.count_code(attempt.job_id, code)
+
     def count_code(self, job_id: JobId, code: str) -> None:
         """One more contact of this job reached this code."""
         if not self._connection.execute(_COUNT_UP, {"job": job_id, "of_code": code}).rowcount:
@@ -234,6 +252,12 @@ class AttemptLedger:
         """A contact's attempts, the latest first."""
         query = sa.select(*_COLUMNS).where(attempts.c.contact_id == contact_id).order_by(attempts.c.id.desc()).limit(limit)
         return [_attempt(row) for row in self._connection.execute(query)]
+
+    def last_in_job(self, job_id: JobId, contact_id: ContactId) -> Attempt | None:
+        """A contact's latest attempt in a job."""
+        query = sa.select(*_COLUMNS).where(attempts.c.contact_id == contact_id, attempts.c.job_id == job_id)
+        row = self._connection.execute(query.order_by(attempts.c.id.desc()).limit(1)).first()
+        return None if row is None else _attempt(row)
 
     def of_job(self, job_id: JobId, *, limit: int | None = None) -> list[Attempt]:
         """A job's attempts in the order in which they were made."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.ids import OrgId
 from dialer.domain.rules import MACHINE_24H, NUISANCE_72H, Per, Rule, Then
 from dialer.engine.engine import StrategyShelf
@@ -14,6 +15,7 @@ from dialer.errors import BadInput, Conflict, NotFound
 from dialer.services.rules import create_rule, delete_rule, edit_rule, list_rules, switch_rule
 from dialer.services.why import why_not_called
 from dialer.store.store import Store
+from tests.campaign_texts import STRATEGY
 from tests.launch_kit import Launch
 
 pytestmark = pytest.mark.integration
@@ -70,6 +72,23 @@ async def test_a_rule_may_end_the_contact_with_a_code_of_the_user(store: Store, 
     place = launch.place("d0")
     assert place is not None
     assert place.state.value == "finished"
+    ended = [one for one in launch.attempts() if one.code == "Interested"]
+    assert [(one.system_code, one.number) for one in ended] == [("Restricted Other", "")]
+
+
+async def test_the_code_is_that_of_the_obstacle_that_was_met_last(store: Store, org_id: OrgId) -> None:
+    both = STRATEGY.replace("      results:", '        - {attribute: home, from: "00:00", to: "24:00"}\n      results:')
+    launch = await Launch.ready(store, org_id, strategy=both, count=2)
+    home = NewAddress(name="home", value="+15550190000", zones=("UTC",))
+    rows = [NewContact(user_contact_id="d0", addresses=(home,))]
+    store.write_now(lambda tx: tx.contacts(org_id).upsert_batch(tx.contact_lists(org_id).by_name("Donors").id, rows))
+    for attempt in (await launch.run(NOW)).to_place:
+        await launch.end(attempt.id, "Call Busy", NOW)
+    rule = replace(ONE_A_DAY, then=Then.FINISH, code="interested")
+    await create_rule(store, org_id, rule)
+    store.write_now(lambda tx: tx.dnc(org_id).add("+15550100000", reason="test"))
+    await launch.run(NOW + HOUR)
+    assert launch.codes() == {"d0": "Interested", "d1": "Interested"}, "the rule stands before d0's other number"
 
 
 @pytest.mark.row(57)

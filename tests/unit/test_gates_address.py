@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from dialer.domain.address_choice import IN_USE_RECHECK
 from dialer.domain.codes import SystemCode
 from dialer.domain.contact import Address
 from dialer.domain.gates import Allowed, Denied, pick_address
+from dialer.domain.rules import Held
 from dialer.domain.strategy import AddressRule, CallHandler
 
 pytestmark = pytest.mark.unit
@@ -73,6 +75,27 @@ def test_the_first_address_that_may_be_rung_is_taken(
 )
 def test_what_time_will_not_mend_ends_with_a_code(numbers: dict[str, str], dnc: list[str], code: SystemCode) -> None:
     found = pick_address(BOTH, 0, owned(**numbers), dnc, (), NOON)
+    assert isinstance(found, Denied)
+    assert (found.code, found.until) == (code, None)
+
+
+RULE = {HOME: Held(rule="often", because="rule 'often'", until=None, code="Too often")}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "dnc", "held", "code"),
+    [
+        ({"mobile": MOBILE, "home": HOME}, {MOBILE}, RULE, "Too often"),  # without the rule, home would be rung
+        ({"home": MOBILE, "mobile": HOME}, {MOBILE}, RULE, SystemCode.RESTRICTED_DNC),  # tried last: home, on the list
+        ({"mobile": MOBILE, "work": HOME}, {MOBILE}, RULE, SystemCode.RESTRICTED_DNC),  # a rule about a number that is not asked
+        ({"home": HOME}, (), RULE, "Too often"),
+        ({"mobile": MOBILE, "home": MOBILE}, {MOBILE}, {MOBILE: RULE[HOME]}, SystemCode.RESTRICTED_DNC),
+    ],
+)
+def test_the_code_is_that_of_the_obstacle_that_was_met_last(
+    numbers: dict[str, str], dnc: Collection[str], held: Mapping[str, Held], code: str
+) -> None:
+    found = pick_address(BOTH, 0, owned(**numbers), dnc, (), NOON, held)
     assert isinstance(found, Denied)
     assert (found.code, found.until) == (code, None)
 
