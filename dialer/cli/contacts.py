@@ -12,9 +12,9 @@ from rich.table import Table
 
 from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings
 from dialer.domain.attributes import masked
+from dialer.domain.imports import RowOptions
 from dialer.logs import mask
 from dialer.services.import_file import ImportOptions, ImportReport, import_file
-from dialer.services.import_rows import RowOptions
 from dialer.services.organisations import DEFAULT
 
 contacts_app = typer.Typer(help="Contacts: the people on the lists that campaigns call.", no_args_is_help=True)

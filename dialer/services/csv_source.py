@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from dialer.domain.imports import Position
 from dialer.errors import BadInput
-from dialer.services.row_source import Position, Record
+from dialer.services.row_source import Record
 
 MAX_LINE = 1 << 20  # characters
 MAX_FIELD = 1 << 16

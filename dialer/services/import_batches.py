@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 from dialer.domain.contact import NewContact, Upserted
 from dialer.domain.ids import ContactListId, OrgId
+from dialer.domain.imports import ImportOptions, ImportReport, Position, Progress
 from dialer.services.error_file import ErrorFile
-from dialer.services.import_report import ImportOptions, ImportReport, Progress
 from dialer.services.import_rows import RowReader
-from dialer.services.row_source import Position, RowSource
+from dialer.services.row_source import RowSource
 from dialer.store.store import Store, Tx
 
 Keep = Callable[[Tx, ImportReport], None]

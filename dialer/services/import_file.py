@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from dialer.domain.ids import ContactListId, OrgId
+from dialer.domain.imports import AS_USUAL, ImportOptions, ImportReport, Progress
 from dialer.errors import BadInput
 from dialer.services.csv_source import CsvSource, examine
 from dialer.services.error_file import ErrorFile
 from dialer.services.import_batches import Target, import_batches
-from dialer.services.import_report import AS_USUAL, ImportOptions, ImportReport, Progress
 from dialer.services.import_rows import RowChecks, RowReader
 from dialer.store.store import Store
 

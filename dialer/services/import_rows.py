@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 
 from dialer.domain.attributes import AttributeType, BadAttribute, kept
 from dialer.domain.contact import NewAddress, NewContact
+from dialer.domain.imports import RowOptions
 from dialer.domain.phone_checks import PhoneChecks
 from dialer.domain.window import zone_named
 from dialer.errors import BadInput
@@ -23,18 +24,6 @@ MAX_VALUE = 4096
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")  # all but tab and line ends; and what could not be decoded
 _LINE_END = re.compile(r"[\r\n\t]")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowOptions:
-    """How cells are read."""
-
-    region: str = "US"  # of numbers without a country code
-    strict: bool = False  # numbers must lie in a range that is given out
-    time_zone: str = ""  # of numbers that tell none
-    language: str = "en"  # of contacts without one
-    id_column: str = ""  # "" = one called id or contact_id, else the first
-    phone_columns: tuple[str, ...] = ()  # () = those with a usual name
 
 
 @dataclass(frozen=True, slots=True)

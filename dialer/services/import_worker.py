@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from dialer.domain.ids import OrgId
+from dialer.domain.imports import RowOptions
 from dialer.errors import BadInput, OutdialError
 from dialer.services.import_file import ImportOptions, import_file
-from dialer.services.import_rows import RowOptions
 from dialer.services.imports import ImportRequest
 from dialer.store.store import Store
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from dialer import errors
 from dialer.domain.ids import OrgId
+from dialer.domain.imports import RowOptions
 from dialer.errors import BadInput, OutdialError
 from dialer.services.import_file import ImportOptions, ImportReport, Progress
-from dialer.services.import_rows import RowOptions
 from dialer.store.store import Store
 
 __all__ = ["ImportOptions", "ImportReport", "ImportRequest", "Progress", "RowOptions", "import_contacts"]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-Position = Any
-"""How far reading has come, as JSON can hold it; None = at the beginning. Only the source itself knows what it means."""
+from dialer.domain.imports import Position
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import pytest
 
 from dialer.domain.contact import Contact
 from dialer.domain.ids import OrgId
+from dialer.domain.imports import RowOptions
 from dialer.errors import BadInput, Conflict, NotFound
 from dialer.lab.behaviours import ANY_OTHER, BEHAVIOURS, behaviour_of
 from dialer.resources import resource
@@ -18,7 +19,7 @@ from dialer.services.csv_source import CsvSource, examine
 from dialer.services.error_file import ErrorFile
 from dialer.services.import_batches import Target, import_batches
 from dialer.services.import_file import ImportOptions, ImportReport, import_file
-from dialer.services.import_rows import RowOptions, RowReader
+from dialer.services.import_rows import RowReader
 from dialer.services.imports import import_contacts
 from dialer.store.store import Store, Tx
 

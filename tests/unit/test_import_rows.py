@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialer.domain.contact import NewAddress, NewContact
+from dialer.domain.imports import RowOptions
 from dialer.errors import BadInput
 from dialer.services.csv_source import CsvFile, CsvSource, examine
-from dialer.services.import_rows import RowOptions, RowReader, column_name
+from dialer.services.import_rows import RowReader, column_name
 from dialer.services.row_source import Record
 
 pytestmark = pytest.mark.unit

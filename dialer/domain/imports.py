@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from dialer.services.import_rows import RowOptions
-from dialer.services.row_source import Position
+Position = Any
+"""How far the reading of a source has come, as JSON can hold it; None = at the beginning. Only the source knows what it means."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowOptions:
+    """How cells are read."""
+
+    region: str = "US"  # of numbers without a country code
+    strict: bool = False  # numbers must lie in a range that is given out
+    time_zone: str = ""  # of numbers that tell none
+    language: str = "en"  # of contacts without one
+    id_column: str = ""  # "" = one called id or contact_id, else the first
+    phone_columns: tuple[str, ...] = ()  # () = those with a usual name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
