@@ -1,4 +1,4 @@
-"""`dialer campaign`: define campaigns, run them, and see how far they have come."""
+"""`dialer campaign`: run campaigns, and see how far they have come."""
 
 from __future__ import annotations
 
@@ -10,85 +10,26 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from dialer.cli.campaign_define import Name, change, create, delete, show
 from dialer.cli.campaign_live import gates, live_edit, recycle
-from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings, who
+from dialer.cli.context import Config, Org, opened, out, plain_errors, who
 from dialer.cli.schedule import schedule_app
 from dialer.domain.campaign import Job, JobState
 from dialer.domain.ids import JobId, OrgId
-from dialer.errors import BadInput
-from dialer.services import campaigns, jobs, knobs
+from dialer.services import campaigns, jobs
 from dialer.services.organisations import DEFAULT
 from dialer.store.store import Store
 
 campaign_app = typer.Typer(help="Campaigns: what to do, with whom, how fast.", no_args_is_help=True)
 
+campaign_app.command()(create)
+campaign_app.command()(change)
+campaign_app.command()(show)
+campaign_app.command()(delete)
 campaign_app.command("edit")(live_edit)
 campaign_app.command()(recycle)
 campaign_app.command()(gates)
 campaign_app.add_typer(schedule_app, name="schedule")
-
-Name = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's name.")]
-
-
-@campaign_app.command("create")
-@plain_errors
-def create(
-    name: Name,
-    strategy: Annotated[str, typer.Option(help="A strategy's name, or a YAML file, which is kept as its newest version.")],
-    contact_list: Annotated[list[str], typer.Option("--list", help="A contact list; several are dialled in this order.")],
-    code: Annotated[list[str], typer.Option("--code", help="A custom completion code that its attempts may end with.")] = [],  # noqa: B006  typer copies it
-    pace: Annotated[str, typer.Option(help="How fast: 60/minute, 5/second, 1200/hour.")] = "60/minute",
-    max_ports: Annotated[int, typer.Option(help="Never more calls at once.")] = 50,
-    min_ports: Annotated[int, typer.Option(help="Dial faster than the pace while fewer calls are up.")] = 0,
-    finish: Annotated[list[str], typer.Option(help='End when a code was reached so often: "Interested=50".')] = [],  # noqa: B006  typer copies it
-    goal: Annotated[
-        int, typer.Option(help="End after so many responses: codes flagged as a success, or those of --goal-code.")
-    ] = 0,
-    goal_code: Annotated[list[str], typer.Option(help="A code that counts as a response.")] = [],  # noqa: B006  typer copies it
-    hours: Annotated[float, typer.Option(help="End after so many hours.")] = 0.0,
-    end_at: Annotated[str, typer.Option(help='End at a time: "20:00 Europe/Istanbul", also with a day before it.')] = "",
-    infinite: Annotated[bool, typer.Option("--infinite", help="Never end; call contacts that are added later.")] = False,
-    where: Annotated[list[str], typer.Option(help='Only those who fit: "city like Ank*", "age # >= 18"; | is or.')] = [],  # noqa: B006  typer copies it
-    sort: Annotated[str, typer.Option(help='The order: "city", "age # desc".')] = "",
-    priority: Annotated[int, typer.Option(help="1 to 10: each step doubles its share of a trunk without room for all.")] = 5,
-    hold: Annotated[list[str], typer.Option(help='Hold calls while: "share 30 Network Error", "time 12:00-13:30 UTC".')] = [],  # noqa: B006  typer copies it
-    then: Annotated[str, typer.Option(help="The campaign that starts when this one has ended.")] = "",
-    trunk: Annotated[str, typer.Option(help="The way out; the first of the settings if not given.")] = "",
-    caller_id: Annotated[str, typer.Option(help="The number that the callee sees, E.164; the trunk's if not given.")] = "",
-    config: Config = None,
-    org: Org = DEFAULT,
-) -> None:
-    """Define a campaign. It does not call anybody until it is started."""
-    settings = read_settings(config)
-    trunks = [one.name for one in settings.trunk]
-    with opened(org=org, settings=settings) as (store, org_id):
-
-        async def work() -> str:
-            chosen = await _strategy_name(store, org_id, strategy)
-            new = campaigns.NewCampaign(
-                name=name,
-                strategy=chosen,
-                contact_lists=tuple(contact_list),
-                codes=tuple(code),
-                trunk=trunk,
-                caller_id=caller_id,
-                pace=campaigns.parse_pace(pace, min_ports=min_ports, max_ports=max_ports),
-                finish_after=campaigns.parse_finish(finish),
-                responses=goal,
-                response_codes=tuple(goal_code),
-                after_hours=hours,
-                end_at=knobs.parse_end(end_at),
-                infinite=infinite,
-                filter=knobs.parse_filter(where),
-                sort=knobs.parse_sort(sort),
-                priority=priority,
-                holds=tuple(knobs.parse_hold(one) for one in hold),
-                then=then,
-            )
-            return (await campaigns.create_campaign(store, org_id, new, trunks=trunks or None)).name
-
-        created = asyncio.run(work())
-    _say(f"campaign created: {created} (start it with: dialer campaign start {created!r})")
 
 
 @campaign_app.command("start")
@@ -221,18 +162,6 @@ def status_tables(found: jobs.CampaignStatus) -> list[Table]:
 
 def _moment(at: object) -> str:
     return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-async def _strategy_name(store: Store, org_id: OrgId, given: str) -> str:
-    """The name of the strategy that was given; a file is kept as its newest version first."""
-    path = Path(given)
-    if path.suffix not in (".yaml", ".yml") and not path.is_file():
-        return given
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise BadInput(f"cannot be read: {exc}", where=given) from exc
-    return (await campaigns.save_strategy(store, org_id, text, given)).name
 
 
 def _run(config: Path | None, org: str, done: str, work: Callable[[Store, OrgId], Awaitable[Job]]) -> None:

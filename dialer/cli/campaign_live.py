@@ -9,12 +9,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from dialer.cli.campaign_define import Name
 from dialer.cli.context import Config, Org, opened, out, plain_errors, who
 from dialer.domain.ids import JobId
 from dialer.services import jobs, knobs
 from dialer.services.organisations import DEFAULT
-
-Name = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's name.")]
 
 
 @plain_errors

@@ -39,6 +39,12 @@ def differences(before: Campaign, after: Campaign) -> dict[str, tuple[str, str]]
     return found
 
 
+def in_words(campaign: Campaign) -> dict[str, str]:
+    """Every field of a definition with its value, as people read them."""
+    return {field.name.replace("_", " "): said(getattr(campaign, field.name)) for field in fields(Campaign)
+            if field.name not in ("id", "org_id", "name")}  # fmt: skip
+
+
 def said(value: Any) -> str:
     """A value of a definition in words."""
     match value:

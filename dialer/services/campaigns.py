@@ -7,13 +7,13 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from dialer.domain.campaign import Campaign, Finish, Pace, PaceUnit
+from dialer.domain.campaign import Campaign, Finish, JobState, Pace, PaceUnit
 from dialer.domain.codes import SystemCode, name_key
 from dialer.domain.filter import Filter, Sort
 from dialer.domain.finish import EndAt
 from dialer.domain.hold import Hold
 from dialer.domain.ids import CampaignId, OrgId
-from dialer.errors import BadInput
+from dialer.errors import BadInput, Conflict
 from dialer.services.campaign_edits import check_version, differences, leads_back
 from dialer.services.codes import system_code_called
 from dialer.services.knobs import check_knobs
@@ -94,6 +94,33 @@ async def edit_campaign(
         return changed
 
     return await store.write(work)
+
+
+async def delete_campaign(store: Store, org_id: OrgId, name: str, *, by: str) -> Campaign:
+    """Take a campaign away, with its schedules; what its jobs did stays on record, and its name is free again.
+
+    Raises NotFound; Conflict while a job of it is not over, or another campaign leads to it.
+    """
+
+    def work(tx: Tx) -> Campaign:
+        repository = tx.campaigns(org_id)
+        found = repository.get_for_update(repository.by_name(name).id)
+        if any(job.state is not JobState.COMPLETED for job in tx.jobs(org_id).by_campaign(found.id)):
+            raise Conflict(f"a job of the campaign {found.name!r} is not over: stop it first")
+        if before := [one.name for one in repository.all() if name_key(one.then) == name_key(found.name)]:
+            raise Conflict(f"{', '.join(before)} would start {found.name!r} next: change that first")
+        for schedule in tx.schedules(org_id).all(found.id):
+            tx.schedules(org_id).remove(schedule.id)
+        repository.delete(found.id)
+        tx.edits.add("campaign", found.id, found.version + 1, {"name": (found.name, "deleted")}, by=by)
+        return found
+
+    return await store.write(work)
+
+
+async def campaign_named(store: Store, org_id: OrgId, name: str) -> Campaign:
+    """A campaign by its name. Raises NotFound."""
+    return await store.read(lambda tx: tx.campaigns(org_id).by_name(name))
 
 
 def as_new(campaign: Campaign) -> NewCampaign:

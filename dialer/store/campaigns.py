@@ -66,6 +66,11 @@ class Campaigns:
         self._connection.execute(sa.delete(campaign_lists).where(campaign_lists.c.campaign_id == campaign.id))
         return self._put_parts(campaign.id, campaign, list_ids)
 
+    def delete(self, campaign_id: CampaignId) -> None:
+        """Let nobody find it by its name any more, which is free again. Its jobs and what they did keep it by its id."""
+        gone = {"deleted_at": self._now, "name_key": f"deleted {campaign_id}"}
+        self._connection.execute(sa.update(campaigns).where(campaigns.c.id == campaign_id).values(gone))
+
     def _put_parts(self, campaign_id: CampaignId, campaign: Campaign, list_ids: Sequence[ContactListId]) -> Campaign:
         if list_ids:
             rows = [
@@ -89,11 +94,14 @@ class Campaigns:
 
     def by_name(self, name: str) -> Campaign:
         """One campaign. Raises NotFound."""
-        return self._one(campaigns.c.name_key == name_key(name), f"no campaign {name!r}")
+        return self._one(
+            sa.and_(campaigns.c.name_key == name_key(name), campaigns.c.deleted_at.is_(None)), f"no campaign {name!r}"
+        )
 
     def all(self) -> list[Campaign]:
         """Every campaign of the organisation, by name."""
-        query = sa.select(campaigns).where(campaigns.c.org_id == self._org_id).order_by(campaigns.c.name_key)
+        mine = sa.select(campaigns).where(campaigns.c.org_id == self._org_id, campaigns.c.deleted_at.is_(None))
+        query = mine.order_by(campaigns.c.name_key)
         return [self._campaign(row) for row in self._connection.execute(query)]
 
     def list_ids(self, campaign_id: CampaignId) -> list[ContactListId]:

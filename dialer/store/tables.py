@@ -141,6 +141,7 @@ campaigns = Table(
     Column("definition", sa.JSON, nullable=False),  # strategy, trunk, caller_id, pace, finish
     Column("created_at", Instant, nullable=False),
     Column("version", Integer, nullable=False, server_default=text("1")),  # counts its edits
+    Column("deleted_at", Instant),  # its name is free again; the row stays for its jobs
     UniqueConstraint("org_id", "name_key"),
 )
 

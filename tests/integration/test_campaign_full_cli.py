@@ -71,3 +71,43 @@ def test_mistakes_are_told_in_plain_words() -> None:
     run(*base)
     assert "no run lies ahead" in run("schedule", "add", "Ask", "--at", "2020-01-01T09:00", fails=True)
     assert "weekdays" in run("schedule", "add", "Ask", "--at", "2099-01-01T09:00", "--every", "weekly", "--on", "XX", fails=True)
+
+
+@pytest.mark.row(74)
+@pytest.mark.usefixtures("ready")
+def test_a_campaign_is_defined_shown_changed_and_deleted() -> None:
+    run("create", "Ask", "--strategy", "ask.yaml", "--list", "nobody", fails=True)
+    run("create", "Ask", "--strategy", "no-such", "--list", "Donors", fails=True)
+    run("create", "Ask", "--strategy", "ask.yaml", "--list", "Donors", "--code", "Unheard of", fails=True)
+    base = ("create", "Ask", "--strategy", "ask.yaml", "--list", "Donors")
+    run(*base, "--hours", "12", "--end-at", "20:00 UTC", "--max-ports", "9")
+    shown = run("show", "ask")
+    for word in ("60/minute, 0 to 9 ports", "after 12 h, at 20:00 in UTC", "Donors"):
+        assert word in shown
+    assert "version 2" in run("change", "Ask", "--pace", "5/second", "--hours", "0", "--end-at", "", "--where", "city = Ankara")
+    shown = run("show", "Ask")
+    for word in ("5/second, 0 to 9 ports", "city = Ankara"):
+        assert word in shown
+    assert "after 12 h" not in shown
+    assert "changed since you looked" in run("change", "Ask", "--priority", "7", "--version", "1", fails=True)
+    run("change", "Ask", "--list", "", fails=True)
+    run("create", "First", "--strategy", "ask", "--list", "Donors", "--then", "Ask")
+    assert "First" in run("delete", "Ask", fails=True), "another campaign leads to it"
+    run("change", "First", "--then", "")
+    run("schedule", "add", "Ask", "--at", "2099-01-05T09:00", "--every", "daily")
+    run("start", "Ask")
+    assert "stop it first" in run("delete", "Ask", fails=True)
+    run("change", "Ask", "--rename", "Asked", "--where", "")
+    run("stop", "Asked", "--force")
+
+
+@pytest.mark.row(74)
+@pytest.mark.usefixtures("ready")
+def test_a_deleted_campaign_is_gone_and_its_name_is_free() -> None:
+    run("create", "Ask", "--strategy", "ask.yaml", "--list", "Donors")
+    run("schedule", "add", "Ask", "--at", "2099-01-05T09:00", "--every", "daily")
+    assert "deleted" in run("delete", "ASK")
+    assert "Ask" not in run("list")
+    assert "2099" not in run("schedule", "list")
+    assert "no campaign" in run("start", "Ask", fails=True)
+    run("create", "Ask", "--strategy", "ask", "--list", "Donors")

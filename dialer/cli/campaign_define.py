@@ -1,0 +1,204 @@
+"""`dialer campaign create | change | show | delete`: write campaigns down, and read them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings, who
+from dialer.domain.campaign import Campaign
+from dialer.domain.ids import OrgId
+from dialer.errors import BadInput
+from dialer.services import campaigns, knobs
+from dialer.services.campaign_edits import in_words
+from dialer.services.campaigns import NewCampaign
+from dialer.services.organisations import DEFAULT
+from dialer.store.store import Store
+
+Name = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's name.")]
+# One set of options for both commands: to `create` a default is what the campaign gets, to `change` None leaves it as it is.
+Lists = typer.Option("--list", help="A contact list; several are dialled in this order.")
+Codes = typer.Option("--code", help="A custom completion code that its attempts may end with.")
+Rate = typer.Option("--pace", help="How fast: 60/minute, 5/second, 1200/hour.")
+MaxPorts = typer.Option(help="Never more calls at once.")
+MinPorts = typer.Option(help="Dial faster than the pace while fewer calls are up.")
+Finish = typer.Option("--finish", help='End when a code was reached so often: "Interested=50".')
+Goal = typer.Option(help="End after so many responses: codes flagged as a success, or those of --goal-code.")
+GoalCode = typer.Option("--goal-code", help="A code that counts as a response.")
+Hours = typer.Option(help="End after so many hours.")
+EndAt = typer.Option(help='End at a time: "20:00 Europe/Istanbul", also with a day before it.')
+Infinite = typer.Option("--infinite/--finite", help="Never end; call contacts that are added later.")
+Where = typer.Option("--where", help='Only those who fit: "city like Ank*", "age # >= 18"; | is or.')
+Order = typer.Option("--sort", help='The order: "city", "age # desc".')
+Priority = typer.Option(help="1 to 10: each step doubles its share of a trunk without room for all.")
+Holds = typer.Option("--hold", help='Hold calls while: "share 30 Network Error", "time 12:00-13:30 UTC".')
+Then = typer.Option(help="The campaign that starts when this one has ended.")
+Trunk = typer.Option(help="The way out; the first of the settings if not given.")
+CallerId = typer.Option(help="The number that the callee sees, E.164; the trunk's if not given.")
+
+
+@plain_errors
+def create(
+    name: Name,
+    strategy: Annotated[str, typer.Option(help="A strategy's name, or a YAML file, which is kept as its newest version.")],
+    contact_list: Annotated[list[str], Lists],
+    code: Annotated[list[str] | None, Codes] = None,
+    pace: Annotated[str, Rate] = "60/minute",
+    max_ports: Annotated[int, MaxPorts] = 50,
+    min_ports: Annotated[int, MinPorts] = 0,
+    finish: Annotated[list[str] | None, Finish] = None,
+    goal: Annotated[int, Goal] = 0,
+    goal_code: Annotated[list[str] | None, GoalCode] = None,
+    hours: Annotated[float, Hours] = 0.0,
+    end_at: Annotated[str, EndAt] = "",
+    infinite: Annotated[bool, Infinite] = False,
+    where: Annotated[list[str] | None, Where] = None,
+    sort: Annotated[str, Order] = "",
+    priority: Annotated[int, Priority] = 5,
+    hold: Annotated[list[str] | None, Holds] = None,
+    then: Annotated[str, Then] = "",
+    trunk: Annotated[str, Trunk] = "",
+    caller_id: Annotated[str, CallerId] = "",
+    config: Config = None,
+    org: Org = DEFAULT,
+) -> None:
+    """Define a campaign. It does not call anybody until it is started."""
+    settings = read_settings(config)
+    with opened(org=org, settings=settings) as (store, org_id):
+
+        async def work() -> str:
+            new = NewCampaign(
+                name=name,
+                strategy=await _strategy_name(store, org_id, strategy),
+                contact_lists=tuple(contact_list),
+                codes=tuple(code or ()),
+                trunk=trunk,
+                caller_id=caller_id,
+                pace=campaigns.parse_pace(pace, min_ports=min_ports, max_ports=max_ports),
+                finish_after=campaigns.parse_finish(finish or ()),
+                responses=goal,
+                response_codes=tuple(goal_code or ()),
+                after_hours=hours,
+                end_at=knobs.parse_end(end_at),
+                infinite=infinite,
+                filter=knobs.parse_filter(where or ()),
+                sort=knobs.parse_sort(sort),
+                priority=priority,
+                holds=tuple(knobs.parse_hold(one) for one in hold or ()),
+                then=then,
+            )
+            trunks = [one.name for one in settings.trunk]
+            return (await campaigns.create_campaign(store, org_id, new, trunks=trunks or None)).name
+
+        created = asyncio.run(work())
+    out.print(f"campaign created: {created} (start it with: dialer campaign start {created!r})", soft_wrap=True)
+
+
+@plain_errors
+def change(
+    name: Name,
+    rename: Annotated[str | None, typer.Option(help="Its name from now on.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="A strategy's name, or a YAML file.")] = None,
+    contact_list: Annotated[list[str] | None, Lists] = None,
+    code: Annotated[list[str] | None, Codes] = None,
+    pace: Annotated[str | None, Rate] = None,
+    max_ports: Annotated[int | None, MaxPorts] = None,
+    min_ports: Annotated[int | None, MinPorts] = None,
+    finish: Annotated[list[str] | None, Finish] = None,
+    goal: Annotated[int | None, Goal] = None,
+    goal_code: Annotated[list[str] | None, GoalCode] = None,
+    hours: Annotated[float | None, Hours] = None,
+    end_at: Annotated[str | None, EndAt] = None,
+    infinite: Annotated[bool | None, Infinite] = None,
+    where: Annotated[list[str] | None, Where] = None,
+    sort: Annotated[str | None, Order] = None,
+    priority: Annotated[int | None, Priority] = None,
+    hold: Annotated[list[str] | None, Holds] = None,
+    then: Annotated[str | None, Then] = None,
+    trunk: Annotated[str | None, Trunk] = None,
+    caller_id: Annotated[str | None, CallerId] = None,
+    version: Annotated[int | None, typer.Option(help="Refuse if somebody has changed it since this version.")] = None,
+    config: Config = None,
+    org: Org = DEFAULT,
+) -> None:
+    """Define a campaign anew; what is not given stays, and "" empties. A run that is not over keeps what it began with."""
+    settings = read_settings(config)
+    with opened(org=org, settings=settings) as (store, org_id):
+
+        async def work() -> Campaign:
+            before = await campaigns.campaign_named(store, org_id, name)
+            now, ports = campaigns.as_new(before), before.pace
+            if pace is not None or max_ports is not None or min_ports is not None:
+                least = ports.min_ports if min_ports is None else min_ports
+                most = ports.max_ports if max_ports is None else max_ports
+                text = pace or f"{ports.calls}/{ports.per.value}"
+                now = replace(now, pace=campaigns.parse_pace(text, min_ports=least, max_ports=most))
+            given: dict[str, Any] = {
+                "name": rename,
+                "strategy": None if strategy is None else await _strategy_name(store, org_id, strategy),
+                "contact_lists": _several(contact_list),
+                "codes": _several(code),
+                "trunk": trunk,
+                "caller_id": caller_id,
+                "finish_after": None if finish is None else campaigns.parse_finish(_several(finish) or ()),
+                "responses": goal,
+                "response_codes": _several(goal_code),
+                "after_hours": hours,
+                "infinite": infinite,
+                "filter": None if where is None else knobs.parse_filter(_several(where) or ()),
+                "priority": priority,
+                "holds": None if hold is None else tuple(knobs.parse_hold(one) for one in _several(hold) or ()),
+                "then": then,
+            }
+            now = replace(now, **{field: value for field, value in given.items() if value is not None})
+            if sort is not None:  # here and below, nothing is a value, too
+                now = replace(now, sort=knobs.parse_sort(sort))
+            if end_at is not None:
+                now = replace(now, end_at=knobs.parse_end(end_at))
+            trunks = [one.name for one in settings.trunk]
+            seen = before.version if version is None else version
+            return await campaigns.edit_campaign(store, org_id, name, now, by=who(), version=seen, trunks=trunks or None)
+
+        changed = asyncio.run(work())
+    out.print(f"{changed.name} is at version {changed.version}", soft_wrap=True)
+
+
+@plain_errors
+def show(name: Name, config: Config = None, org: Org = DEFAULT) -> None:
+    """Show a campaign as it is defined."""
+    with opened(config, org) as (store, org_id):
+        found = asyncio.run(campaigns.campaign_named(store, org_id, name))
+    table = Table(title=found.name, show_header=False)
+    for key, value in in_words(found).items():
+        table.add_row(key, value)
+    out.print(table)
+
+
+@plain_errors
+def delete(name: Name, config: Config = None, org: Org = DEFAULT) -> None:
+    """Take a campaign away; its schedules go with it, its jobs and attempts stay on record."""
+    with opened(config, org) as (store, org_id):
+        gone = asyncio.run(campaigns.delete_campaign(store, org_id, name, by=who()))
+    out.print(f"deleted: {gone.name}; what its jobs did stays on record", soft_wrap=True)
+
+
+def _several(given: list[str] | None) -> tuple[str, ...] | None:
+    """The values that were given; one "" stands for none."""
+    return None if given is None else tuple(one for one in given if one)
+
+
+async def _strategy_name(store: Store, org_id: OrgId, given: str) -> str:
+    """The name of the strategy that was given; a file is kept as its newest version first."""
+    path = Path(given)
+    if path.suffix not in (".yaml", ".yml") and not path.is_file():
+        return given
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise BadInput(f"cannot be read: {exc}", where=given) from exc
+    return (await campaigns.save_strategy(store, org_id, text, given)).name
