@@ -14,7 +14,7 @@ from dialer.ivr.player import Player, TextPrompts
 from dialer.ivr.prompt_text import PromptTexts
 from dialer.ivr.registry import IvrApp
 from dialer.ivr.rehearsal import Played, rehearse
-from pdc.contract import Contact
+from pdc import Contact
 
 if TYPE_CHECKING:
     from dialer.testing_voice import FakeVoice

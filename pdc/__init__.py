@@ -1,24 +1,22 @@
 """The Pluggable Data Connector: the contract between an IVR app and the dialer, and its HTTP client."""
 
-from pdc.contract import (
+from pdc.contract import CallPdc, Pdc, SessionPdc
+from pdc.errors import (
     BadValue,
     CallbackRefused,
-    CompletionCode,
-    Contact,
     NoSession,
-    Pdc,
     PdcError,
-    Session,
-    SessionKey,
     UnassociatedCode,
     UnknownAttribute,
     UnknownCode,
     UnknownContact,
     Unreachable,
 )
+from pdc.values import CompletionCode, Contact, Session, SessionKey
 
 __all__ = [
     "BadValue",
+    "CallPdc",
     "CallbackRefused",
     "CompletionCode",
     "Contact",
@@ -27,6 +25,7 @@ __all__ = [
     "PdcError",
     "Session",
     "SessionKey",
+    "SessionPdc",
     "UnassociatedCode",
     "UnknownAttribute",
     "UnknownCode",

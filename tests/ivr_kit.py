@@ -22,7 +22,7 @@ from dialer.ivr.prompt_store import PromptStore
 from dialer.ivr.registry import Apps, IvrApp
 from dialer.ivr.tts import TtsFailed
 from dialer.ivr_apps import SHIPPED_APPS
-from pdc.contract import Contact, Pdc, SessionKey
+from pdc import Contact, Pdc, SessionKey
 from tests.fake_asterisk import SwitchCall
 
 NONCE = "nonce-of-a-test-call"

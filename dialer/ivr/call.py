@@ -11,7 +11,6 @@ from typing import Protocol, TypeVar
 import structlog
 
 from dialer.errors import BadInput
-from dialer.ivr.bound_pdc import BoundPdc
 from dialer.ivr.driver import (
     ALL_KEYS,
     CallDriver,
@@ -25,8 +24,8 @@ from dialer.ivr.driver import (
 )
 from dialer.ivr.outcome import Outcome
 from dialer.ivr.prompt_text import normal_language
-from dialer.ivr.pulse import Pulse
-from pdc.contract import Contact, Pdc, Session, SessionKey
+from dialer.ivr.pulse import Pulse, pulsing
+from pdc import CallPdc, Contact, Session, SessionPdc
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -67,8 +66,7 @@ class Call:
         driver: CallDriver,
         session: Session,
         *,
-        pdc: Pdc,
-        key: SessionKey,
+        pdc: SessionPdc,
         prompts: Prompts,
         settings: CallSettings | None = None,
         pulse: Pulse | None = None,
@@ -78,7 +76,7 @@ class Call:
         self._pulse = pulse or Pulse()
         self._typed_ahead = ""
         self._closed = False
-        self.pdc = BoundPdc(pdc, key, self._pulse)
+        self.pdc: CallPdc = pulsing(pdc, self._pulse)
         self.language = normal_language(session.contact.language)
         self.last_input = ""  # the keys of the last question's last try, also where they meant nothing
         self.unanswered: Outcome | None = None  # how the last question ended, where nobody answered it: NO_INPUT or NO_MATCH

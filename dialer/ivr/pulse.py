@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from types import TracebackType
+from typing import Any
+
+from pdc import CallPdc, SessionPdc
+from pdc.verbs import Verb, call_pdc
 
 
 class Pulse:
@@ -41,3 +46,13 @@ class Pulse:
         """How long the app has had, without the time of transfers."""
         talking = now - self._talk_began if self._talk_began else 0.0
         return now - self.started - self._talked_s - talking
+
+
+def pulsing(pdc: SessionPdc, pulse: Pulse) -> CallPdc:
+    """The verbs that an app may use; while one is asked, the app waits for us and does not hang."""
+
+    async def carry(verb: Verb, given: Mapping[str, Any]) -> Any:
+        with pulse:
+            return await verb.call(pdc, given)
+
+    return call_pdc(carry)

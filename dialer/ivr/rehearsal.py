@@ -13,7 +13,7 @@ from dialer.ivr.player import Player, TextPrompts
 from dialer.ivr.prompt_text import PromptTexts
 from dialer.ivr.registry import Apps, IvrApp
 from dialer.ivr.runner import CallRun
-from pdc.contract import Contact
+from pdc import Contact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +67,9 @@ async def rehearse(
     key = pdc.add_call(app=app.name, contact=who, parameters=parameters, answered_by=answered_by)
     sounds = prompts or TextPrompts(PromptTexts(list(prompt_folders)))
     settings = CallSettings(transfer_trunk="carrier", recordings=Path("/recordings"))
-    call = Call(player, await pdc.open_session(key), pdc=pdc, key=key, prompts=sounds, settings=settings)
-    run = CallRun(call, player, app_name=app.name, apps=Apps([app]), pdc=pdc, key=key, prompts=sounds)
+    verbs = pdc.on(key)
+    call = Call(player, await verbs.open_session(), pdc=verbs, prompts=sounds, settings=settings)
+    run = CallRun(call, player, app_name=app.name, apps=Apps([app]), pdc=verbs, prompts=sounds)
     ending = await run.run()
     kept = pdc.calls[key.attempt_id]
     return Played(

@@ -13,7 +13,7 @@ from dialer.ivr.call import Call, Prompts
 from dialer.ivr.driver import CallDriver, CallEnded, PlaybackFailed
 from dialer.ivr.outcome import Outcome
 from dialer.ivr.registry import Apps, IvrApp
-from pdc.contract import Pdc, PdcError, SessionKey
+from pdc import PdcError, SessionPdc
 
 log = structlog.get_logger()
 
@@ -37,10 +37,8 @@ class AppExited(Exception):
 class CallRun:
     """One app on one call. `condemn` may be called once, on the same event loop, to end an app that does not end itself."""
 
-    def __init__(
-        self, call: Call, driver: CallDriver, *, app_name: str, apps: Apps, pdc: Pdc, key: SessionKey, prompts: Prompts
-    ) -> None:
-        self._call, self._driver, self._pdc, self._key, self._prompts = call, driver, pdc, key, prompts
+    def __init__(self, call: Call, driver: CallDriver, *, app_name: str, apps: Apps, pdc: SessionPdc, prompts: Prompts) -> None:
+        self._call, self._driver, self._pdc, self._prompts = call, driver, pdc, prompts
         self._app, self._app_name, self._apps = apps.find(app_name), app_name, apps
         self._condemned: asyncio.Future[str] | None = None
 
@@ -101,7 +99,7 @@ class CallRun:
 
     async def _succeed(self, code: str) -> Ending:
         try:
-            await self._pdc.end_session(self._key, outcome=code)
+            await self._pdc.end_session(outcome=code)
         except PdcError as exc:
             # The contact has heard the whole script, so no apology; but the code is not what the author thinks it is.
             error = f"the outcome {code!r} cannot be kept: {exc.kind}: {exc}"
@@ -138,7 +136,7 @@ class CallRun:
     async def _tell(self, *, error: str) -> None:
         """End the session; tried once, for the contact waits. The dialer ends it by itself when the call is gone."""
         try:
-            await self._pdc.end_session(self._key, error=error[:500])
+            await self._pdc.end_session(error=error[:500])
         except PdcError as exc:
             log.error("the end of a call could not be told to the dialer", app=self._app_name, kind=exc.kind, error=str(exc))
 

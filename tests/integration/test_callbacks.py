@@ -29,9 +29,9 @@ from dialer.services.pdc import DirectPdc
 from dialer.services.rules import create_rule
 from dialer.services.why import why_not_called
 from dialer.store.store import Store
-from pdc import SessionKey
-from tests.integration.test_pdc_verbs import Nobody
+from pdc import SessionKey, SessionPdc
 from tests.launch_kit import Launch
+from tests.pdc_bench import Nobody
 
 pytestmark = pytest.mark.integration
 
@@ -40,12 +40,12 @@ HOUR = timedelta(hours=1)
 BUSY = "Call Busy"
 
 
-async def one_call(store: Store, org_id: OrgId) -> tuple[Launch, SessionKey, DirectPdc]:
+async def one_call(store: Store, org_id: OrgId) -> tuple[Launch, SessionPdc, DirectPdc]:
     """Call d0, and give the call to an app."""
     launch = await Launch.ready(store, org_id, count=1)
     (attempt,) = (await launch.run(NOW, 1)).to_place
     pdc = DirectPdc(store, strategy_of=StrategyShelf(), listener=Nobody(), now=lambda: NOW)
-    return launch, SessionKey(attempt_id=attempt.id, nonce=attempt.nonce), pdc
+    return launch, pdc.on(SessionKey(attempt_id=attempt.id, nonce=attempt.nonce)), pdc
 
 
 async def promise(launch: Launch, at: datetime, now: datetime = NOW, **more: object) -> Callback:
@@ -65,10 +65,10 @@ def due(launch: Launch) -> datetime | None:
 
 @pytest.mark.row(24, 53)
 async def test_a_callback_of_the_call_goes_before_its_retry_and_is_kept_at_its_time(store: Store, org_id: OrgId) -> None:
-    launch, key, pdc = await one_call(store, org_id)
-    await pdc.schedule_callback(key, NOW + 2 * HOUR)
-    await pdc.schedule_callback(key, NOW + HOUR, note="after lunch")  # the last word counts
-    await pdc.schedule_callback(key, NOW + HOUR, note="after lunch")
+    launch, call, _ = await one_call(store, org_id)
+    await call.schedule_callback(NOW + 2 * HOUR)
+    await call.schedule_callback(NOW + HOUR, note="after lunch")  # the last word counts
+    await call.schedule_callback(NOW + HOUR, note="after lunch")
     await launch.end(launch.attempts()[0].id, BUSY, NOW)
     place = launch.place("d0")
     assert place is not None
@@ -87,8 +87,8 @@ async def test_a_callback_of_the_call_goes_before_its_retry_and_is_kept_at_its_t
 
 
 async def test_a_call_that_never_left_keeps_the_promise_open(store: Store, org_id: OrgId) -> None:
-    launch, key, pdc = await one_call(store, org_id)
-    await pdc.schedule_callback(key, NOW + HOUR)
+    launch, call, _ = await one_call(store, org_id)
+    await call.schedule_callback(NOW + HOUR)
     await launch.end(launch.attempts()[0].id, "Disconnected By User", NOW)
     (again,) = (await launch.run(NOW + HOUR)).to_place
     await launch.end(again.id, "Not Launched", NOW + HOUR)
@@ -99,11 +99,11 @@ async def test_a_call_that_never_left_keeps_the_promise_open(store: Store, org_i
 
 
 async def test_the_call_back_can_promise_another_one(store: Store, org_id: OrgId) -> None:
-    launch, key, pdc = await one_call(store, org_id)
-    await pdc.schedule_callback(key, NOW + HOUR)
+    launch, call, pdc = await one_call(store, org_id)
+    await call.schedule_callback(NOW + HOUR)
     await launch.end(launch.attempts()[0].id, BUSY, NOW)
     (again,) = (await launch.run(NOW + HOUR)).to_place
-    await pdc.schedule_callback(SessionKey(attempt_id=again.id, nonce=again.nonce), NOW + 3 * HOUR)
+    await pdc.on(SessionKey(attempt_id=again.id, nonce=again.nonce)).schedule_callback(NOW + 3 * HOUR)
     await launch.end(again.id, BUSY, NOW + HOUR)
     assert [one.state for one in sorted(kept(launch), key=lambda one: one.id)] == [CallbackState.DONE, CallbackState.PENDING]
     assert due(launch) == NOW + 3 * HOUR
@@ -111,8 +111,8 @@ async def test_the_call_back_can_promise_another_one(store: Store, org_id: OrgId
 
 @pytest.mark.row(110)
 async def test_an_expired_callback_is_closed_and_the_last_code_says_what_follows(store: Store, org_id: OrgId) -> None:
-    launch, key, pdc = await one_call(store, org_id)
-    await pdc.schedule_callback(key, NOW + HOUR, expires=NOW + 2 * HOUR)
+    launch, call, _ = await one_call(store, org_id)
+    await call.schedule_callback(NOW + HOUR, expires=NOW + 2 * HOUR)
     await launch.end(launch.attempts()[0].id, BUSY, NOW)
     late = NOW + 3 * HOUR
     assert not (await launch.run(late)).to_place
@@ -124,8 +124,8 @@ async def test_an_expired_callback_is_closed_and_the_last_code_says_what_follows
 
 
 async def test_one_who_opted_out_is_promised_nothing_any_more(store: Store, org_id: OrgId) -> None:
-    launch, key, pdc = await one_call(store, org_id)
-    await pdc.schedule_callback(key, NOW + HOUR)
+    launch, call, _ = await one_call(store, org_id)
+    await call.schedule_callback(NOW + HOUR)
     await launch.end(launch.attempts()[0].id, "Opted Out", NOW)
     assert (kept(launch)[0].state, kept(launch)[0].because) == (CallbackState.CANCELLED, "opted out")
     place = launch.place("d0")
@@ -136,8 +136,8 @@ async def test_one_who_opted_out_is_promised_nothing_any_more(store: Store, org_
 
 
 async def test_the_law_holds_for_callbacks_too(store: Store, org_id: OrgId) -> None:
-    launch, key, pdc = await one_call(store, org_id)
-    await pdc.schedule_callback(key, NOW + HOUR)
+    launch, call, _ = await one_call(store, org_id)
+    await call.schedule_callback(NOW + HOUR)
     await launch.end(launch.attempts()[0].id, BUSY, NOW)
     store.write_now(lambda tx: tx.dnc(org_id).add("+15550100000", reason="asked for it"))
     assert not (await launch.run(NOW + HOUR)).to_place
@@ -146,9 +146,9 @@ async def test_the_law_holds_for_callbacks_too(store: Store, org_id: OrgId) -> N
 
 
 async def test_a_rule_that_exempts_callbacks_lets_them_through(store: Store, org_id: OrgId) -> None:
-    launch, key, pdc = await one_call(store, org_id)
+    launch, call, _ = await one_call(store, org_id)
     await create_rule(store, org_id, Rule(name="once a day", max_attempts=1, window_s=86400, exempt=(Kind.CALLBACK,)))
-    await pdc.schedule_callback(key, NOW + HOUR)
+    await call.schedule_callback(NOW + HOUR)
     await launch.end(launch.attempts()[0].id, BUSY, NOW)
     (again,) = (await launch.run(NOW + HOUR)).to_place
     await launch.end(again.id, BUSY, NOW + HOUR)

@@ -13,8 +13,8 @@ import pytest
 from dialer import Outcome
 from dialer.domain.ids import new_attempt_id
 from dialer.ivr.config import IvrLimits
-from dialer.ivr.fake_pdc import FakePdc
-from pdc.contract import Session, SessionKey, Unreachable
+from dialer.ivr.fake_pdc import FakePdc, FakeVerbs
+from pdc import Session, Unreachable
 from tests.fake_asterisk import SwitchCall
 from tests.ivr_kit import NONCE, Hum, blocking_app, eventually, served
 
@@ -163,11 +163,11 @@ async def test_a_call_that_cannot_prove_itself_is_closed_without_a_word(tmp_path
 
 
 async def test_without_a_pdc_the_call_goes_back_to_the_dialplan(tmp_path: Path) -> None:
-    class Gone(FakePdc):
-        async def open_session(self, key: SessionKey, *, amd_status: str = "", amd_cause: str = "") -> Session:
+    class Gone(FakeVerbs):
+        async def open_session(self, *, amd_status: str = "", amd_cause: str = "") -> Session:
             raise Unreachable("nobody answers")
 
-    gone = Gone()
+    gone = FakePdc(verbs=Gone)
     async with served(tmp_path, pdc=gone, fake=gone) as at:
         call = await at.call("blood_donation", keys=["1"])
         assert call.commands == []
@@ -175,14 +175,14 @@ async def test_without_a_pdc_the_call_goes_back_to_the_dialplan(tmp_path: Path) 
 
 @pytest.mark.row(26)
 async def test_a_pdc_that_dies_in_the_middle_ends_the_call_with_an_apology(tmp_path: Path) -> None:
-    class Dying(FakePdc):
-        async def set_attribute(self, key: SessionKey, name: str, value: str) -> None:
+    class Dying(FakeVerbs):
+        async def set_attribute(self, name: str, value: str) -> None:
             raise Unreachable("nobody answers")
 
-        async def end_session(self, key: SessionKey, *, outcome: str = "", error: str = "") -> None:
+        async def end_session(self, *, outcome: str = "", error: str = "") -> None:
             raise Unreachable("nobody answers")
 
-    dying = Dying()
+    dying = FakePdc(verbs=Dying)
     async with served(tmp_path, pdc=dying, fake=dying) as at:
         call = await at.call("blood_donation", keys=["1"])
         assert call.played()[-1].endswith("apology")

@@ -20,7 +20,7 @@ from dialer.ivr.registry import ivr_app
 from dialer.ivr.tts import CommandTts
 from dialer.lab.ami import AmiTalk
 from dialer.lab.lab import Lab
-from pdc.contract import SessionKey
+from pdc import SessionKey
 from tests.ivr_kit import Served, blocking_app, eventually, served
 
 pytestmark = pytest.mark.integration

@@ -19,7 +19,7 @@ from dialer.ivr.fake_pdc import FakePdc
 from dialer.ivr.workers import IvrWorkers, WorkerOptions
 from dialer.ivr_apps.blood_donation import blood_donation
 from dialer.web.pdc import make_pdc_app
-from pdc.contract import Contact
+from pdc import Contact
 from tests.fake_asterisk import SwitchCall
 from tests.ivr_kit import NONCE, eventually
 

@@ -11,9 +11,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from dialer.ivr.fake_pdc import FakePdc
+from dialer.ivr.fake_pdc import FakePdc, FakeVerbs
 from dialer.web.pdc import make_pdc_app
-from pdc.contract import NoSession, SessionKey, Unreachable
+from pdc import BadValue, NoSession, SessionKey, Unreachable
 from pdc.http import HttpPdc
 
 pytestmark = pytest.mark.integration
@@ -52,7 +52,7 @@ async def test_the_secondary_answers_where_nobody_listens_at_the_primary() -> No
     fake = FakePdc()
     key = fake.add_call(app="x")
     async with serving(make_pdc_app(fake, TOKEN)) as url, contextlib.aclosing(_Closing(HttpPdc(NOBODY, url, token=TOKEN))) as at:
-        assert (await at.pdc.open_session(key)).app == "x"
+        assert (await at.pdc.on(key).open_session()).app == "x"
 
 
 async def test_a_primary_that_hangs_costs_its_time_limit_once_and_not_for_every_verb() -> None:
@@ -61,9 +61,9 @@ async def test_a_primary_that_hangs_costs_its_time_limit_once_and_not_for_every_
     async with serving(stuck_app(asked)) as stuck, serving(make_pdc_app(fake, TOKEN)) as url:
         async with contextlib.aclosing(_Closing(HttpPdc(stuck, url, token=TOKEN, timeout_s=0.3))) as at:
             began = time.monotonic()
-            await at.pdc.open_session(key)
-            await at.pdc.note(key, "hello")
-            await at.pdc.end_session(key)
+            await at.pdc.on(key).open_session()
+            await at.pdc.on(key).note("hello")
+            await at.pdc.on(key).end_session()
             assert time.monotonic() - began < 1.0
         assert len(asked) == 1
 
@@ -88,8 +88,35 @@ async def test_nonsense_from_both_is_unreachable_after_one_try_each(answer: web.
         contextlib.aclosing(_Closing(HttpPdc(one, two, token=TOKEN))) as at,
     ):
         with pytest.raises(Unreachable):
-            await at.pdc.open_session(SessionKey(attempt_id="a", nonce="n"))
+            await at.pdc.on(SessionKey(attempt_id="a", nonce="n")).open_session()
     assert len(asked) == 2
+
+
+@pytest.mark.row(26)
+async def test_what_the_primary_did_before_it_fell_silent_is_not_counted_again_by_the_secondary() -> None:
+    class Slow(FakeVerbs):
+        async def count(self, name: str, amount: int = 1, *, assign: bool = False, once: str = "") -> int:
+            await super().count(name, amount, assign=assign, once=once)
+            await asyncio.sleep(30)
+            raise AssertionError("the client has gone")
+
+    fake = FakePdc(verbs=Slow)
+    key = fake.add_call(app="x")
+    other = FakePdc()  # the secondary speaks for the same database
+    other.calls, other.counters, other.counted = fake.calls, fake.counters, fake.counted
+    async with (
+        serving(make_pdc_app(fake, TOKEN)) as slow,
+        serving(make_pdc_app(other, TOKEN)) as url,
+        contextlib.aclosing(_Closing(HttpPdc(slow, url, token=TOKEN, timeout_s=0.3))) as at,
+    ):
+        assert await at.pdc.on(key).count("donors") == 1
+        assert await at.pdc.on(key).count("donors") == 2  # another request is another donor
+
+
+async def test_an_argument_of_another_type_is_told_to_the_author_and_never_sent() -> None:
+    at = HttpPdc(NOBODY, token=TOKEN)
+    with pytest.raises(BadValue, match="value must be text"):
+        await at.on(SessionKey(attempt_id="a", nonce="n")).set_attribute("age", 43)  # type: ignore[arg-type]  # the mistake
 
 
 async def test_an_answer_of_the_primary_stands_and_the_secondary_is_not_asked() -> None:
@@ -100,7 +127,7 @@ async def test_an_answer_of_the_primary_stands_and_the_secondary_is_not_asked() 
         contextlib.aclosing(_Closing(HttpPdc(url, other, token=TOKEN))) as at,
     ):
         with pytest.raises(NoSession):
-            await at.pdc.session(SessionKey(attempt_id="a", nonce="n"))
+            await at.pdc.on(SessionKey(attempt_id="a", nonce="n")).session()
     assert asked == []
 
 
@@ -137,11 +164,11 @@ async def test_a_bad_request_is_refused_in_its_place(verb: str, body: bytes, sta
 
 
 async def test_a_mistake_inside_the_dialer_is_not_shown_to_the_caller() -> None:
-    class Broken(FakePdc):
-        async def note(self, key: SessionKey, text: str) -> None:
+    class Broken(FakeVerbs):
+        async def note(self, text: str) -> None:
             raise RuntimeError("secret inside")
 
-    async with serving(make_pdc_app(Broken(), TOKEN)) as url, aiohttp.ClientSession() as http:
+    async with serving(make_pdc_app(FakePdc(verbs=Broken), TOKEN)) as url, aiohttp.ClientSession() as http:
         body = b'{"attempt_id": "a", "nonce": "n", "text": "t"}'
         async with http.post(f"{url}/pdc/v1/note", data=body, headers={"Authorization": f"Bearer {TOKEN}"}) as response:
             assert response.status == 500

@@ -205,4 +205,4 @@ def _call(player: Player) -> tuple[Call, Player]:
     pdc = FakePdc()
     key = pdc.add_call(app="scripted")
     session = pdc.calls[key.attempt_id].session
-    return Call(player, session, pdc=pdc, key=key, prompts=PROMPTS, settings=CallSettings(transfer_trunk="carrier")), player
+    return Call(player, session, pdc=pdc.on(key), prompts=PROMPTS, settings=CallSettings(transfer_trunk="carrier")), player

@@ -20,7 +20,7 @@ from dialer.ivr.config import IvrLimits
 from dialer.ivr.prompt_store import PromptStore
 from dialer.ivr.registry import Apps
 from dialer.ivr.runner import Ending
-from pdc.contract import NoSession, Pdc, PdcError, SessionKey
+from pdc import NoSession, Pdc, PdcError, SessionKey
 
 log = structlog.get_logger()
 
@@ -173,13 +173,13 @@ class FastAgiServer:
             log.warning("as many calls as this worker takes are up; one was turned away")
             raise NotOurs("too many calls")
         key = SessionKey(attempt_id=request.attempt_id, nonce=request.nonce)
-        session = await self._pdc.open_session(key, amd_status=request.amd_status, amd_cause=request.amd_cause)
+        session = await self._pdc.on(key).open_session(amd_status=request.amd_status, amd_cause=request.amd_cause)
         return LiveCall(conn, request.rest, key, session)
 
     async def _treat(self, call: LiveCall) -> None:
         thread = call.thread = self._threads.take()
         self.stats.calls += 1
-        future = thread.submit(call.converse(self._apps, self._from_thread, self._prompts, self._settings))
+        future = thread.submit(call.converse(self._apps, self._from_thread.on(call.key), self._prompts, self._settings))
         try:
             ending = await asyncio.wrap_future(future)
         except asyncio.CancelledError:
@@ -231,7 +231,7 @@ class FastAgiServer:
         self._live.discard(call)
         self._threads.abandon(thread)
         try:
-            await self._pdc.end_session(call.key, error=f"hung: {because}")
+            await self._pdc.on(call.key).end_session(error=f"hung: {because}")
         except PdcError as exc:
             log.error("a hung call's end could not be told to the dialer", attempt_id=call.key.attempt_id, kind=exc.kind)
         if self._threads.abandoned >= self._limits.max_abandoned and self._on_exhausted is not None:

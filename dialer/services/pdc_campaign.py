@@ -1,0 +1,70 @@
+"""The PDC verbs for the campaign: contacts that its job is to call, its counters, callbacks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from dialer.domain.attempt import Attempt
+from dialer.services.callbacks import Wanted, promise
+from dialer.services.contacts import contact_named
+from dialer.services.pdc_call import OnCall, check_text
+from dialer.services.pdc_contacts import named_list
+from dialer.store.store import Tx
+from pdc import BadValue
+
+MAX_COUNT = 10**15
+
+
+class CampaignVerbs(OnCall):
+    """Act on the running job."""
+
+    async def add_to_job(self, user_contact_id: str, *, list_name: str = "") -> None:
+        """Let the running job call a contact too."""
+
+        def work(tx: Tx, attempt: Attempt) -> None:
+            contact = contact_named(tx, attempt.org_id, named_list(tx, attempt, list_name), user_contact_id)
+            tx.contact_rules(attempt.org_id).add_to_job(attempt.job_id, contact.id)
+
+        await self._write(work)
+
+    async def count(self, name: str, amount: int = 1, *, assign: bool = False, once: str = "") -> int:
+        """Change a counter of the campaign; with the same `once` on the same call it counts a single time."""
+        if not name or len(name) > 80 or abs(amount) > MAX_COUNT:
+            raise BadValue("a counter has a name of at most 80 characters, and an amount within reason")
+
+        def work(tx: Tx, attempt: Attempt) -> int:
+            counters = tx.counters(tx.jobs(None).get(attempt.job_id).campaign_id)
+            if once and any(kind == "count" and data.get("once") == once for _, kind, data in tx.attempts.events_of(attempt.id)):
+                return counters.value(name)
+            if once:
+                tx.attempts.add_events([(attempt.id, self._parts.now(), "count", {"once": once, "name": name})])
+            return counters.assign(name, amount) if assign else counters.add(name, amount)
+
+        return await self._write(work)
+
+    async def schedule_callback(
+        self,
+        at: datetime,
+        *,
+        zone: str = "",
+        expires: datetime | None = None,
+        address: str = "",
+        note: str = "",
+    ) -> None:
+        """Call this contact again at a moment."""
+        check_text(note)
+        wanted = Wanted(at=at, zone=zone, expires_at=expires, number=address, note=note)
+
+        def work(tx: Tx, attempt: Attempt) -> None:
+            promise(
+                tx,
+                attempt.job_id,
+                attempt.contact_id,
+                wanted,
+                strategy_of=self._parts.strategy_of,
+                now=self._parts.now(),
+                by=f"the app {attempt.app}" if attempt.app else "an app",
+                on_attempt=attempt.id,
+            )
+
+        await self._write(work)

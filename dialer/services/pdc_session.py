@@ -1,0 +1,90 @@
+"""The PDC verbs by which a call's treatment begins and ends."""
+
+from __future__ import annotations
+
+from dialer import failpoints
+from dialer.domain.attempt import Attempt
+from dialer.domain.codes import SystemCode
+from dialer.domain.hangup import amd_code
+from dialer.domain.strategy import treatment_for
+from dialer.services.pdc_call import OnCall
+from dialer.services.pdc_codes import campaign_codes, write_code
+from dialer.services.pdc_contacts import contact_on_the_line
+from dialer.store.store import Tx
+from pdc import Session
+
+
+class SessionVerbs(OnCall):
+    """Open, look, end."""
+
+    async def open_session(self, *, amd_status: str = "", amd_cause: str = "") -> Session:
+        """The call is answered and wants its app."""
+
+        def work(tx: Tx, attempt: Attempt) -> Session:
+            if attempt.app is not None:  # asked again: the detector's first word stays
+                return self._session(tx, attempt)
+            app, _ = self._treatment(tx, attempt, amd_status, amd_cause)
+            facts = {"amd_status": amd_status[:16] or None, "amd_cause": amd_cause[:80] or None}
+            return self._session(tx, tx.attempts.begin_treatment(attempt, at=self._parts.now(), app=app, **facts))
+
+        session = await self._write(work)
+        self._parts.listener.session_opened(self._attempt_id, amd_status, amd_cause, treated=bool(session.app))
+        failpoints.hit("K7")
+        return session
+
+    async def session(self) -> Session:
+        """The call as it stands now."""
+        return await self._read(self._session)
+
+    async def end_session(self, *, outcome: str = "", error: str = "") -> None:
+        """The app has returned, or failed."""
+        name = SystemCode.APPLICATION_ERROR.value if error else outcome
+
+        def work(tx: Tx) -> bool:
+            attempt = self._known_attempt(tx)
+            if attempt.code is not None or attempt.id in self._parts.ended:
+                return False
+            if name and not (error and attempt.app_code):  # an app that fails later does not take back what was said
+                write_code(tx, attempt, name, self._parts.now())
+            if error:
+                tx.attempts.add_events([(attempt.id, self._parts.now(), "app_error", {"error": error[:400]})])
+            return True
+
+        if await self._parts.store.write(work):
+            self._parts.end(self._attempt_id)
+
+    def _treatment(self, tx: Tx, attempt: Attempt, amd_status: str, amd_cause: str) -> tuple[str, dict[str, str]]:
+        """The app and its parameters by who answered; ("", {}) when the strategy has nothing to say to such a one."""
+        job = tx.jobs(None).as_started(attempt.job_id)
+        handler = self._parts.strategy_of(job.id, job.strategy_text).handler(attempt.handler)
+        treatment = treatment_for(handler, answered_by(amd_status, amd_cause))
+        return ("", {}) if treatment is None else (treatment.app, dict(treatment.parameters))
+
+    def _session(self, tx: Tx, attempt: Attempt) -> Session:
+        job = tx.jobs(None).as_started(attempt.job_id)
+        amd_status, amd_cause = attempt.amd_status or "", attempt.amd_cause or ""
+        _, parameters = self._treatment(tx, attempt, amd_status, amd_cause)
+        return Session(
+            attempt_id=attempt.id,
+            campaign=job.campaign_name,
+            job_id=job.id,
+            app=attempt.app or "",
+            answered_by=answered_by(amd_status, amd_cause),
+            contact=contact_on_the_line(tx, attempt),
+            parameters=parameters,
+            codes=campaign_codes(tx, job),
+        )
+
+
+def answered_by(amd_status: str, amd_cause: str) -> str:
+    """Who answered, by the switch's detector: "human", "machine", "silence", "fax", or "unknown" when it did not run."""
+    if not amd_status:
+        return "unknown"
+    match amd_code(amd_status, amd_cause):
+        case SystemCode.ANSWER_MACHINE:
+            return "machine"
+        case SystemCode.SILENCE_DETECTED:
+            return "silence"
+        case SystemCode.FAX:
+            return "fax"
+    return "human"

@@ -1,0 +1,50 @@
+"""What the verbs speak of: a call, its contact, a completion code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionKey:
+    """What proves that we are on a call: the attempt's id and its one-time nonce."""
+
+    attempt_id: str
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """The person on the line. `attributes` are text, by name; `address` is the number that was dialled, E.164."""
+
+    user_contact_id: str
+    address: str
+    language: str = "en"
+    time_zone: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionCode:
+    """A code that this campaign may use. `kind` is "system" or "custom"."""
+
+    name: str
+    kind: str = "custom"
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One call under treatment. `app` names the IVR app to run; `answered_by` is "human", "machine", "silence", "fax" or
+    "unknown". An empty `app` means that the strategy has nothing to say to whoever answered: the call is to be hung up.
+    """
+
+    attempt_id: str
+    campaign: str
+    job_id: int
+    app: str
+    answered_by: str
+    contact: Contact
+    parameters: Mapping[str, str] = field(default_factory=dict)  # the app's parameters from the strategy
+    codes: Sequence[CompletionCode] = ()

@@ -1,0 +1,54 @@
+"""What an app may do with the campaign of its call: count, and promise callbacks."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from pdc import BadValue, CallbackRefused
+from tests.pdc_bench import Bench
+
+pytestmark = pytest.mark.contract
+
+
+@pytest.mark.row(25)
+async def test_counters_lose_nothing_and_a_repeated_request_counts_once(at: Bench) -> None:
+    call = await at.opened()
+    await asyncio.gather(*(call.pdc.count("donors") for _ in range(100)))
+    assert await call.pdc.count("donors", -1) == 99
+    assert await call.pdc.count("donors", 5, assign=True) == 5
+    assert await call.pdc.count("donors", 2, once="a") == 7
+    assert await call.pdc.count("donors", 2, once="a") == 7
+    with pytest.raises(BadValue):
+        await call.pdc.count("")
+
+
+@pytest.mark.row(24)
+async def test_a_callback_is_promised_replaced_and_refused_with_a_typed_error(at: Bench) -> None:
+    call = await at.opened()
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=3)
+    local = soon.astimezone(ZoneInfo("America/Denver")).replace(tzinfo=None)
+    for wrong in (
+        call.pdc.schedule_callback(soon - timedelta(days=1)),
+        call.pdc.schedule_callback(soon, expires=soon),
+        call.pdc.schedule_callback(local),
+        call.pdc.schedule_callback(local, zone="Mars/Base"),
+        call.pdc.schedule_callback(soon, address="+15550199"),
+        call.pdc.schedule_callback(soon, note="x" * 20_000),
+    ):
+        with pytest.raises(BadValue):
+            await wrong
+    assert call.place.promised(call.key) is None
+    await call.pdc.schedule_callback(soon + timedelta(hours=1))
+    for _ in range(2):
+        await call.pdc.schedule_callback(
+            local, zone="America/Denver", expires=local + timedelta(hours=2), address="+15550100", note="after lunch"
+        )
+    assert call.place.promised(call.key) == (soon, "after lunch")
+    call.place.refuse_callbacks(call.key)
+    with pytest.raises(CallbackRefused):
+        await call.pdc.schedule_callback(soon + timedelta(hours=2))
+    assert call.place.promised(call.key) == (soon, "after lunch")
