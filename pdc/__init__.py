@@ -4,6 +4,7 @@ from pdc.contract import CallPdc, Pdc, SessionPdc
 from pdc.errors import (
     BadValue,
     CallbackRefused,
+    JobEnding,
     NoSession,
     PdcError,
     UnassociatedCode,
@@ -12,17 +13,21 @@ from pdc.errors import (
     UnknownContact,
     Unreachable,
 )
-from pdc.values import CompletionCode, Contact, Session, SessionKey
+from pdc.values import Attribute, CompletionCode, Contact, ListStatus, Phone, Session, SessionKey
 
 __all__ = [
+    "Attribute",
     "BadValue",
     "CallPdc",
     "CallbackRefused",
     "CompletionCode",
     "Contact",
+    "JobEnding",
+    "ListStatus",
     "NoSession",
     "Pdc",
     "PdcError",
+    "Phone",
     "Session",
     "SessionKey",
     "SessionPdc",

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from pdc.values import CompletionCode, Contact, Session, SessionKey
+from pdc.values import Attribute, CompletionCode, Contact, ListStatus, Phone, Session, SessionKey
 
 
 class CallPdc(Protocol):
@@ -42,32 +42,84 @@ class CallPdc(Protocol):
     async def note(self, text: str) -> None:
         """Keep a remark with the attempt (at most 1,000 characters). Raises BadValue."""
 
-    # ── the contact ───────────────────────────────────────────────────────────────────────────────────────────────
+    # ── contacts: the one on the line, or another one by the user's own id ─────────────────────────────────────────
 
-    async def contact(self) -> Contact:
-        """The contact, with the attributes as they are now (`call.contact` is as it was at the start)."""
+    async def contact(self, user_contact_id: str = "", *, list_name: str = "") -> Contact:
+        """The contact, with the attributes as they are now (`call.contact` is as it was at the start).
 
-    async def get_attribute(self, name: str) -> str:
-        """One attribute of the contact; "" where it is empty. Raises UnknownAttribute."""
+        Here and below, `user_contact_id` names another contact, on the list `list_name` ("" = that of the one on the line).
+        Raises UnknownContact.
+        """
 
-    async def set_attribute(self, name: str, value: str) -> None:
-        """Write one attribute of the contact. Raises UnknownAttribute, BadValue."""
+    async def get_attribute(self, name: str, *, user_contact_id: str = "", list_name: str = "") -> str:
+        """One attribute of the contact; "" where it is empty. Raises UnknownAttribute, UnknownContact."""
+
+    async def set_attribute(self, name: str, value: str, *, user_contact_id: str = "", list_name: str = "") -> None:
+        """Write one attribute of the contact; it is kept in the form of its type, and "" is no value.
+
+        Raises UnknownAttribute, UnknownContact, BadValue.
+        """
+
+    async def phones(self, user_contact_id: str = "", *, list_name: str = "") -> Sequence[Phone]:
+        """The numbers of the contact, in the order in which they were imported. Raises UnknownContact."""
+
+    async def set_phone(
+        self,
+        name: str,
+        number: str,
+        *,
+        user_contact_id: str = "",
+        list_name: str = "",
+        region: str = "",
+        zone: str = "",
+        check_patterns: bool = True,
+        check_formats: bool = True,
+    ) -> None:
+        """Write one number of the contact; an empty `number` takes it away.
+
+        A number is international, or one of `region` ("US"). Its time zone is `zone`, else the contact's, else what the number
+        tells. The checks are those of imports: what a reject pattern matches is refused, and what is too short gets its
+        country's prefix.
+        Raises UnknownContact, BadValue.
+        """
 
     async def save_contact(
         self,
         user_contact_id: str,
         *,
-        phones: Mapping[str, str],
+        phones: Mapping[str, str] | None = None,
         attributes: Mapping[str, str] | None = None,
+        language: str = "",
+        time_zone: str = "",
         list_name: str = "",
+        region: str = "",
+        check_patterns: bool = True,
+        check_formats: bool = True,
     ) -> None:
-        """Put a contact on a list ("" = that of the one on the line), or change what is named of it. Phones are international.
+        """Put a contact on a list, or change what is named of it. Numbers are read and checked as by `set_phone`.
 
         Raises BadValue, UnknownAttribute, UnknownContact (no such list).
         """
 
     async def delete_contact(self, user_contact_id: str, *, list_name: str = "") -> None:
         """Delete another contact, also from running jobs. Raises BadValue, UnknownContact (no such list)."""
+
+    # ── contact lists ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def attributes(self, list_name: str = "") -> Sequence[Attribute]:
+        """What contacts of a list ("" = that of the one on the line) may have. Raises UnknownContact."""
+
+    async def list_status(self, list_name: str = "") -> ListStatus:
+        """How many contacts a list ("" = that of the one on the line) has, and whether it is being emptied.
+
+        Raises UnknownContact.
+        """
+
+    async def empty_list(self, list_name: str) -> None:
+        """Delete every contact that is on a list now, also from running jobs; `list_status` says how far that is.
+
+        Who is on a call goes when it ends; who is written again after this request stays. Raises UnknownContact.
+        """
 
     # ── do not call ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -83,13 +135,19 @@ class CallPdc(Protocol):
     # ── the campaign ──────────────────────────────────────────────────────────────────────────────────────────────
 
     async def add_to_job(self, user_contact_id: str, *, list_name: str = "") -> None:
-        """Let this job call a contact too, within seconds. Raises UnknownContact."""
+        """Let this job call a contact too, within seconds. Raises UnknownContact, JobEnding."""
+
+    async def add_list_to_job(self, list_name: str) -> None:
+        """Let this job call one more list too, as far as its filter lets it. Raises UnknownContact, JobEnding."""
 
     async def count(self, name: str, amount: int = 1, *, assign: bool = False, once: str = "") -> int:
         """Add to a counter of the campaign (less with a negative amount), or `assign` it; returns its value. Atomic.
 
         The same `once` on the same call counts a single time: so may a request be repeated. Raises BadValue.
         """
+
+    async def counters(self) -> Mapping[str, int]:
+        """Every counter of the campaign by its name."""
 
     async def schedule_callback(
         self,
@@ -105,6 +163,9 @@ class CallPdc(Protocol):
         Moments are aware, or naive: then they are what the clocks of `zone` show. From `expires` on the promise is of no use.
         `address` is one of the contact's numbers ("" = as the strategy says). Raises BadValue, CallbackRefused.
         """
+
+    async def cancel_callback(self) -> None:
+        """Take back what the contact was promised in this job, if anything. Where this call is that callback, it stays so."""
 
 
 class SessionPdc(CallPdc, Protocol):

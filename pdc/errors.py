@@ -8,7 +8,8 @@ PdcError
 ├── UnknownAttribute    the contact list has no such attribute
 ├── UnknownContact      no such contact, or no such list
 ├── BadValue            a value cannot be kept
-└── CallbackRefused     the callback cannot be promised
+├── CallbackRefused     the callback cannot be promised
+└── JobEnding           the job takes nobody on any more
 """
 
 from __future__ import annotations
@@ -70,11 +71,17 @@ class CallbackRefused(PdcError):
     kind = "callback_refused"
 
 
+class JobEnding(PdcError):
+    """The job is stopping, or over: it calls nobody else."""
+
+    kind = "job_ending"
+
+
 ERRORS: Mapping[str, type[PdcError]] = {
     error.kind: error
     for error in (
         *(NoSession, UnknownCode, UnassociatedCode, UnknownAttribute, UnknownContact),
-        *(BadValue, CallbackRefused, Unreachable, PdcError),
+        *(BadValue, CallbackRefused, JobEnding, Unreachable, PdcError),
     )
 }
 """Every error by its word on the wire."""

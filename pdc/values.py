@@ -1,4 +1,4 @@
-"""What the verbs speak of: a call, its contact, a completion code."""
+"""What the verbs speak of: a call, its contact, contact lists, completion codes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,42 @@ class SessionKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """The person on the line. `attributes` are text, by name; `address` is the number that was dialled, E.164."""
+    """A person. `attributes` are text, by name; `address` is the number that was dialled (E.164), "" for another contact."""
 
     user_contact_id: str
     address: str
     language: str = "en"
     time_zone: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phone:
+    """One number of a contact: what strategies call it ("mobile"), E.164, and the time zones in which it may be."""
+
+    name: str
+    number: str
+    zones: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribute:
+    """What contacts of a list may have. `type` is "string", "integer", "float", "boolean", "date", "timestamp", "phone" or
+    "email"; people who may not unmask see a `masked` one in part only.
+    """
+
+    name: str
+    type: str = "string"
+    masked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListStatus:
+    """A contact list: how many are on it, and whether it is being emptied."""
+
+    name: str
+    total: int
+    emptying: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,19 +18,21 @@ from aiohttp import web
 from dialer.channels.asterisk.agi_call import PdcFromThread
 from dialer.channels.asterisk.agi_threads import AppThread
 from dialer.domain.attempt import Attempt, AttemptState
+from dialer.domain.attributes import AttributeDefinition, AttributeType
 from dialer.domain.callback import CallbackLimits
-from dialer.domain.campaign import Campaign
+from dialer.domain.campaign import Campaign, JobState
 from dialer.domain.codes import CustomCode
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.ids import AttemptId, CampaignId, new_attempt_id
 from dialer.engine.engine import StrategyShelf
-from dialer.ivr.fake_pdc import FakePdc
+from dialer.ivr.fake_pdc import FakeContact, FakePdc
 from dialer.ivr.pulse import Pulse, pulsing
+from dialer.services.list_emptying import empty_some
 from dialer.services.pdc import DirectPdc
 from dialer.store.store import Store
 from dialer.store.tx import Tx
 from dialer.web.pdc import make_pdc_app
-from pdc import Contact, Pdc, SessionKey, SessionPdc
+from pdc import Contact, Pdc, Phone, SessionKey, SessionPdc
 from pdc.http import HttpPdc
 from pdc.verbs import APP_VERBS, Verb, session_pdc
 
@@ -55,7 +57,8 @@ handlers:
 class Place(Protocol):
     """What stands behind the verbs, seen from its other side.
 
-    The campaign has the codes "Interested" and "Not interested"; "Elsewhere" belongs to another one.
+    The campaign has the codes "Interested" and "Not interested"; "Elsewhere" belongs to another one. The list "people", with the
+    attributes donor, first_name and age (an integer), has "c-1"; "Friends", with the attribute city, has "f-1" (Ayşe of Izmir).
     """
 
     pdc: Pdc
@@ -76,6 +79,15 @@ class Place(Protocol):
 
     def refuse_callbacks(self, key: SessionKey) -> None:
         """From now on none can be promised."""
+
+    def end_job(self, key: SessionKey) -> None:
+        """The job takes nobody on any more."""
+
+    async def settle(self) -> None:
+        """Let what goes on behind the calls come to its end."""
+
+    def job_calls(self, key: SessionKey, list_name: str, user_contact_id: str) -> bool:
+        """Whether the call's job will call this contact, or has its list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +139,19 @@ class FakePlace:
             address="+15550100",
             language="es",
             time_zone="America/Denver",
-            attributes={"donor": "", "first_name": "Zoë"},
+            attributes={"donor": "", "first_name": "Zoë", "age": "43"},
         )
+        zone = "Europe/Istanbul"
+        self.fake.lists["Friends"] = {
+            "f-1": FakeContact(
+                attributes={"city": "Izmir"},
+                phones={"mobile": Phone(name="mobile", number="+905550100123", zones=(zone,))},
+                language="tr",
+                time_zone=zone,
+            )
+        }
+        self.fake.attributes["Friends"] = ["city"]
+        self.fake.types["age"] = AttributeType.INTEGER
         return self.fake.add_call(app="blood_donation", contact=contact, parameters={"greeting": "hello"})
 
     def code(self, key: SessionKey) -> str:
@@ -143,6 +166,15 @@ class FakePlace:
 
     def refuse_callbacks(self, key: SessionKey) -> None:
         self.fake.refuses_callbacks = "no more"
+
+    def end_job(self, key: SessionKey) -> None:
+        self.fake.job_ending = True
+
+    async def settle(self) -> None:
+        """Everything is done at once here."""
+
+    def job_calls(self, key: SessionKey, list_name: str, user_contact_id: str) -> bool:
+        return list_name in self.fake.job_lists or (list_name, user_contact_id) in self.fake.added
 
 
 class Nobody:
@@ -180,6 +212,23 @@ class DialerPlace:
         org = self._attempt(key).org_id
         self.store.write_now(lambda tx: tx.callbacks(None).set_limits(org, CallbackLimits(most=0)))
 
+    def end_job(self, key: SessionKey) -> None:
+        job_id = self._attempt(key).job_id
+        self.store.write_now(lambda tx: tx.jobs(None).set_state(job_id, JobState.STOPPING, because="the operator", by="test"))
+
+    async def settle(self) -> None:
+        while await empty_some(self.store):
+            pass
+
+    def job_calls(self, key: SessionKey, list_name: str, user_contact_id: str) -> bool:
+        def work(tx: Tx) -> bool:
+            attempt = self._attempt(key)
+            found = tx.contacts(attempt.org_id).find(tx.contact_lists(attempt.org_id).by_name(list_name).id, user_contact_id)
+            placed = found is not None and tx.job_contacts.get(attempt.job_id, found.id) is not None
+            return placed or list_name in tx.jobs(None).get(attempt.job_id).definition.contact_lists
+
+        return self.store.read_now(work)
+
     def _attempt(self, key: SessionKey) -> Attempt:
         found = self.store.read_now(lambda tx: tx.attempts.get(AttemptId(key.attempt_id)))
         assert found is not None
@@ -189,15 +238,25 @@ class DialerPlace:
         org = tx.organisations.create(f"organisation {next(self._count)}")  # its own: a contact has one live call at a time
         for code in ("Interested", "Not interested", "Elsewhere"):
             tx.codes(org).create(CustomCode(name=code))
-        people = tx.contact_lists(org).create("people", ["donor", "first_name"])
+        people = tx.contact_lists(org).create("people", ["donor", "first_name", "age"])
+        friends = tx.contact_lists(org).create("Friends", ["city"])
+        tx.contact_rules(org).define(AttributeDefinition(name="age", type=AttributeType.INTEGER))
         contact = NewContact(
             user_contact_id="c-1",
             language="es",
             time_zone="America/Denver",
-            attributes={"donor": "", "first_name": "Zoë"},
+            attributes={"donor": "", "first_name": "Zoë", "age": "43"},
             addresses=(NewAddress(name="mobile", value="+15550100", zones=("America/Denver",)),),
         )
+        friend = NewContact(
+            user_contact_id="f-1",
+            language="tr",
+            time_zone="Europe/Istanbul",
+            attributes={"city": "Izmir"},
+            addresses=(NewAddress(name="mobile", value="+905550100123", zones=("Europe/Istanbul",)),),
+        )
         tx.contacts(org).upsert_batch(people.id, [contact], "update")
+        tx.contacts(org).upsert_batch(friends.id, [friend], "update")
         tx.strategies(org).add_version("contract", STRATEGY)
         campaign = tx.campaigns(org).create(
             Campaign(

@@ -84,3 +84,4 @@ class ContactList:
     name: str
     attributes: tuple[str, ...]
     created_at: datetime
+    emptying_since: datetime | None = None  # whoever was written before this moment is to go

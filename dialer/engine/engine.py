@@ -13,6 +13,7 @@ from dialer.domain.ids import JobId
 from dialer.domain.node_status import NodeStatus, SwitchStatus
 from dialer.domain.strategy import Strategy
 from dialer.engine.calls import Calls
+from dialer.engine.list_emptier import ListEmptier
 from dialer.engine.reconcile import Reconciler
 from dialer.engine.scheduler import Scheduler
 from dialer.engine.supervisor import Supervisor, Trunk
@@ -97,6 +98,7 @@ class Engine:
                     vital.create_task(self._route(vital), name="route events"),
                     vital.create_task(self._supervise(), name="supervise jobs"),
                     vital.create_task(Scheduler(store=self._store, clock=self._clock).run(), name="schedule jobs"),
+                    vital.create_task(ListEmptier(store=self._store, clock=self._clock).run(), name="empty lists"),
                     vital.create_task(self._reconciler.run(), name="sweep"),
                     vital.create_task(self._tell_status(), name="tell status"),
                 ]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from dialer.domain.attributes import AttributeType
 from dialer.domain.codes import APP_SYSTEM_CODES, name_key
 from dialer.domain.ids import new_attempt_id
+from dialer.domain.phone_checks import PhoneChecks
 from dialer.ivr.fake_call import FakeCall, FakeCallback, FakeContact
 from dialer.ivr.fake_verbs import FakeVerbs
-from pdc import CompletionCode, Contact, Session, SessionKey, SessionPdc
+from pdc import CompletionCode, Contact, Phone, Session, SessionKey, SessionPdc
 
 __all__ = ["FakeCall", "FakeCallback", "FakeContact", "FakePdc", "FakeVerbs"]
 
@@ -35,8 +37,13 @@ class FakePdc:
         self._verbs = verbs
         self.calls: dict[str, FakeCall] = {}
         self.lists: dict[str, dict[str, FakeContact]] = {}  # contacts by the user's own id
-        self.attributes: dict[str, set[str]] = {}  # which attributes the contacts of a list may have
+        self.attributes: dict[str, list[str]] = {}  # which attributes the contacts of a list may have
+        self.types: dict[str, AttributeType] = {}  # of attributes that are not plain text
+        self.phone_checks = PhoneChecks()
+        self.emptying: set[str] = set()  # lists that are to be empty when the last call to one of theirs ends
         self.added: set[tuple[str, str]] = set()  # contacts that apps put into the job: (list, id)
+        self.job_lists: list[str] = []  # lists that apps put into the job
+        self.job_ending = False  # the job takes nobody on any more
         self.dnc: set[str] = set()
         self.counters: dict[str, int] = {}
         self.counted: set[tuple[str, str]] = set()
@@ -68,9 +75,15 @@ class FakePdc:
             parameters=dict(parameters or {}),
             codes=tuple(self.codes.values()),
         )
-        person = FakeContact(attributes=dict(who.attributes), phones={"mobile": who.address})
+        person = FakeContact(
+            attributes=dict(who.attributes),
+            phones={"mobile": Phone(name="mobile", number=who.address, zones=(who.time_zone,) if who.time_zone else ())},
+            language=who.language,
+            time_zone=who.time_zone,
+        )
         self.lists.setdefault(list_name, {})[who.user_contact_id] = person
-        self.attributes.setdefault(list_name, set()).update(who.attributes)
+        names = self.attributes.setdefault(list_name, [])
+        names += [name for name in who.attributes if name not in names]
         self.calls[key.attempt_id] = FakeCall(session=session, nonce=nonce, list_name=list_name, who=person)
         return key
 

@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dialer.domain.clock_change import instant_of
 from dialer.domain.codes import SYSTEM_NAME_KEYS, SystemCode, name_key
-from dialer.ivr.fake_call import FakeCall, FakeCallback, FakeContact
+from dialer.ivr.fake_call import FakeCallback, storable
+from dialer.ivr.fake_contacts import FakeContactVerbs, international
 from pdc import (
     BadValue,
     CallbackRefused,
     CompletionCode,
-    Contact,
-    NoSession,
+    JobEnding,
     Session,
-    SessionKey,
     UnassociatedCode,
-    UnknownAttribute,
     UnknownCode,
     UnknownContact,
 )
 
-if TYPE_CHECKING:
-    from dialer.ivr.fake_pdc import FakePdc
-
 ANSWERED_BY = {"HUMAN": "human", "MACHINE": "machine", "NOTSURE": "silence", "FAX": "fax"}
-MAX_VALUE = 1000  # characters of an attribute or a note
 
 
-class FakeVerbs:
+class FakeVerbs(FakeContactVerbs):
     """The verbs of one call; implements `pdc.SessionPdc`."""
-
-    def __init__(self, pdc: FakePdc, key: SessionKey) -> None:
-        self._pdc, self._key = pdc, key
 
     # ── the session ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -62,6 +51,7 @@ class FakeVerbs:
             call.error = error
             call.code = call.code or SystemCode.APPLICATION_ERROR.value
         call.ended = True
+        self.go_on_emptying()
         self._pdc.log.append(f"end_session outcome={outcome} error={error}")
 
     # ── the outcome ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -76,74 +66,42 @@ class FakeVerbs:
 
     async def opt_out(self, reason: str = "") -> None:
         call = self._live()
-        call.opted_out = _storable(reason)
+        call.opted_out = storable(reason)
         call.code = SystemCode.OPTED_OUT.value
         self._pdc.dnc.add(call.session.contact.address)
         self._pdc.log.append(f"opt_out {reason}".rstrip())
 
     async def note(self, text: str) -> None:
         call = self._live()
-        if _storable(text) not in call.notes:
+        if storable(text) not in call.notes:
             call.notes.append(text)
         self._pdc.log.append(f"note {text}")
-
-    # ── the contact ───────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def contact(self) -> Contact:
-        call = self._live()
-        return replace(call.session.contact, attributes=dict(call.attributes))
-
-    async def get_attribute(self, name: str) -> str:
-        call = self._live()
-        self._check_attributes(call.list_name, [name])
-        return call.attributes.get(name, "")
-
-    async def set_attribute(self, name: str, value: str) -> None:
-        call = self._live()
-        self._check_attributes(call.list_name, [name])
-        call.attributes[name] = _storable(value)
-        self._pdc.log.append(f"set_attribute {name}={value}")
-
-    async def save_contact(
-        self,
-        user_contact_id: str,
-        *,
-        phones: Mapping[str, str],
-        attributes: Mapping[str, str] | None = None,
-        list_name: str = "",
-    ) -> None:
-        name = list_name or self._live().list_name
-        self._check_attributes(name, attributes or {})
-        numbers = {called: _international(number) for called, number in phones.items()}
-        person = self._people(name).setdefault(user_contact_id, FakeContact())
-        person.phones.update(numbers)
-        person.attributes.update(attributes or {})
-
-    async def delete_contact(self, user_contact_id: str, *, list_name: str = "") -> None:
-        call = self._live()
-        people = self._people(list_name or call.list_name)
-        if people.get(user_contact_id) is call.who:
-            raise BadValue("the contact of this very call cannot be deleted before it ends")
-        people.pop(user_contact_id, None)
 
     # ── do not call ───────────────────────────────────────────────────────────────────────────────────────────────
 
     async def is_dnc(self, address: str = "") -> bool:
-        return _international(address or self._live().session.contact.address) in self._pdc.dnc
+        return international(address or self._live().session.contact.address) in self._pdc.dnc
 
     async def add_dnc(self, address: str = "", reason: str = "") -> None:
-        self._pdc.dnc.add(_international(address or self._live().session.contact.address))
+        self._pdc.dnc.add(international(address or self._live().session.contact.address))
 
     async def remove_dnc(self, address: str = "") -> None:
-        self._pdc.dnc.discard(_international(address or self._live().session.contact.address))
+        self._pdc.dnc.discard(international(address or self._live().session.contact.address))
 
     # ── the campaign ──────────────────────────────────────────────────────────────────────────────────────────────
 
     async def add_to_job(self, user_contact_id: str, *, list_name: str = "") -> None:
         name = list_name or self._live().list_name
+        self._check_job()
         if user_contact_id not in self._people(name):
             raise UnknownContact(f"no contact {user_contact_id!r}")
         self._pdc.added.add((name, user_contact_id))
+
+    async def add_list_to_job(self, list_name: str) -> None:
+        self._people(list_name)
+        self._check_job()
+        if list_name not in self._pdc.job_lists:
+            self._pdc.job_lists.append(list_name)
 
     async def count(self, name: str, amount: int = 1, *, assign: bool = False, once: str = "") -> int:
         self._live()
@@ -154,6 +112,10 @@ class FakeVerbs:
             self._pdc.counted.add(mark)
             counters[name] = amount if assign else counters.get(name, 0) + amount
         return counters.get(name, 0)
+
+    async def counters(self) -> Mapping[str, int]:
+        self._live()
+        return dict(self._pdc.counters)
 
     async def schedule_callback(
         self,
@@ -170,33 +132,26 @@ class FakeVerbs:
         start, end = _instant(at, zone), None if expires is None else _instant(expires, zone)
         if start < datetime.now(UTC) or (end is not None and end <= start):
             raise BadValue("a callback lies ahead, and expires after its moment")
-        if address and address not in call.who.phones.values():
+        if address and address not in {one.number for one in call.who.phones.values()}:
             raise BadValue(f"{address} is no number of this contact")
-        promised = FakeCallback(at=start, expires=end, address=address, note=_storable(note))
+        promised = FakeCallback(at=start, expires=end, address=address, note=storable(note))
         if self._pdc.refuses_callbacks:
             raise CallbackRefused(self._pdc.refuses_callbacks)
         call.callback = promised
         self._pdc.log.append(f"schedule_callback {start:%Y-%m-%dT%H:%M}")
 
+    async def cancel_callback(self) -> None:
+        call = self._live()
+        if call.callback is not None:
+            call.callback = None
+            self._pdc.log.append("cancel_callback")
+
     # ── checks ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _live(self) -> FakeCall:
-        call = self._pdc.calls.get(self._key.attempt_id)
-        if call is None or call.nonce != self._key.nonce or call.ended:
-            raise NoSession("no such call, or it has ended")
-        return call
-
-    def _people(self, list_name: str) -> dict[str, FakeContact]:
+    def _check_job(self) -> None:
         self._live()
-        if list_name not in self._pdc.lists:
-            raise UnknownContact(f"no contact list {list_name!r}")
-        return self._pdc.lists[list_name]
-
-    def _check_attributes(self, list_name: str, names: Sequence[str] | Mapping[str, str]) -> None:
-        self._people(list_name)
-        for name in names:
-            if name not in self._pdc.attributes.get(list_name, ()) and not self._pdc.any_attribute:
-                raise UnknownAttribute(f"the list {list_name!r} has no attribute {name!r}")
+        if self._pdc.job_ending:
+            raise JobEnding("the job is stopping")
 
     def _code(self, name: str) -> str:
         wanted = name_key(name)
@@ -213,19 +168,3 @@ def _instant(given: datetime, zone: str) -> datetime:
     except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
         raise BadValue(f"no time zone {zone!r}") from exc
     return instant_of(given, zone) if given.tzinfo is None else given.astimezone(UTC)
-
-
-def _international(number: str) -> str:
-    if not re.fullmatch(r"\+[0-9]{3,15}", number):
-        raise BadValue(f"{number!r} is not an international number")
-    return number
-
-
-def _storable(value: str) -> str:
-    try:
-        value.encode()
-    except UnicodeEncodeError as exc:
-        raise BadValue("not text") from exc
-    if len(value) > MAX_VALUE or "\0" in value:
-        raise BadValue(f"at most {MAX_VALUE} characters, and none of them NUL")
-    return value

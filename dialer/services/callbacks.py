@@ -177,6 +177,14 @@ async def cancel_callback(
     return await store.write(work)
 
 
+def take_back(tx: Tx, job_id: JobId, contact_id: ContactId, *, by: str) -> None:
+    """Cancel what a contact that is on a call was promised in its job, if anything; a callback that is this call stays kept."""
+    tx.job_contacts.get(job_id, contact_id, hold=True)  # what comes next is decided when the call ends
+    pending = tx.callbacks(None).pending_of(job_id, [contact_id]).get(contact_id)
+    if pending is not None and pending.attempt_id is None:
+        tx.callbacks(None).close(pending.id, CallbackState.CANCELLED, f"by {by}")
+
+
 async def list_callbacks(
     store: Store, org_id: OrgId, *, campaign: str | None = None, pending_only: bool = True
 ) -> list[tuple[Callback, str, str]]:

@@ -159,30 +159,34 @@ async def edit_job(store: Store, org_id: OrgId, name: str, edit: JobEdit, *, by:
     def work(tx: Tx) -> Job:
         job = _open_job(tx, org_id, name)
         check_version(tx, "job", job.id, f"the job {job.id} of {job.campaign_name!r}", job.version, version)
-        before = job.definition
-        lists = before.contact_lists if edit.contact_lists is None else edit.contact_lists
-        found = [tx.contact_lists(org_id).by_name(one) for one in dict.fromkeys(lists)]
-        today = tx.now.date()
-        after = replace(
-            before,
-            contact_lists=tuple(one.name for one in found),
-            priority=before.priority if edit.priority is None else edit.priority,
-            filter=before.filter if edit.filter is None else edit.filter.on(today),
-            holds=before.holds if edit.holds is None else edit.holds,
-        )
-        pace = edit.pace or job.pace
-        check_pace(pace)
-        check_knobs(after)
-        changes = differences(replace(before, pace=job.pace), replace(after, pace=pace))
-        if not changes:
-            return job
-        again = after.contact_lists != before.contact_lists or after.filter != before.filter
-        ids = [one.id for one in found] if again else None
-        changed = tx.jobs(org_id).edit(job.id, pace=pace, definition=after, list_ids=ids)
-        tx.edits.add("job", job.id, changed.version, changes, by=by)
-        return changed
+        return change_job(tx, job, edit, by=by)
 
     return await store.write(work)
+
+
+def change_job(tx: Tx, job: Job, edit: JobEdit, *, by: str) -> Job:
+    """`edit_job` inside a transaction that holds the job. Raises NotFound, BadInput, Conflict."""
+    before = job.definition
+    lists = before.contact_lists if edit.contact_lists is None else edit.contact_lists
+    found = [tx.contact_lists(job.org_id).by_name(one) for one in dict.fromkeys(lists)]
+    after = replace(
+        before,
+        contact_lists=tuple(one.name for one in found),
+        priority=before.priority if edit.priority is None else edit.priority,
+        filter=before.filter if edit.filter is None else edit.filter.on(tx.now.date()),
+        holds=before.holds if edit.holds is None else edit.holds,
+    )
+    pace = edit.pace or job.pace
+    check_pace(pace)
+    check_knobs(after)
+    changes = differences(replace(before, pace=job.pace), replace(after, pace=pace))
+    if not changes:
+        return job
+    again = after.contact_lists != before.contact_lists or after.filter != before.filter
+    ids = [one.id for one in found] if again else None
+    changed = tx.jobs(job.org_id).edit(job.id, pace=pace, definition=after, list_ids=ids)
+    tx.edits.add("job", job.id, changed.version, changes, by=by)
+    return changed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

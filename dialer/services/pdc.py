@@ -11,12 +11,13 @@ from dialer.services.pdc_campaign import CampaignVerbs
 from dialer.services.pdc_codes import CodeVerbs
 from dialer.services.pdc_contacts import ContactVerbs
 from dialer.services.pdc_dnc import DncVerbs
+from dialer.services.pdc_lists import ListVerbs
 from dialer.services.pdc_session import SessionVerbs
 from dialer.store.store import Store
 from pdc import SessionKey, SessionPdc
 
 
-class DirectCall(SessionVerbs, CodeVerbs, ContactVerbs, DncVerbs, CampaignVerbs):
+class DirectCall(SessionVerbs, CodeVerbs, ContactVerbs, ListVerbs, DncVerbs, CampaignVerbs):
     """All verbs of one call; implements `pdc.SessionPdc`."""
 
 

@@ -119,6 +119,10 @@ class AttemptLedger:
         row = self._connection.execute(_BY_ID, {"attempt_id": attempt_id}).first()
         return None if row is None else _attempt(row)
 
+    def hold(self, attempt_id: AttemptId) -> None:
+        """Nobody else holds or changes this attempt until the commit."""
+        self._connection.execute(_BY_ID.with_for_update(), {"attempt_id": attempt_id})
+
     def mark_sent(self, attempt_id: AttemptId, at: datetime) -> None:
         """The switch has accepted the order. Harmless when the call is already further, or over."""
         self.mark([(attempt_id, AttemptState.SENT, at)])

@@ -23,13 +23,14 @@ def _contact_list(row: sa.Row[Any]) -> ContactList:
         name=row.name,
         attributes=tuple(row.attributes),
         created_at=row.created_at,
+        emptying_since=row.emptying_since,
     )
 
 
 class ContactLists:
-    """Lists by name; CODE and code are one name."""
+    """Lists by name; CODE and code are one name. With no organisation, those of all, for the engine to look at."""
 
-    def __init__(self, connection: sa.Connection, org_id: OrgId, now: datetime) -> None:
+    def __init__(self, connection: sa.Connection, org_id: OrgId | None, now: datetime) -> None:
         self._connection = connection
         self._org_id = org_id
         self._now = now
@@ -81,15 +82,24 @@ class ContactLists:
 
     def set_attributes(self, list_id: ContactListId, attributes: Sequence[str]) -> ContactList:
         """Say which attributes its contacts may have. Raises NotFound."""
-        row = self._connection.execute(
-            sa.update(contact_lists)
-            .where(contact_lists.c.id == list_id, contact_lists.c.org_id == self._org_id)
-            .values(attributes=list(attributes))
-            .returning(contact_lists)
-        ).first()
+        changed = self._one(list_id).values(attributes=list(attributes)).returning(contact_lists)
+        row = self._connection.execute(changed).first()
         if row is None:
             raise NotFound(f"no contact list with the id {list_id}")
         return _contact_list(row)
+
+    def begin_emptying(self, list_id: ContactListId) -> None:
+        """Whoever is on the list now is to go, in the time that it takes."""
+        self._connection.execute(self._one(list_id).values(emptying_since=self._now))
+
+    def end_emptying(self, list_id: ContactListId) -> None:
+        """Nobody is left that was to go."""
+        self._connection.execute(self._one(list_id).values(emptying_since=None))
+
+    def being_emptied(self) -> list[ContactList]:
+        """The lists that somebody asked to be emptied."""
+        query = self._mine().where(contact_lists.c.emptying_since.is_not(None)).order_by(contact_lists.c.id)
+        return [_contact_list(row) for row in self._connection.execute(query)]
 
     def sizes(self) -> dict[ContactListId, int]:
         """How many contacts are on each list."""
@@ -99,4 +109,8 @@ class ContactLists:
         return {ContactListId(list_id): count for list_id, count in self._connection.execute(query)}
 
     def _mine(self) -> sa.Select[Any]:
-        return sa.select(contact_lists).where(contact_lists.c.org_id == self._org_id)
+        query = sa.select(contact_lists)
+        return query if self._org_id is None else query.where(contact_lists.c.org_id == self._org_id)
+
+    def _one(self, list_id: ContactListId) -> sa.Update:
+        return sa.update(contact_lists).where(contact_lists.c.id == list_id, contact_lists.c.org_id == self._org_id)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from dialer.domain.attributes import AttributeDefinition, AttributeType
 from dialer.domain.campaign import JobContactState
@@ -139,17 +141,18 @@ class ContactRules:
         )
         if contact.list_id in job.list_ids or self._connection.scalar(placed) is not None:
             return False
-        self._connection.execute(
-            sa.insert(job_contacts).values(
-                job_id=job_id,
-                contact_id=contact_id,
-                state=JobContactState.SCHEDULED.value,
-                due_at=self._now,
-                because="added to the job",
-                progress={},
-            )
+        insert: Any = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
+        place = insert(job_contacts).values(
+            job_id=job_id,
+            contact_id=contact_id,
+            state=JobContactState.SCHEDULED.value,
+            due_at=self._now,
+            because="added to the job",
+            progress={},
         )
-        return True
+        # Another node may give the contact its place at this very moment.
+        placing = place.on_conflict_do_nothing().returning(job_contacts.c.contact_id)
+        return self._connection.execute(placing).first() is not None
 
     def _mine(self, contact_ids: Collection[ContactId]) -> list[ContactId]:
         query = sa.select(contacts.c.id).where(contacts.c.org_id == self._org_id, contacts.c.id.in_(list(contact_ids)))

@@ -9,11 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dialer.domain.contact import Address, Contact
+from dialer.domain.contact import Address, Contact, NewAddress
 from dialer.domain.ids import ContactId, ContactListId, OrgId
 from dialer.errors import NotFound
 from dialer.store.contact_batches import ContactBatches
-from dialer.store.tables import addresses, contact_lists, contacts
+from dialer.store.contact_rows import write_addresses
+from dialer.store.tables import addresses, attempts, contact_lists, contacts
 
 CHUNK = 500  # ids per statement
 
@@ -97,6 +98,23 @@ class Contacts(ContactBatches):
                 always = {"contact_id": row.user_contact_id, "language": row.language, "time_zone": row.time_zone}
                 found[ContactId(row.id)] = {**always, **row.attributes}
         return found
+
+    def older_than(self, list_id: ContactListId, moment: datetime, *, limit: int, on_call: bool = False) -> list[ContactId]:
+        """Contacts of a list that were written last before a moment: those that are not on a call now, or those that are."""
+        live = sa.exists().where(attempts.c.contact_id == contacts.c.id, attempts.c.code.is_(None))
+        mine = sa.and_(contacts.c.org_id == self._org_id, contacts.c.list_id == list_id, contacts.c.updated_at < moment)
+        query = sa.select(contacts.c.id).where(mine, live if on_call else ~live).order_by(contacts.c.id).limit(limit)
+        return [ContactId(one) for one in self._connection.scalars(query)]
+
+    def set_address(self, contact_id: ContactId, address: NewAddress) -> None:
+        """Write one address of a contact; one without a value is taken away. Raises NotFound."""
+        if self._connection.execute(_BY_ID, {"org": self._org_id, "contact": contact_id}).first() is None:
+            raise NotFound(f"no contact with the id {contact_id}")
+        if not address.value:
+            self.remove_address(contact_id, address.name)
+            return
+        row = {"contact_id": contact_id, "name": address.name, "channel": address.channel, "value": address.value}
+        write_addresses(self._connection, self._org_id, [{**row, "zones": ",".join(address.zones)}])
 
     def remove_address(self, contact_id: ContactId, name: str) -> bool:
         """Take an address from a contact. False when it has none of that name."""

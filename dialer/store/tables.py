@@ -66,6 +66,7 @@ contact_lists = Table(
     Column("name_key", String(80), nullable=False),
     Column("attributes", sa.JSON, nullable=False),  # names of the attributes that its contacts may have, in order
     Column("created_at", Instant, nullable=False),
+    Column("emptying_since", Instant),  # whoever was written before this moment is to go; NULL = nobody is
     UniqueConstraint("org_id", "name_key"),
 )
 

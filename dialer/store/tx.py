@@ -43,8 +43,8 @@ class Tx:
         """The organisations themselves."""
         return Organisations(self.connection)
 
-    def contact_lists(self, org_id: OrgId) -> ContactLists:
-        """Contact lists of an organisation."""
+    def contact_lists(self, org_id: OrgId | None) -> ContactLists:
+        """Contact lists of an organisation; of all of them with None, for the engine."""
         return ContactLists(self.connection, org_id, self.now)
 
     def contacts(self, org_id: OrgId) -> Contacts:

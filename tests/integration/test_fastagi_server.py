@@ -176,7 +176,7 @@ async def test_without_a_pdc_the_call_goes_back_to_the_dialplan(tmp_path: Path) 
 @pytest.mark.row(26)
 async def test_a_pdc_that_dies_in_the_middle_ends_the_call_with_an_apology(tmp_path: Path) -> None:
     class Dying(FakeVerbs):
-        async def set_attribute(self, name: str, value: str) -> None:
+        async def set_attribute(self, name: str, value: str, *, user_contact_id: str = "", list_name: str = "") -> None:
             raise Unreachable("nobody answers")
 
         async def end_session(self, *, outcome: str = "", error: str = "") -> None:
