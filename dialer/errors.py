@@ -59,11 +59,25 @@ class WireError(OutdialError):
 
 
 class NotSent(WireError):
-    """It surely never left this machine, or was refused before it was processed: safe to try again."""
+    """It surely never left this machine, or was refused before it was processed: safe to try again.
+
+    `retry_after_s` is the other side's own word on when, if it said one.
+    """
+
+    def __init__(self, what: str, *, retry_after_s: float | None = None) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(what)
 
 
 class Rejected(WireError):
-    """The other side understood and refused it: trying again unchanged cannot help."""
+    """The other side understood and refused it: trying again unchanged cannot help.
+
+    For a message, `refusal` is one of `domain.message_state.Refusal` and `code` the provider's own number.
+    """
+
+    def __init__(self, what: str, *, refusal: str = "", code: str = "") -> None:
+        self.refusal, self.code = refusal, code
+        super().__init__(what)
 
 
 class MaybeSent(WireError):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeAlias, TypeVar
 
+from dialer.domain.email_content import EmailContent
 from dialer.domain.ids import AttemptId
+from dialer.domain.message_state import MessageState, Refusal
 
 
 class Clock(Protocol):
@@ -127,3 +129,141 @@ class VoicePort(Protocol):
 
     def ready(self, switch: str) -> None:
         """The engine has reconciled: calls may be placed."""
+
+
+# -- messages: SMS and email ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmsOrder:
+    """One text message to send. `number` is E.164 with its plus sign; `text` is already filled in for the contact."""
+
+    attempt_id: AttemptId
+    number: str
+    text: str
+    sender: str = ""  # a number, a short code or a name; the gateway's own where it is empty
+    valid_for_s: float | None = None  # later than that it is of no use any more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailOrder:
+    """One email to send. The content is filled in by the gateway, which keeps what is the same for all."""
+
+    attempt_id: AttemptId
+    address: str
+    content: EmailContent
+    values: Mapping[str, str] = field(default_factory=dict)  # the contact's attributes
+    name: str = ""  # whom it is to, as shown
+    unsubscribe_url: str = ""  # https, for one click (RFC 8058); it must not ask for a login
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The gateway has taken the message."""
+
+    provider_ids: tuple[str, ...]  # by which it will speak of it: one, or one for each segment
+    segments: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The gateway has the message that nobody was sure of."""
+
+    provider_ids: tuple[str, ...]
+    state: MessageState
+    segments: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoTrace:
+    """The gateway does not know of the message now. One that was accepted a moment ago may yet appear."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CannotTell:
+    """This gateway cannot be asked, does not answer, or has several that it could be."""
+
+    because: str
+
+
+LookUp: TypeAlias = Found | NoTrace | CannotTell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageUpdate:
+    """News of a message of ours. It may come twice, in any order, and before `send` has returned: see `MessageFacts`."""
+
+    gateway: str
+    state: MessageState
+    at: datetime  # when we received it, aware UTC
+    attempt_id: AttemptId | None = None  # where the news itself says it, or we still remember
+    provider_id: str = ""
+    refusal: Refusal | None = None  # with a state that failed
+    code: str = ""  # the provider's own number for the reason
+    text: str = ""  # and its words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageReceived:
+    """Somebody wrote to us."""
+
+    gateway: str
+    provider_id: str  # the same when the provider repeats itself; "" where it has none
+    sender: str  # a number, or an email address in lower case
+    recipient: str  # which of our numbers or addresses it was written to
+    text: str  # what they wrote, without what they quoted
+    at: datetime  # when we received it, aware UTC
+    attempt_id: AttemptId | None = None  # the message that it answers, where it says so
+    subject: str = ""
+    automatic: bool = False  # a machine wrote it (out of office, a list): never answer it
+
+
+Inbound: TypeAlias = MessageUpdate | MessageReceived
+# Returns when it is on disk, and only then is the other side told that we have it. Raises, and the other side will try again.
+InboundSink: TypeAlias = Callable[[Inbound], Awaitable[None]]
+
+
+class GatewayState(StrEnum):
+    """Whether a gateway can be used."""
+
+    DOWN = "down"  # no link, or stopped
+    CONNECTING = "connecting"
+    READY = "ready"
+    REFUSED = "refused"  # our login was refused: a human must mend it
+
+
+OrderT = TypeVar("OrderT", SmsOrder, EmailOrder, contravariant=True)
+
+
+class MessagePort(Protocol[OrderT]):
+    """One gateway. The adapter translates; whether to write is decided before, and never here."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def start(self) -> None:
+        """Begin to connect; returns at once."""
+
+    async def stop(self) -> None:
+        """Let what is on the wire end, within a limit, and close."""
+
+    def state(self) -> GatewayState: ...
+
+    def room(self) -> int:
+        """How many more messages it could take within the coming second: its rate, its window, its back-off; 0 when down."""
+
+    async def send(self, order: OrderT) -> Accepted:
+        """Send. Returns when the gateway has taken the message; waits for its turn under the gateway's rate.
+
+        Raises NotSent (surely not taken; `retry_after_s` where the gateway said when), Rejected (it refused this message),
+        MaybeSent (unknown: `look_up`, never repeat).
+        """
+
+    async def look_up(self, order: OrderT, *, since: datetime, others: Collection[str] = ()) -> LookUp:
+        """Ask what became of an order that was MaybeSent. `since` is when it was first tried, `others` the provider ids of other
+        attempts to the same address. Never raises for a gateway that does not answer.
+        """
+
+
+SmsPort: TypeAlias = MessagePort[SmsOrder]
+EmailPort: TypeAlias = MessagePort[EmailOrder]

@@ -17,9 +17,10 @@ from dialer.ivr.rehearsal import Played, rehearse
 from pdc import Contact
 
 if TYPE_CHECKING:
+    from dialer.testing_messages import FakeMessages
     from dialer.testing_voice import FakeVoice
 
-__all__ = ["Contact", "FakeCall", "FakePdc", "FakeVoice", "Played", "Player", "Transfer", "play", "rehearse"]
+__all__ = ["Contact", "FakeCall", "FakeMessages", "FakePdc", "FakeVoice", "Played", "Player", "Transfer", "play", "rehearse"]
 
 
 def play(
@@ -80,4 +81,8 @@ def __getattr__(name: str) -> Any:
         import dialer.testing_voice
 
         return getattr(dialer.testing_voice, name)
+    if name == "FakeMessages":
+        import dialer.testing_messages
+
+        return getattr(dialer.testing_messages, name)
     raise AttributeError(f"module 'dialer.testing' has no attribute {name!r}")

@@ -1,0 +1,100 @@
+"""How long a text message is for the network, and so what it costs: its alphabet, its length, and the parts it travels in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+# 3GPP TS 23.038, table 6.2.1, in the order of the codes 0x00 to 0x7F. 0x1B is the escape to the extension, no character.
+BASIC = (
+    "@£$¥èéùìòÇ\nØø\rÅå"
+    "Δ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ"
+    " !\"#¤%&'()*+,-./"
+    "0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNO"
+    "PQRSTUVWXYZÄÖÑÜ§"
+    "¿abcdefghijklmno"
+    "pqrstuvwxyzäöñüà"
+)
+# Table 6.2.1.1: reached through the escape, and therefore worth two.
+EXTENSION = {0x0A: "\f", 0x14: "^", 0x28: "{", 0x29: "}", 0x2F: "\\", 0x3C: "[", 0x3D: "~", 0x3E: "]", 0x40: "|", 0x65: "€"}
+ESCAPE = 0x1B
+
+_CODES = {mark: bytes((code,)) for code, mark in enumerate(BASIC) if code != ESCAPE}
+_CODES |= {mark: bytes((ESCAPE, code)) for code, mark in EXTENSION.items()}
+
+MAX_SEGMENTS = 255  # one byte counts them
+
+
+class Alphabet(StrEnum):
+    """In which characters a message travels."""
+
+    GSM7 = "GSM-7"  # the telephone networks' own: Latin letters, digits, some Greek
+    UCS2 = "UCS-2"  # anything else; one emoji or one Cyrillic letter puts the whole message into it
+
+
+# Units in a message that travels alone, and in each part of a longer one: its header takes 6 of 140 octets.
+ROOM = {Alphabet.GSM7: (160, 153), Alphabet.UCS2: (70, 67)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmsSize:
+    """What a text is to the network. `units` are septets of GSM-7 or 16-bit units of UCS-2; `segments` is what is billed."""
+
+    alphabet: Alphabet
+    units: int
+    segments: int
+
+
+def alphabet_of(text: str) -> Alphabet:
+    """GSM-7 where every character has a place in it."""
+    return Alphabet.GSM7 if all(mark in _CODES for mark in text) else Alphabet.UCS2
+
+
+def size_of(text: str) -> SmsSize:
+    """The size of a text. An empty text is one segment."""
+    alphabet = alphabet_of(text)
+    return SmsSize(alphabet=alphabet, units=sum(_units(mark, alphabet) for mark in text), segments=len(segments_of(text)))
+
+
+def segments_of(text: str) -> list[str]:
+    """The text cut into what each segment carries. No escaped character and no surrogate pair is ever cut in two."""
+    alphabet = alphabet_of(text)
+    alone, each = ROOM[alphabet]
+    widths = [_units(mark, alphabet) for mark in text]
+    if sum(widths) <= alone:
+        return [text]
+    cut, start, filled = list[str](), 0, 0
+    for place, width in enumerate(widths):
+        if filled + width > each:
+            cut.append(text[start:place])
+            start, filled = place, 0
+        filled += width
+    return [*cut, text[start:]]
+
+
+def to_gsm7(text: str) -> bytes:
+    """One octet for each septet, unpacked, as SMPP carries them. Raises ValueError where a character has no place."""
+    try:
+        return b"".join([_CODES[mark] for mark in text])
+    except KeyError as foreign:
+        raise ValueError(f"{foreign.args[0]!r} is not in the GSM-7 alphabet") from None
+
+
+def from_gsm7(septets: bytes) -> str:
+    """The text of unpacked septets. An unknown extension is read as the character of the basic table, as the standard asks."""
+    text, escaped = list[str](), False
+    for code in septets:
+        if code == ESCAPE and not escaped:
+            escaped = True
+            continue
+        basic = BASIC[code & 0x7F]
+        text.append(EXTENSION.get(code, " " if code == ESCAPE else basic) if escaped else basic)
+        escaped = False
+    return "".join(text)
+
+
+def _units(mark: str, alphabet: Alphabet) -> int:
+    if alphabet is Alphabet.GSM7:
+        return len(_CODES[mark])
+    return 2 if ord(mark) > 0xFFFF else 1
