@@ -6,6 +6,7 @@ OutdialError
 ├── NotFound                a name that does not exist in this organisation
 ├── Conflict                the state of the thing does not allow this now (start a completed job, a name in use)
 │   └── CallbackRefused     one promise too many: the limits of callbacks, or a job that is ending
+├── Forbidden               a right that the user does not have
 ├── StoreDown               the database cannot commit: nothing may be launched
 └── WireError               what became of something that we put on a wire; exactly three verdicts
     ├── NotSent             it surely never left: safe to try again
@@ -48,6 +49,10 @@ class Conflict(OutdialError):
 
 class CallbackRefused(Conflict):
     """A callback cannot be promised: too many for the contact, too near to another one, or the job is ending."""
+
+
+class Forbidden(OutdialError):
+    """The user does not have the right to what was asked."""
 
 
 class StoreDown(OutdialError):

@@ -120,6 +120,12 @@ class Dialling(Section):
     drain_s: Annotated[float, Field(ge=0, le=86_400)] = 30.0  # how long `serve` waits for calls when it is asked to stop
 
 
+class Access(Section):
+    """[access]: who may do what from the command line, until users log in. Names are those of the operating system."""
+
+    unmask: tuple[Annotated[str, StringConstraints(min_length=1, max_length=80)], ...] = ()  # see masked attributes in full
+
+
 class Log(Section):
     """[log]: what is told."""
 
@@ -139,6 +145,7 @@ class Settings(Section):
     pdc: Pdc = Pdc()
     numbers: Numbers = Numbers()
     dialling: Dialling = Dialling()
+    access: Access = Access()
     log: Log = Log()
 
     @property

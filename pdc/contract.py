@@ -52,12 +52,16 @@ class CallPdc(Protocol):
         """
 
     async def get_attribute(self, name: str, *, user_contact_id: str = "", list_name: str = "") -> str:
-        """One attribute of the contact; "" where it is empty. Raises UnknownAttribute, UnknownContact."""
+        """One attribute of the contact; "" where it is empty. Raises UnknownAttribute, UnknownContact.
+
+        Every contact also has what the dialer keeps of it: last_completion_code, last_attempt_time, last_successful_attempt_time,
+        last_address, total_attempts, successful_attempts (of all campaigns; this call is not among them yet).
+        """
 
     async def set_attribute(self, name: str, value: str, *, user_contact_id: str = "", list_name: str = "") -> None:
         """Write one attribute of the contact; it is kept in the form of its type, and "" is no value.
 
-        Raises UnknownAttribute, UnknownContact, BadValue.
+        Raises UnknownAttribute, UnknownContact, BadValue (also for what the dialer itself keeps).
         """
 
     async def phones(self, user_contact_id: str = "", *, list_name: str = "") -> Sequence[Phone]:

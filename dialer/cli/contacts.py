@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,9 +12,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings
-from dialer.domain.attributes import masked
+from dialer.cli.unmask import Unmask, unmask_for
 from dialer.domain.imports import RowOptions
 from dialer.logs import mask
+from dialer.services.contact_cards import contacts_page
 from dialer.services.import_file import ImportOptions, ImportReport, import_file
 from dialer.services.organisations import DEFAULT
 
@@ -89,11 +91,12 @@ def list_(
     config: Config = None,
     org: Org = DEFAULT,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many contacts to show.")] = 20,
-    unmask: Annotated[bool, typer.Option("--unmask", help="Show masked attributes in full.")] = False,
+    unmask: Unmask = False,
     show_numbers: Annotated[bool, typer.Option("--show-numbers", help="Do not mask the telephone numbers.")] = False,
 ) -> None:
     """Show the lists, or the first contacts of one in the order in which they are called."""
-    with opened(config, org) as (store, org_id):
+    settings = read_settings(config)
+    with opened(settings=settings, org=org) as (store, org_id):
         if name is None:
             lists = store.read_now(lambda tx: tx.contact_lists(org_id).all())
             sizes = store.read_now(lambda tx: tx.contact_lists(org_id).sizes())
@@ -101,21 +104,15 @@ def list_(
             for one in lists:
                 table.add_row(one.name, f"{sizes.get(one.id, 0):,}", ", ".join(one.attributes))
         else:
-            chosen = name
-            found = store.read_now(lambda tx: tx.contact_lists(org_id).by_name(chosen))
-            hidden = store.read_now(lambda tx: tx.contact_rules(org_id).definitions())
-            people = store.read_now(lambda tx: tx.contacts(org_id).page(found.id, limit=limit))
+            unmask_for(store, org_id, settings, unmask, f"the list {name}")
+            people = asyncio.run(contacts_page(store, org_id, name, limit=limit, unmasked=unmask))
             table = Table("Id", "Addresses", "Zone", "Language", "Attributes")
-            for person in people:
+            for person, attributes in people:
                 numbers = [f"{one.name} {one.value if show_numbers else mask(one.value)}" for one in person.addresses]
                 zones = sorted({zone for one in person.addresses for zone in one.zones})
                 shown = ", ".join(zones) if len(zones) <= 2 else f"one of {len(zones)}"
-                attributes = ", ".join(
-                    f"{key}={masked(value) if not unmask and key in hidden and hidden[key].masked else value}"
-                    for key, value in person.attributes.items()
-                    if value
-                )
-                table.add_row(person.user_contact_id, "\n".join(numbers), shown, person.language, attributes)
+                said = ", ".join(f"{key}={value}" for key, value in attributes.items() if value)
+                table.add_row(person.user_contact_id, "\n".join(numbers), shown, person.language, said)
     out.print(table)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-import getpass
 import os
+import pwd
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,9 +90,14 @@ def opened(config: Path | None = None, org: str = DEFAULT, *, settings: Settings
         store.close_now()
 
 
+def os_user() -> str:
+    """The user of the operating system who runs this command: whoever it is, not who the environment says it is."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user may have no name
+        return f"uid {os.getuid()}"
+
+
 def who() -> str:
     """Who asks, for the record."""
-    try:
-        return f"cli:{getpass.getuser()}"
-    except (KeyError, OSError):  # a container's user may have no name
-        return f"cli:uid {os.getuid()}"
+    return f"cli:{os_user()}"

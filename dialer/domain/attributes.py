@@ -49,6 +49,11 @@ def masked(value: str) -> str:
     return value if not value else "•" * max(len(value) - 2, 1) + (value[-2:] if len(value) > 4 else "")
 
 
+def shown(value: str, definition: AttributeDefinition | None, *, unmask: bool = False) -> str:
+    """A value as somebody may see it: masked where its definition says so, unless they may unmask."""
+    return masked(value) if definition is not None and definition.masked and not unmask else value
+
+
 def _integer(text: str) -> str:
     if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
         raise BadAttribute("a whole number is wanted")

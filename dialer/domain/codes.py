@@ -72,6 +72,20 @@ APP_SYSTEM_CODES = frozenset(
 )
 
 
+# With these a person was on the line, or may have been where nobody looked. A machine, a fax or a fault of ours is no success.
+REACHED = frozenset(
+    {
+        SystemCode.ANSWER_HUMAN,
+        SystemCode.CALL_ANSWERED,
+        SystemCode.NO_INPUT,
+        SystemCode.NO_MATCH,
+        SystemCode.MESSAGE_PLAYED,
+        SystemCode.OPTED_OUT,
+        SystemCode.DISCONNECTED_BY_USER,
+    }
+)
+
+
 class NextAction(StrEnum):
     """What a custom code makes of the contact."""
 
@@ -113,3 +127,11 @@ class CustomCode:
     schedule_after_s: int = DAY_S  # with SCHEDULE: how long until the contact is called again, when no date was given
     block_scope: BlockScope = BlockScope.ORGANISATION  # with BLOCK_NUMBER and `add_to_dnc`
     active: bool = True  # passive codes cannot be chosen any more; history stays
+
+
+def reached(code: str, custom: CustomCode | None) -> bool:
+    """Whether an attempt that was made and ended so is a successful one: the contact was reached.
+
+    `custom`: the definition of `code` where it is a custom one.
+    """
+    return not custom.is_answer_machine if custom is not None else code in REACHED

@@ -7,9 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
-SYSTEM_ATTRIBUTES = ("contact_id", "language", "time_zone")
-"""What every contact has, beside the attributes of its list."""
-
 
 class Compare(StrEnum):
     """How a condition compares. Text is compared without regard to capitals; a contact without a value only fits "is null"."""

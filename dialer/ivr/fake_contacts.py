@@ -9,6 +9,7 @@ import phonenumbers
 import phonenumbers.timezone
 
 from dialer.domain.attributes import AttributeType, BadAttribute, kept
+from dialer.domain.history import HISTORY_ATTRIBUTES, NO_HISTORY
 from dialer.domain.window import zone_named
 from dialer.ivr.fake_call import FakeContact, OnFakeCall, storable
 from pdc import Attribute, BadValue, Contact, ListStatus, Phone, UnknownAttribute, UnknownContact
@@ -26,6 +27,8 @@ class FakeContactVerbs(OnFakeCall):
 
     async def get_attribute(self, name: str, *, user_contact_id: str = "", list_name: str = "") -> str:
         who, of_list = self._meant(user_contact_id, list_name)
+        if name in HISTORY_ATTRIBUTES:  # nothing was ever done about a contact of this fake
+            return NO_HISTORY.attributes()[name]
         self._check_attributes(of_list, [name])
         return who.attributes.get(name, "")
 
@@ -165,6 +168,8 @@ class FakeContactVerbs(OnFakeCall):
     def _check_attributes(self, list_name: str, names: Sequence[str] | Mapping[str, str]) -> None:
         self._people(list_name)
         for name in names:
+            if name in HISTORY_ATTRIBUTES:
+                raise BadValue(f"{name} is kept by the dialer itself")
             if name not in self._pdc.attributes.get(list_name, ()) and not self._pdc.any_attribute:
                 raise UnknownAttribute(f"the list {list_name!r} has no attribute {name!r}")
 

@@ -18,7 +18,7 @@ from dialer.domain.progress import Progress
 from dialer.domain.result import AttemptResult
 from dialer.domain.strategy import CallHandler, Strategy
 from dialer.services.callback_steps import still_promised
-from dialer.services.contact_steps import apply_step, result_for_processor, treat_number
+from dialer.services.contact_steps import add_to_history, apply_step, result_for_processor, treat_number
 from dialer.services.finishing import finish_if_met
 from dialer.store.attempts import Closing
 from dialer.store.job_contacts import JobContact
@@ -74,6 +74,7 @@ def _close(tx: Tx, attempt_id: AttemptId, system: Closing, strategy_of: Strategy
     strategy = strategy_of(job.id, job.strategy_text)
     handler = strategy.handler(closed.handler)
     custom = None if name_key(closing.code) in SYSTEM_NAME_KEYS else tx.codes(closed.org_id).find(closing.code)
+    add_to_history(tx, closed, custom)
     others = treat_number(tx, job, closed, handler, custom, closing.ended_at)
     place = tx.job_contacts.get(closed.job_id, closed.contact_id, hold=True)  # a callback may be promised at this moment
     if place is not None:

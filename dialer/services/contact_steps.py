@@ -8,7 +8,7 @@ from datetime import datetime
 from dialer.domain.address_choice import has_another
 from dialer.domain.attempt import Attempt
 from dialer.domain.campaign import Job
-from dialer.domain.codes import BlockScope, CustomCode, NextAction
+from dialer.domain.codes import BlockScope, CustomCode, NextAction, SystemCode, reached
 from dialer.domain.condition import Attributes
 from dialer.domain.contact import Address
 from dialer.domain.ids import ContactId, JobId
@@ -45,6 +45,13 @@ def apply_step(tx: Tx, job_id: JobId, contact_id: ContactId, step: NextStep, *, 
                 progress=step.progress.to_json(),
                 **last,
             )
+
+
+def add_to_history(tx: Tx, attempt: Attempt, custom: CustomCode | None) -> None:
+    """Note at the contact what has become of an attempt that was just closed; `custom` defines its code if it is custom."""
+    code = attempt.code or ""
+    made = attempt.code_source != "compliance" and code != SystemCode.NOT_LAUNCHED  # else no telephone rang
+    tx.contact_history.add(attempt, made=made, success=made and reached(code, custom))
 
 
 def treat_number(tx: Tx, job: Job, attempt: Attempt, handler: CallHandler, custom: CustomCode | None, now: datetime) -> bool:

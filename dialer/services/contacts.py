@@ -8,6 +8,7 @@ from datetime import datetime
 from dialer.domain.attributes import AttributeDefinition, AttributeType
 from dialer.domain.campaign import JobState
 from dialer.domain.contact import Contact
+from dialer.domain.history import HISTORY_ATTRIBUTES
 from dialer.domain.ids import JobId, OrgId
 from dialer.domain.phone_checks import BadPattern, PhoneChecks, PhoneFormat, RejectPattern, compiled
 from dialer.errors import BadInput, Conflict, NotFound
@@ -26,6 +27,8 @@ async def define_attribute(
     tidy = column_name(name)
     if not tidy or len(tidy) > MAX_NAME:
         raise BadInput(f"{name!r} cannot be an attribute's name", where="name", mend=f"letters and digits, at most {MAX_NAME}")
+    if tidy in HISTORY_ATTRIBUTES:
+        raise BadInput(f"{tidy} is kept by the dialer itself", where="name", mend="another name")
     definition = AttributeDefinition(name=tidy, type=kind, masked=masked)
     await store.write(lambda tx: tx.contact_rules(org_id).define(definition))
     return definition

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from zoneinfo import available_timezones
 
-from dialer.domain.attributes import AttributeType, BadAttribute, kept
+from dialer.domain.attributes import AttributeType, BadAttribute, kept, masked
 from dialer.domain.contact import NewAddress, NewContact
+from dialer.domain.history import HISTORY_ATTRIBUTES
 from dialer.domain.imports import RowOptions
 from dialer.domain.phone_checks import PhoneChecks
 from dialer.domain.window import zone_named
@@ -44,6 +45,7 @@ class RowChecks:
     patterns: bool = False
     formats: bool = False
     types: Mapping[str, AttributeType] = field(default_factory=dict)  # of defined attributes
+    masked: frozenset[str] = frozenset()  # attributes whose values no file of reasons shows
 
 
 NO_CHECKS = RowChecks()
@@ -92,6 +94,15 @@ class RowReader:
 
     def read(self, cells: Sequence[str]) -> ReadRow:
         """One row."""
+        found = self._read(cells)
+        if self._checks.masked and found.complaints:
+            hidden = self._checks.masked
+            found.complaints = [
+                replace(one, value=masked(one.value)) if one.column in hidden else one for one in found.complaints
+            ]
+        return found
+
+    def _read(self, cells: Sequence[str]) -> ReadRow:
         found = ReadRow()
         if len(cells) != len(self._names):
             found.complaints.append(Complaint("", "", f"{len(cells)} columns instead of {len(self._names)}"))
@@ -213,6 +224,8 @@ class RowReader:
                 wrong.append(f"column {position} is called {written[:40]!r}: the first line must name the columns")
             elif len(name) > MAX_NAME:
                 wrong.append(f"the name of column {position} is longer than {MAX_NAME} characters")
+            elif name in HISTORY_ATTRIBUTES:
+                wrong.append(f"column {position} is called {name!r}, which the dialer keeps itself: leave it out")
             elif name in self._names[: position - 1]:
                 wrong.append(f"a second column is called {name!r}")
         if wrong:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from dialer.domain.campaign import PRIORITY_LEAST, PRIORITY_MOST, Campaign
 from dialer.domain.filter import NUMBERS_OF_VALUES, Compare, Condition, Filter, Sort
 from dialer.domain.finish import EndAt
+from dialer.domain.history import HISTORY_ATTRIBUTES
 from dialer.domain.hold import HOLDS_MOST, Hold, HoldKind
 from dialer.errors import BadInput
 
@@ -36,6 +37,9 @@ def check_knobs(campaign: Campaign) -> None:
             raise BadInput(f"{condition}", where="filter", mend=f"{least} to {most} values")
         if condition.numeric and not all(_NUMBER.fullmatch(value) for value in condition.values):
             raise BadInput(f"{condition}: not all are numbers", where="filter", mend="for example: age between 18 and 65")
+    if campaign.sort is not None and campaign.sort.attribute in HISTORY_ATTRIBUTES:
+        mend = "an attribute of the contact lists"
+        raise BadInput(f"{campaign.sort.attribute} changes while contacts are called", where="sort", mend=mend)
     if not campaign.contact_lists:
         raise BadInput("there is nobody to call", where="contact lists", mend="name at least one contact list")
     finish = campaign.finish

@@ -46,6 +46,7 @@ async def record_late_code(
         attempt, others = tx.attempts.last_in_job(job.id, place.contact_id), True
         if attempt is not None:
             tx.attempts.replace_code(attempt, name, source="operator", at=now)
+            tx.contact_history.replace_code(place.contact_id, name, of_attempt_at=attempt.intent_at)
             others = treat_number(tx, job, attempt, handler, custom, now)
             if name == SystemCode.OPTED_OUT and attempt.number:
                 tx.dnc(org_id).add(attempt.number, reason="opted out after the call", now=now)

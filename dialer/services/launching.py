@@ -22,7 +22,7 @@ from dialer.domain.restriction import RestrictionKind, restricted_by
 from dialer.domain.strategy import DONE, WAIT, CallHandler, Strategy
 from dialer.services.callback_steps import close_late, for_callback, go_on_without
 from dialer.services.completion import Completed
-from dialer.services.contact_steps import apply_step, known_of, result_for_processor
+from dialer.services.contact_steps import add_to_history, apply_step, known_of, result_for_processor
 from dialer.services.finishing import finish_if_met
 from dialer.services.rules import rules_against
 from dialer.store.attempts import Closing
@@ -255,13 +255,14 @@ def _end_without_call(
     tx.attempts.begin([attempt])
     system = code if name_key(code) in SYSTEM_NAME_KEYS else SystemCode.RESTRICTED_OTHER.value  # a rule has a code of its own
     closed = tx.attempts.close(attempt.id, Closing(code=code, source="compliance", system_code=system, ended_at=now))
+    if closed is None:
+        raise AssertionError("an attempt that was begun in this transaction is open")
+    add_to_history(tx, closed, None)
     step: NextStep = Done(because=because)
     if handler.result_for(code) is not None:
         outcome = Outcome(code=code, address_index=claim.address_index)
         step = step_after(handler, outcome, Progress.from_json(claim.progress), now)
     apply_step(tx, job.id, claim.contact_id, step, code=code, now=now)
-    if closed is None:
-        raise AssertionError("an attempt that was begun in this transaction is open")
     return Completed(
         attempt=closed,
         job_finished_because=finish_if_met(tx, job, code),

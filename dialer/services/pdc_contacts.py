@@ -10,6 +10,7 @@ from dialer.domain.attempt import Attempt
 from dialer.domain.attributes import BadAttribute, kept
 from dialer.domain.contact import ANY_ATTRIBUTE, NewAddress, NewContact
 from dialer.domain.contact import Contact as Known
+from dialer.domain.history import HISTORY_ATTRIBUTES, NO_HISTORY
 from dialer.domain.ids import ContactId
 from dialer.domain.window import zone_named
 from dialer.services.checked_number import NumberOptions, checked_number
@@ -39,6 +40,8 @@ class ContactVerbs(OnCall):
 
         def work(tx: Tx, attempt: Attempt) -> str:
             found = _meant(tx, attempt, user_contact_id, list_name)
+            if name in HISTORY_ATTRIBUTES:
+                return tx.contact_history.of([found.id]).get(found.id, NO_HISTORY).attributes()[name]
             _check_names(tx.contacts(attempt.org_id).attribute_names(found.id), [name])
             return found.attributes.get(name, "")
 
@@ -170,6 +173,8 @@ def _meant(tx: Tx, attempt: Attempt, user_contact_id: str, list_name: str) -> Kn
 
 
 def _check_names(known: Sequence[str], wanted: Sequence[str] | Mapping[str, str]) -> None:
+    if own := [name for name in wanted if name in HISTORY_ATTRIBUTES]:
+        raise BadValue(f"{own[0]} is kept by the dialer itself")
     unknown = [] if ANY_ATTRIBUTE in known else [name for name in wanted if name not in known]
     if unknown:
         raise UnknownAttribute(f"the contact list has no attribute {unknown[0]!r}")

@@ -83,12 +83,7 @@ def _why(tx: Tx, job: Job, contact: Contact, strategy_of: Callable[[JobId, str],
     mine = [one for one in tx.attempts.of_contact(contact.id) if one.job_id == job.id]
     own_numbers = {one.number for one in mine if one.code is None}
     known = known_of(
-        {
-            "contact_id": contact.user_contact_id,
-            "language": contact.language,
-            "time_zone": contact.time_zone,
-            **contact.attributes,
-        },
+        tx.contacts(job.org_id).attributes_of([contact.id])[contact.id],
         contact.addresses,
         last_code=place.last_code if place else None,
         attempts=place.attempts if place else 0,

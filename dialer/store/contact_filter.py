@@ -9,8 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from dialer.domain.filter import Compare, Condition, Filter, Sort
+from dialer.domain.history import HISTORY_ATTRIBUTES, History
+from dialer.store.tables import Instant, contacts
+from dialer.store.tables_contacts import contact_history
 
 _COLUMNS = {"contact_id": "user_contact_id", "language": "language", "time_zone": "time_zone"}
+_HISTORY = dict(zip(HISTORY_ATTRIBUTES, History.__dataclass_fields__, strict=True))
 _LEAST = "-1e308"  # what a contact without a number is worth when numbers are sorted
 _PLAIN: dict[Compare, Any] = {
     Compare.EQ: operator.eq,
@@ -70,14 +74,38 @@ def _number(attribute: str, dialect: str) -> str:
 
 
 def _condition(one: Condition, dialect: str) -> sa.ColumnElement[bool]:
+    found = _of_history(one, dialect) if one.attribute in _HISTORY else _of_contact(one, dialect)
     if one.numeric:
-        found: sa.ColumnElement[Any] = sa.literal_column(_number(one.attribute, dialect), sa.Float())
-        values: list[Any] = [float(value) for value in one.values]
-    else:
-        collate = ' COLLATE "C"' if dialect == "postgresql" else ""
-        found = sa.literal_column(f"NULLIF(lower({_text(one.attribute)}{collate}), '')", sa.String())
-        values = [value.translate(_ASCII_LOWER) for value in one.values]
-    return _compared(one.compare, found, values)
+        return _compared(one.compare, found, [float(value) for value in one.values])
+    return _compared(one.compare, sa.func.nullif(found, ""), [value.translate(_ASCII_LOWER) for value in one.values])
+
+
+def _of_contact(one: Condition, dialect: str) -> sa.ColumnElement[Any]:
+    if one.numeric:
+        return sa.literal_column(_number(one.attribute, dialect), sa.Float())
+    collate = ' COLLATE "C"' if dialect == "postgresql" else ""
+    return sa.literal_column(f"lower({_text(one.attribute)}{collate})", sa.String())
+
+
+def _of_history(one: Condition, dialect: str) -> sa.ColumnElement[Any]:
+    """What the dialer keeps of a contact, as the text in which conditions of strategies and apps see it."""
+    column, counts = contact_history.c[_HISTORY[one.attribute]], one.attribute in ("total_attempts", "successful_attempts")
+    if one.numeric and not counts:
+        return sa.cast(sa.null(), sa.Float)  # neither a text nor a moment is a number
+    value: sa.ColumnElement[Any] = column
+    if isinstance(column.type, Instant):
+        second = sa.type_coerce(column, sa.BigInteger) // 1_000_000
+        if dialect == "postgresql":
+            value = sa.func.to_char(sa.func.timezone("UTC", sa.func.to_timestamp(second)), 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"')
+        else:
+            value = sa.func.strftime("%Y-%m-%dT%H:%M:%S+00:00", second, "unixepoch")
+    elif counts:
+        value = sa.cast(column, sa.Float if one.numeric else sa.String)
+    mine = sa.select(value).where(contact_history.c.contact_id == contacts.c.id).scalar_subquery()
+    if one.numeric:
+        return sa.func.coalesce(mine, 0.0)
+    text = sa.func.lower(sa.func.coalesce(mine, "0" if counts else ""))
+    return sa.collate(text, "C") if dialect == "postgresql" else text
 
 
 def _compared(compare: Compare, found: sa.ColumnElement[Any], values: list[Any]) -> sa.ColumnElement[bool]:

@@ -10,9 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from dialer.domain.contact import Address, Contact, NewAddress
+from dialer.domain.history import NO_HISTORY
 from dialer.domain.ids import ContactId, ContactListId, OrgId
 from dialer.errors import NotFound
 from dialer.store.contact_batches import ContactBatches
+from dialer.store.contact_history import ContactHistory
 from dialer.store.contact_rows import write_addresses
 from dialer.store.tables import addresses, attempts, contact_lists, contacts
 
@@ -91,12 +93,14 @@ class Contacts(ContactBatches):
         return {one: tuple(of_contact) for one, of_contact in found.items()}
 
     def attributes_of(self, contact_ids: Collection[ContactId]) -> dict[ContactId, dict[str, str]]:
-        """The attributes of many contacts, with what every contact has: contact_id (the user's own), language, time_zone."""
+        """The attributes of many contacts, with what every contact has: contact_id (the user's), language, time_zone, history."""
         found: dict[ContactId, dict[str, str]] = {}
         for ids in _chunks(list(contact_ids)):
+            history = ContactHistory(self._connection).of(ids)
             for row in self._connection.execute(_ATTRIBUTES, {"org": self._org_id, "ids": ids}):
                 always = {"contact_id": row.user_contact_id, "language": row.language, "time_zone": row.time_zone}
-                found[ContactId(row.id)] = {**always, **row.attributes}
+                done = history.get(ContactId(row.id), NO_HISTORY).attributes()
+                found[ContactId(row.id)] = {**always, **row.attributes, **done}
         return found
 
     def older_than(self, list_id: ContactListId, moment: datetime, *, limit: int, on_call: bool = False) -> list[ContactId]:

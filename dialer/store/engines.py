@@ -75,6 +75,7 @@ def reader_engine(url: URL, size: int) -> sa.Engine:
 def _sqlite_engine(url: URL, *, size: int) -> sa.Engine:
     return sa.create_engine(
         url,
+        hide_parameters=True,  # what is wrong with a statement is logged, and not whose data were in it
         poolclass=QueuePool,
         pool_size=size,
         max_overflow=0,
@@ -84,7 +85,9 @@ def _sqlite_engine(url: URL, *, size: int) -> sa.Engine:
 
 def _postgres_engine(url: URL, *, size: int) -> sa.Engine:
     # pre-ping: a server that was restarted between two writes costs nobody a StoreDown.
-    return sa.create_engine(url, pool_size=size, max_overflow=0, pool_pre_ping=True, connect_args=_POSTGRES_LINK)
+    return sa.create_engine(
+        url, hide_parameters=True, pool_size=size, max_overflow=0, pool_pre_ping=True, connect_args=_POSTGRES_LINK
+    )
 
 
 def _sqlite_writer(connection: Any, _record: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy import Column, ForeignKey, String, Table, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstraint
 
 from dialer.store.tables import Id, Instant, metadata
 
@@ -24,6 +24,30 @@ contact_exclusions = Table(
     Column("contact_id", Id, ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True),
     Column("until", Instant, nullable=False),
     Column("reason", String(200), nullable=False),
+)
+
+# What became of a contact's attempts, in all jobs. A table of its own: the transactions that close calls write here by the dozen,
+# and must never wait for the rows of an import that updates the contacts themselves.
+contact_history = Table(
+    "contact_history",
+    metadata,
+    Column("contact_id", Id, ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True),
+    Column("last_code", String(80), nullable=False),
+    Column("last_attempt_at", Instant),
+    Column("last_success_at", Instant),
+    Column("last_address", String(40), nullable=False),  # its name
+    Column("attempts", Integer, nullable=False),
+    Column("successes", Integer, nullable=False),
+)
+
+unmaskings = Table(  # append-only: who saw masked attributes in full
+    "unmaskings",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("org_id", Id, ForeignKey("organisations.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", String(80), nullable=False),
+    Column("what", String(200), nullable=False),
 )
 
 phone_checks = Table(

@@ -13,6 +13,7 @@ from dialer.store.attempts import AttemptLedger
 from dialer.store.callbacks import Callbacks
 from dialer.store.campaigns import Campaigns
 from dialer.store.codes import Codes
+from dialer.store.contact_history import ContactHistory
 from dialer.store.contact_lists import ContactLists
 from dialer.store.contact_rules import ContactRules
 from dialer.store.contacts import Contacts
@@ -26,6 +27,7 @@ from dialer.store.organisations import Organisations
 from dialer.store.rules import Rules
 from dialer.store.schedules import Schedules
 from dialer.store.strategies import Strategies
+from dialer.store.unmaskings import Unmaskings
 
 
 class Tx:
@@ -50,6 +52,11 @@ class Tx:
     def contacts(self, org_id: OrgId) -> Contacts:
         """Contacts and their addresses."""
         return Contacts(self.connection, org_id, self.now)
+
+    @property
+    def contact_history(self) -> ContactHistory:
+        """What was done about contacts."""
+        return ContactHistory(self.connection)
 
     def contact_rules(self, org_id: OrgId) -> ContactRules:
         """What holds for the contacts: definitions, checks of numbers, exclusions, removal."""
@@ -86,6 +93,10 @@ class Tx:
     def callbacks(self, org_id: OrgId | None) -> Callbacks:
         """Callbacks of an organisation; of all of them with None, for the engine."""
         return Callbacks(self.connection, org_id, self.now)
+
+    def unmaskings(self, org_id: OrgId) -> Unmaskings:
+        """Who saw masked attributes of an organisation's contacts."""
+        return Unmaskings(self.connection, org_id, self.now)
 
     @property
     def edits(self) -> Edits:

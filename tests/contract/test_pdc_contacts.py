@@ -27,6 +27,19 @@ async def test_an_unknown_attribute_is_an_error_and_changes_nothing(at: Bench) -
     assert "shoe_size" not in (await call.pdc.contact()).attributes
 
 
+@pytest.mark.row(17)
+async def test_what_the_dialer_keeps_of_a_contact_is_read_and_not_written(at: Bench) -> None:
+    call = await at.opened()
+    assert await call.pdc.get_attribute("total_attempts") == "0"
+    assert await call.pdc.get_attribute("last_attempt_time", user_contact_id="f-1", list_name="Friends") == ""
+    for refused in (
+        call.pdc.set_attribute("total_attempts", "9"),
+        call.pdc.save_contact("f-1", attributes={"last_completion_code": "Interested"}, list_name="Friends"),
+    ):
+        with pytest.raises(BadValue, match="kept by the dialer"):
+            await refused
+
+
 @pytest.mark.row(20)
 async def test_without_an_id_the_contact_of_the_call_is_meant_and_with_one_another(at: Bench) -> None:
     call = await at.opened()
