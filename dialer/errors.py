@@ -7,6 +7,7 @@ OutdialError
 ├── Conflict                the state of the thing does not allow this now (start a completed job, a name in use)
 │   └── CallbackRefused     one promise too many: the limits of callbacks, or a job that is ending
 ├── Forbidden               a right that the user does not have
+├── Forged                  a request that says it is a provider's, and is not signed by it: no change of any state
 ├── StoreDown               the database cannot commit: nothing may be launched
 └── WireError               what became of something that we put on a wire; exactly three verdicts
     ├── NotSent             it surely never left: safe to try again
@@ -53,6 +54,10 @@ class CallbackRefused(Conflict):
 
 class Forbidden(OutdialError):
     """The user does not have the right to what was asked."""
+
+
+class Forged(OutdialError):
+    """A webhook whose signature is missing or wrong. Answer 403, count it, change nothing."""
 
 
 class StoreDown(OutdialError):

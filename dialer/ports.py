@@ -259,9 +259,11 @@ class MessagePort(Protocol[OrderT]):
         MaybeSent (unknown: `look_up`, never repeat).
         """
 
-    async def look_up(self, order: OrderT, *, since: datetime, others: Collection[str] = ()) -> LookUp:
-        """Ask what became of an order that was MaybeSent. `since` is when it was first tried, `others` the provider ids of other
-        attempts to the same address. Never raises for a gateway that does not answer.
+    async def look_up(self, order: OrderT, *, since: datetime, known: Sequence[str] = (), others: Collection[str] = ()) -> LookUp:
+        """Ask what became of an order: one that was MaybeSent, or (with `known`, its provider ids) one without news for long.
+
+        `since` is when it was first tried, `others` the provider ids of other attempts to the same address. Raises nothing for
+        a gateway that does not answer.
         """
 
 

@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic
 
 from dialer.domain.ids import AttemptId
@@ -110,7 +111,7 @@ class FakeMessages(Generic[OrderT]):
             raise reader.refuses
         return Accepted(provider_ids=(self.provider_id(order.attempt_id),))
 
-    async def look_up(self, order: OrderT, *, since: object = None, others: Collection[str] = ()) -> LookUp:
+    async def look_up(self, order: OrderT, *, since: datetime, known: Sequence[str] = (), others: Collection[str] = ()) -> LookUp:
         if not self.can_look_up or self.now_is is not GatewayState.READY:
             return CannotTell(because=f"the gateway {self.name} cannot be asked")
         if (state := self.last.get(order.attempt_id)) is None:

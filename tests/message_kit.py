@@ -1,0 +1,204 @@
+"""Gateways of SMS and email with a listener at their end: what a test has sent, what it was told, and what really happened."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+
+from dialer.channels.twilio_config import TwilioConfig
+from dialer.channels.twilio_sms import TwilioSms
+from dialer.channels.twilio_webhooks import TwilioWebhooks
+from dialer.domain.ids import AttemptId, new_attempt_id
+from dialer.domain.message_state import MessageFacts, MessageState
+from dialer.engine.clock import SystemClock
+from dialer.errors import NotSent, Rejected
+from dialer.lab.fake_twilio import FakeTwilio
+from dialer.lab.message_behaviours import MESSAGE_BEHAVIOURS, GatewayFault
+from dialer.lab.truth_log import TruthLog
+from dialer.ports import Accepted, Inbound, MessageReceived, MessageUpdate, SmsOrder, SmsPort
+from dialer.testing_messages import FakeMessages, FakeReader
+from dialer.web.hooks import make_hooks_app
+
+CLOCK = SystemClock()
+OURS = "+15550100000"
+STATES = {
+    MessageState.DELIVERED: (MessageState.SENT, MessageState.DELIVERED),
+    MessageState.UNDELIVERED: (MessageState.SENT, MessageState.UNDELIVERED),
+}
+
+
+@dataclass(slots=True)
+class Desk:
+    """Where news arrives. `refuse_next` makes the next so many of it fail, as a database that is down would."""
+
+    heard: list[Inbound] = field(default_factory=list)
+    refuse_next: int = 0
+    refused: int = 0
+
+    async def take(self, news: Inbound) -> None:
+        if self.refuse_next:
+            self.refuse_next -= 1
+            self.refused += 1
+            raise RuntimeError("the disk is full")
+        self.heard.append(news)
+
+    def updates(self) -> list[MessageUpdate]:
+        return [one for one in self.heard if isinstance(one, MessageUpdate)]
+
+    def received(self, sender: str = "") -> list[MessageReceived]:
+        return [one for one in self.heard if isinstance(one, MessageReceived) and sender in ("", one.sender)]
+
+
+@dataclass(slots=True)
+class SmsLine:
+    """One SMS gateway that is up, its desk, and what its other end knows."""
+
+    port: SmsPort
+    desk: Desk
+    taken: Callable[[AttemptId], int]  # how often the other end has accepted an attempt
+    plan: Callable[[str, GatewayFault], None]  # make a number do something else than its ending says
+    can_look_up: bool  # without the provider's id
+    provider: Any = None
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
+    accepted: dict[AttemptId, Accepted] = field(default_factory=dict)
+
+    def order(self, ending: str, text: str = "Will you give blood?", **more: Any) -> SmsOrder:
+        """To a number of its own with this ending."""
+        return SmsOrder(attempt_id=new_attempt_id(), number=f"+1555{secrets.randbelow(10**5):05}{ending}", text=text, **more)
+
+    async def send(self, order: SmsOrder) -> Accepted:
+        accepted = self.accepted[order.attempt_id] = await self.port.send(order)
+        return accepted
+
+    def facts(self, order: SmsOrder) -> MessageFacts:
+        """What is known of a message from all the news so far."""
+        taken = self.accepted.get(order.attempt_id)
+        ids = set(taken.provider_ids) if taken else set()
+        facts = MessageFacts(expected=max(1, len(ids)))
+        for update in self.desk.updates():
+            if update.attempt_id == order.attempt_id or update.provider_id in ids:
+                facts = facts.seen(update.state, update.provider_id)
+        return facts
+
+    async def ends(self, order: SmsOrder) -> MessageState:
+        """The state in which a message comes to rest."""
+        await until(lambda: (state := self.facts(order).state) and state.final)
+        state = self.facts(order).state
+        assert state is not None
+        return state
+
+
+async def until(condition: Callable[[], Any], within_s: float = 5.0) -> None:
+    """Wait for it, for so long."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def fake_line() -> AsyncIterator[SmsLine]:
+    """The fake of the tests, whose people do what the laboratory's do."""
+    desk = Desk()
+    known: dict[str, FakeReader] = {}
+    port = FakeMessages[SmsOrder](CLOCK, desk.take, readers=known)
+    plans: dict[str, GatewayFault] = {}
+
+    class ByEnding(dict[str, FakeReader]):
+        def get(self, number: str, default: Any = None) -> Any:
+            return reader_for(number, plans, port)
+
+    port.readers = ByEnding()
+    await port.start()
+    try:
+        yield SmsLine(
+            port=port,
+            desk=desk,
+            taken=lambda attempt_id: sum(one.attempt_id == attempt_id for one in port.sent),
+            plan=plans.__setitem__,
+            can_look_up=True,
+            provider=port,
+        )
+    finally:
+        await port.stop()
+
+
+def reader_for(number: str, plans: dict[str, GatewayFault], port: FakeMessages[SmsOrder]) -> FakeReader:
+    """A row of the laboratory's table in the fake's words."""
+    from dialer.domain.message_state import Refusal
+    from dialer.errors import MaybeSent
+
+    row = next((one for one in MESSAGE_BEHAVIOURS if one.ending == number[-2:]), MESSAGE_BEHAVIOURS[-1])
+    fault = plans.get(number, row.fault)
+    refuses, all_the_same = {
+        GatewayFault.REFUSED: (Rejected("no such number", refusal=Refusal.ADDRESS), False),
+        GatewayFault.BARRED: (Rejected("opted out", refusal=Refusal.OPTED_OUT), False),
+        GatewayFault.HANG_AFTER: (MaybeSent("no answer"), True),
+        GatewayFault.RESET_AFTER: (MaybeSent("cut"), True),
+        GatewayFault.BUSY_ONCE: (NotSent("busy", retry_after_s=0.1), False),
+    }.get(fault, (None, False))
+    if fault is GatewayFault.BUSY_ONCE:
+        plans[number] = GatewayFault.NONE
+    states = STATES.get(row.state, (row.state,)) if row.state else ()
+    return FakeReader(
+        states=states,
+        reason=Refusal.UNREACHABLE,
+        replies=row.replies or None,
+        automatic=row.automatic,
+        refuses=refuses,
+        sends_all_the_same=all_the_same,
+    )
+
+
+@contextlib.asynccontextmanager
+async def twilio_line(**changes: Any) -> AsyncIterator[SmsLine]:
+    """The real Twilio client against the laboratory's Twilio, whose callbacks come back to a web server of ours."""
+    desk, truth = Desk(), TruthLog()
+    twilio = FakeTwilio(account_sid="AC" + "0f" * 16, auth_token=secrets.token_hex(16), truth=truth)
+    await twilio.start()
+    hooks: dict[str, TwilioWebhooks] = {}
+    runner = web.AppRunner(make_hooks_app(hooks, desk.take), shutdown_timeout=0.1, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    config = TwilioConfig(
+        **{
+            "name": "twilio",
+            "account_sid": twilio.account_sid,
+            "auth_token": twilio.auth_token,
+            "sender": OURS,
+            "public_url": f"http://127.0.0.1:{runner.addresses[0][1]}",
+            "api_url": twilio.url,
+            "max_per_s": None,
+            "answer_timeout_s": 0.3,
+            "stop_timeout_s": 1.0,
+            **changes,
+        }
+    )
+    hooks[config.name] = TwilioWebhooks(config, CLOCK)
+    twilio.inbound_url = config.public(config.inbound_path)
+    port = TwilioSms(config, CLOCK)
+    await port.start()
+    try:
+        yield SmsLine(
+            port=port,
+            desk=desk,
+            taken=lambda attempt_id: len(truth.accepted(attempt_id)),
+            plan=twilio.faults.__setitem__,
+            can_look_up=True,
+            provider=twilio,
+        )
+    finally:
+        await port.stop()
+        await twilio.stop()
+        await runner.cleanup()
+
+
+SMS_LINES = {"fake": fake_line, "twilio": twilio_line}
