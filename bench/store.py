@@ -122,7 +122,7 @@ def _attempts(tx: Tx, org: OrgId, job_id: JobId) -> list[Attempt]:
             contact_id=ContactId(index + 1),
             handler="initial",
             address_name="mobile",
-            number=f"+4930{index:08d}",
+            address=f"+4930{index:08d}",
             trunk="trunk",
             switch="switch",
             node="bench",

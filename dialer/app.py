@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import entry_points
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -17,8 +18,8 @@ from dialer import settings as settings_of
 from dialer.channels.asterisk.config import SwitchConfig, TrunkConfig
 from dialer.channels.asterisk.voice import AsteriskVoice
 from dialer.domain.campaign import JobState
+from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode
-from dialer.domain.result import ResultProcessor
 from dialer.engine.clock import SystemClock
 from dialer.engine.engine import Engine, EngineOptions
 from dialer.engine.supervisor import Trunk
@@ -27,6 +28,7 @@ from dialer.ivr.registry import Apps
 from dialer.ivr.workers import IvrWorkers, WorkerOptions
 from dialer.ivr_apps import SHIPPED_APPS
 from dialer.ports import Clock
+from dialer.services.custom_actions import CustomActions
 from dialer.services.organisations import DEFAULT
 from dialer.services.pdc import DirectPdc
 from dialer.services.result_processors import ResultProcessors
@@ -38,17 +40,18 @@ from dialer.web.pdc import make_pdc_app
 log = structlog.get_logger()
 
 
+ACTIONS_GROUP = "outdial.actions"
 PROCESSORS_GROUP = "outdial.result_processors"
 
 
-def installed_processors() -> dict[str, ResultProcessor]:
-    """The result processors of third parties that are installed; one that cannot be loaded is logged and left out."""
-    found: dict[str, ResultProcessor] = {}
-    for point in entry_points(group=PROCESSORS_GROUP):
+def installed(group: str) -> dict[str, Any]:
+    """The functions of third parties under an entry-point group; one that cannot be loaded is logged and left out."""
+    found: dict[str, Any] = {}
+    for point in entry_points(group=group):
         try:
             found[point.name] = point.load()
         except Exception:  # the outer edge of another's package: it may not keep the dialer from starting
-            log.exception("a result processor cannot be loaded", processor=point.name)
+            log.exception("a function of an installed package cannot be loaded", group=group, name=point.name)
     return found
 
 
@@ -115,7 +118,8 @@ class Dialer:
                 drain_s=settings.dialling.drain_s,
                 max_call_s=settings.dialling.max_call_s,
             ),
-            processors=ResultProcessors(installed_processors()),
+            processors=ResultProcessors(installed(PROCESSORS_GROUP)),
+            channels={Channel.CUSTOM: CustomActions(installed(ACTIONS_GROUP))},
         )
         pdc = DirectPdc(store, strategy_of=engine.strategy_of, listener=engine.calls, now=clock.now)
         token = settings.pdc.token.get_secret_value() or secrets.token_urlsafe(32)

@@ -223,10 +223,10 @@ def judge(attempts: Sequence[Attempt], truth: Sequence[Truth]) -> Verdict:
         if calls[one.id] != (0 if never_dialled else 1):
             mismatches.append(f"{one.id}: called {calls[one.id]} times")
         elif not never_dialled:
-            expected = behaviour_of(one.number).code
+            expected = behaviour_of(one.address).code
             if one.code != expected:
-                mismatches.append(f"{one.id}: {one.number[-2:]} should be {expected}, is {one.code}")
-            if numbers[one.id].lstrip("+") != one.number.lstrip("+"):
+                mismatches.append(f"{one.id}: {one.address[-2:]} should be {expected}, is {one.code}")
+            if numbers[one.id].lstrip("+") != one.address.lstrip("+"):
                 mismatches.append(f"{one.id}: another number was called")
     counted = Counter(one.code or "none" for one in attempts)
     return Verdict(attempts=tuple(attempts), codes=dict(sorted(counted.items())), mismatches=tuple(mismatches))

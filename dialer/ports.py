@@ -8,9 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeAlias, TypeVar
 
+from dialer.domain.codes import SystemCode
 from dialer.domain.email_content import EmailContent
 from dialer.domain.ids import AttemptId
 from dialer.domain.message_state import MessageState, Refusal
+from dialer.domain.strategy import Handler
 
 
 class Clock(Protocol):
@@ -269,3 +271,69 @@ class MessagePort(Protocol[OrderT]):
 
 SmsPort: TypeAlias = MessagePort[SmsOrder]
 EmailPort: TypeAlias = MessagePort[EmailOrder]
+
+
+# -- attempts without a switch -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptOrder:
+    """One attempt to make on a channel without a switch, with all that is known of its contact."""
+
+    attempt_id: AttemptId
+    campaign: str
+    job_id: int
+    handler: Handler  # what the strategy says of such attempts: the action, the text, the sender, ...
+    contact_id: str  # the user's own id
+    address_name: str
+    address: str  # "" where the handler needs none
+    language: str
+    time_zone: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The order was taken. With a `code` that was all; without one the end is told later, by a DeliveryUpdate."""
+
+    code: str = ""  # how it ended: the name of a completion code
+    system_code: SystemCode = SystemCode.ATTEMPT_IN_PROGRESS  # with a code: what the dialer itself can say of that end
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryUpdate:
+    """What became of an order that was taken. Updates may come twice and late; with a `code` the attempt is over."""
+
+    attempt_id: AttemptId
+    at: datetime  # aware UTC
+    state: str  # in the channel's words, for the record
+    code: SystemCode | None = None
+
+
+class ChannelPort(Protocol):
+    """One channel without a switch, in front of whatever carries it. Whether to attempt is decided before, and never here.
+
+    What it learns later of an order it tells `engine.deliveries.Deliveries.heard`, which returns when it is on disk.
+    """
+
+    patience_s: float
+    """How long after a receipt without a code its end is waited for."""
+
+    unheard: SystemCode
+    """The code of an attempt whose end was never told."""
+
+    refused: SystemCode
+    """The code of an attempt that was Rejected."""
+
+    def cannot(self, handler: Handler) -> str:
+        """Why the orders of such a handler could never be carried out (a part is not installed); "" = they can."""
+
+    def room(self) -> int:
+        """How many orders could be taken right now: its rate, places, back-off."""
+
+    async def send(self, order: AttemptOrder) -> Receipt:
+        """Carry it out, within a time limit of its own.
+
+        Raises NotSent (surely nothing happened), Rejected (refused, nothing happened), MaybeSent (nobody knows).
+        """

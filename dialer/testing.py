@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,23 @@ from dialer.ivr.rehearsal import Played, rehearse
 from pdc import Contact
 
 if TYPE_CHECKING:
+    from dialer.testing_channel import FakeChannel
     from dialer.testing_messages import FakeMessages
     from dialer.testing_voice import FakeVoice
 
-__all__ = ["Contact", "FakeCall", "FakeMessages", "FakePdc", "FakeVoice", "Played", "Player", "Transfer", "play", "rehearse"]
+__all__ = [
+    "Contact",
+    "FakeCall",
+    "FakeChannel",
+    "FakeMessages",
+    "FakePdc",
+    "FakeVoice",
+    "Played",
+    "Player",
+    "Transfer",
+    "play",
+    "rehearse",
+]
 
 
 def play(
@@ -76,13 +90,15 @@ def _in_a_loop() -> bool:
     return True
 
 
+# Looked up on first use: an app's test has no need of them.
+_ON_FIRST_USE = {
+    "FakeVoice": "dialer.testing_voice",
+    "FakeMessages": "dialer.testing_messages",
+    "FakeChannel": "dialer.testing_channel",
+}
+
+
 def __getattr__(name: str) -> Any:
-    if name == "FakeVoice":  # looked up on first use: an app's test has no need of them
-        import dialer.testing_voice
-
-        return getattr(dialer.testing_voice, name)
-    if name == "FakeMessages":
-        import dialer.testing_messages
-
-        return getattr(dialer.testing_messages, name)
+    if name in _ON_FIRST_USE:
+        return getattr(import_module(_ON_FIRST_USE[name]), name)
     raise AttributeError(f"module 'dialer.testing' has no attribute {name!r}")

@@ -276,7 +276,7 @@ class DialerPlace:
             contact_id=tx.contacts(org).called("c-1")[0].id,
             handler="initial",
             address_name="mobile",
-            number="+15550100",
+            address="+15550100",
             trunk="trunk",
             switch="switch",
             node="node",

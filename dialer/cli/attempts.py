@@ -35,7 +35,7 @@ def attempts(
 
 def attempts_table(rows: list[AttemptRow]) -> Table:
     """Attempts with masked numbers."""
-    table = Table("Time (UTC)", "Campaign", "Job", "Contact", "Number", "Code", "By", "Cause", "App")
+    table = Table("Time (UTC)", "Campaign", "Job", "Contact", "Channel", "Address", "Code", "By", "Cause", "App")
     for row in rows:
         one = row.attempt
         cause = "" if one.cause is None else f"{one.cause}" + (f"/{one.tech_cause}" if one.tech_cause else "")
@@ -44,7 +44,8 @@ def attempts_table(rows: list[AttemptRow]) -> Table:
             row.campaign,
             str(one.job_id),
             row.user_contact_id,
-            mask(one.number) if one.number else "",
+            one.channel.value,
+            mask(one.address) if one.address else "",
             one.code or f"({one.state.value})",
             one.code_source or "",
             cause,

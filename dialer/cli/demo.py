@@ -74,7 +74,7 @@ def _show(verdict: Verdict) -> None:
     for one in verdict.attempts[:10]:
         ring = f"{(one.answered_at - one.intent_at).total_seconds():.1f} s" if one.answered_at else "–"
         lasted = f"{(one.ended_at - one.intent_at).total_seconds():.1f} s" if one.ended_at else "–"
-        first.add_row(one.id, mask(one.number), one.code or "", ring, lasted)
+        first.add_row(one.id, mask(one.address), one.code or "", ring, lasted)
     console.print(first)
     for mismatch in verdict.mismatches:
         console.print(f"[red]mismatch[/] {mismatch}", highlight=False)

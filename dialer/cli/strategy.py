@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +14,7 @@ from rich.table import Table
 
 from dialer.cli.context import err, out, plain_errors
 from dialer.domain.codes import SYSTEM_NAME_KEYS, SystemCode, name_key
-from dialer.domain.simulation import USUAL_OUTCOMES, Report, Scene, simulate
+from dialer.domain.simulation import USUAL_ACTIONS, USUAL_OUTCOMES, Report, Scene, simulate
 from dialer.domain.window import zone_named
 from dialer.errors import BadInput
 from dialer.services.strategies import CheckedStrategy, check_strategy
@@ -69,6 +69,9 @@ def simulate_file(
         list[str] | None,
         typer.Option(help="'Call Busy=0.1': how likely a call ends so; may be repeated, replaces the usual ones."),
     ] = None,
+    action_outcome: Annotated[
+        list[str] | None, typer.Option(help="'Interested=0.3': how likely a custom action ends so; may be repeated.")
+    ] = None,
     attribute: Annotated[
         list[str] | None, typer.Option(help="'city=Boston|Austin|': one of these for each contact; may be repeated.")
     ] = None,
@@ -81,7 +84,8 @@ def simulate_file(
     scene = Scene(
         contacts=contacts,
         starts_at=_moment(start),
-        outcomes=_outcomes(outcome or ()),
+        outcomes=_outcomes(outcome or (), USUAL_OUTCOMES, "--outcome"),
+        actions=_outcomes(action_outcome or (), USUAL_ACTIONS, "--action-outcome"),
         zones=_zones(zone or ()),
         attributes=dict(_attribute(one) for one in attribute or ()),
     )
@@ -119,9 +123,9 @@ def _read(file: Path, codes: Sequence[str] | None = None) -> CheckedStrategy:
     return check_strategy(text, str(file), known_codes=codes)
 
 
-def _outcomes(texts: Sequence[str]) -> dict[str, float]:
+def _outcomes(texts: Sequence[str], usual: Mapping[str, float], option: str) -> dict[str, float]:
     if not texts:
-        return dict(USUAL_OUTCOMES)
+        return dict(usual)
     system = {name_key(code): code.value for code in SystemCode}
     found: dict[str, float] = {}
     for text in texts:
@@ -131,11 +135,11 @@ def _outcomes(texts: Sequence[str]) -> dict[str, float]:
         except ValueError:
             weight = -1
         if not name.strip() or not 0 <= weight < float("inf"):
-            raise BadInput(f"{text!r} is no outcome", where="--outcome", mend="for example 'Call Busy=0.1'")
+            raise BadInput(f"{text!r} is no outcome", where=option, mend="for example 'Call Busy=0.1'")
         key = name_key(name)
         found[system[key] if key in SYSTEM_NAME_KEYS else name.strip()] = weight
     if not sum(found.values()):
-        raise BadInput("no outcome is possible", where="--outcome", mend="give at least one a share above 0")
+        raise BadInput("no outcome is possible", where=option, mend="give at least one a share above 0")
     return found
 
 

@@ -51,8 +51,10 @@ def _show(console: Console, answer: Why) -> None:
         table.add_row(gate.name, SIGN[gate.verdict], gate.because, f"{gate.until:%Y-%m-%d %H:%M:%S}" if gate.until else "")
     console.print(table)
     if answer.attempts:
-        tried = Table("attempt", "at (UTC)", "address", "number", "code", box=None, pad_edge=False)
+        tried = Table("attempt", "at (UTC)", "channel", "to", "address", "code", box=None, pad_edge=False)
         for one in answer.attempts:
             code = one.code or f"({one.state.value})"
-            tried.add_row(one.id, f"{one.intent_at:%Y-%m-%d %H:%M:%S}", one.address_name, mask(one.number), code)
+            tried.add_row(
+                one.id, f"{one.intent_at:%Y-%m-%d %H:%M:%S}", one.channel.value, one.address_name, mask(one.address), code
+            )
         console.print(tried)

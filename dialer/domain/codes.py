@@ -45,7 +45,11 @@ class SystemCode(StrEnum):
     MESSAGE_PLAYED = "Message Played", "an announcement was played to a person to its end"
     MESSAGE_LEFT = "Message Left", "a message was left on a machine after its beep"
     OPTED_OUT = "Opted Out", "the contact asked never to be called again; now on the DNC list"
-    APPLICATION_ERROR = "Application Error", "the IVR app raised, hung or was missing; the contact heard an apology"
+    APPLICATION_ERROR = (
+        "Application Error",
+        "the IVR app raised, hung or was missing (the contact heard an apology), or a custom action",
+    )
+    ACTION_COMPLETED = "Action Completed", "a custom action came to its end, and said no more"
     RESTRICTED_DNC = "Restricted DNC", "not dialled: the address is on a DNC list"
     RESTRICTED_OTHER = "Restricted Other", "not dialled: a permanent restriction"
     NO_CALLABLE_ADDRESS = "No Callable Address", "not dialled: the contact has no address that may be used"
@@ -84,6 +88,8 @@ REACHED = frozenset(
         SystemCode.DISCONNECTED_BY_USER,
     }
 )
+
+ACTION_SYSTEM_CODES = APP_SYSTEM_CODES | {SystemCode.ACTION_COMPLETED}  # what a custom action may end its attempt with
 
 
 class NextAction(StrEnum):

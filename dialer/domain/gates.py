@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from dialer.domain.address_choice import Allowed, Denied, Obstacle, by_name, in_order, obstacle, pick_address
+from dialer.domain.address_choice import Allowed, Denied, against_addresses, pick_address
 from dialer.domain.campaign import JobContactState, JobState
+from dialer.domain.channel import Channel
 from dialer.domain.condition import Attributes
 from dialer.domain.contact import Address
 from dialer.domain.restriction import RestrictionKind, restricted_by
 from dialer.domain.rules import Held
-from dialer.domain.strategy import CallHandler
+from dialer.domain.strategy import Handler
 
 __all__ = ["Allowed", "Denied", "Gate", "GateFacts", "gates", "pick_address"]
 
@@ -44,13 +45,13 @@ class GateFacts:
     last_code: str | None = None
     callback: str = ""  # what is known of the contact's pending callback; "" = there is none
     callback_at: datetime | None = None
-    handler: CallHandler
+    handler: Handler
     attributes: Attributes = field(default_factory=dict)  # what restrictions ask for
     address_index: int = 0
     addresses: Sequence[Address] = ()
     on_dnc: Collection[str] = ()
     held: Mapping[str, Held] = field(default_factory=dict)  # what the rules across campaigns say of each number
-    busy_numbers: Collection[str] = ()  # in live calls, other than this contact's own
+    busy: Collection[str] = ()  # addresses in live attempts on the handler's channel, other than this contact's own
     trunk: str = ""
     switch_state: str = "ready"  # the word of ports.SwitchState
     switch_because: str = ""
@@ -66,7 +67,8 @@ def gates(facts: GateFacts) -> list[Gate]:
     found = [_job(facts), *_place(facts)]
     if facts.place is JobContactState.FINISHED:
         return found  # nothing behind this gate matters any more
-    return [*found, _restriction(facts), *_numbers(facts), _switch(facts), _pace(facts)]
+    needs_switch = facts.handler.channel is Channel.VOICE
+    return [*found, _restriction(facts), *_numbers(facts), *([_switch(facts)] if needs_switch else []), _pace(facts)]
 
 
 def _job(facts: GateFacts) -> Gate:
@@ -132,18 +134,11 @@ _ADDRESS_KINDS = (
 
 def _numbers(facts: GateFacts) -> list[Gate]:
     """The rule of `pick_address`, told by kinds of obstacle: one free address opens all of them."""
-    choice = pick_address(
-        facts.handler, facts.address_index, facts.addresses, facts.on_dnc, facts.busy_numbers, facts.now, facts.held
-    )
-    if isinstance(choice, Allowed):
-        return [_pass(name, f"free for {choice.address.name}") for _, name in _ADDRESS_KINDS]
-    owned = by_name(facts.addresses)
-    against: list[Obstacle] = []
-    for index in in_order(facts.handler, facts.address_index):
-        rule = facts.handler.addresses[index]
-        one = obstacle(rule, owned.get(rule.name.casefold()), facts.on_dnc, facts.busy_numbers, facts.now, facts.held)
-        if one is not None:
-            against.append(one)
+    asked = (facts.handler, facts.address_index, facts.addresses, facts.on_dnc, facts.busy, facts.now, facts.held)
+    choice, against = pick_address(*asked), against_addresses(*asked)
+    if isinstance(choice, Allowed) or isinstance(against, Allowed):
+        free = choice.address.name if isinstance(choice, Allowed) else ""
+        return [_pass(name, f"free for {free}" if free else "no address is needed") for _, name in _ADDRESS_KINDS]
     found = []
     for kind, name in _ADDRESS_KINDS:
         mine = [one for one in against if one.kind == kind or (kind == "missing" and one.kind == "malformed")]

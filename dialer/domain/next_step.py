@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from dialer.domain.codes import CustomCode, NextAction, SystemCode, name_key
 from dialer.domain.progress import Progress
-from dialer.domain.strategy import DONE, WAIT, CallHandler, Retry, RetryCount, Strategy
+from dialer.domain.strategy import DONE, WAIT, Handler, Retry, RetryCount, Strategy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class Outcome:
 
     code: str
     custom: CustomCode | None = None  # the definition of `code` when it is a custom one
-    address_index: int = 0  # the handler's address that was just tried (`CallHandler.index_of`)
+    address_index: int = 0  # the handler's address that was just tried (`Handler.index_of`)
     next_at: datetime | None = None  # the date that was given on the call for the next one
     other_numbers: bool = True  # the handler has another number of the contact that is not on a DNC list
     callback_at: datetime | None = None  # when the contact's pending callback is due
@@ -86,7 +86,7 @@ def next_step(
     return step_after(strategy.handler(handler_state), outcome, progress, now)
 
 
-def step_after(handler: CallHandler, outcome: Outcome, progress: Progress, now: datetime) -> NextStep:
+def step_after(handler: Handler, outcome: Outcome, progress: Progress, now: datetime) -> NextStep:
     """What follows a final completion code in a handler.
 
     In this order: who opted out is done; a date that was given is kept; the row of the code in the result table; the code's own
@@ -104,7 +104,7 @@ def yield_to_callback(step: NextStep, callback_at: datetime, outcome: Outcome, p
     return Later(due=callback_at, address_index=outcome.address_index, progress=progress, because=because)
 
 
-def _step(handler: CallHandler, outcome: Outcome, progress: Progress, now: datetime) -> NextStep:
+def _step(handler: Handler, outcome: Outcome, progress: Progress, now: datetime) -> NextStep:
     code, custom = outcome.code, outcome.custom
     if name_key(code) == name_key(SystemCode.OPTED_OUT):
         return Done(because="opted out", final=True)  # no row of a strategy can bring such a contact back
@@ -142,7 +142,7 @@ def _next_number(outcome: Outcome, progress: Progress, now: datetime) -> NextSte
     return Later(due=now, address_index=outcome.address_index, progress=progress, because=because)
 
 
-def _retry(handler: CallHandler, retry: Retry, outcome: Outcome, progress: Progress, now: datetime) -> NextStep:
+def _retry(handler: Handler, retry: Retry, outcome: Outcome, progress: Progress, now: datetime) -> NextStep:
     code, key = outcome.code, name_key(outcome.code)
     mine = progress.by_code.get(key, 0)
     # Shared: retries that other rows caused are held against this one (POM, "Examples of retries").
@@ -150,7 +150,7 @@ def _retry(handler: CallHandler, retry: Retry, outcome: Outcome, progress: Progr
     if used >= retry.count:
         return move(handler, retry.fail_state, f"{code}: {used} of {retry.count} retries used", now)
     interval_s = retry.intervals[min(mine, len(retry.intervals) - 1)]
-    index, count = outcome.address_index, len(handler.addresses)
+    index, count = outcome.address_index, max(1, len(handler.addresses))
     return RetryAt(
         due=now + timedelta(seconds=interval_s),
         address_index=(index + 1) % count if retry.address_looping else index,
@@ -159,7 +159,7 @@ def _retry(handler: CallHandler, retry: Retry, outcome: Outcome, progress: Progr
     )
 
 
-def move(handler: CallHandler, state: str, because: str, now: datetime) -> NextStep:
+def move(handler: Handler, state: str, because: str, now: datetime) -> NextStep:
     """On from a handler to a state: a handler's, "wait" or "done"."""
     if state == DONE:
         return Done(because=because)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from dialer.domain.channel import Channel
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptResult:
@@ -18,11 +20,12 @@ class AttemptResult:
     attempt_id: str
     contact_id: str  # the user's own id
     handler: str
-    address_name: str  # "" when no call was placed
-    number: str  # E.164; "" when no call was placed
+    address_name: str  # "" when nobody was attempted, or none was needed
+    channel: Channel
+    address: str  # E.164 for a telephone; "" when nobody was attempted, or none was needed
     code: str
     system_code: str
-    source: str  # who had the last word: "app", "network", "amd", "reconcile", "operator", "compliance"
+    source: str  # who had the last word: "app", "action", "network", "amd", "gateway", "reconcile", "operator", "compliance"
     ended_at: datetime
     note: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)  # the contact's, as they were when the code was recorded

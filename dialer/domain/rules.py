@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from dialer.domain.codes import SystemCode, name_key
+from dialer.domain.contact import Address
 from dialer.domain.ids import CampaignId
 
 
@@ -15,7 +16,7 @@ class Per(StrEnum):
     """Whose attempts are counted together."""
 
     PERSON = "person"  # all attempts to contacts with the same user's id, on whatever list and at whatever address
-    ADDRESS = "address"  # all attempts to the same number, whoever it belongs to
+    ADDRESS = "address"  # all attempts to the same address, whoever it belongs to
 
 
 class Then(StrEnum):
@@ -30,6 +31,9 @@ class Kind(StrEnum):
 
     CAMPAIGN = "campaign"  # the job's own turn, retries included
     CALLBACK = "callback"  # the contact was promised a call at this time
+    PREVIEW = "preview"  # an agent has looked at the contact and asks for the call
+    MANUAL = "manual"  # an agent dials by hand
+    REDIAL = "redial"  # an agent calls the same contact again from wrap-up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,8 @@ class Rule:
     codes: tuple[str, ...] = ()
     only_last: bool = False
     campaigns: tuple[CampaignId, ...] = ()  # () = all
+    zones: tuple[str, ...] = ()  # it holds for addresses in these time zones alone; () = everywhere ...
+    except_zones: tuple[str, ...] = ()  # ... but not in these
     exempt: tuple[Kind, ...] = ()
     then: Then = Then.WAIT
     code: str = SystemCode.RESTRICTED_OTHER.value  # with FINISH: what the attempt without a call is closed with
@@ -59,6 +65,10 @@ class Rule:
     def window(self) -> timedelta:
         """How far back the rule looks."""
         return timedelta(seconds=self.window_s)
+
+    def holds_in(self, zones: Sequence[str]) -> bool:
+        """Whether it holds for an address that may be in any of these time zones: in doubt, and where none is known, it does."""
+        return not zones or any((not self.zones or one in self.zones) and one not in self.except_zones for one in zones)
 
 
 # Both come from the regulators' view of predictive dialling (Ofcom: a silent or abandoned call bars the number for 72 hours
@@ -93,7 +103,7 @@ class Past:
     """One earlier attempt that may count. `own`: it was made to the person who is about to be called."""
 
     at: datetime
-    number: str
+    address: str
     own: bool
     code: str | None = None  # None: it is still up
     channel: str = "voice"
@@ -122,14 +132,20 @@ def in_force(rules: Iterable[Rule], campaign_id: CampaignId, kind: Kind = Kind.C
     return sorted(asked, key=lambda rule: (rule.position, name_key(rule.name)))
 
 
-def holds(rules: Sequence[Rule], numbers: Iterable[str], past: Sequence[Past], now: datetime) -> dict[str, Held]:
-    """Which of a person's numbers may not be called now, each with the first rule in the way. `rules` are `in_force`."""
+def holds(rules: Sequence[Rule], addresses: Iterable[Address], past: Sequence[Past], now: datetime) -> dict[str, Held]:
+    """Which of a person's addresses may not be used now, each with the first rule in the way. `rules` are `in_force`.
+
+    An address without a value asks for the person alone: rules about single addresses say nothing of it.
+    """
     found: dict[str, Held] = {}
-    for number in numbers:
+    for address in addresses:
         for rule in rules:
-            held = _held(rule, [one for one in past if (one.own if rule.per is Per.PERSON else one.number == number)], now)
+            if not rule.holds_in(address.zones) or (rule.per is Per.ADDRESS and not address.value):
+                continue
+            counted = [one for one in past if (one.own if rule.per is Per.PERSON else one.address == address.value)]
+            held = _held(rule, counted, now)
             if held is not None:
-                found[number] = held
+                found[address.value] = held
                 break
     return found
 

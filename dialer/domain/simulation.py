@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from dialer.domain.address_choice import Allowed, pick_address
+from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode
 from dialer.domain.condition import Attributes
 from dialer.domain.contact import Address
 from dialer.domain.next_step import Done, Goto, NextStep, Outcome, Stay, step_after, waited_out
 from dialer.domain.progress import Progress
 from dialer.domain.restriction import RestrictionKind, restricted_by
-from dialer.domain.strategy import DONE, INITIAL, WAIT, CallHandler, Strategy
+from dialer.domain.strategy import DONE, INITIAL, WAIT, Handler, Strategy
 
 # What a list of people in the telephone network gives when it is called once: a middle of the road, to be replaced by one's own.
 USUAL_OUTCOMES: Mapping[str, float] = {
@@ -29,12 +30,13 @@ USUAL_OUTCOMES: Mapping[str, float] = {
     SystemCode.CALL_REJECTED: 0.02,
     SystemCode.NETWORK_CONGESTION: 0.02,
 }
+USUAL_ACTIONS: Mapping[str, float] = {SystemCode.ACTION_COMPLETED.value: 1.0}
 HORIZON = timedelta(days=30)  # who is not done by then is counted as still waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """Who is called, from when on, and how calls end. `zones` and `attributes`: of each contact one is drawn."""
+    """Who is called, from when on, and how attempts end. `zones` and `attributes`: of each contact one is drawn."""
 
     contacts: int = 1000
     starts_at: datetime
@@ -42,6 +44,7 @@ class Scene:
     zones: Sequence[str] = ("UTC",)
     attributes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     call_s: float = 30.0
+    actions: Mapping[str, float] = field(default_factory=lambda: dict(USUAL_ACTIONS))  # how custom actions end: code -> weight
 
 
 @dataclass(slots=True)
@@ -120,28 +123,27 @@ def _turn(
     return choice.until
 
 
-def _call(
-    handler: CallHandler, scene: Scene, rng: random.Random, person: _Person, report: Report, now: datetime
-) -> datetime | None:
-    code = rng.choices(list(scene.outcomes), weights=list(scene.outcomes.values()))[0]
+def _call(handler: Handler, scene: Scene, rng: random.Random, person: _Person, report: Report, now: datetime) -> datetime | None:
+    outcomes = scene.actions if handler.channel is Channel.CUSTOM else scene.outcomes
+    code = rng.choices(list(outcomes), weights=list(outcomes.values()))[0]
     person.calls += 1
     report.last_call_at = max(now, report.last_call_at or now)
     return _ended(handler, person, report, code, now + timedelta(seconds=scene.call_s))
 
 
-def _uncalled(handler: CallHandler, person: _Person, report: Report, code: str, now: datetime) -> datetime | None:
+def _uncalled(handler: Handler, person: _Person, report: Report, code: str, now: datetime) -> datetime | None:
     if handler.result_for(code) is not None:
         return _ended(handler, person, report, code, now)
     _count(handler, person, report, code)
     return None
 
 
-def _ended(handler: CallHandler, person: _Person, report: Report, code: str, now: datetime) -> datetime | None:
+def _ended(handler: Handler, person: _Person, report: Report, code: str, now: datetime) -> datetime | None:
     _count(handler, person, report, code)
     return _follow(person, step_after(handler, Outcome(code=code, address_index=person.address_index), person.progress, now), now)
 
 
-def _count(handler: CallHandler, person: _Person, report: Report, code: str) -> None:
+def _count(handler: Handler, person: _Person, report: Report, code: str) -> None:
     person.last_code = code
     report.codes[code] += 1
     report.handlers[handler.state] += 1

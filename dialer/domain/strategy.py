@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import time
 from enum import StrEnum
+from typing import ClassVar
 
+from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode, name_key
 from dialer.domain.condition import Attributes, Condition, all_hold
 from dialer.domain.restriction import Restriction
@@ -67,7 +69,7 @@ class Treatment:
 class Retry:
     """Call again after a while.
 
-    `count` is compared with the retries of the contact in this handler that `CallHandler.retry_count` says; `intervals` are
+    `count` is compared with the retries of the contact in this handler that `Handler.retry_count` says; `intervals` are
     seconds before the first, second, ... retry that this row causes, the last one repeating.
     """
 
@@ -89,7 +91,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressRule:
-    """One of the contact's addresses, and when it may be rung, in the address's own time zone.
+    """One of the contact's addresses, and when it may be used, in the address's own time zone.
 
     Open from `opens` until just before `closes`; across midnight when `opens` is later; the whole day when they are equal.
     """
@@ -100,26 +102,25 @@ class AddressRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallHandler:
-    """Ring a contact: the addresses in order, and a table of what follows each completion code (by its name_key)."""
+class Handler:
+    """What all handlers share: whom to try when, and a table of what follows each completion code (by its name_key)."""
+
+    channel: ClassVar[Channel]
 
     state: str
-    addresses: tuple[AddressRule, ...]
-    ring_timeout_s: float = 45.0
-    detect_machine: bool = True
-    sender: str = ""  # E.164 shown to the callee; "" = the campaign's or the trunk's
+    addresses: tuple[AddressRule, ...] = ()
     results: Mapping[str, Result] = field(default_factory=dict)
     otherwise: str = DONE  # next state for a code without a row
     retry_count: RetryCount = RetryCount.SHARED
     restrictions: tuple[Restriction, ...] = ()
-    senders: tuple[Sender, ...] = ()  # the first whose conditions hold goes before `sender`
     no_suitable_address: NoSuitableAddress = NoSuitableAddress.WAIT
     wait: Waiting = Waiting()
     processor: str = ""  # the result processor that is told of every code whose row names none
 
-    def sender_for(self, of: Attributes) -> str:
-        """The number that a contact with these attributes sees; "" = the campaign's or the trunk's."""
-        return next((one.number for one in self.senders if all_hold(one.when, of)), self.sender)
+    @property
+    def asks_attributes(self) -> bool:
+        """Whether a decision depends on what is known of the contact."""
+        return bool(self.restrictions)
 
     def processor_for(self, code: str) -> str:
         """The name of the result processor that is told of a code; "" = none."""
@@ -137,18 +138,62 @@ class CallHandler:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallHandler(Handler):
+    """Ring a contact."""
+
+    channel: ClassVar[Channel] = Channel.VOICE
+
+    ring_timeout_s: float = 45.0
+    detect_machine: bool = True
+    sender: str = ""  # E.164 shown to the callee; "" = the campaign's or the trunk's
+    senders: tuple[Sender, ...] = ()  # the first whose conditions hold goes before `sender`
+
+    @property
+    def asks_attributes(self) -> bool:
+        """Whether a decision depends on what is known of the contact."""
+        return bool(self.restrictions or self.senders)
+
+    def sender_for(self, of: Attributes) -> str:
+        """The number that a contact with these attributes sees; "" = the campaign's or the trunk's."""
+        return next((one.number for one in self.senders if all_hold(one.when, of)), self.sender)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomHandler(Handler):
+    """Let a custom action make the attempt; without addresses it needs none of the contact's."""
+
+    channel: ClassVar[Channel] = Channel.CUSTOM
+
+    action: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    time_limit_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Strategy:
     """The handlers of a campaign. A job keeps the text it started with."""
 
     name: str
     status: StrategyStatus
-    handlers: tuple[CallHandler, ...]
+    handlers: tuple[Handler, ...]
     selector: Selector | None = None  # when it is there, it is what has the state "initial"
 
     @property
     def asks_attributes(self) -> bool:
         """Whether a decision depends on what is known of the contact; if not, it need not be read."""
-        return self.selector is not None or any(one.restrictions or one.senders for one in self.handlers)
+        return self.selector is not None or any(one.asks_attributes for one in self.handlers)
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """The channels of its handlers, in the order of the file."""
+        return tuple(dict.fromkeys(one.channel for one in self.handlers))
+
+    def channel_of(self, state: str) -> Channel:
+        """The channel of what is done next in a state. Where a selector is to choose: a call, if one may come of it."""
+        for one in self.handlers:
+            if one.state == state:
+                return one.channel
+        return Channel.VOICE if Channel.VOICE in self.channels else self.channels[0]
 
     def enter(self, state: str, of: Attributes) -> tuple[str, str]:
         """Where a contact in `state` really is, and why: in "initial" a selector chooses."""
@@ -156,7 +201,7 @@ class Strategy:
             return self.selector.choose(of)
         return state, ""
 
-    def handler(self, state: str) -> CallHandler:
+    def handler(self, state: str) -> Handler:
         """The handler of a state. Raises KeyError; a loaded strategy names only states that exist."""
         for one in self.handlers:
             if one.state == state:
@@ -174,7 +219,7 @@ ANSWERED_BY: Mapping[str, tuple[SystemCode, ...]] = {
 }
 
 
-def treatment_for(handler: CallHandler, answered_by: str) -> Treatment | None:
+def treatment_for(handler: Handler, answered_by: str) -> Treatment | None:
     """What an answered call hears; None = hang up. `answered_by` is a key of ANSWERED_BY."""
     for code in ANSWERED_BY[answered_by]:
         row = handler.result_for(code)

@@ -16,9 +16,10 @@ from dialer.domain.attempt import Attempt, AttemptState
 from dialer.domain.codes import SystemCode
 from dialer.domain.hangup import CallFacts, FactKind, system_code, unserved_code
 from dialer.domain.ids import AttemptId, JobId
+from dialer.engine.recording import record
 from dialer.errors import StoreDown
 from dialer.ports import Clock, LiveChannel, VoiceEvent, VoiceEventKind
-from dialer.services.completion import Completed, StrategyOf, record_completion
+from dialer.services.completion import Completed, StrategyOf
 from dialer.store.attempts import Closing, Mark
 from dialer.store.store import Store, Tx
 
@@ -31,9 +32,6 @@ HANG_UP_GRACE_S = 1.0
 """A failed order and its hang-up are told in no fixed order: the hang-up, which has the cause, is waited for this long."""
 
 OVER_KEPT = 20_000  # ended calls that are remembered: more than can end while a sweep reads the ledger
-
-RETRY_S = 0.5  # a code that the database could not take is offered again this often, for as long as it takes
-
 
 UNSERVED_S = 2.0
 """A person who answers hears the app within this time, or has been called for nothing (47 CFR 64.1200(a)(7))."""
@@ -204,14 +202,7 @@ class Calls:
             cause=facts.cause,
             tech_cause=facts.tech_cause,
         )
-        completed: Completed | None = None
-        while True:
-            try:
-                completed = await record_completion(self._store, call.attempt.id, closing, self._strategy_of)
-                break
-            except StoreDown as down:
-                log.error("a completion code waits for the database", attempt=call.attempt.id, reason=str(down))
-                await self._clock.sleep(RETRY_S)
+        completed = await record(self._store, self._clock, call.attempt.id, closing, self._strategy_of)
         if self._live.pop(call.attempt.id, None) is not None:
             self._per_job[call.attempt.job_id] -= 1
             self._per_trunk[call.attempt.trunk] -= 1

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import structlog
 
+from dialer.domain.channel import Channel
 from dialer.domain.ids import JobId
 from dialer.domain.node_status import NodeStatus, SwitchStatus
 from dialer.domain.strategy import Strategy
 from dialer.engine.calls import Calls
+from dialer.engine.deliveries import Deliveries
 from dialer.engine.list_emptier import ListEmptier
 from dialer.engine.reconcile import Reconciler
 from dialer.engine.scheduler import Scheduler
 from dialer.engine.supervisor import Supervisor, Trunk
 from dialer.errors import StoreDown
-from dialer.ports import Clock, SwitchEvent, SwitchState, VoicePort
+from dialer.ports import ChannelPort, Clock, SwitchEvent, SwitchState, VoicePort
 from dialer.services.result_processors import ResultProcessors
 from dialer.services.strategies import load_strategy
 from dialer.store.store import Store, Tx
@@ -67,16 +69,19 @@ class Engine:
         trunks: Sequence[Trunk],
         options: EngineOptions,
         processors: ResultProcessors | None = None,
+        channels: Mapping[Channel, ChannelPort] | None = None,
     ) -> None:
         self._processors = processors or ResultProcessors({})
         self._store, self._voice, self._clock, self._options = store, voice, clock, options
         self.strategy_of = StrategyShelf()
         self.calls = Calls(store, self.strategy_of, clock)
+        self.deliveries = Deliveries(store, self.strategy_of, clock, channels or {})
         self._reconciler = Reconciler(store, voice, self.calls, clock, sweep_s=options.sweep_s, give_up_s=options.give_up_s)
         self.supervisor = Supervisor(
             store=store,
             voice=voice,
             calls=self.calls,
+            deliveries=self.deliveries,
             clock=clock,
             strategy_of=self.strategy_of,
             trunks=tuple(trunks),
@@ -100,6 +105,7 @@ class Engine:
                     vital.create_task(Scheduler(store=self._store, clock=self._clock).run(), name="schedule jobs"),
                     vital.create_task(ListEmptier(store=self._store, clock=self._clock).run(), name="empty lists"),
                     vital.create_task(self._reconciler.run(), name="sweep"),
+                    vital.create_task(self.deliveries.run(), name="follow deliveries"),
                     vital.create_task(self._tell_status(), name="tell status"),
                 ]
                 await self._draining.wait()
@@ -109,7 +115,9 @@ class Engine:
                     task.cancel()
         finally:
             await self.calls.drain(2.0)
+            await self.deliveries.drain(0.0)
             await self.calls.stop()
+            await self.deliveries.stop()
             await self._processors.drain(PROCESSORS_S)
             await self._voice.stop()
 
@@ -129,10 +137,13 @@ class Engine:
             return tx.job_contacts.release(now=now), tx.job_contacts.mend_calls_without_attempt(now)
 
         released, mended = await self._store.write(work)
-        open_attempts = await self._store.read(lambda tx: tx.attempts.open())
+        open_attempts = await self._store.read(lambda tx: tx.attempts.open(channel=Channel.VOICE))
         for attempt in open_attempts:
             self.calls.begin(attempt, adopted=True)
-        log.info("taken up", claims_released=released, mended=mended, attempts_to_reconcile=len(open_attempts))
+        lost = await self.deliveries.take_up()
+        log.info(
+            "taken up", deliveries_lost=lost, claims_released=released, mended=mended, attempts_to_reconcile=len(open_attempts)
+        )
 
     async def _route(self, vital: asyncio.TaskGroup) -> None:
         async for event in self._voice.events():
@@ -168,7 +179,7 @@ class Engine:
 
     async def _wait_for_calls(self) -> None:
         deadline = self._clock.monotonic_s() + self._options.drain_s
-        while self.calls.in_flight() and self._clock.monotonic_s() < deadline:
+        while (self.calls.in_flight() or self.deliveries.sending()) and self._clock.monotonic_s() < deadline:
             await self._clock.sleep(0.1)
 
 

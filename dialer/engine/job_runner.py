@@ -1,9 +1,8 @@
-"""Dial one job: claim contacts that are due, decide how many calls to place now, write the intents, place the calls."""
+"""Dial one job: claim contacts that are due, decide how many to attempt now, write the intents, place the calls."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -12,10 +11,13 @@ import structlog
 from dialer import failpoints
 from dialer.domain.attempt import Attempt
 from dialer.domain.campaign import Job, Pace
+from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode
 from dialer.domain.strategy import CallHandler, Strategy
 from dialer.engine.breaker import Breaker
 from dialer.engine.calls import UNSERVED_S, Call, Calls
+from dialer.engine.deliveries import Deliveries
+from dialer.engine.lanes import Lane, Lanes
 from dialer.errors import MaybeSent, NotSent, Rejected, StoreDown
 from dialer.pacing.agentless import Agentless
 from dialer.pacing.guard import Guard
@@ -23,7 +25,6 @@ from dialer.pacing.shares import Shares, Want
 from dialer.pacing.snapshot import Decision, Memory, Pacer, Snapshot
 from dialer.ports import CallOrder, Clock, VoicePort
 from dialer.services.launching import Route, claim_contacts, commit_intents
-from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store
 
 log = structlog.get_logger()
@@ -49,7 +50,7 @@ class Progress:
 
 
 class JobRunner:
-    """One running job on one trunk."""
+    """One running job: its calls go out on one trunk, what needs no switch by its channel."""
 
     def __init__(
         self,
@@ -57,6 +58,7 @@ class JobRunner:
         store: Store,
         voice: VoicePort,
         calls: Calls,
+        deliveries: Deliveries,
         clock: Clock,
         job: Job,
         strategy: Strategy,
@@ -69,13 +71,13 @@ class JobRunner:
     ) -> None:
         self._shares = shares or Shares()
         self.job, self.progress = job, Progress()
-        self._store, self._voice, self._calls, self._clock = store, voice, calls, clock
+        self._store, self._voice, self._calls, self._deliveries, self._clock = store, voice, calls, deliveries, clock
         self._strategy, self._trunk, self._caller_id, self._node = strategy, trunk, caller_id, node
         self._breaker, self._lease_s = breaker, lease_s
         self._pacer, self._memory = pacer_for(job.pace), Memory()
-        self._claimed: deque[tuple[float, JobContact]] = deque()
+        self._lanes = Lanes(strategy)
+        self._rooms: dict[Channel, int] = {}  # what the last decision found
         self._stopping = False
-        self._idle_until = 0.0
 
     def update(self, job: Job) -> None:
         """The job as it is in the database now: an operator may have changed its pace."""
@@ -109,16 +111,22 @@ class JobRunner:
         await self._fill(now_s)
         decision = self._decide(now_s)
         self.progress.decision, self._memory = decision, decision.memory
-        if self._stopping or not decision.n or not self._claimed:
+        if self._stopping or not decision.n:
             return
-        batch = [self._claimed.popleft()[1] for _ in range(min(decision.n, len(self._claimed)))]
+        batch = self._lanes.take(decision.n, self._rooms)
+        if not batch:
+            return
         route = Route(trunk=self._trunk, switch=self._voice.switch_for(self._trunk), node=self._node)
         intents = await commit_intents(self._store, self.job, self._strategy, batch, route, now=self._clock.now())
         self._memory = self._memory.spent(len(intents.to_place))
-        self._shares.placed(int(self.job.id), len(intents.to_place))
         for one in intents.completed:
             self._calls.on_completed(one)
+        calls = [attempt for attempt in intents.to_place if attempt.channel is Channel.VOICE]
+        self._shares.placed(int(self.job.id), len(calls))
         for attempt in intents.to_place:
+            if attempt.channel is not Channel.VOICE:
+                self._deliveries.start(attempt)
+        for attempt in calls:
             call = self._calls.begin(attempt)
             call.placing = True
             sender = intents.senders.get(attempt.id) or self._caller_id
@@ -126,55 +134,82 @@ class JobRunner:
 
     def _decide(self, now_s: float) -> Decision:
         """The pacer's decision, within this job's share of the trunk's room: other jobs want to dial there, too."""
+        self._rooms = {channel: self._room(channel, now_s) for channel in self._lanes.channels}
         seen = self._snapshot(now_s)
+        if Channel.VOICE not in self._rooms:
+            return self._pacer.decide(self._within(seen), self._memory)
         wanted = self._pacer.decide(replace(seen, room=UNLIMITED), self._memory).n
         want = Want(
-            n=0 if self._stopping else wanted,
+            n=0 if self._stopping else min(wanted, self._lanes.waiting(Channel.VOICE)),
             in_flight=seen.in_flight,
             reserved=self.job.pace.min_ports,
             priority=self.job.definition.priority,
             at_s=now_s,
         )
-        room = self._shares.room(int(self.job.id), want, seen.room)
-        decision = self._pacer.decide(replace(seen, room=room), self._memory)
-        if room < min(wanted, seen.room):
-            return replace(decision, because=f"{room} of the trunk's room for {seen.room}; other jobs have their share")
+        room = self._rooms[Channel.VOICE]
+        self._rooms[Channel.VOICE] = mine = self._shares.room(int(self.job.id), want, room)
+        decision = self._pacer.decide(self._within(seen), self._memory)
+        if mine < min(want.n, room):
+            return replace(decision, because=f"{mine} of the trunk's room for {room}; other jobs have their share")
         return decision
 
-    def _snapshot(self, now_s: float) -> Snapshot:
+    def _room(self, channel: Channel, now_s: float) -> int:
+        if channel is not Channel.VOICE:
+            return self._deliveries.room(channel)
         room = self._voice.room(self._trunk)
         limit = self._breaker.limit(now_s, self._calls.on_trunk(self._trunk))
+        return room if limit is None else min(room, limit)
+
+    def _snapshot(self, now_s: float) -> Snapshot:
         in_flight, ringing = self._calls.in_flight(self.job.id), self._calls.ringing(self.job.id)
+        sending = self._deliveries.sending(self.job.id)
         return Snapshot(
             now_s=now_s,
-            in_flight=in_flight,
+            in_flight=in_flight + sending,
             ringing=ringing,
             answered=in_flight - ringing,
-            due=len(self._claimed),
-            room=room if limit is None else min(room, limit),
+            due=self._lanes.due(),
         )
+
+    def _within(self, seen: Snapshot) -> Snapshot:
+        """With the room that there is on each channel."""
+        return replace(seen, due=self._lanes.due(self._rooms), room=sum(self._rooms.values()))
 
     async def _fill(self, now_s: float) -> None:
-        """Keep about a second's worth of contacts claimed, and none whose lease is getting old."""
-        while self._claimed and self._claimed[0][0] < now_s - self._lease_s * LEASE_SHARE:
+        """Keep about a second's worth of contacts claimed for each channel, and none whose lease is getting old."""
+        oldest_s = self._lanes.oldest_s()
+        if oldest_s is not None and oldest_s < now_s - self._lease_s * LEASE_SHARE:
             await self._give_back()
+        for channel, lane in self._lanes.items():
+            await self._fill_lane(channel, lane, now_s)
+        self.progress.nobody_due = self._lanes.nobody_due
+
+    async def _fill_lane(self, channel: Channel, lane: Lane, now_s: float) -> None:
         wanted = max(4, int(self.job.pace.calls_per_s * LOOK_AHEAD_S), self.job.pace.min_ports)
-        wanted = min(wanted, self.job.pace.max_ports) - len(self._claimed)
-        if wanted <= 0 or len(self._claimed) > wanted or now_s < self._idle_until or self._voice.room(self._trunk) == 0:
+        wanted = min(wanted, self.job.pace.max_ports) - len(lane.claimed)
+        no_room = (self._voice.room(self._trunk) if channel is Channel.VOICE else self._deliveries.room(channel)) == 0
+        if wanted <= 0 or len(lane.claimed) > wanted or now_s < lane.idle_until_s or no_room:
             return
         claims = await claim_contacts(
-            self._store, self.job.id, limit=wanted, owner=self._node, lease_s=self._lease_s, now=self._clock.now()
+            self._store,
+            self.job.id,
+            limit=wanted,
+            owner=self._node,
+            lease_s=self._lease_s,
+            now=self._clock.now(),
+            handlers=lane.states,
         )
-        self._claimed.extend((now_s, claim) for claim in claims)
-        self.progress.nobody_due = not self._claimed
+        self._lanes.put(claims, now_s)
+        lane.nobody_due = not lane.claimed and not claims
         if len(claims) < wanted:
-            self._idle_until = now_s + IDLE_TICK_S
+            lane.idle_until_s = now_s + IDLE_TICK_S
 
     async def _place(self, call: Call, attempt: Attempt, sender: str) -> None:
-        handler: CallHandler = self._strategy.handler(attempt.handler)
+        handler = self._strategy.handler(attempt.handler)
+        assert isinstance(handler, CallHandler), "only calls are placed"  # noqa: S101  narrows for the type checker
         order = CallOrder(
             attempt_id=attempt.id,
-            number=attempt.number,
+            number=attempt.address,
             trunk=attempt.trunk,
             caller_id=sender,
             ring_timeout_s=handler.ring_timeout_s,
@@ -202,8 +237,7 @@ class JobRunner:
             call.placing = False
 
     async def _give_back(self) -> None:
-        if self._claimed:
-            self._claimed.clear()
+        if self._lanes.clear():
             now = self._clock.now()
             try:
                 await self._store.write(lambda tx: tx.job_contacts.release(now=now, job_id=self.job.id))

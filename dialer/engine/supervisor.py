@@ -14,6 +14,7 @@ from dialer.domain.ids import JobId
 from dialer.domain.node_status import JobStatus
 from dialer.engine.breaker import Breaker
 from dialer.engine.calls import Calls
+from dialer.engine.deliveries import Deliveries
 from dialer.engine.job_runner import JobRunner
 from dialer.errors import Conflict, NotFound, OutdialError, StoreDown
 from dialer.pacing.shares import Shares
@@ -55,6 +56,7 @@ class Supervisor:
         store: Store,
         voice: VoicePort,
         calls: Calls,
+        deliveries: Deliveries,
         clock: Clock,
         strategy_of: StrategyOf,
         trunks: tuple[Trunk, ...],
@@ -63,7 +65,7 @@ class Supervisor:
         processors: ResultProcessors,
     ) -> None:
         self._processors = processors
-        self._store, self._voice, self._calls, self._clock = store, voice, calls, clock
+        self._store, self._voice, self._calls, self._deliveries, self._clock = store, voice, calls, deliveries, clock
         self._strategy_of, self._node, self._lease_s = strategy_of, node, lease_s
         self._trunks = {trunk.name: trunk for trunk in trunks}
         self._default_trunk = trunks[0].name
@@ -74,7 +76,7 @@ class Supervisor:
         self._conditions_seen_s = clock.monotonic_s() - CONDITIONS_S
         self._overlooked_at_s: dict[JobId, float] = {}
         self._shares: defaultdict[str, Shares] = defaultdict(Shares)
-        calls.on_completed = self._completed
+        calls.on_completed = deliveries.on_completed = self._completed
 
     async def run(self) -> None:
         """Look at the jobs for ever."""
@@ -104,7 +106,7 @@ class Supervisor:
             trunk = self._trunk_of(runner.job)
             because, is_open = self._hindrance(runner)
             found[int(job_id)] = JobStatus(
-                in_flight=self._calls.in_flight(job_id),
+                in_flight=self._in_flight(job_id),
                 ringing=self._calls.ringing(job_id),
                 trunk=trunk,
                 switch=self._voice.switch_for(trunk),
@@ -165,7 +167,7 @@ class Supervisor:
             return
         runner = running.runner
         runner.update(job)
-        if runner.progress.nobody_due and self._calls.in_flight(job.id) == 0:
+        if runner.progress.nobody_due and self._in_flight(job.id) == 0:
             await self._complete_if_exhausted(job)
 
     async def _run_guarded(self, runner: JobRunner) -> None:
@@ -175,15 +177,22 @@ class Supervisor:
             log.exception("a job's runner failed", job=runner.job.id)
             await self._clock.sleep(1.0)
 
+    def _in_flight(self, job_id: JobId) -> int:
+        return self._calls.in_flight(job_id) + self._deliveries.sending(job_id)
+
     def _runner(self, job: Job) -> JobRunner:
+        strategy = self._strategy_of(job.id, job.strategy_text)
+        if because := self._deliveries.cannot(strategy):
+            raise NotFound(because)
         trunk = self._trunks[self._trunk_of(job)]
         return JobRunner(
             store=self._store,
             voice=self._voice,
             calls=self._calls,
+            deliveries=self._deliveries,
             clock=self._clock,
             job=job,
-            strategy=self._strategy_of(job.id, job.strategy_text),
+            strategy=strategy,
             trunk=trunk.name,
             caller_id=job.definition.caller_id or trunk.caller_id,
             node=self._node,
@@ -242,7 +251,8 @@ class Supervisor:
             for attempt in self._calls.of_job(job.id):
                 self._calls.hang_up_asked(attempt.id)
                 await self._voice.hang_up(attempt.id, attempt.switch)
-        if self._calls.in_flight(job.id) == 0:
+            await self._deliveries.settle(job.id)
+        if self._in_flight(job.id) == 0:
 
             def work(tx: Tx) -> None:
                 if not tx.attempts.open(job_id=job.id):

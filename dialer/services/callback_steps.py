@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from dialer.domain.address_choice import by_name
 from dialer.domain.attempt import Attempt
 from dialer.domain.callback import Callback, CallbackState
+from dialer.domain.channel import by_name
 from dialer.domain.codes import SystemCode
 from dialer.domain.contact import Address
 from dialer.domain.next_step import NextStep, Outcome, step_after
 from dialer.domain.progress import Progress
-from dialer.domain.strategy import WAIT, CallHandler, Strategy
+from dialer.domain.strategy import WAIT, Handler, Strategy
 from dialer.services.contact_steps import apply_step
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Tx
@@ -68,13 +68,13 @@ def step_without(tx: Tx, strategy: Strategy, place: JobContact, now: datetime) -
     return step_after(handler, outcome, progress, now)
 
 
-def for_callback(handler: CallHandler, callback: Callback, owned: Sequence[Address]) -> CallHandler:
+def for_callback(handler: Handler, callback: Callback, owned: Sequence[Address]) -> Handler:
     """The handler as it calls for this callback: at the promised number alone, if the contact still has it.
 
     A number that the strategy does not name has the hours of its first one.
     """
-    named = next((one for one in by_name(owned).values() if callback.number and one.value == callback.number), None)
-    if named is None:
+    named = next((one for one in by_name(owned, handler.channel).values() if one.value == callback.number), None)
+    if named is None or not callback.number or not handler.addresses:
         return handler
     rule = next((one for one in handler.addresses if one.name.casefold() == named.name.casefold()), None)
     return replace(handler, addresses=(rule or replace(handler.addresses[0], name=named.name),))

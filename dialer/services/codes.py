@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from dialer.domain.codes import SYSTEM_NAME_KEYS, CustomCode, NextAction, SystemCode, name_key
+from dialer.domain.attempt import Attempt
+from dialer.domain.codes import ACTION_SYSTEM_CODES, SYSTEM_NAME_KEYS, CustomCode, NextAction, SystemCode, name_key
 from dialer.domain.ids import OrgId
-from dialer.errors import BadInput, Conflict
+from dialer.errors import BadInput, Conflict, NotFound
 from dialer.services.names import checked_name, checked_text
 from dialer.store.store import Store, Tx
 
@@ -99,6 +101,27 @@ def _users(tx: Tx, org_id: OrgId, code: CustomCode) -> list[str]:
         if key in {name_key(one) for one in (*rule.codes, rule.code)}
     ]
     return found + (["attempts ended with it"] if tx.codes(org_id).has_history(code.name) else [])
+
+
+def settable_code(tx: Tx, attempt: Attempt, name: str, system: Collection[SystemCode] = ACTION_SYSTEM_CODES) -> str:
+    """The code of that name, as it is written, if somebody other than the dialer may end this attempt with it.
+
+    One of `system`, or an active custom code of the campaign. Raises NotFound for a name that means none; Conflict for a code
+    that is not for this campaign, or for anybody else, to set.
+    """
+    if (known := system_code_called(name)) is not None:
+        if known not in system:
+            raise Conflict(f"{known.value!r} is for the dialer itself to set")
+        return known.value
+    campaign_id = tx.jobs(None).as_started(attempt.job_id).campaign_id
+    codes = tx.codes(attempt.org_id)
+    associated = {name_key(one.name): one for one in codes.of_campaign(campaign_id)}
+    custom = associated.get(name_key(name)) or codes.find(name)
+    if custom is None:
+        raise NotFound(f"no completion code {name!r}")
+    if name_key(name) not in associated or not custom.active:
+        raise Conflict(f"{custom.name!r} is passive, or not associated with this campaign")
+    return custom.name
 
 
 def _checked(code: CustomCode) -> CustomCode:

@@ -9,14 +9,15 @@ from datetime import datetime, timedelta
 import structlog
 
 from dialer import failpoints
-from dialer.domain.attempt import Attempt
+from dialer.domain.attempt import COMPLIANCE, Attempt
 from dialer.domain.callback import CallbackState
+from dialer.domain.channel import Channel
 from dialer.domain.codes import SYSTEM_NAME_KEYS, CustomCode, SystemCode, name_key
 from dialer.domain.ids import AttemptId, JobId
 from dialer.domain.next_step import Done, Later, Outcome, step_after
 from dialer.domain.progress import Progress
 from dialer.domain.result import AttemptResult
-from dialer.domain.strategy import CallHandler, Strategy
+from dialer.domain.strategy import Handler, Strategy
 from dialer.services.callback_steps import still_promised
 from dialer.services.contact_steps import add_to_history, apply_step, result_for_processor, treat_number
 from dialer.services.finishing import finish_if_met
@@ -43,8 +44,8 @@ class Completed:
 
     @property
     def called(self) -> bool:
-        """Whether there was a number to call at all: an attempt that compliance ended has none."""
-        return bool(self.attempt.number)
+        """Whether a call was to be placed: compliance did not end it before, and it goes through a switch."""
+        return self.attempt.code_source != COMPLIANCE and self.attempt.channel is Channel.VOICE
 
 
 async def record_completion(store: Store, attempt_id: AttemptId, system: Closing, strategy_of: StrategyOf) -> Completed | None:
@@ -90,7 +91,7 @@ def _move_contact(
     tx: Tx,
     attempt: Attempt,
     place: JobContact,
-    handler: CallHandler,
+    handler: Handler,
     custom: CustomCode | None,
     now: datetime,
     *,

@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from dialer.domain.address_choice import has_another
-from dialer.domain.attempt import Attempt
+from dialer.domain.attempt import COMPLIANCE, Attempt
 from dialer.domain.campaign import Job
 from dialer.domain.codes import BlockScope, CustomCode, NextAction, SystemCode, reached
 from dialer.domain.condition import Attributes
 from dialer.domain.contact import Address
+from dialer.domain.dnc import DncKind
 from dialer.domain.ids import ContactId, JobId
 from dialer.domain.next_step import Done, Goto, Later, NextStep, RetryAt, Stay
 from dialer.domain.result import AttemptResult
-from dialer.domain.strategy import WAIT, CallHandler
+from dialer.domain.strategy import WAIT, Handler
 from dialer.store.store import Tx
 
 
@@ -50,18 +51,20 @@ def apply_step(tx: Tx, job_id: JobId, contact_id: ContactId, step: NextStep, *, 
 def add_to_history(tx: Tx, attempt: Attempt, custom: CustomCode | None) -> None:
     """Note at the contact what has become of an attempt that was just closed; `custom` defines its code if it is custom."""
     code = attempt.code or ""
-    made = attempt.code_source != "compliance" and code != SystemCode.NOT_LAUNCHED  # else no telephone rang
+    made = attempt.code_source != COMPLIANCE and code != SystemCode.NOT_LAUNCHED  # else no telephone rang
     tx.contact_history.add(attempt, made=made, success=made and reached(code, custom))
 
 
-def treat_number(tx: Tx, job: Job, attempt: Attempt, handler: CallHandler, custom: CustomCode | None, now: datetime) -> bool:
+def treat_number(tx: Tx, job: Job, attempt: Attempt, handler: Handler, custom: CustomCode | None, now: datetime) -> bool:
     """Remove or block the number that was called, if the code says so; whether the handler then has another one to call."""
-    if custom is None or not attempt.number:
+    if attempt.code == SystemCode.OPTED_OUT:
+        opt_out(tx, attempt, now)
+    if custom is None or not attempt.address:
         return True
     removes, blocks = (custom.next_action is one for one in (NextAction.REMOVE_NUMBER, NextAction.BLOCK_NUMBER))
     if blocks or custom.add_to_dnc:
         owner = None if custom.block_scope is BlockScope.COMMON else attempt.org_id
-        tx.dnc(owner).add(attempt.number, reason=f"completion code {custom.name}", now=now)
+        tx.dnc(owner).add(attempt.address, reason=f"completion code {custom.name}", now=now)
     contacts = tx.contacts(attempt.org_id)
     if removes:
         contacts.remove_address(attempt.contact_id, attempt.address_name)
@@ -69,10 +72,19 @@ def treat_number(tx: Tx, job: Job, attempt: Attempt, handler: CallHandler, custo
         return True
     owned = contacts.addresses_of([attempt.contact_id])
     on_dnc = tx.dnc(attempt.org_id).listed_for(owned, campaign_id=job.campaign_id, now=now)[attempt.contact_id]
-    return has_another(handler, owned[attempt.contact_id], attempt.number, on_dnc)
+    return has_another(handler, owned[attempt.contact_id], attempt.address, on_dnc)
 
 
-def result_for_processor(tx: Tx, job: Job, attempt: Attempt, handler: CallHandler, now: datetime) -> AttemptResult | None:
+def opt_out(tx: Tx, attempt: Attempt, now: datetime) -> None:
+    """The code says that the contact is on the DNC list: whoever set it, see to it that it is."""
+    if attempt.address:
+        tx.dnc(attempt.org_id).add(attempt.address, reason="opted out", now=now)
+    else:
+        user = tx.contacts(attempt.org_id).get(attempt.contact_id, with_addresses=False).user_contact_id
+        tx.dnc(attempt.org_id).add(user, reason="opted out", kind=DncKind.CONTACT, now=now)
+
+
+def result_for_processor(tx: Tx, job: Job, attempt: Attempt, handler: Handler, now: datetime) -> AttemptResult | None:
     """What the strategy's result processor is to be told, when it has one for this code."""
     name = handler.processor_for(attempt.code or "")
     if not name:
@@ -86,7 +98,8 @@ def result_for_processor(tx: Tx, job: Job, attempt: Attempt, handler: CallHandle
         contact_id=contact.user_contact_id,
         handler=attempt.handler,
         address_name=attempt.address_name,
-        number=attempt.number,
+        channel=attempt.channel,
+        address=attempt.address,
         code=attempt.code or "",
         system_code=attempt.system_code,
         source=attempt.code_source or "",

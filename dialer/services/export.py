@@ -14,9 +14,9 @@ from dialer.store.store import Store, Tx
 PAGE = 1000  # rows per look at the database: an export of any size holds no long transaction and little memory
 
 COLUMNS = (
-    "attempt_id", "campaign", "job_id", "contact_list", "contact_id", "handler", "address_name", "number", "trunk", "switch",
-    "intent_at", "sent_at", "ringing_at", "answered_at", "ended_at", "code", "code_source", "system_code", "cause", "tech_cause",
-    "amd_status", "amd_cause", "app", "app_note",
+    "attempt_id", "campaign", "job_id", "contact_list", "contact_id", "handler", "channel", "address_name", "address", "trunk",
+    "switch", "intent_at", "sent_at", "ringing_at", "answered_at", "ended_at", "code", "code_source", "system_code", "cause",
+    "tech_cause", "amd_status", "amd_cause", "app", "app_note",
 )  # fmt: skip
 
 _FORMULA = "=+-@\t\r\n\0＝＋－＠"
@@ -74,8 +74,8 @@ def _scope(tx: Tx, org_id: OrgId, campaign: str | None, job_id: JobId | None) ->
 def _cells(row: AttemptRow) -> list[str]:
     one = row.attempt
     values: list[object] = [
-        one.id, row.campaign, one.job_id, row.contact_list, row.user_contact_id, one.handler, one.address_name, one.number,
-        one.trunk, one.switch, one.intent_at, one.sent_at, one.ringing_at, one.answered_at, one.ended_at, one.code,
+        one.id, row.campaign, one.job_id, row.contact_list, row.user_contact_id, one.handler, one.channel, one.address_name,
+        one.address, one.trunk, one.switch, one.intent_at, one.sent_at, one.ringing_at, one.answered_at, one.ended_at, one.code,
         one.code_source, one.system_code, one.cause, one.tech_cause, one.amd_status, one.amd_cause, one.app, one.app_note,
     ]  # fmt: skip
     return [safe_cell(value) for value in values]

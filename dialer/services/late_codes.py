@@ -13,7 +13,7 @@ from dialer.domain.strategy import WAIT
 from dialer.errors import BadInput, Conflict, NotFound
 from dialer.services.codes import system_code_called
 from dialer.services.completion import StrategyOf
-from dialer.services.contact_steps import apply_step, treat_number
+from dialer.services.contact_steps import apply_step, opt_out, treat_number
 from dialer.services.finishing import finish_if_met
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store, Tx
@@ -48,8 +48,8 @@ async def record_late_code(
             tx.attempts.replace_code(attempt, name, source="operator", at=now)
             tx.contact_history.replace_code(place.contact_id, name, of_attempt_at=attempt.intent_at)
             others = treat_number(tx, job, attempt, handler, custom, now)
-            if name == SystemCode.OPTED_OUT and attempt.number:
-                tx.dnc(org_id).add(attempt.number, reason="opted out after the call", now=now)
+            if name == SystemCode.OPTED_OUT:
+                opt_out(tx, attempt, now)
         outcome = Outcome(code=name, custom=custom, address_index=place.address_index, other_numbers=others)
         step = step_after(handler, outcome, Progress(), now)
         if not isinstance(step, Goto | Stay):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from dialer import failpoints
-from dialer.domain.attempt import Attempt, AttemptState
+from dialer.domain.address_choice import NO_ADDRESS
+from dialer.domain.attempt import COMPLIANCE, Attempt, AttemptState
 from dialer.domain.callback import Callback, CallbackState
 from dialer.domain.campaign import Job, JobContactState, JobState
+from dialer.domain.channel import Channel
 from dialer.domain.codes import SYSTEM_NAME_KEYS, SystemCode, name_key
 from dialer.domain.condition import Attributes
 from dialer.domain.contact import Address
@@ -19,12 +21,13 @@ from dialer.domain.ids import AttemptId, ContactId, JobId, new_attempt_id
 from dialer.domain.next_step import Done, Goto, NextStep, Outcome, step_after, waited_out
 from dialer.domain.progress import Progress
 from dialer.domain.restriction import RestrictionKind, restricted_by
-from dialer.domain.strategy import DONE, WAIT, CallHandler, Strategy
+from dialer.domain.rules import Kind
+from dialer.domain.strategy import DONE, WAIT, CallHandler, Handler, Strategy
 from dialer.services.callback_steps import close_late, for_callback, go_on_without
 from dialer.services.completion import Completed
 from dialer.services.contact_steps import add_to_history, apply_step, known_of, result_for_processor
 from dialer.services.finishing import finish_if_met
-from dialer.services.rules import rules_against
+from dialer.services.rules import rules_now
 from dialer.store.attempts import Closing
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store, Tx
@@ -53,13 +56,20 @@ class Intents:
 
 
 async def claim_contacts(
-    store: Store, job_id: JobId, *, limit: int, owner: str, lease_s: float, now: datetime
+    store: Store,
+    job_id: JobId,
+    *,
+    limit: int,
+    owner: str,
+    lease_s: float,
+    now: datetime,
+    handlers: Collection[str] | None = None,
 ) -> list[JobContact]:
-    """Lease up to `limit` contacts of a job that are due now."""
+    """Lease up to `limit` contacts of a job that are due now; `handlers`: only those in these states."""
 
     def work(tx: Tx) -> list[JobContact]:
         claims = tx.job_contacts.claim_due(
-            job_id, limit=limit, now=now, owner=owner, lease_until=now + timedelta(seconds=lease_s)
+            job_id, limit=limit, now=now, owner=owner, lease_until=now + timedelta(seconds=lease_s), handlers=handlers
         )
         failpoints.hit("K0")
         return claims
@@ -94,14 +104,13 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
     claims = [claim for claim in claims if claim.contact_id in held]
     ids = [claim.contact_id for claim in claims]
     addresses = tx.contacts(job.org_id).addresses_of(ids)
-    numbers = {one.value for of_contact in addresses.values() for one in of_contact}
+    values = {one.value for of_contact in addresses.values() for one in of_contact}
     on_dnc = tx.dnc(job.org_id).listed_for(addresses, campaign_id=job.campaign_id, now=now)
     promised = tx.callbacks(None).pending_of(job.id, ids)
-    due = {contact_id for contact_id, one in promised.items() if one.is_due(now) and not one.has_expired(now)}
-    against = rules_against(tx, job.org_id, job.campaign_id, addresses, now, called_back=due)
+    rules = rules_now(tx, job.org_id, job.campaign_id, addresses, now)
     excluded = tx.contact_rules(job.org_id).excluded(ids, now=now)
-    busy_numbers = tx.attempts.numbers_in_call(job.org_id, numbers)
-    busy_contacts = tx.attempts.contacts_in_call(ids)
+    busy_addresses = tx.attempts.addresses_in_use(job.org_id, values)
+    busy_contacts = tx.attempts.contacts_in_use(ids)
     attributes = tx.contacts(job.org_id).attributes_of(ids) if strategy.asks_attributes else {}
     new: list[Attempt] = []
     senders: dict[AttemptId, str] = {}
@@ -109,11 +118,6 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
     kept: list[tuple[Callback, AttemptId]] = []
     waiting = left = 0
     for claim in claims:
-        if claim.contact_id in busy_contacts:
-            until = now + timedelta(seconds=BUSY_RECHECK_S)
-            tx.job_contacts.schedule(job.id, claim.contact_id, due_at=until, because="in a call of another job")
-            waiting += 1
-            continue
         if claim.contact_id in excluded:
             tx.job_contacts.finish(
                 job.id, claim.contact_id, at=now, because=f"excluded until {excluded[claim.contact_id]:%Y-%m-%d %H:%M} UTC"
@@ -144,18 +148,22 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
             left += 1
             continue
         claim, handler = entered
+        if (handler.channel, claim.contact_id) in busy_contacts:
+            until = now + timedelta(seconds=BUSY_RECHECK_S)
+            tx.job_contacts.schedule(job.id, claim.contact_id, due_at=until, because="in a call of another job")
+            waiting += 1
+            continue
         blocked = on_dnc.get(claim.contact_id, frozenset())
-        barred = against.get(claim.contact_id, {})
+        barred = rules.held(claim.contact_id, handler, Kind.CAMPAIGN if callback is None else Kind.CALLBACK)
+        busy = {value for channel, value in busy_addresses if channel is handler.channel}
         calling = handler if callback is None else for_callback(handler, callback, owned)
-        match _restriction(handler, known, now) or pick_address(
-            calling, claim.address_index, owned, blocked, busy_numbers, now, barred
-        ):
+        match _restriction(handler, known, now) or pick_address(calling, claim.address_index, owned, blocked, busy, now, barred):
             case Allowed(address=address, index=index):
-                intent = _intent(job, claim, handler, address.name, address.value, route, now)
+                intent = _intent(job, claim, handler, address, route, now)
                 new.append(intent)
-                if sender := handler.sender_for(known):
+                if isinstance(handler, CallHandler) and (sender := handler.sender_for(known)):
                     senders[intent.id] = sender
-                busy_numbers.add(address.value)
+                busy_addresses.add((handler.channel, address.value))
                 if callback is not None:
                     kept.append((callback, intent.id))
                 if calling is handler and index != claim.address_index:
@@ -192,7 +200,7 @@ def _known(claim: JobContact, attributes: Mapping[ContactId, Mapping[str, str]],
 
 def _enter(
     tx: Tx, job: Job, strategy: Strategy, claim: JobContact, known: Attributes, now: datetime
-) -> tuple[JobContact, CallHandler] | None:
+) -> tuple[JobContact, Handler] | None:
     """The handler that has the contact now, chosen by the selector or reached by waiting; None when the contact has left."""
     if claim.handler == WAIT:
         step = waited_out(strategy, Progress.from_json(claim.progress), now)
@@ -212,7 +220,7 @@ def _enter(
     return claim, strategy.handler(state)
 
 
-def _restriction(handler: CallHandler, known: Attributes, now: datetime) -> Denied | None:
+def _restriction(handler: Handler, known: Attributes, now: datetime) -> Denied | None:
     """What the handler's restrictions say of a contact at this moment."""
     found = restricted_by(handler.restrictions, known)
     if found is None:
@@ -223,19 +231,19 @@ def _restriction(handler: CallHandler, known: Attributes, now: datetime) -> Deni
     return Denied(code=None, because=because, until=now + timedelta(seconds=found.recheck_s))
 
 
-def _intent(
-    job: Job, claim: JobContact, handler: CallHandler, address_name: str, number: str, route: Route, now: datetime
-) -> Attempt:
+def _intent(job: Job, claim: JobContact, handler: Handler, address: Address, route: Route, now: datetime) -> Attempt:
+    by_switch = handler.channel is Channel.VOICE
     return Attempt(
         id=new_attempt_id(),
         org_id=job.org_id,
         job_id=job.id,
         contact_id=claim.contact_id,
         handler=handler.state,
-        address_name=address_name,
-        number=number,
-        trunk=route.trunk,
-        switch=route.switch,
+        channel=handler.channel,
+        address_name=address.name,
+        address=address.value,
+        trunk=route.trunk if by_switch else "",
+        switch=route.switch if by_switch else "",
         node=route.node,
         nonce=secrets.token_hex(16),
         state=AttemptState.INTENT,
@@ -245,16 +253,16 @@ def _intent(
 
 
 def _end_without_call(
-    tx: Tx, job: Job, claim: JobContact, handler: CallHandler, code: str, because: str, route: Route, now: datetime
+    tx: Tx, job: Job, claim: JobContact, handler: Handler, code: str, because: str, route: Route, now: datetime
 ) -> Completed:
     """Record that the contact was not called and why: an attempt that was never sent, with its code.
 
     The contact is done, unless the handler has a row for that very code: then the row says what follows.
     """
-    attempt = _intent(job, claim, handler, "", "", route, now)
+    attempt = _intent(job, claim, handler, NO_ADDRESS, route, now)
     tx.attempts.begin([attempt])
     system = code if name_key(code) in SYSTEM_NAME_KEYS else SystemCode.RESTRICTED_OTHER.value  # a rule has a code of its own
-    closed = tx.attempts.close(attempt.id, Closing(code=code, source="compliance", system_code=system, ended_at=now))
+    closed = tx.attempts.close(attempt.id, Closing(code=code, source=COMPLIANCE, system_code=system, ended_at=now))
     if closed is None:
         raise AssertionError("an attempt that was begun in this transaction is open")
     add_to_history(tx, closed, None)

@@ -126,6 +126,13 @@ class Table:
             return default
         return str(node.value).strip()
 
+    def texts(self, name: str) -> dict[str, str]:
+        """A table of texts under free names; empty when the key is not there."""
+        if name not in self.values:
+            return {}
+        table = Table.read(self.values[name], self.path(name), self.mistakes)
+        return {} if table is None else {key: table.text(key) for key in table.values}
+
     def truth(self, name: str, default: bool) -> bool:
         """true or false."""
         if name not in self.values:

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from dialer.domain.attempt import Attempt
 from dialer.domain.campaign import Job
-from dialer.domain.codes import APP_SYSTEM_CODES, SYSTEM_NAME_KEYS, SystemCode, name_key
+from dialer.domain.codes import APP_SYSTEM_CODES, SystemCode
+from dialer.errors import Conflict, NotFound
+from dialer.services.codes import settable_code
 from dialer.services.pdc_call import OnCall, check_text
 from dialer.store.store import Tx
 from pdc import CompletionCode, UnassociatedCode, UnknownCode
-
-SYSTEM_BY_KEY = {name_key(code.value): code for code in SystemCode}
 
 
 class CodeVerbs(OnCall):
@@ -32,7 +32,7 @@ class CodeVerbs(OnCall):
 
         def work(tx: Tx, attempt: Attempt) -> None:
             now = self._parts.now()
-            tx.dnc(attempt.org_id).add(attempt.number, reason=reason[:200] or "opted out on a call", now=now)
+            tx.dnc(attempt.org_id).add(attempt.address, reason=reason[:200] or "opted out on a call", now=now)
             write_code(tx, attempt, SystemCode.OPTED_OUT.value, now)
 
         await self._write(work)
@@ -56,20 +56,11 @@ def campaign_codes(tx: Tx, job: Job) -> list[CompletionCode]:
 
 def write_code(tx: Tx, attempt: Attempt, name: str, now: datetime) -> None:
     """What the app says so far. Raises UnknownCode, UnassociatedCode."""
-    key = name_key(name)
-    if key in SYSTEM_NAME_KEYS:
-        code = SYSTEM_BY_KEY[key]
-        if code not in APP_SYSTEM_CODES:
-            raise UnassociatedCode(f"{code.value!r} is for the dialer itself to set")
-        chosen = code.value
-    else:
-        codes, job = tx.codes(attempt.org_id), tx.jobs(None).as_started(attempt.job_id)
-        associated = {name_key(one.name): one for one in codes.of_campaign(job.campaign_id)}
-        custom = associated.get(key) or codes.find(name)
-        if custom is None:
-            raise UnknownCode(f"no completion code {name!r}")
-        if key not in associated or not custom.active:
-            raise UnassociatedCode(f"{custom.name!r} is passive, or not associated with this campaign")
-        chosen = custom.name
+    try:
+        chosen = settable_code(tx, attempt, name, APP_SYSTEM_CODES)
+    except NotFound as mistake:
+        raise UnknownCode(str(mistake)) from mistake
+    except Conflict as mistake:
+        raise UnassociatedCode(str(mistake)) from mistake
     if attempt.app_code != chosen:
         tx.attempts.set_app_code(attempt.id, chosen, now)

@@ -31,7 +31,7 @@ class ContactVerbs(OnCall):
 
         def work(tx: Tx, attempt: Attempt) -> Contact:
             found = _meant(tx, attempt, user_contact_id, list_name)
-            return _told(found, attempt.number if found.id == attempt.contact_id else "")
+            return _told(found, attempt.address if found.id == attempt.contact_id else "")
 
         return await self._read(work)
 
@@ -142,7 +142,7 @@ class ContactVerbs(OnCall):
 
 def contact_on_the_line(tx: Tx, attempt: Attempt) -> Contact:
     """The contact of the call as it is now."""
-    return _told(tx.contacts(attempt.org_id).get(attempt.contact_id, with_addresses=False), attempt.number)
+    return _told(tx.contacts(attempt.org_id).get(attempt.contact_id, with_addresses=False), attempt.address)
 
 
 def named_list(tx: Tx, attempt: Attempt, list_name: str) -> str:

@@ -44,7 +44,7 @@ class DncVerbs(OnCall):
 
 def _address(address: str, attempt: Attempt) -> str:
     if not address:
-        return attempt.number
+        return attempt.address
     try:
         return entry_value(address, DncKind.ADDRESS, "ZZ")
     except BadInput as exc:

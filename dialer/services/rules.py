@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from dialer.domain.address_choice import NO_ADDRESS
+from dialer.domain.channel import Channel
 from dialer.domain.codes import SYSTEM_NAME_KEYS, SystemCode, name_key
 from dialer.domain.contact import Address
 from dialer.domain.ids import CampaignId, ContactId, OrgId
-from dialer.domain.rules import Held, Kind, Per, Rule, Then, holds, in_force
+from dialer.domain.rules import Held, Kind, Past, Per, Rule, Then, holds, in_force
+from dialer.domain.strategy import Handler
 from dialer.errors import BadInput
 from dialer.services.names import checked_name
 from dialer.store.store import Store, Tx
 
 MAX_WINDOW_S = 400 * 86400.0
 MAX_ATTEMPTS = 10_000
-CHANNELS = ("", "voice", "sms", "email")
+CHANNELS = ("", *Channel)
 
 
 async def create_rule(store: Store, org_id: OrgId, rule: Rule, *, campaigns: Sequence[str] = ()) -> Rule:
@@ -54,41 +57,43 @@ async def list_rules(store: Store, org_id: OrgId) -> list[Rule]:
     return await store.read(lambda tx: tx.rules(org_id).all())
 
 
-def rules_against(
-    tx: Tx,
-    org_id: OrgId,
-    campaign_id: CampaignId,
-    owned: Mapping[ContactId, Sequence[Address]],
-    now: datetime,
-    *,
-    called_back: Collection[ContactId] = (),
-) -> dict[ContactId, dict[str, Held]]:
-    """Which of the contacts' numbers a rule forbids at this moment; asked in the transaction that writes the intents.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesNow:
+    """The rules as they are at this moment, and the attempts to a batch of contacts that they count."""
+
+    rules: Sequence[Rule]
+    campaign_id: CampaignId
+    owned: Mapping[ContactId, Sequence[Address]]
+    past: Mapping[ContactId, Sequence[Past]]
+    now: datetime
+
+    def held(self, contact_id: ContactId, handler: Handler, kind: Kind = Kind.CAMPAIGN) -> dict[str, Held]:
+        """Which of a contact's addresses a handler's attempt may not use; "" = the person, where it needs no address."""
+        history = self.past.get(contact_id)
+        if history is None:
+            return {}
+        asked = in_force(self.rules, self.campaign_id, kind, handler.channel)
+        return holds(asked, self.owned[contact_id] if handler.addresses else [NO_ADDRESS], history, self.now)
+
+
+def rules_now(
+    tx: Tx, org_id: OrgId, campaign_id: CampaignId, owned: Mapping[ContactId, Sequence[Address]], now: datetime
+) -> RulesNow:
+    """What the rules need to judge these contacts; asked in the transaction that writes the intents.
 
     The rules are read here and now (one small statement), so that an edit binds the very next call. Attempts are looked for
-    only as far back, and only by those keys, as the rules in force ask.
+    only as far back, and only by those keys, as the rules that are on ask.
     """
-    rules = tx.rules(org_id).all()
-    plain = in_force(rules, campaign_id)
-    promised = in_force(rules, campaign_id, Kind.CALLBACK)
-    asked = [*plain, *promised]
-    if not asked or not owned:
-        return {}
-    past = tx.rules(org_id).past(
-        {contact_id: [one.value for one in addresses] for contact_id, addresses in owned.items()},
-        since=now - max(rule.window for rule in asked),
-        by_person=any(rule.per is Per.PERSON for rule in asked),
-        by_address=any(rule.per is Per.ADDRESS for rule in asked),
-    )
-    return {
-        contact_id: holds(
-            promised if contact_id in called_back else plain,
-            [one.value for one in owned[contact_id]],
-            history,
-            now,
+    rules = [one for one in tx.rules(org_id).all() if one.active and (not one.campaigns or campaign_id in one.campaigns)]
+    past: Mapping[ContactId, Sequence[Past]] = {}
+    if rules and owned:
+        past = tx.rules(org_id).past(
+            {contact_id: [one.value for one in addresses] for contact_id, addresses in owned.items()},
+            since=now - max(rule.window for rule in rules),
+            by_person=any(rule.per is Per.PERSON for rule in rules),
+            by_address=any(rule.per is Per.ADDRESS for rule in rules),
         )
-        for contact_id, history in past.items()
-    }
+    return RulesNow(rules=rules, campaign_id=campaign_id, owned=owned, past=past, now=now)
 
 
 def _checked(tx: Tx, org_id: OrgId, rule: Rule, campaigns: Sequence[str] | None) -> Rule:
@@ -97,7 +102,7 @@ def _checked(tx: Tx, org_id: OrgId, rule: Rule, campaigns: Sequence[str] | None)
     if not 1 <= rule.window_s <= MAX_WINDOW_S:
         raise BadInput(f"a window of {rule.window_s:g} s", where="window", mend="one second to 400 days")
     if rule.channel not in CHANNELS:
-        raise BadInput(f"no channel {rule.channel!r}", where="channel", mend="voice, sms or email; none for all")
+        raise BadInput(f"no channel {rule.channel!r}", where="channel", mend=f"{', '.join(Channel)}; none for all")
     if rule.only_last and not rule.codes:
         raise BadInput("a rule about the last code names the code", where="codes")
     known = {code.value for code in SystemCode}

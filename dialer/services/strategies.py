@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import time
 
 from dialer.domain.selector import Selector
-from dialer.domain.strategy import (
-    DONE,
-    INITIAL,
-    RESERVED_STATES,
-    AddressRule,
-    CallHandler,
-    NoSuitableAddress,
-    RetryCount,
-    Strategy,
-    StrategyStatus,
-    Waiting,
-)
+from dialer.domain.strategy import INITIAL, RESERVED_STATES, Handler, Strategy, StrategyStatus
 from dialer.errors import BadInput
 from dialer.services.marked_yaml import Mistakes, Table, compose, suggest
-from dialer.services.strategy_conditions import SENDER, SENDER_MEND, read_restrictions, read_selector, read_senders
+from dialer.services.strategy_conditions import read_selector
 from dialer.services.strategy_flow import check_flow, lint
-from dialer.services.strategy_results import NAME, ResultsReader, processor_name
+from dialer.services.strategy_handlers import KINDS, HandlerReader
+from dialer.services.strategy_results import NAME
 
-_LONGEST_RING_S = 120.0
-_LONGEST_WAIT_S = 90 * 24 * 3600.0
-_TIME = re.compile(r"([01]?[0-9]|2[0-4]):([0-5][0-9])")
-_CALL_KEYS = (
-    "ring_timeout_s", "detect_machine", "sender", "senders", "addresses", "no_suitable_address", "restrictions", "retry_count",
-    "results", "wait", "processor",
-)  # fmt: skip
+_KINDS_SAID = ", ".join(f"`{kind}:`" for kind in KINDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,20 +67,24 @@ class _Reader:
         status = root.text("status", required=True)
         if root.has("status") and status not in list(StrategyStatus):
             root.bad("status", f"{status!r} is no status", suggest(status, [one.value for one in StrategyStatus]))
-        handlers: list[CallHandler] = []
+        handlers: list[Handler] = []
+        reader = HandlerReader(self.mistakes, self.known_codes)
         places: dict[str, int] = {}  # what a message may have to point at -> its line
         states: set[str] = set()
         for at, node in root.items("handlers", required=True):
-            table = Table.read(node, at, self.mistakes, ("state", "call", "selector"))
+            table = Table.read(node, at, self.mistakes, ("state", *KINDS, "selector"))
             if table is None:
                 continue
             state = self._state(table, states)
             places.setdefault(state, node.start_mark.line + 1)
+            kinds = [kind for kind in KINDS if table.has(kind)]
             if table.has("selector"):
                 self._select(table, state, places, is_first=not states)
-            elif not table.has("call"):
-                table.bad("call", "is missing", "a handler is a `call:`, or the first one a `selector:`")
-            elif (handler := self._call(table, state, places)) is not None:
+            elif not kinds:
+                table.bad("call", "is missing", f"a handler is one of {_KINDS_SAID}, or the first one a `selector:`")
+            elif len(kinds) > 1:
+                table.bad(kinds[1], f"has no place beside `{kinds[0]}:`", "each handler makes one kind of attempt")
+            elif (handler := reader.read(kinds[0], table, state, places)) is not None:
                 handlers.append(handler)
             states.add(state)
         places["handlers"] = root.values.get("handlers", root.node).start_mark.line + 1
@@ -116,80 +102,12 @@ class _Reader:
         return state
 
     def _select(self, table: Table, state: str, places: dict[str, int], *, is_first: bool) -> None:
-        if table.has("call"):
-            table.bad("call", "has no place beside a selector", "a selector calls nobody; give the call a handler of its own")
+        for kind in KINDS:
+            if table.has(kind):
+                table.bad(kind, "has no place beside a selector", "a selector calls nobody; give the call a handler of its own")
         if not is_first or state != INITIAL:
             table.bad("selector", "must be the first handler", f"put it on top, with the state {INITIAL!r}")
         self.selector = read_selector(table, places)
-
-    def _call(self, handler: Table, state: str, places: dict[str, int]) -> CallHandler | None:
-        call = Table.read(handler.values["call"], handler.path("call"), self.mistakes, _CALL_KEYS)
-        if call is None:
-            return None
-        sender = call.text("sender")
-        if sender and not SENDER.fullmatch(sender):
-            call.bad("sender", "must be a number in E.164", SENDER_MEND)
-        results, otherwise = ResultsReader(self.mistakes, self.known_codes).read(call, state, places)
-        for key in ("ring_timeout_s", "wait"):
-            places[f"{state}.{key}"] = call.values.get(key, call.node).start_mark.line + 1
-        return CallHandler(
-            state=state,
-            addresses=tuple(self._addresses(call)),
-            ring_timeout_s=call.number("ring_timeout_s", 45.0, least=1, most=_LONGEST_RING_S),
-            detect_machine=call.truth("detect_machine", True),
-            sender=sender,
-            results=results,
-            otherwise=otherwise,
-            retry_count=RetryCount(self._word(call, "retry_count", [one.value for one in RetryCount])),
-            restrictions=read_restrictions(call),
-            senders=read_senders(call),
-            no_suitable_address=NoSuitableAddress(
-                self._word(call, "no_suitable_address", [one.value for one in NoSuitableAddress])
-            ),
-            wait=self._wait(call),
-            processor=processor_name(call),
-        )
-
-    def _word(self, table: Table, key: str, words: list[str]) -> str:
-        """One of the words; the first one when the key is not there or wrong."""
-        word = table.text(key, words[0])
-        if word not in words:
-            table.bad(key, f"{word!r} is not known here", suggest(word, words))
-            return words[0]
-        return word
-
-    def _wait(self, call: Table) -> Waiting:
-        if not call.has("wait"):
-            return Waiting()
-        table = Table.read(call.values["wait"], call.path("wait"), self.mistakes, ("for_s", "then"))
-        if table is None:
-            return Waiting()
-        return Waiting(for_s=table.number("for_s", 24 * 3600.0, least=1, most=_LONGEST_WAIT_S), then=table.text("then", DONE))
-
-    def _addresses(self, call: Table) -> list[AddressRule]:
-        rules: list[AddressRule] = []
-        for at, node in call.items("addresses", required=True):
-            table = Table.read(node, at, self.mistakes, ("attribute", "from", "to"))
-            if table is None:
-                continue
-            name = table.text("attribute", required=True)
-            if any(rule.name.casefold() == name.casefold() for rule in rules) and name:
-                table.bad("attribute", f"{name!r} stands in this list a second time")
-            opens, closes = self._time(table, "from"), self._time(table, "to")
-            if opens is not None and opens == closes and table.text("to") != "24:00":
-                table.bad("to", "the window is empty", 'the whole day is from "00:00" to "24:00"')
-            rules.append(AddressRule(name=name, opens=opens or time(), closes=closes or time()))
-        return rules
-
-    def _time(self, table: Table, key: str) -> time | None:
-        text = table.text(key, required=True)
-        if not table.has(key):
-            return None
-        found = _TIME.fullmatch(text)
-        if found is None or (found[1] == "24" and (found[2] != "00" or key == "from")):
-            table.bad(key, f"{text!r} is no time of day", 'write "08:00" (and "24:00" for the end of the day)')
-            return None
-        return time(int(found[1]) % 24, int(found[2]))  # 24:00 is the next midnight: a window up to it wraps to nothing
 
 
 __all__ = ["CheckedStrategy", "check_strategy", "load_for_campaign", "load_strategy"]

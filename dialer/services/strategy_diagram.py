@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dialer.domain.condition import said
-from dialer.domain.strategy import DONE, INITIAL, WAIT, AddressRule, CallHandler, Result, Strategy
+from dialer.domain.strategy import DONE, INITIAL, WAIT, AddressRule, CallHandler, CustomHandler, Handler, Result, Strategy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ def as_mermaid(strategy: Strategy) -> str:
         grouped[edge.origin, edge.target].append(edge.label)
     lines = ["stateDiagram-v2", f"    [*] --> {_node(INITIAL)}"]
     for handler in strategy.handlers:
-        lines.append(f"    {_node(handler.state)}: {handler.state} - rings {_safe(windows(handler))}")
+        lines.append(f"    {_node(handler.state)}: {handler.state} - {_safe(attempts_by(handler))}")
     for (origin, target), labels in grouped.items():
         end = "[*]" if target == DONE else _node(target)
         lines.append(f"    {_node(origin)} --> {end}: {_safe(' / '.join(labels))}")
@@ -61,9 +61,10 @@ def as_text(strategy: Strategy) -> str:
     for edge in edges(strategy):
         by_origin[edge.origin].append(edge)
     for handler in strategy.handlers:
-        lines.append(f"\n[{handler.state}] rings {windows(handler)} for {handler.ring_timeout_s:g} s")
+        lines.append(f"\n[{handler.state}] {attempts_by(handler)}{_limit(handler)}")
         lines += [f"  not called ({one.kind.value}): {one}" for one in handler.restrictions]
-        lines += [f"  shows {one.number}: {said(one.when)}" for one in handler.senders]
+        if isinstance(handler, CallHandler):
+            lines += [f"  shows {one.number}: {said(one.when)}" for one in handler.senders]
         lines += _arrows({handler.state: "again"}, by_origin[handler.state])
     if by_origin[WAIT]:
         lines.append(f"\n[{WAIT}] until a code comes")
@@ -71,9 +72,23 @@ def as_text(strategy: Strategy) -> str:
     return "\n".join(lines)
 
 
-def windows(handler: CallHandler) -> str:
-    """The addresses of a handler with their hours."""
-    return ", ".join(_window(rule) for rule in handler.addresses)
+def attempts_by(handler: Handler) -> str:
+    """What a handler does, and to which addresses in which hours."""
+    to = ", ".join(_window(rule) for rule in handler.addresses)
+    match handler:
+        case CustomHandler(action=action):
+            return f"does {action}" + (f" with {to}" if to else "")
+        case _:
+            return f"rings {to}"
+
+
+def _limit(handler: Handler) -> str:
+    match handler:
+        case CallHandler(ring_timeout_s=limit_s):
+            return f" for {limit_s:g} s"
+        case CustomHandler(time_limit_s=limit_s):
+            return f" within {limit_s:g} s"
+    return ""
 
 
 def _window(rule: AddressRule) -> str:
@@ -86,7 +101,7 @@ def _arrows(names: Mapping[str, str], leading: list[Edge]) -> list[str]:
     return [f"  {edge.label.ljust(width)}  → {names.get(edge.target) or edge.target}" for edge in leading]
 
 
-def _targets(handler: CallHandler) -> Iterator[str]:
+def _targets(handler: Handler) -> Iterator[str]:
     yield handler.otherwise
     for row in handler.results.values():
         yield row.retry.fail_state if row.retry is not None else row.next_state

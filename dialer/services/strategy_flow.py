@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from dialer.domain.codes import SystemCode
-from dialer.domain.strategy import DONE, INITIAL, WAIT, Strategy, Waiting, treatment_for
+from dialer.domain.strategy import DONE, INITIAL, WAIT, CallHandler, Strategy, Waiting, treatment_for
 from dialer.services.marked_yaml import Mistakes, suggest
 
 _SHORT_RING_S = 15.0
@@ -80,17 +80,23 @@ def lint(strategy: Strategy, places: Mapping[str, int], source: str) -> Iterator
     reached = {target for state, row, target in targets if row != _WAIT_THEN or state in waiting} | {INITIAL}
     for handler in strategy.handlers:
         line = places.get(handler.state, 1)
-        if handler.ring_timeout_s < _SHORT_RING_S:
-            yield (
-                f"{source}:{places.get(f'{handler.state}.ring_timeout_s', line)}: {handler.state}.ring_timeout_s: "
-                f"{handler.ring_timeout_s:g} s is short: many people need {_SHORT_RING_S:g} s to reach their phone"
-            )
-        answered = "human" if handler.detect_machine else "unknown"
-        if treatment_for(handler, answered) is None:
-            code = SystemCode.ANSWER_HUMAN if handler.detect_machine else SystemCode.CALL_ANSWERED
-            yield f"{source}:{line}: {handler.state}: {str(code)!r} has no app: who answers hears nothing and is hung up on"
+        if isinstance(handler, CallHandler):
+            yield from _lint_call(handler, places, source)
         if handler.wait != Waiting() and handler.state not in waiting:
             at = places.get(f"{handler.state}.wait", line)
             yield f"{source}:{at}: {handler.state}.wait: no row leads to {WAIT!r}"
         if handler.state not in reached:
             yield f"{source}:{line}: {handler.state}: no row leads to this handler"
+
+
+def _lint_call(handler: CallHandler, places: Mapping[str, int], source: str) -> Iterator[str]:
+    line = places.get(handler.state, 1)
+    if handler.ring_timeout_s < _SHORT_RING_S:
+        yield (
+            f"{source}:{places.get(f'{handler.state}.ring_timeout_s', line)}: {handler.state}.ring_timeout_s: "
+            f"{handler.ring_timeout_s:g} s is short: many people need {_SHORT_RING_S:g} s to reach their phone"
+        )
+    answered = "human" if handler.detect_machine else "unknown"
+    if treatment_for(handler, answered) is None:
+        code = SystemCode.ANSWER_HUMAN if handler.detect_machine else SystemCode.CALL_ANSWERED
+        yield f"{source}:{line}: {handler.state}: {str(code)!r} has no app: who answers hears nothing and is hung up on"

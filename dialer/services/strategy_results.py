@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode, name_key
 from dialer.domain.strategy import ANSWERED_BY, DONE, Result, Retry, Treatment
 from dialer.services.marked_yaml import Mistakes, Table, as_number, suggest
@@ -27,6 +28,7 @@ class ResultsReader:
 
     mistakes: Mistakes
     known_codes: Collection[str] | None
+    channel: Channel = Channel.VOICE
 
     def read(self, call: Table, state: str, places: dict[str, int]) -> tuple[dict[str, Result], str]:
         """The rows by the name_key of their code, and the next state of all other codes. Notes in `places` where they stand."""
@@ -82,14 +84,12 @@ class ResultsReader:
         app = row.text("app")
         if not NAME.fullmatch(app):
             row.bad("app", "must be the name of an IVR app")
-        if name_key(code) not in _ANSWERED:
+        if self.channel is not Channel.VOICE:
+            row.bad("app", "no app can run here: nobody is on the line", "IVR apps belong to a `call:`")
+        elif name_key(code) not in _ANSWERED:
             answered = ", ".join(sorted({str(one) for codes in ANSWERED_BY.values() for one in codes}))
             row.bad("app", f"no app can run on {code!r}: the call is not up then", f"apps belong to {answered}")
-        parameters: dict[str, str] = {}
-        if row.has("parameters"):
-            table = Table.read(row.values["parameters"], row.path("parameters"), self.mistakes)
-            parameters = {} if table is None else {name: table.text(name) for name in table.values}
-        return Treatment(app=app, parameters=parameters)
+        return Treatment(app=app, parameters=row.texts("parameters"))
 
     def _retry(self, row: Table, code: str) -> Retry | None:
         if not row.has("retry"):

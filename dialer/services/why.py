@@ -16,11 +16,12 @@ from dialer.domain.gates import Gate, GateFacts, gates
 from dialer.domain.ids import JobId, OrgId
 from dialer.domain.node_status import JobStatus, NodeStatus, SwitchStatus
 from dialer.domain.progress import Progress
-from dialer.domain.strategy import DONE, INITIAL, WAIT, CallHandler, Strategy
+from dialer.domain.rules import Kind
+from dialer.domain.strategy import DONE, INITIAL, WAIT, Handler, Strategy
 from dialer.errors import NotFound
 from dialer.services.callback_steps import for_callback
 from dialer.services.contact_steps import known_of
-from dialer.services.rules import rules_against
+from dialer.services.rules import rules_now
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store, Tx
 
@@ -79,9 +80,9 @@ def _jobs_of(tx: Tx, org_id: OrgId, contact: Contact, job_id: JobId | None) -> l
 
 def _why(tx: Tx, job: Job, contact: Contact, strategy_of: Callable[[JobId, str], Strategy], now: datetime) -> Why:
     place = tx.job_contacts.get(job.id, contact.id)
-    numbers = {address.value for address in contact.addresses}
+    values = {address.value for address in contact.addresses}
     mine = [one for one in tx.attempts.of_contact(contact.id) if one.job_id == job.id]
-    own_numbers = {one.number for one in mine if one.code is None}
+    own = {one.address for one in mine if one.code is None}
     known = known_of(
         tx.contacts(job.org_id).attributes_of([contact.id])[contact.id],
         contact.addresses,
@@ -89,7 +90,7 @@ def _why(tx: Tx, job: Job, contact: Contact, strategy_of: Callable[[JobId, str],
         attempts=place.attempts if place else 0,
     )
     callback = tx.callbacks(job.org_id).pending_of(job.id, [contact.id]).get(contact.id)
-    called_back = {contact.id} if callback is not None and callback.is_due(now) else set()
+    kind = Kind.CALLBACK if callback is not None and callback.is_due(now) else Kind.CAMPAIGN
     handler = _handler(strategy_of(job.id, job.strategy_text), place, known)
     seen, switch = _seen(tx.node_statuses.all(), job.id, now)
     facts = GateFacts(
@@ -103,15 +104,17 @@ def _why(tx: Tx, job: Job, contact: Contact, strategy_of: Callable[[JobId, str],
         last_code=place.last_code if place else None,
         callback=_said(callback),
         callback_at=callback.at if callback else None,
-        handler=handler if callback is None or not called_back else for_callback(handler, callback, contact.addresses),
+        handler=handler if callback is None or kind is not Kind.CALLBACK else for_callback(handler, callback, contact.addresses),
         attributes=known,
         address_index=place.address_index if place else 0,
         addresses=contact.addresses,
         on_dnc=tx.dnc(job.org_id).listed_for({contact.id: contact.addresses}, campaign_id=job.campaign_id, now=now)[contact.id],
-        held=rules_against(tx, job.org_id, job.campaign_id, {contact.id: contact.addresses}, now, called_back=called_back).get(
-            contact.id, {}
-        ),
-        busy_numbers=tx.attempts.numbers_in_call(job.org_id, numbers) - own_numbers,
+        held=rules_now(tx, job.org_id, job.campaign_id, {contact.id: contact.addresses}, now).held(contact.id, handler, kind),
+        busy={
+            address
+            for channel, address in tx.attempts.addresses_in_use(job.org_id, values)
+            if channel is handler.channel and address not in own
+        },
         trunk=seen.trunk if seen else job.definition.trunk,
         switch_state=switch.state,
         switch_because=switch.because,
@@ -132,7 +135,7 @@ def _said(callback: Callback | None) -> str:
     return f"callback {callback.id} at {local:%Y-%m-%d %H:%M} in {callback.zone}, promised by {callback.created_by}{until}"
 
 
-def _handler(strategy: Strategy, place: JobContact | None, known: Attributes) -> CallHandler:
+def _handler(strategy: Strategy, place: JobContact | None, known: Attributes) -> Handler:
     """The handler that has the contact, or will have it next."""
     state = place.handler if place else INITIAL
     if place is not None and state == WAIT:

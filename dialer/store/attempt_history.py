@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dialer.domain.attempt import Attempt, AttemptState
+from dialer.domain.channel import Channel
 from dialer.domain.ids import AttemptId, CampaignId, JobId, OrgId
 from dialer.store.tables import attempts, campaigns, contact_lists, contacts, jobs
 
@@ -74,7 +75,13 @@ class AttemptHistory:
 def _rows(rows: Sequence[sa.Row[Any]]) -> list[AttemptRow]:
     return [
         AttemptRow(
-            attempt=Attempt(**{**{name: row._mapping[name] for name in _FIELDS}, "state": AttemptState(row.state)}),
+            attempt=Attempt(
+                **{
+                    **{name: row._mapping[name] for name in _FIELDS},
+                    "state": AttemptState(row.state),
+                    "channel": Channel(row.channel),
+                }
+            ),
             user_contact_id=row.user_contact_id,
             contact_list=row.contact_list,
             campaign=row.campaign,

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dialer.domain.attempt import Attempt, AttemptState
+from dialer.domain.channel import Channel
 from dialer.domain.ids import AttemptId, ContactId, JobId, OrgId
 from dialer.store.tables import Instant, attempt_events, attempts, job_code_counts
 
@@ -20,10 +21,14 @@ _OPEN = attempts.c.code.is_(None)
 _BY_ID = sa.select(*_COLUMNS).where(attempts.c.id == sa.bindparam("attempt_id"))
 _NEW = sa.insert(attempts)
 _EVENT = sa.insert(attempt_events)
-_NUMBERS_IN_CALL = sa.select(attempts.c.number).where(
-    _OPEN, attempts.c.org_id == sa.bindparam("org"), attempts.c.number.in_(sa.bindparam("numbers", expanding=True))
+_ADDRESSES_IN_USE = sa.select(attempts.c.channel, attempts.c.address).where(
+    _OPEN,
+    attempts.c.address != sa.literal_column("''"),  # the index of live addresses holds no empty ones
+    attempts.c.org_id == sa.bindparam("org"),
+    attempts.c.channel.in_(list(Channel)),
+    attempts.c.address.in_(sa.bindparam("addresses", expanding=True)),
 )
-_CONTACTS_IN_CALL = sa.select(attempts.c.contact_id).where(
+_CONTACTS_IN_USE = sa.select(attempts.c.channel, attempts.c.contact_id).where(
     _OPEN, attempts.c.contact_id.in_(sa.bindparam("contacts", expanding=True))
 )
 _CLOSE = (
@@ -78,11 +83,12 @@ class Closing:
     answered_at: datetime | None = None
     cause: int | None = None
     tech_cause: int | None = None
+    note: str = ""  # for the record of what happened
 
 
 def _attempt(row: sa.Row[Any]) -> Attempt:
     values = dict(zip(_FIELDS, row, strict=True))
-    values["state"] = AttemptState(values["state"])
+    values["state"], values["channel"] = AttemptState(values["state"]), Channel(values["channel"])
     return Attempt(**values)
 
 
@@ -109,10 +115,12 @@ class AttemptLedger:
         self._connection = connection
 
     def begin(self, new: Sequence[Attempt]) -> None:
-        """Write the intents. Raises sqlalchemy's IntegrityError when a contact or a number already has a live call."""
+        """Write the intents. Raises sqlalchemy's IntegrityError when a contact or address has a live attempt on its channel."""
         if new:
             self._connection.execute(_NEW, [{name: getattr(one, name) for name in _FIELDS} for one in new])
-            self.add_events((one.id, one.intent_at, "intent", {"number": one.address_name}) for one in new)
+            self.add_events(
+                (one.id, one.intent_at, "intent", {"channel": one.channel, "address": one.address_name}) for one in new
+            )
 
     def get(self, attempt_id: AttemptId) -> Attempt | None:
         """One attempt."""
@@ -192,6 +200,7 @@ class AttemptLedger:
         if not changed:
             return None
         data = {"code": closing.code, "source": closing.source, "cause": closing.cause, "tech_cause": closing.tech_cause}
+        data |= {"note": closing.note} if closing.note else {}
         self.add_events([(attempt_id, closing.ended_at, "final", data)])
         closed = self.get(attempt_id) if seen is None else _closed(seen, closing)
         assert closed is not None, "an attempt cannot vanish inside a transaction"  # noqa: S101  narrows for the type checker
@@ -237,20 +246,41 @@ class AttemptLedger:
         query = sa.select(attempt_events).where(attempt_events.c.attempt_id == attempt_id).order_by(attempt_events.c.id)
         return [(row.at, row.kind, row.data) for row in self._connection.execute(query)]
 
-    def open(self, *, switch: str | None = None, job_id: JobId | None = None) -> list[Attempt]:
-        """Attempts without a code: on one switch, of one job, or all."""
+    def open(self, *, switch: str | None = None, job_id: JobId | None = None, channel: Channel | None = None) -> list[Attempt]:
+        """Attempts without a code: on one switch, of one job, on one channel, or all."""
         query = sa.select(*_COLUMNS).where(_OPEN).order_by(attempts.c.id)
+        if channel is not None:
+            query = query.where(attempts.c.channel == channel.value)
         if switch is not None:
             query = query.where(attempts.c.switch == switch)
         if job_id is not None:
             query = query.where(attempts.c.job_id == job_id)
         return [_attempt(row) for row in self._connection.execute(query)]
 
-    def numbers_in_call(self, org_id: OrgId, numbers: Collection[str]) -> set[str]:
-        """Which of these numbers have a live call in the organisation."""
-        if not numbers:
+    def lose_sight(self, now: datetime) -> int:
+        """Attempts without a switch that were being handed over when the dialer died: nobody knows whether they left."""
+        lost = (_OPEN, attempts.c.channel != Channel.VOICE.value, attempts.c.state == AttemptState.INTENT.value)
+        statement = sa.update(attempts).where(*lost).values(state=AttemptState.UNKNOWN.value, sent_at=now)
+        return self._connection.execute(statement).rowcount
+
+    def not_told(self, channel: Channel, *, before: datetime, job_id: JobId | None = None, limit: int) -> list[Attempt]:
+        """Open attempts that were taken, or may have been, until `before`, and of whose end nothing was said."""
+        query = sa.select(*_COLUMNS).where(
+            _OPEN,
+            attempts.c.channel == channel.value,
+            attempts.c.state.in_((AttemptState.SENT.value, AttemptState.UNKNOWN.value)),
+            attempts.c.sent_at <= before,
+        )
+        if job_id is not None:
+            query = query.where(attempts.c.job_id == job_id)
+        return [_attempt(row) for row in self._connection.execute(query.order_by(attempts.c.sent_at).limit(limit))]
+
+    def addresses_in_use(self, org_id: OrgId, addresses: Collection[str]) -> set[tuple[Channel, str]]:
+        """Which of these addresses have a live attempt in the organisation, and on which channel."""
+        if not addresses:
             return set()
-        return set(self._connection.scalars(_NUMBERS_IN_CALL, {"org": org_id, "numbers": list(numbers)}))
+        found = self._connection.execute(_ADDRESSES_IN_USE, {"org": org_id, "addresses": list(addresses)})
+        return {(Channel(row.channel), row.address) for row in found}
 
     def of_contact(self, contact_id: ContactId, *, limit: int = 20) -> list[Attempt]:
         """A contact's attempts, the latest first."""
@@ -268,7 +298,7 @@ class AttemptLedger:
         query = sa.select(*_COLUMNS).where(attempts.c.job_id == job_id).order_by(attempts.c.id).limit(limit)
         return [_attempt(row) for row in self._connection.execute(query)]
 
-    def contacts_in_call(self, contact_ids: Collection[ContactId]) -> set[ContactId]:
-        """Which of these contacts have a live call, in whatever job."""
-        found = self._connection.scalars(_CONTACTS_IN_CALL, {"contacts": list(contact_ids)})
-        return {ContactId(one) for one in found}
+    def contacts_in_use(self, contact_ids: Collection[ContactId]) -> set[tuple[Channel, ContactId]]:
+        """Which of these contacts have a live attempt, in whatever job, and on which channel."""
+        found = self._connection.execute(_CONTACTS_IN_USE, {"contacts": list(contact_ids)})
+        return {(Channel(row.channel), ContactId(row.contact_id)) for row in found}

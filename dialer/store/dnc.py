@@ -100,6 +100,8 @@ class Dnc(DncLists):
     ) -> dict[ContactId, frozenset[str]]:
         """Which of each contact's addresses may not be used for this campaign now, by whatever kind of entry.
 
+        "" is among them when the person itself is listed, who may then not be reached without an address either.
+
         Asked in the transaction that writes the intents, for a whole batch: three statements, each through an index.
         """
         lists = self._binding(campaign_id)
@@ -115,7 +117,7 @@ class Dnc(DncLists):
             user_id, customer = people.get(contact_id, ("", ""))
             whole = (DncKind.CONTACT, user_id) in found or (DncKind.CUSTOMER, customer) in found
             mine = {one.value for one in addresses if whole or (DncKind.ADDRESS, one.value) in found}
-            blocked[contact_id] = frozenset(mine)
+            blocked[contact_id] = frozenset(mine | {""} if whole else mine)
         return blocked
 
     def get(self, value: str, *, kind: DncKind = DncKind.ADDRESS) -> DncEntry | None:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from dialer.domain.campaign import JobContactState
 from dialer.domain.ids import ContactId, JobId
+from dialer.domain.strategy import INITIAL
 from dialer.store.job_walk import JobWalk, begin_again
 from dialer.store.tables import attempts, job_contacts
 
@@ -83,14 +84,28 @@ class JobContacts:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
-    def claim_due(self, job_id: JobId, *, limit: int, now: datetime, owner: str, lease_until: datetime) -> list[JobContact]:
-        """Lease up to `limit` contacts: first those whose time has come, then the next ones of the job's lists."""
-        claimed = self._claim_scheduled(job_id, limit, now, owner, lease_until)
-        if len(claimed) < limit:
+    def claim_due(
+        self,
+        job_id: JobId,
+        *,
+        limit: int,
+        now: datetime,
+        owner: str,
+        lease_until: datetime,
+        handlers: Collection[str] | None = None,
+    ) -> list[JobContact]:
+        """Lease up to `limit` contacts: first those whose time has come, then the next ones of the job's lists.
+
+        `handlers`: only contacts in these states; the lists' next ones are in the state "initial". None = all.
+        """
+        claimed = self._claim_scheduled(job_id, limit, now, owner, lease_until, handlers)
+        if len(claimed) < limit and (handlers is None or INITIAL in handlers):
             claimed += self._claim_fresh(job_id, limit - len(claimed), owner, lease_until)
         return claimed
 
-    def _claim_scheduled(self, job_id: JobId, limit: int, now: datetime, owner: str, lease_until: datetime) -> list[JobContact]:
+    def _claim_scheduled(
+        self, job_id: JobId, limit: int, now: datetime, owner: str, lease_until: datetime, handlers: Collection[str] | None
+    ) -> list[JobContact]:
         query = (
             sa.select(job_contacts)
             .where(job_contacts.c.job_id == job_id, job_contacts.c.state == _SCHEDULED, job_contacts.c.due_at <= now)
@@ -98,6 +113,8 @@ class JobContacts:
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
+        if handlers is not None:
+            query = query.where(job_contacts.c.handler.in_(handlers))
         rows = [_job_contact(row) for row in self._connection.execute(query)]
         if rows:
             self._connection.execute(

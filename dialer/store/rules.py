@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from dialer.domain.attempt import COMPLIANCE
 from dialer.domain.codes import SystemCode, name_key
 from dialer.domain.ids import CampaignId, ContactId, OrgId
 from dialer.domain.rules import SYSTEM_RULES, Kind, Past, Per, Rule, Then
@@ -24,14 +25,14 @@ _SAME = sa.select(contacts.c.id, contacts.c.user_contact_id).where(
     contacts.c.list_id.in_(sa.select(contact_lists.c.id).where(contact_lists.c.org_id == sa.bindparam("org"))),
     contacts.c.user_contact_id.in_(sa.bindparam("users", expanding=True)),
 )
-_COUNTED = sa.select(attempts.c.contact_id, attempts.c.number, attempts.c.intent_at, attempts.c.code).where(
+_COUNTED = sa.select(attempts.c.contact_id, attempts.c.channel, attempts.c.address, attempts.c.intent_at, attempts.c.code).where(
     attempts.c.intent_at > sa.bindparam("since", type_=attempts.c.intent_at.type),
-    attempts.c.number != "",  # an attempt that was never to be placed
-    sa.or_(attempts.c.code.is_(None), attempts.c.code != SystemCode.NOT_LAUNCHED.value),  # no telephone rang
+    sa.or_(attempts.c.code_source.is_(None), attempts.c.code_source != COMPLIANCE),  # it was never to be made
+    sa.or_(attempts.c.code.is_(None), attempts.c.code != SystemCode.NOT_LAUNCHED.value),  # nobody was reached
 )
 _TO_PERSONS = _COUNTED.where(attempts.c.contact_id.in_(sa.bindparam("people", expanding=True)))
-_TO_NUMBERS = _COUNTED.where(
-    attempts.c.org_id == sa.bindparam("org"), attempts.c.number.in_(sa.bindparam("numbers", expanding=True))
+_TO_ADDRESSES = _COUNTED.where(
+    attempts.c.org_id == sa.bindparam("org"), attempts.c.address.in_(sa.bindparam("addresses", expanding=True))
 )
 
 
@@ -84,7 +85,7 @@ class Rules:
     def past(
         self, owned: Mapping[ContactId, Collection[str]], *, since: datetime, by_person: bool, by_address: bool
     ) -> dict[ContactId, list[Past]]:
-        """What was attempted after `since` to these persons (on whatever list) and to their numbers."""
+        """What was attempted after `since` to these persons (on whatever list) and to their addresses."""
         users = {ContactId(row.id): row.user_contact_id for row in self._connection.execute(_USERS, {"ids": list(owned)})}
         person_of: dict[int, str] = {int(one): user for one, user in users.items()}
         rows: dict[tuple[int, str, datetime], Any] = {}
@@ -92,17 +93,23 @@ class Rules:
             same = self._connection.execute(_SAME, {"org": self._org_id, "users": list(set(users.values()))})
             person_of |= {row.id: row.user_contact_id for row in same}
             for row in self._connection.execute(_TO_PERSONS, {"since": since, "people": list(person_of)}):
-                rows[row.contact_id, row.number, row.intent_at] = row
-        numbers = {number for of_contact in owned.values() for number in of_contact}
-        if by_address and numbers:
-            asked = {"org": self._org_id, "since": since, "numbers": list(numbers)}
-            for row in self._connection.execute(_TO_NUMBERS, asked):
-                rows[row.contact_id, row.number, row.intent_at] = row
+                rows[row.contact_id, row.address, row.intent_at] = row
+        addresses = {address for of_contact in owned.values() for address in of_contact}
+        if by_address and addresses:
+            asked = {"org": self._org_id, "since": since, "addresses": list(addresses)}
+            for row in self._connection.execute(_TO_ADDRESSES, asked):
+                rows[row.contact_id, row.address, row.intent_at] = row
         return {
             contact_id: [
-                Past(at=row.intent_at, number=row.number, code=row.code, own=person_of.get(row.contact_id) == users[contact_id])
+                Past(
+                    at=row.intent_at,
+                    address=row.address,
+                    code=row.code,
+                    own=person_of.get(row.contact_id) == users[contact_id],
+                    channel=row.channel,
+                )
                 for row in rows.values()
-                if row.number in mine or person_of.get(row.contact_id) == users[contact_id]
+                if row.address in mine or person_of.get(row.contact_id) == users[contact_id]
             ]
             for contact_id, mine in owned.items()
             if contact_id in users
@@ -128,6 +135,8 @@ def _rule(data: Mapping[str, Any]) -> Rule:
             "then": Then(data["then"]),
             "codes": tuple(data["codes"]),
             "campaigns": tuple(CampaignId(one) for one in data["campaigns"]),
+            "zones": tuple(data.get("zones", ())),
+            "except_zones": tuple(data.get("except_zones", ())),
             "exempt": tuple(Kind(one) for one in data["exempt"]),
         }
     )

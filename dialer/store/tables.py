@@ -181,6 +181,7 @@ jobs = Table(
     Column("started_at", Instant),
     Column("ended_at", Instant),
     Column("version", Integer, nullable=False, server_default=text("1")),  # counts the operators' edits
+    Column("restrictions", Integer, nullable=False, server_default=text("0")),  # how often one held a contact back for a while
     Column("walk", sa.JSON),  # how far it has come along its lists (store/job_walk.py); NULL = not begun
     Column("recycled_from", Id),  # it calls only contacts that ended in that earlier job ...
     Column("recycled_codes", sa.JSON),  # ... with one of these codes
@@ -198,6 +199,7 @@ job_contacts = Table(
     Column("state", String(16), nullable=False),
     Column("due_at", Instant),  # SCHEDULED: not before
     Column("because", String(200), nullable=False, default=""),  # why it waits
+    Column("restricted", sa.Boolean, nullable=False, server_default=sa.false()),  # ... for a restriction of the strategy
     Column("handler", String(40), nullable=False, default="initial"),
     Column("address_index", Integer, nullable=False, default=0),  # which of the handler's addresses comes next
     Column("progress", sa.JSON, nullable=False),  # attempts so far in this handler, by code
@@ -212,6 +214,7 @@ job_contacts = Table(
 )
 
 _LIVE = text("code IS NULL")
+_LIVE_ADDRESS = text("code IS NULL AND address <> ''")
 
 attempts = Table(
     "attempts",
@@ -221,8 +224,9 @@ attempts = Table(
     Column("job_id", Id, ForeignKey("jobs.id"), nullable=False),
     Column("contact_id", Id, ForeignKey("contacts.id"), nullable=False),
     Column("handler", String(40), nullable=False),
+    Column("channel", String(8), nullable=False, server_default="voice"),
     Column("address_name", String(40), nullable=False),
-    Column("number", String(20), nullable=False),
+    Column("address", String(254), nullable=False, server_default=text("''")),  # "" = the attempt needed none
     Column("trunk", String(40), nullable=False),
     Column("switch", String(40), nullable=False),
     Column("node", String(40), nullable=False),
@@ -245,12 +249,20 @@ attempts = Table(
     Column("code", String(80)),  # NULL while it lives; written once
     Column("code_source", String(16)),
     CheckConstraint("(code IS NULL) = (state <> 'final')", name="one_code"),
-    # One live call per contact, and per number in an organisation (whatever job asks for it).
-    Index("uq_attempts_live_contact", "contact_id", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
-    Index("uq_attempts_live_number", "org_id", "number", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
+    # On each channel one live attempt per contact, and per address in an organisation (whatever job asks for it).
+    Index("uq_attempts_live_contact", "contact_id", "channel", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
+    Index(
+        "uq_attempts_live_address",
+        "org_id",
+        "channel",
+        "address",
+        unique=True,
+        sqlite_where=_LIVE_ADDRESS,
+        postgresql_where=_LIVE_ADDRESS,
+    ),
     Index("ix_attempts_job_id_id", "job_id", "id"),
     Index("ix_attempts_contact_id", "contact_id"),
-    Index("ix_attempts_org_id_number", "org_id", "number", "intent_at"),  # how often was this number called, and when
+    Index("ix_attempts_org_id_address", "org_id", "address", "intent_at"),  # how often was it attempted, and when
 )
 
 attempt_events = Table(  # append-only: what happened, in the order in which we learned it

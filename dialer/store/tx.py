@@ -24,6 +24,7 @@ from dialer.store.job_contacts import JobContacts
 from dialer.store.jobs import Jobs
 from dialer.store.node_status import NodeStatuses
 from dialer.store.organisations import Organisations
+from dialer.store.outbox import Outbox
 from dialer.store.rules import Rules
 from dialer.store.schedules import Schedules
 from dialer.store.strategies import Strategies
@@ -97,6 +98,11 @@ class Tx:
     def unmaskings(self, org_id: OrgId) -> Unmaskings:
         """Who saw masked attributes of an organisation's contacts."""
         return Unmaskings(self.connection, org_id, self.now)
+
+    @property
+    def outbox(self) -> Outbox:
+        """Results that wait to be told, for the engine."""
+        return Outbox(self.connection, self.now)
 
     @property
     def edits(self) -> Edits:

@@ -122,7 +122,7 @@ async def test_a_job_stopped_by_force_hangs_up_what_is_up(running: Rig) -> None:
     await jobs.stop_campaign(running.store, org_of(running), "Force", by="test", force=True)
     await running.completed(job_id, 10)
     running.check_invariants(job_id)
-    assert {(one.number[-2:], one.code) for one in running.attempts(job_id)} == {
+    assert {(one.address[-2:], one.code) for one in running.attempts(job_id)} == {
         ("30", SystemCode.DISCONNECTED_BY_SYSTEM),
         ("11", SystemCode.CALL_CANCELLED),
     }
@@ -175,7 +175,7 @@ async def test_who_opts_out_is_never_called_again(running: Rig) -> None:
     assert running.store.read_now(lambda tx: tx.dnc(org_of(running)).listed([gone])) == {gone}
     later = running.campaign([gone, stays], name="Later")
     await running.completed(later, 20)
-    codes = {one.number or "not dialled": one.code for one in running.attempts(later)}
+    codes = {one.address or "not dialled": one.code for one in running.attempts(later)}
     assert codes == {"not dialled": SystemCode.RESTRICTED_DNC, stays: SystemCode.INVALID_NUMBER}
     assert [one.number.lstrip("+") for one in running.calls()].count(gone.lstrip("+")) == 1
 
@@ -249,14 +249,14 @@ async def test_retries_follow_the_strategy_in_delay_number_and_address(running: 
     assert not running.overlapping(job_id)
     by_number: dict[str, list[Attempt]] = {}
     for one in running.attempts(job_id):
-        by_number.setdefault(one.number, []).append(one)
+        by_number.setdefault(one.address, []).append(one)
     tried = by_number[busy]
     assert [one.code for one in tried] == [SystemCode.CALL_BUSY] * 3
     for (earlier, later), interval_s in zip(pairwise(tried), (1, 2), strict=True):
         assert earlier.ended_at is not None
         assert timedelta(0) <= later.intent_at - earlier.ended_at - timedelta(seconds=interval_s) < timedelta(seconds=2)
     assert [one.code for one in by_number[quiet]] == [SystemCode.RING_NO_ANSWER] * 2
-    two = [one for one in running.attempts(job_id) if one.number in (elsewhere, number(953, "10"))]
+    two = [one for one in running.attempts(job_id) if one.address in (elsewhere, number(953, "10"))]
     assert [(one.address_name, one.code) for one in two] == [
         ("mobile", SystemCode.CALL_BUSY),
         ("home", SystemCode.CALL_REJECTED),

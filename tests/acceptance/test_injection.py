@@ -139,7 +139,7 @@ async def test_no_field_adds_a_header_a_leg_or_a_command(rig: Rig, ami: AmiProxy
     rig.check_invariants(job_id)
     assert rig.codes(job_id) == {INTERESTED: len(FIELDS), SystemCode.NO_CALLABLE_ADDRESS: len(NUMBERS)}
 
-    placed = {one.id: one.number for one in rig.attempts(job_id) if one.number}
+    placed = {one.id: one.address for one in rig.attempts(job_id) if one.address}
     orders = [found for action in ami.actions if (found := ORDER.fullmatch(action))]
     assert {one["attempt"].decode(): one["number"].decode() for one in orders} == placed
     assert len(orders) == ami.seen["Originate"] == len(FIELDS), "one order for each attempt, with the headers that were meant"

@@ -98,7 +98,7 @@ async def test_the_retry_truth_table_is_that_of_real_calls(running: Rig, started
     running.check_invariants(started.moods)
     found: dict[str, list[str | None]] = {"50": [], "51": []}
     for one in running.attempts(started.moods):
-        found[one.number[-2:]].append(one.code)
+        found[one.address[-2:]].append(one.code)
     assert found == {
         "50": [busy, busy, rings, busy],  # three retries are not fewer than 2
         "51": [busy, busy, rings, rings, rings],  # four are not fewer than 4

@@ -117,7 +117,7 @@ async def follow(lab: Lab, folder: Path, tts: Sequence[str], night: Night, at: i
     async with served(settings, tts, night.monday - timedelta(seconds=2)) as dialer:
         monday = await called(dialer.store, customer)
         rows = await dialer.store.read(lambda tx: tx.history(org_id).page())
-    assert sorted(one.attempt.number for one in rows) == sorted((celebrant, customer)), "each of the two was called once"
+    assert sorted(one.attempt.address for one in rows) == sorted((celebrant, customer)), "each of the two was called once"
     assert nobody.lstrip("+") not in {one.number.lstrip("+") for one in lab.truth()}, "it is not their birthday"
     return birthday, monday
 
@@ -167,7 +167,7 @@ async def called(store: Store, wanted: str) -> Attempt:
     def find(tx: Tx) -> Attempt | None:
         jobs = tx.jobs(None).all()
         every = [one for job in jobs for one in tx.attempts.of_job(job.id)]
-        return next((one for one in every if one.number == wanted and one.code is not None), None)
+        return next((one for one in every if one.address == wanted and one.code is not None), None)
 
     for _ in range(600):
         if (found := await store.read(find)) is not None:

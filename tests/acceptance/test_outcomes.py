@@ -21,9 +21,9 @@ async def test_every_row_of_the_table_ends_in_its_code_with_a_detector_and_witho
         await rig.completed(job_id, 90)
         rig.check_invariants(job_id)
     assert rig.stop() == 0
-    found = {one.number[-2:]: one.code for one in rig.attempts(with_amd)}
+    found = {one.address[-2:]: one.code for one in rig.attempts(with_amd)}
     assert found == {row.ending: str(row.code) for row in rows}
-    found = {one.number[-2:]: one.code for one in rig.attempts(without)}
+    found = {one.address[-2:]: one.code for one in rig.attempts(without)}
     assert found == {row.ending: str(row.code_without_amd) for row in undetected}
-    numbers = {one.number for job_id in (with_amd, without) for one in rig.attempts(job_id)}
+    numbers = {one.address for job_id in (with_amd, without) for one in rig.attempts(job_id)}
     assert {one.number.lstrip("+") for one in rig.calls()} == {one.lstrip("+") for one in numbers}

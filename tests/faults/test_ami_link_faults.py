@@ -79,15 +79,15 @@ def judge(rig: Rig, job_id: JobId, *, lost: int = 0, before: datetime | None = N
     never_left = {one.id for one in attempts if one.code == SystemCode.NOT_LAUNCHED}
     assert not never_left & called, "called all the same"
     placed = [one for one in attempts if one.id not in never_left]
-    assert len({one.number for one in placed}) == len(placed), "a contact was called again"
+    assert len({one.address for one in placed}) == len(placed), "a contact was called again"
     unknown = [one for one in placed if one.code == SystemCode.UNKNOWN]
     for one in placed:
         if one.code != SystemCode.UNKNOWN:
-            assert one.code == EXPECTED[one.number[-2:]], (one.number, one.code, one.code_source)
+            assert one.code == EXPECTED[one.address[-2:]], (one.address, one.code, one.code_source)
             assert one.id in called
         elif before is not None:
             assert one.intent_at < before, "the fault was over when this call was placed"
-    assert len(unknown) <= lost, [(one.number, one.code) for one in unknown]
+    assert len(unknown) <= lost, [(one.address, one.code) for one in unknown]
 
 
 async def test_a_reset_link_and_spoiled_events_lose_and_repeat_no_call(beside: Callable[..., Awaitable[None]]) -> None:
@@ -182,8 +182,10 @@ async def test_a_switch_that_stands_still_for_12_s_keeps_its_calls(fragile: Rig)
     rig.check_invariants(job_id)
     assert not rig.overlapping(job_id)
     for one in rig.attempts(job_id):
-        allowed = {EXPECTED[one.number[-2:]], SystemCode.UNKNOWN} if one.intent_at < continued_at else {EXPECTED[one.number[-2:]]}
-        assert one.code in allowed, (one.number, one.code, one.code_source)
+        allowed = (
+            {EXPECTED[one.address[-2:]], SystemCode.UNKNOWN} if one.intent_at < continued_at else {EXPECTED[one.address[-2:]]}
+        )
+        assert one.code in allowed, (one.address, one.code, one.code_source)
     assert rig.codes(job_id)[INTERESTED] >= 14, "calls that were up, and those placed afterwards"
 
 

@@ -88,7 +88,7 @@ async def killed_and_started_again(rig: Rig, failpoint: str, *, first_number: in
     wanted = {one.lstrip("+") for one in numbers}
     dialled = Counter(one.number.lstrip("+") for one in rig.lab.truth() if one.number.lstrip("+") in wanted)
     assert max(dialled.values()) == 1, f"called more than once: {[one for one, calls in dialled.items() if calls > 1]}"
-    assert {one.number for one in rig.attempts(job_id)} == set(numbers), "every contact was attempted"
+    assert {one.address for one in rig.attempts(job_id)} == set(numbers), "every contact was attempted"
     for one in rig.attempts(job_id):
-        allowed = {EXPECTED[one.number[-2:]]} | (AFTERMATH if one.id in before else set())
-        assert one.code in allowed, f"{one.number[-2:]}: {one.code} ({one.code_source})"
+        allowed = {EXPECTED[one.address[-2:]]} | (AFTERMATH if one.id in before else set())
+        assert one.code in allowed, f"{one.address[-2:]}: {one.code} ({one.code_source})"

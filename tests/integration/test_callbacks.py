@@ -164,7 +164,7 @@ async def test_a_callback_can_go_to_another_of_the_contacts_numbers(store: Store
     await promise(launch, NOW + HOUR, number="+15550190000")
     await launch.end(launch.attempts()[0].id, BUSY, NOW)
     (again,) = (await launch.run(NOW + HOUR)).to_place
-    assert (again.number, again.address_name) == ("+15550190000", "home")
+    assert (again.address, again.address_name) == ("+15550190000", "home")
 
 
 @pytest.mark.row(109)

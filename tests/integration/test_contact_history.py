@@ -119,7 +119,7 @@ async def test_filters_restrictions_apps_and_why_see_it_and_nobody_writes_it(sto
     (why,) = await why_not_called(store, org_id, "d0", strategy_of=StrategyShelf(), now=NOW, job_id=again.job.id)
     assert "last_attempt_time greater than" in next(gate.because for gate in why.gates if gate.name == "restriction")
     (attempt,) = (await again.run(NOW + HOUR)).to_place
-    assert attempt.number == "+15550100002"
+    assert attempt.address == "+15550100002"
     pdc = DirectPdc(store, strategy_of=StrategyShelf(), listener=Nobody(), now=lambda: NOW)
     await again.end(attempt.id, "Call Busy", NOW + HOUR)
     (up,) = (await (await Launch.ready(store, org_id, name="App")).run(NOW + 2 * HOUR, 1)).to_place

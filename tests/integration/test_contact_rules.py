@@ -45,7 +45,7 @@ async def test_an_excluded_contact_is_dropped_by_a_running_job_until_the_exclusi
     claims = await launch.claim(NOW)
     ends = await exclude_contact(store, org_id, "Donors", "d0", days=1, zone="Europe/Istanbul", now=NOW)
     assert ends == datetime(2026, 5, 11, 21, tzinfo=UTC)
-    assert [one.number for one in (await launch.commit(claims, NOW)).to_place] == ["+15550100001", "+15550100002"]
+    assert [one.address for one in (await launch.commit(claims, NOW)).to_place] == ["+15550100001", "+15550100002"]
     for attempt in launch.attempts():
         await launch.end(attempt.id, "Fax Machine", NOW)
     later = await Launch.ready(store, org_id, name="Later")
@@ -67,7 +67,7 @@ async def test_a_deleted_contact_is_not_dialled_whether_untouched_claimed_or_wai
     assert not (await launch.commit(claims, NOW)).to_place
     assert not (await launch.run(NOW + HOUR)).to_place
     kept = store.read_now(lambda tx: tx.history(org_id).page())
-    assert [(one.attempt.number, one.user_contact_id.split()[0]) for one in kept] == [("+15550100000", "deleted")]
+    assert [(one.attempt.address, one.user_contact_id.split()[0]) for one in kept] == [("+15550100000", "deleted")]
     with pytest.raises(NotFound):
         await delete_contact(store, org_id, "Donors", "d0")
 
@@ -82,7 +82,7 @@ async def test_a_contact_of_another_list_is_added_to_a_running_job_once(store: S
     assert await add_to_job(store, org_id, "Blood", "Friends", "f")
     assert not await add_to_job(store, org_id, "Blood", "Friends", "f")
     assert not await add_to_job(store, org_id, "Blood", "Donors", "d2"), "the job comes to it by itself"
-    assert "+15550109999" in [one.number for one in (await launch.run(datetime.now(UTC) + HOUR)).to_place]
+    assert "+15550109999" in [one.address for one in (await launch.run(datetime.now(UTC) + HOUR)).to_place]
 
 
 CSV = """id,mobile,age

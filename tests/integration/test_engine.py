@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from dialer.domain.attempt import Attempt
 from dialer.domain.callback import CallbackState
-from dialer.domain.campaign import Campaign, Finish, JobState, Pace, PaceUnit
+from dialer.domain.campaign import Campaign, Finish, Pace, PaceUnit
 from dialer.domain.codes import SystemCode
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.ids import CampaignId, JobId
@@ -26,6 +25,8 @@ from dialer.services.completion import RELAUNCHES_MAX
 from dialer.store.store import Store
 from dialer.store.tx import Tx
 from dialer.testing_voice import BUSY, CONGESTION, FakeCallee, FakeVoice
+from tests import engine_kit
+from tests.engine_kit import FastClock, completed, until
 
 pytestmark = pytest.mark.integration
 
@@ -43,24 +44,6 @@ handlers:
         Call Answered: {app: announcement}
 """
 SHORT = FakeCallee(ring_s=0.02, answer_s=0.05, hangup_s=0.1)
-
-
-class FastClock:
-    """Real time, several times as fast: the engine's pauses are short, the database and the loop are as they are."""
-
-    FACTOR = 6.0
-
-    def __init__(self) -> None:
-        self._began, self._began_at = time.monotonic(), datetime.now(UTC)
-
-    def now(self) -> datetime:
-        return self._began_at + timedelta(seconds=self.monotonic_s())
-
-    def monotonic_s(self) -> float:
-        return (time.monotonic() - self._began) * self.FACTOR
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / self.FACTOR)
 
 
 CLOCK = FastClock()
@@ -100,38 +83,12 @@ def make_job(
     return store.write_now(work)
 
 
-@asynccontextmanager
-async def running(store: Store, voice: FakeVoice, *, sweep_s: float = 1.0) -> AsyncIterator[Engine]:
-    engine = Engine(
-        store=store,
-        voice=voice,
-        clock=CLOCK,
-        trunks=[Trunk(name="trunk", caller_id="")],
-        options=EngineOptions(node="test", sweep_s=sweep_s, drain_s=0.0),
-    )
-    engine.treatment_ready()
-    task = asyncio.create_task(engine.run(), name="engine")
-    try:
-        yield engine
-    finally:
-        engine.drain()
-        await task
-
-
-async def until(condition: Callable[[], bool], within_s: float = 20.0) -> None:
-    for _ in range(int(within_s / 0.05)):
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("not in time")
+def running(store: Store, voice: FakeVoice, *, sweep_s: float = 1.0) -> AbstractAsyncContextManager[Engine]:
+    return engine_kit.running(store, voice, clock=CLOCK, sweep_s=sweep_s)
 
 
 def attempts(store: Store, job_id: JobId) -> list[Attempt]:
     return store.read_now(lambda tx: tx.attempts.of_job(job_id))
-
-
-def completed(store: Store, job_id: JobId) -> Callable[[], bool]:
-    return lambda: store.read_now(lambda tx: tx.jobs(None).get(job_id)).state is JobState.COMPLETED
 
 
 def codes(found: Sequence[Attempt]) -> set[str | None]:
@@ -182,7 +139,7 @@ async def test_an_order_of_unknown_fate_is_never_repeated_and_gets_the_fate_that
     voice = FakeVoice(CLOCK, callees=dict(zip(numbers(2), (lost_but_dialled, never_dialled), strict=True)))
     async with running(store, voice):
         await until(completed(store, job_id), 40)
-    found = {one.number: one.code for one in attempts(store, job_id)}
+    found = {one.address: one.code for one in attempts(store, job_id)}
     assert len(voice.placed) == 1, "nothing was dialled a second time"
     assert found == dict(zip(numbers(2), (SystemCode.CALL_BUSY, SystemCode.UNKNOWN), strict=True))
 

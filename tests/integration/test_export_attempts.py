@@ -35,7 +35,7 @@ def _intent(attempt_id: AttemptId, org_id: OrgId, job: Job, contact: Contact) ->
         contact_id=contact.id,
         handler="initial",
         address_name="mobile",
-        number=contact.addresses[0].value,
+        address=contact.addresses[0].value,
         trunk="main",
         switch="main",
         node="n",
@@ -87,7 +87,7 @@ async def test_every_attempt_is_one_line_with_its_facts(store: Store, org_id: Or
     first = next(row for row in rows if row["code"])
     assert (first["campaign"], first["contact_list"], first["job_id"]) == ("Blood", "Donors", str(job.id))
     assert first["contact_id"].startswith("'=c")
-    assert first["number"].startswith("+1777")
+    assert first["address"].startswith("+1777")
     assert (first["intent_at"], first["ended_at"], first["answered_at"]) == ("2026-03-01T09:30:00.123Z",) * 2 + ("",)
     assert (first["code"], first["code_source"], first["system_code"], first["cause"]) == (
         "Interested",

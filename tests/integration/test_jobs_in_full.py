@@ -31,7 +31,8 @@ from dialer.services.recurrence import rule_for
 from dialer.services.schedules import add_schedule, list_schedules, reckon_again, run_due, schedule_runs, switch_schedule
 from dialer.store.store import Store, Tx
 from dialer.testing_voice import BUSY, FakeVoice
-from tests.integration.test_engine import CLOCK, SHORT, STRATEGY, completed, running, until
+from tests.engine_kit import completed, until
+from tests.integration.test_engine import CLOCK, SHORT, STRATEGY, running
 
 pytestmark = pytest.mark.integration
 

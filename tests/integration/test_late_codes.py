@@ -67,7 +67,7 @@ async def test_a_late_code_takes_the_place_of_the_one_before_and_ends_the_job_at
 async def test_a_late_code_does_to_the_number_what_it_would_do_on_the_call(store: Store, org_id: OrgId) -> None:
     await create_code(store, org_id, CustomCode(name="Interested", add_to_dnc=True))
     launch = await Launch.ready(store, org_id, strategy=WAITS, count=2)
-    called = {one.number for one in (await launch.run(NOW)).to_place}
+    called = {one.address for one in (await launch.run(NOW)).to_place}
     for attempt in launch.attempts():
         await launch.end(attempt.id, "No Input", NOW)
     await late(launch, "d0", "Interested")

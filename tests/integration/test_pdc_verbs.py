@@ -36,7 +36,7 @@ async def test_an_app_bars_a_number_adds_a_friend_and_counts(store: Store, org_i
     await pdc.add_to_job("friend", list_name="Friends")
     await pdc.add_to_job("friend", list_name="Friends")
     placed = (await launch.run(datetime.now(UTC) + timedelta(hours=1))).to_place
-    assert {one.number for one in placed} == {"+12125550177", "+15550100002"}
+    assert {one.address for one in placed} == {"+12125550177", "+15550100002"}
     await pdc.remove_dnc("+15550100001")
     assert not await pdc.is_dnc("+15550100001")
     await pdc.delete_contact("d2")

@@ -40,12 +40,12 @@ async def test_a_person_called_by_one_campaign_is_not_called_by_another_until_th
     await launch.end(first.id, "Call Busy", NOW)
     await create_rule(store, org_id, ONE_A_DAY)
     intents = await other.run(NOW + HOUR)
-    assert [one.number for one in intents.to_place] == ["+15550100001", "+15550100002"]
+    assert [one.address for one in intents.to_place] == ["+15550100001", "+15550100002"]
     place = other.place("d0")
     assert place is not None
     assert place.due_at == NOW + 24 * HOUR
     assert "One a day" in place.because
-    assert [one.number for one in (await other.run(NOW + 24 * HOUR)).to_place] == ["+15550100000"]
+    assert [one.address for one in (await other.run(NOW + 24 * HOUR)).to_place] == ["+15550100000"]
 
 
 async def test_an_edit_binds_the_next_call_of_a_running_job(store: Store, org_id: OrgId, launch: Launch) -> None:
@@ -73,7 +73,7 @@ async def test_a_rule_may_end_the_contact_with_a_code_of_the_user(store: Store, 
     assert place is not None
     assert place.state.value == "finished"
     ended = [one for one in launch.attempts() if one.code == "Interested"]
-    assert [(one.system_code, one.number) for one in ended] == [("Restricted Other", "")]
+    assert [(one.system_code, one.address) for one in ended] == [("Restricted Other", "")]
 
 
 async def test_the_code_is_that_of_the_obstacle_that_was_met_last(store: Store, org_id: OrgId) -> None:
@@ -107,7 +107,7 @@ async def test_the_rule_about_machines_holds_once_it_is_switched_on(store: Store
         await launch.end(attempt.id, "Answer Machine", NOW)
     assert len((await other.run(NOW + HOUR, 1)).to_place) == 1
     await switch_rule(store, org_id, MACHINE_24H.name, active=True)
-    assert [one.number for one in (await other.run(NOW + HOUR)).to_place] == ["+15550100002"]
+    assert [one.address for one in (await other.run(NOW + HOUR)).to_place] == ["+15550100002"]
 
 
 async def test_why_names_the_rule_and_the_hour(store: Store, org_id: OrgId, launch: Launch) -> None:
@@ -144,4 +144,4 @@ async def test_a_call_that_never_left_is_not_counted(store: Store, org_id: OrgId
     await create_rule(store, org_id, ONE_A_DAY)
     (first,) = (await launch.run(NOW, 1)).to_place
     await launch.end(first.id, "Not Launched", NOW)
-    assert "+15550100000" in [one.number for one in (await launch.run(NOW + HOUR)).to_place]
+    assert "+15550100000" in [one.address for one in (await launch.run(NOW + HOUR)).to_place]

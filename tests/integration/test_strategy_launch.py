@@ -138,12 +138,12 @@ async def test_a_code_takes_the_number_away_and_the_next_one_is_called(store: St
     await create_code(store, org_id, CustomCode(name="Interested", next_action=action))
     launch = await Launch.ready(store, org_id, strategy=text(), count=2)
     await second_number(launch, "d0", "+15550209999")
-    first = {one.number: one for one in (await launch.run(NOW)).to_place}
+    first = {one.address: one for one in (await launch.run(NOW)).to_place}
     for one in first.values():
         await launch.end(one.id, "Interested", NOW)
     assert place(launch, "d1").state is JobContactState.FINISHED  # it had only the one
     (again,) = (await launch.run(NOW)).to_place
-    assert (again.number, again.address_name) == ("+15550209999", "home")
+    assert (again.address, again.address_name) == ("+15550209999", "home")
     gone = store.read_now(lambda tx: tx.dnc(org_id).listed(set(first)))
     left = store.read_now(lambda tx: {a.name for a in tx.contacts(org_id).called("d0")[0].addresses})
     assert (gone, left) == ((set(), {"home"}) if action is NextAction.REMOVE_NUMBER else (set(first), {"mobile", "home"}))
@@ -159,7 +159,7 @@ async def test_a_number_can_be_blocked_for_all_organisations(store: Store, org_i
     (one,) = (await launch.run(NOW)).to_place
     await launch.end(one.id, "Interested", NOW)
     other = await create_organisation(store, "Other")
-    assert store.read_now(lambda tx: tx.dnc(other).listed({one.number})) == {one.number}
+    assert store.read_now(lambda tx: tx.dnc(other).listed({one.address})) == {one.address}
 
 
 @pytest.mark.row(138)

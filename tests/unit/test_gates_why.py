@@ -69,7 +69,7 @@ def test_a_contact_whose_gates_all_pass_is_called() -> None:
         ({"place": JobContactState.CLAIMED, "lease_until": NOON - timedelta(1)}, "claimed", "wait", "given back", NOON),
         ({"due_at": SOON, "place_because": "Call Busy: retry 1 of 2"}, "due", "wait", "retry 1 of 2", SOON),
         ({"on_dnc": {MOBILE, HOME}}, "DNC list", "block", "mobile: on the DNC list; home: on the DNC list", None),
-        ({"busy_numbers": {MOBILE, HOME}}, "number in use", "wait", "in another call", NOON + timedelta(seconds=30)),
+        ({"busy": {MOBILE, HOME}}, "number in use", "wait", "in another call", NOON + timedelta(seconds=30)),
         ({"addresses": ()}, "address", "block", "mobile: the contact has none", None),
         ({"now": NIGHT, "due_at": NIGHT}, "calling window", "wait", "it is 02:00 there", NIGHT + timedelta(hours=6)),
         ({"switch_state": "down", "trunk": "carrier"}, "switch", "wait", "trunk carrier is down", None),
@@ -100,7 +100,7 @@ def test_one_free_number_opens_the_gates_of_numbers() -> None:
 def test_the_gates_and_the_launch_agree(
     dnc: tuple[str, ...], busy: tuple[str, ...], now: datetime, addresses: tuple[Address, ...]
 ) -> None:
-    facts = replace(READY, now=now, due_at=now, on_dnc=dnc, busy_numbers=busy, addresses=addresses)
+    facts = replace(READY, now=now, due_at=now, on_dnc=dnc, busy=busy, addresses=addresses)
     choice = pick_address(HANDLER, 0, addresses, dnc, busy, now)
     verdicts = [gate.verdict for gate in gates(facts)]
     assert isinstance(choice, Allowed) == (set(verdicts) == {"pass"})

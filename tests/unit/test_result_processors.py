@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from structlog.testing import capture_logs
 
+from dialer.domain.channel import Channel
 from dialer.domain.result import AttemptResult
 from dialer.services.result_processors import ResultProcessors
 
@@ -18,8 +19,8 @@ pytestmark = pytest.mark.unit
 def result(processor: str) -> AttemptResult:
     return AttemptResult(
         processor=processor, campaign="Blood", job_id=1, attempt_id="a", contact_id="d0", handler="initial",
-        address_name="mobile", number="+15550100", code="Interested", system_code="Answer Human", source="app",
-        ended_at=datetime(2026, 3, 1, tzinfo=UTC),
+        channel=Channel.VOICE, address_name="mobile", address="+15550100", code="Interested", system_code="Answer Human",
+        source="app", ended_at=datetime(2026, 3, 1, tzinfo=UTC),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dialer.domain.contact import Address
 from dialer.domain.ids import CampaignId
 from dialer.domain.rules import MACHINE_24H, NUISANCE_72H, Kind, Past, Per, Rule, Then, holds, in_force
 
@@ -15,13 +16,14 @@ pytestmark = pytest.mark.unit
 NOW = datetime(2026, 5, 11, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 A, B = "+15550100001", "+15550100002"
+MOBILE = Address(name="mobile", value=A, zones=("America/Chicago",))
 THREE_A_DAY = Rule(name="three a day", max_attempts=3, window_s=86400)
 
 
 def past(
-    *hours_ago: float, number: str = A, own: bool = True, code: str | None = "Call Busy", channel: str = "voice"
+    *hours_ago: float, address: str = A, own: bool = True, code: str | None = "Call Busy", channel: str = "voice"
 ) -> list[Past]:
-    return [Past(at=NOW - HOUR * ago, number=number, own=own, code=code, channel=channel) for ago in hours_ago]
+    return [Past(at=NOW - HOUR * ago, address=address, own=own, code=code, channel=channel) for ago in hours_ago]
 
 
 CASES = [
@@ -29,10 +31,10 @@ CASES = [
     (THREE_A_DAY, past(1, 2, 3), 21),  # until the oldest of the three is a day old
     (THREE_A_DAY, past(1, 2, 3, 4), 21),  # with four, the oldest but one
     (THREE_A_DAY, past(1, 2, 24), None),  # exactly a day is over
-    (THREE_A_DAY, past(1, 2) + past(3, number=B), 21),  # a person has several numbers
+    (THREE_A_DAY, past(1, 2) + past(3, address=B), 21),  # a person has several numbers
     (THREE_A_DAY, past(1, 2, 3, own=False), None),  # somebody else's attempts at the same number
     (replace(THREE_A_DAY, per=Per.ADDRESS), past(1, 2, 3, own=False), 21),
-    (replace(THREE_A_DAY, per=Per.ADDRESS), past(1, 2) + past(3, number=B), None),
+    (replace(THREE_A_DAY, per=Per.ADDRESS), past(1, 2) + past(3, address=B), None),
     (replace(THREE_A_DAY, channel="voice"), past(1, 2) + past(3, channel="sms"), None),
     (THREE_A_DAY, past(1, 2) + past(3, channel="sms"), 21),
     (replace(THREE_A_DAY, codes=("call  BUSY",)), past(1, 2, 3), 21),  # names are the same without regard to case
@@ -48,17 +50,17 @@ CASES = [
 @pytest.mark.row(56)
 @pytest.mark.parametrize(("rule", "seen", "free_in_h"), CASES)
 def test_a_rule_counts_what_it_should_and_says_when_it_ends(rule: Rule, seen: list[Past], free_in_h: float | None) -> None:
-    found = holds([rule], [A], seen, NOW)
+    found = holds([rule], [MOBILE], seen, NOW)
     assert found.get(A) is None if free_in_h is None else found[A].until == NOW + HOUR * free_in_h
     if free_in_h is not None:
         assert rule.name in found[A].because
-        assert not holds([rule], [A], seen, NOW + HOUR * free_in_h), "at that very moment it is free"
+        assert not holds([rule], [MOBILE], seen, NOW + HOUR * free_in_h), "at that very moment it is free"
 
 
 def test_the_first_rule_in_the_way_gives_the_reason() -> None:
     first = replace(THREE_A_DAY, name="first", position=1)
     second = replace(THREE_A_DAY, name="second", position=2)
-    assert holds(in_force([second, first], CampaignId(1)), [A], past(1, 2, 3), NOW)[A].rule == "first"
+    assert holds(in_force([second, first], CampaignId(1)), [MOBILE], past(1, 2, 3), NOW)[A].rule == "first"
 
 
 def test_rules_are_asked_for_their_campaigns_and_not_for_exempt_kinds() -> None:
@@ -72,7 +74,7 @@ def test_rules_are_asked_for_their_campaigns_and_not_for_exempt_kinds() -> None:
 
 def test_a_rule_can_finish_the_contact_with_a_code() -> None:
     rule = replace(THREE_A_DAY, then=Then.FINISH, code="Enough")
-    held = holds([rule], [A], past(1, 2, 3), NOW)[A]
+    held = holds([rule], [MOBILE], past(1, 2, 3), NOW)[A]
     assert (held.until, held.code) == (None, "Enough")
 
 

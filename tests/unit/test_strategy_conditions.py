@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from dialer.domain.condition import Condition, Operator
 from dialer.domain.restriction import Restriction, RestrictionKind, restricted_by
+from dialer.domain.strategy import CallHandler
 from dialer.errors import BadInput
 from dialer.resources import resource
 from dialer.services.strategies import check_strategy, load_strategy
@@ -104,6 +105,7 @@ def test_the_shipped_notice_is_read_with_all_that_it_asks() -> None:
     assert strategy.enter("initial", {"days_late": "61"})[0] == "overdue"
     assert strategy.enter("initial", {"days_late": "61", "segment": "Premium"})[0] == "friendly"
     friendly = strategy.handler("friendly")
+    assert isinstance(friendly, CallHandler)
     assert friendly.sender_for({"city": "boston"}) == "+16175550100"
     assert friendly.sender_for({"city": "San Jose"}) == "+14155550100"
     assert friendly.sender_for({}) == ""

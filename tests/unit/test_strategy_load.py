@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.domain.strategy import AddressRule, Retry, StrategyStatus, Treatment
+from dialer.domain.strategy import AddressRule, CallHandler, Retry, StrategyStatus, Treatment
 from dialer.errors import BadInput
 from dialer.resources import resource, resources
 from dialer.services.strategies import check_strategy, load_for_campaign, load_strategy
@@ -44,6 +44,8 @@ def test_a_strategy_is_read_as_it_was_written() -> None:
     strategy = load_strategy(GOOD)
     assert (strategy.name, strategy.status) == ("donors", StrategyStatus.COMPLETED)
     first, second = strategy.handlers
+    assert isinstance(first, CallHandler)
+    assert isinstance(second, CallHandler)
     assert (first.ring_timeout_s, first.detect_machine, first.sender) == (30.0, True, "+15550100")
     assert first.addresses == (
         AddressRule(name="mobile", opens=time(8), closes=time(21)),

@@ -1,0 +1,217 @@
+"""The attempts that need no switch: handed to their channel, waited for where the end comes later, closed exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from dialer import failpoints
+from dialer.domain.attempt import Attempt, AttemptState
+from dialer.domain.channel import Channel
+from dialer.domain.codes import SystemCode
+from dialer.domain.ids import JobId
+from dialer.domain.strategy import Strategy
+from dialer.engine.recording import record
+from dialer.errors import Conflict, MaybeSent, NotFound, NotSent, Rejected, StoreDown
+from dialer.ports import AttemptOrder, ChannelPort, Clock, DeliveryUpdate, Receipt
+from dialer.services.codes import settable_code
+from dialer.services.completion import Completed, StrategyOf
+from dialer.services.orders import order_for
+from dialer.store.attempts import Closing
+from dialer.store.store import Store, Tx
+
+log = structlog.get_logger()
+
+SETTLE_S = 2.0  # how often ends that were never told are looked for
+SETTLE_MOST = 500  # attempts that one look closes
+
+
+class Deliveries:
+    """All attempts of this node that go out without a switch. What is on its way is kept by the ledger alone."""
+
+    def __init__(self, store: Store, strategy_of: StrategyOf, clock: Clock, channels: Mapping[Channel, ChannelPort]) -> None:
+        self._store, self._strategy_of, self._clock, self._channels = store, strategy_of, clock, dict(channels)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._per_job: Counter[JobId] = Counter()
+        self._preparing: Counter[Channel] = Counter()  # begun, and not yet handed over
+        self.on_completed: Callable[[Completed], None] = lambda completed: None
+
+    # ── what is under way ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def cannot(self, strategy: Strategy) -> str:
+        """Why a strategy's handlers could never be carried out here; "" = they can."""
+        for handler in strategy.handlers:
+            if handler.channel is Channel.VOICE:
+                continue
+            port = self._channels.get(handler.channel)
+            because = f"this dialer has nothing for {handler.channel.value}" if port is None else port.cannot(handler)
+            if because:
+                return because
+        return ""
+
+    def room(self, channel: Channel) -> int:
+        """How many more attempts a channel could take right now."""
+        port = self._channels.get(channel)
+        return 0 if port is None else max(0, port.room() - self._preparing[channel])
+
+    def sending(self, job_id: JobId | None = None) -> int:
+        """How many attempts are being handed over, of one job or of all; not those whose end is yet to be told."""
+        return len(self._tasks) if job_id is None else self._per_job[job_id]
+
+    # ── out ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def start(self, attempt: Attempt) -> None:
+        """An intent is on disk: hand it over. From here on the attempt must end with a code."""
+        self._per_job[attempt.job_id] += 1
+        self._preparing[attempt.channel] += 1
+        task = asyncio.create_task(self._guarded(attempt), name=f"send {attempt.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def drain(self, within_s: float) -> None:
+        """Wait until what is under way is done, at most so long."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=within_s)
+
+    async def stop(self) -> None:
+        """Give up what is still under way: the next start finds its intents, and sends nothing again."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _guarded(self, attempt: Attempt) -> None:
+        try:
+            await self._send(attempt)
+        except Exception:  # the outer edge of an attempt's own task: one's trouble may not end another's
+            log.exception("an attempt's task failed", attempt=attempt.id)
+        finally:
+            self._per_job[attempt.job_id] -= 1
+
+    async def _send(self, attempt: Attempt) -> None:
+        """Ends with the attempt closed, or known to the ledger as on its way."""
+        port = self._channels[attempt.channel]
+        try:
+            try:
+                order = await self._order(attempt)
+            finally:
+                self._preparing[attempt.channel] -= 1
+            receipt = await port.send(order)
+        except NotSent as reason:
+            log.warning("the attempt never left", attempt=attempt.id, reason=str(reason))
+            await self._close(attempt, SystemCode.NOT_LAUNCHED, note=str(reason))
+        except Rejected as reason:
+            log.warning("the attempt was refused", attempt=attempt.id, reason=str(reason))
+            await self._close(attempt, port.refused, note=str(reason))
+        except Exception as reason:
+            if not isinstance(reason, MaybeSent):
+                log.exception("a channel failed in a way that it should not", attempt=attempt.id)
+            log.warning("the attempt may have left; it may yet be told", attempt=attempt.id, reason=str(reason))
+            await self._leave_open(attempt, AttemptState.UNKNOWN)
+        else:
+            failpoints.hit("K4")
+            if receipt.code:
+                await self._conclude(attempt, receipt)
+            else:
+                await self._leave_open(attempt, AttemptState.SENT)
+
+    async def _order(self, attempt: Attempt) -> AttemptOrder:
+        try:
+            return await self._store.read(lambda tx: order_for(tx, attempt, self._strategy_of))
+        except (StoreDown, NotFound) as reason:
+            raise NotSent(str(reason)) from reason
+
+    async def _conclude(self, attempt: Attempt, receipt: Receipt) -> None:
+        """It was said how it ended: in a code that this campaign may use, or it is an error."""
+        while True:
+            try:
+                code = await self._store.read(lambda tx: settable_code(tx, attempt, receipt.code))
+                break
+            except StoreDown as down:
+                log.error("a completion code waits for the database", attempt=attempt.id, reason=str(down))
+                await self._clock.sleep(SETTLE_S)
+            except (NotFound, Conflict) as mistake:
+                log.error("an attempt ended with no code of its campaign", attempt=attempt.id, reason=str(mistake))
+                await self._close(attempt, SystemCode.APPLICATION_ERROR, source="action", note=str(mistake))
+                return
+        await self._close(attempt, code, source="action", system=receipt.system_code, note=receipt.note)
+
+    async def _leave_open(self, attempt: Attempt, state: AttemptState) -> None:
+        now = self._clock.now()
+        values = {"state": state.value, "sent_at": now}
+
+        def work(tx: Tx) -> None:
+            if tx.attempts.update_open(attempt.id, values):
+                tx.attempts.add_events([(attempt.id, now, state.value, {})])
+
+        while True:
+            try:
+                await self._store.write(work)
+                return
+            except StoreDown as down:
+                log.error("a receipt waits for the database", attempt=attempt.id, reason=str(down))
+                await self._clock.sleep(SETTLE_S)
+
+    async def _close(
+        self,
+        attempt: Attempt,
+        code: str,
+        *,
+        source: str = "gateway",
+        system: SystemCode | None = None,
+        note: str = "",
+        at: datetime | None = None,
+    ) -> None:
+        ended_at = max(at or self._clock.now(), attempt.intent_at)
+        closing = Closing(code=code, source=source, system_code=system or code, ended_at=ended_at, note=note[:400])
+        completed = await record(self._store, self._clock, attempt.id, closing, self._strategy_of)
+        if completed is not None:
+            self.on_completed(completed)
+
+    # ── what is told later, or never ──────────────────────────────────────────────────────────────────────────────
+
+    async def take_up(self) -> int:
+        """What a dead predecessor was handing over: nobody knows whether it left, so it is never sent again."""
+        now = self._clock.now()
+
+        def work(tx: Tx) -> int:
+            return tx.attempts.lose_sight(now)
+
+        return await self._store.write(work)
+
+    async def run(self) -> None:
+        """Give up on what is never told, for ever."""
+        while True:
+            try:
+                await self.settle()
+            except StoreDown as down:
+                log.error("the database does not answer", reason=str(down))
+            await self._clock.sleep(SETTLE_S)
+
+    async def heard(self, update: DeliveryUpdate) -> None:
+        """A channel has learned what became of an order; returns when that is on disk. Raises StoreDown: tell it again."""
+        attempt = await self._store.read(lambda tx: tx.attempts.get(update.attempt_id))
+        if attempt is None or attempt.code is not None:
+            log.info("an update of no open attempt", attempt=update.attempt_id, state=update.state)
+        elif update.code is not None:
+            await self._close(attempt, update.code, note=update.state, at=update.at)
+        else:
+            event = (attempt.id, update.at, "delivery", {"state": update.state[:200]})
+            await self._store.write(lambda tx: tx.attempts.add_events([event]))
+
+    async def settle(self, job_id: JobId | None = None) -> None:
+        """Close what was not told in the time that its channel gives it; of a job, whatever time there was left."""
+        now = self._clock.now()
+        for channel, port in self._channels.items():
+            before = now if job_id is not None else now - timedelta(seconds=port.patience_s)
+            for attempt in await self._store.read(partial(_not_told, channel, before, job_id)):
+                sent = attempt.state is AttemptState.SENT
+                await self._close(attempt, port.unheard if sent else SystemCode.UNKNOWN, source="reconcile")
+
+
+def _not_told(channel: Channel, before: datetime, job_id: JobId | None, tx: Tx) -> list[Attempt]:
+    return tx.attempts.not_told(channel, before=before, job_id=job_id, limit=SETTLE_MOST)

@@ -1,0 +1,73 @@
+"""A running engine on a real database, with callees and channels made by the tests, in time that passes quickly."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from dialer.domain.campaign import JobState
+from dialer.domain.ids import JobId
+from dialer.engine.engine import Engine, EngineOptions
+from dialer.engine.supervisor import Trunk
+from dialer.ports import VoicePort
+from dialer.store.store import Store
+
+
+class FastClock:
+    """Real time, several times as fast: the engine's pauses are short, the database and the loop are as they are."""
+
+    def __init__(self, factor: float = 6.0, began_at: datetime | None = None) -> None:
+        self._factor = factor
+        self._began, self._began_at = time.monotonic(), began_at or datetime.now(UTC)
+
+    def now(self) -> datetime:
+        """The wall clock of this time."""
+        return self._began_at + timedelta(seconds=self.monotonic_s())
+
+    def monotonic_s(self) -> float:
+        """Seconds since it began."""
+        return (time.monotonic() - self._began) * self._factor
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, for so long of this time."""
+        await asyncio.sleep(seconds / self._factor)
+
+
+@asynccontextmanager
+async def running(
+    store: Store, voice: VoicePort, *, clock: FastClock, sweep_s: float = 1.0, **parts: Any
+) -> AsyncIterator[Engine]:
+    """Run an engine; `parts`: its processors, channels and whatever else it takes."""
+    engine = Engine(
+        store=store,
+        voice=voice,
+        clock=clock,
+        trunks=[Trunk(name="trunk", caller_id="")],
+        options=EngineOptions(node="test", sweep_s=sweep_s, drain_s=0.0),
+        **parts,
+    )
+    engine.treatment_ready()
+    task = asyncio.create_task(engine.run(), name="engine")
+    try:
+        yield engine
+    finally:
+        engine.drain()
+        await task
+
+
+async def until(condition: Callable[[], bool], within_s: float = 20.0) -> None:
+    """Wait, bounded, until something is so."""
+    for _ in range(int(within_s / 0.05)):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("not in time")
+
+
+def completed(store: Store, job_id: JobId) -> Callable[[], bool]:
+    """Whether a job is over."""
+    return lambda: store.read_now(lambda tx: tx.jobs(None).get(job_id)).state is JobState.COMPLETED
