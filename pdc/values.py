@@ -65,8 +65,9 @@ class CompletionCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One call under treatment. `app` names the IVR app to run; `answered_by` is "human", "machine", "silence", "fax" or
-    "unknown". An empty `app` means that the strategy has nothing to say to whoever answered: the call is to be hung up.
+    """One call under treatment. `app` names the IVR app to run, or `dialplan` the place where the call goes on in the switch
+    ("context,extension"). Where both are empty, the strategy has nothing to say to whoever answered: the call is to be hung up.
+    `answered_by` is "human", "machine", "silence", "fax" or "unknown".
     """
 
     attempt_id: str
@@ -77,3 +78,4 @@ class Session:
     contact: Contact
     parameters: Mapping[str, str] = field(default_factory=dict)  # the app's parameters from the strategy
     codes: Sequence[CompletionCode] = ()
+    dialplan: str = ""

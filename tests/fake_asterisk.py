@@ -26,11 +26,11 @@ agi_priority: 5
 agi_enhanced: 0.0
 agi_accountcode:
 agi_threadid: 140000000000000
-agi_arg_1: {attempt}
+"""
+CALL_ARGUMENTS = """agi_arg_1: {attempt}
 agi_arg_2: {nonce}
 agi_arg_3: {amd_status}
 agi_arg_4: {amd_cause}
-
 """
 
 
@@ -41,6 +41,7 @@ class SwitchCall:
     nonce: str
     attempt_id: str = field(default_factory=new_attempt_id)
     script: str = "call"
+    arguments: Sequence[str] | None = None  # of a line of a dialplan; None: those of a call that wants its app
     amd_status: str = ""
     amd_cause: str = ""
     keys: Sequence[str] = ()
@@ -61,15 +62,7 @@ class SwitchCall:
         """Connect, and answer commands until the other side is through."""
         reader, writer = await asyncio.open_connection(*address)
         try:
-            writer.write(
-                HEADERS.format(
-                    script=self.script,
-                    attempt=self.attempt_id,
-                    nonce=self.nonce,
-                    amd_status=self.amd_status,
-                    amd_cause=self.amd_cause,
-                ).encode()
-            )
+            writer.write(self._headers())
             waiting = list(self.keys)
             while line := await reader.readline():
                 self.raw += line
@@ -90,11 +83,21 @@ class SwitchCall:
                 await writer.wait_closed()
         return self
 
+    def _headers(self) -> bytes:
+        known = {"attempt": self.attempt_id, "nonce": self.nonce, "amd_status": self.amd_status, "amd_cause": self.amd_cause}
+        if self.arguments is None:
+            arguments = CALL_ARGUMENTS.format(**known)
+        else:
+            arguments = "".join(f"agi_arg_{place}: {text}\n" for place, text in enumerate(self.arguments, start=1))
+        return (HEADERS.format(script=self.script, **known) + arguments + "\n").encode()
+
     async def _reply(self, words: list[str], waiting: list[str]) -> bytes:
         verb = " ".join(words[:2])
         if verb == "GET VARIABLE":
             value = self.variables.get(words[2])
             return f"200 result=1 ({value})".encode() if value is not None else b"200 result=0"
+        if verb == "SET VARIABLE":
+            self.variables[words[2]] = words[3]
         if not self.up:
             return (
                 b"511 Command Not Permitted on a dead channel or intercept routine" if verb == "SAY DIGITS" else b"200 result=-1"

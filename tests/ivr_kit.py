@@ -131,8 +131,10 @@ class Served:
 
     def add(self, app: str, **more: str) -> SessionKey:
         """An answered call that waits for its app."""
-        contact = Contact(user_contact_id="1", address="+15550100", attributes={"donor": "", "first_name": "Ann"})
-        return self.pdc.add_call(app=app, contact=contact, nonce=NONCE, answered_by=more.get("answered_by", "human"))
+        attributes = {"donor": "", "first_name": more.get("first_name", "Ann")}
+        contact = Contact(user_contact_id="1", address="+15550100", attributes=attributes)
+        answered_by, dialplan = more.get("answered_by", "human"), more.get("dialplan", "")
+        return self.pdc.add_call(app=app, contact=contact, nonce=NONCE, answered_by=answered_by, dialplan=dialplan)
 
     async def call(self, app: str, keys: Sequence[str] = (), *, limit_s: float = 15.0, **how: object) -> SwitchCall:
         """Place one call and wait for its end."""

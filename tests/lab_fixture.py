@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterator
 
@@ -19,6 +20,20 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         for instance in (running.switch_instance, running.carrier_instance):
             keep(instance.keeper_pid)
         yield running
+
+
+@contextlib.contextmanager
+def own_dialplan(lab: Lab, contexts: str) -> Iterator[None]:
+    """Contexts of an operator's own in the switch's files, beside what is shipped."""
+    extensions = lab.switch_instance.folder / "etc" / "extensions.conf"
+    shipped = extensions.read_text()
+    try:
+        extensions.write_text(shipped + contexts)
+        lab.switch_instance.rx("dialplan reload")
+        yield
+    finally:
+        extensions.write_text(shipped)
+        lab.switch_instance.rx("dialplan reload")
 
 
 def no_calls_left(lab: Lab, *, within_s: float = 10.0) -> None:

@@ -183,7 +183,7 @@ class Nobody:
     def session_opened(self, attempt_id: AttemptId, amd_status: str, amd_cause: str, *, treated: bool) -> None:
         """Nothing."""
 
-    def session_ended(self, attempt_id: AttemptId) -> None:
+    def session_ended(self, attempt_id: AttemptId, *, hung_up: bool) -> None:
         """Nothing."""
 
 

@@ -17,6 +17,7 @@ from dialer.domain.selector import Selector
 INITIAL = "initial"  # where every contact begins; exactly one handler has this state
 DONE = "done"  # not a handler: the contact leaves the campaign
 WAIT = "wait"  # not a handler: the contact stays until a code comes from outside, or its time is up
+DIALPLAN = "dialplan:"  # before the place, where the ledger names what treated a call: no app has such a name
 RESERVED_STATES = frozenset({DONE, WAIT})
 
 
@@ -59,10 +60,16 @@ class Sender:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Treatment:
-    """What an answered call hears: an IVR app and the parameters it gets."""
+    """What an answered call hears: an IVR app and the parameters it gets, or a dialplan of the switch's operator."""
 
-    app: str
+    app: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    dialplan: str = ""  # where the call goes on: "context,extension"
+
+    @property
+    def name(self) -> str:
+        """As the ledger names what treated a call."""
+        return self.app or DIALPLAN + self.dialplan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

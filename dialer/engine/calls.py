@@ -16,6 +16,7 @@ from dialer.domain.attempt import Attempt, AttemptState
 from dialer.domain.codes import SystemCode
 from dialer.domain.hangup import CallFacts, FactKind, system_code, unserved_code
 from dialer.domain.ids import AttemptId, JobId
+from dialer.domain.strategy import DIALPLAN
 from dialer.engine.recording import record
 from dialer.errors import StoreDown
 from dialer.ports import Clock, LiveChannel, VoiceEvent, VoiceEventKind
@@ -87,6 +88,9 @@ class Calls:
         if call is None:
             facts = CallFacts(ringing_at=attempt.ringing_at, answered_at=attempt.answered_at)
             call = self._live[attempt.id] = Call(attempt, facts, adopted=adopted)
+            if adopted and (attempt.app or "").startswith(DIALPLAN):
+                # It goes on in the switch without us, and its dialplan still tells us of its end.
+                self.session_opened(attempt.id, attempt.amd_status or "", attempt.amd_cause or "", treated=True)
             self._per_job[attempt.job_id] += 1
             self._per_trunk[attempt.trunk] += 1
         return call
@@ -158,8 +162,10 @@ class Calls:
             if treated:
                 call.facts = call.facts.seen(FactKind.SERVED, now)
 
-    def session_ended(self, attempt_id: AttemptId) -> None:
-        """The app has said its last word."""
+    def session_ended(self, attempt_id: AttemptId, *, hung_up: bool) -> None:
+        """The app, or the switch's dialplan, has said its last word; `hung_up`: and has ended the call."""
+        if hung_up:
+            self.hang_up_asked(attempt_id)
         if (call := self._live.get(attempt_id)) is not None:
             call.session_ended.set()
 

@@ -88,6 +88,10 @@ NUMBER = re.compile(r"\+?[0-9]{3,15}", re.ASCII)  # nothing that a dialplan coul
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 
+class NoSuchDialplan(Exception):
+    """The switch has no such place in its dialplan; the text says what is missing."""
+
+
 class CallDriver(Protocol):
     """One call. Every verb raises CallEnded when the contact is gone, and PlaybackFailed where a sound cannot be played."""
 
@@ -120,6 +124,12 @@ class CallDriver(Protocol):
 
     async def set_language(self, language: str) -> None:
         """Choose the language of the switch's own sounds."""
+
+    async def hand_over(self, place: str) -> None:
+        """Let the call go on in the switch's own dialplan ("context,extension") as soon as we let go of it.
+
+        Raises NoSuchDialplan.
+        """
 
     async def hangup(self) -> None:
         """End the call; quiet when it has ended."""

@@ -48,6 +48,7 @@ class FakeCall:
     callback: FakeCallback | None = None
     opened: int = 0
     ended: bool = False
+    hung_up: bool = False  # our side ended it, as far as a dialplan can tell
     error: str = ""
 
     @property

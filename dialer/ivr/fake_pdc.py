@@ -53,7 +53,7 @@ class FakePdc:
     def add_call(
         self,
         *,
-        app: str,
+        app: str = "",
         contact: Contact | None = None,
         parameters: Mapping[str, str] | None = None,
         answered_by: str = "human",
@@ -61,6 +61,7 @@ class FakePdc:
         nonce: str = "nonce-of-a-test-call",
         attempt_id: str = "",
         list_name: str = "people",
+        dialplan: str = "",
     ) -> SessionKey:
         """Prepare an answered call. Its contact list has the attributes that the contact has (an empty one counts)."""
         who = contact or Contact(user_contact_id="1", address="+15550100")
@@ -74,6 +75,7 @@ class FakePdc:
             contact=who,
             parameters=dict(parameters or {}),
             codes=tuple(self.codes.values()),
+            dialplan=dialplan,
         )
         person = FakeContact(
             attributes=dict(who.attributes),

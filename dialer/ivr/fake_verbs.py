@@ -40,7 +40,7 @@ class FakeVerbs(FakeContactVerbs):
     async def session(self) -> Session:
         return replace(self._live().session, contact=await self.contact())
 
-    async def end_session(self, *, outcome: str = "", error: str = "") -> None:
+    async def end_session(self, *, outcome: str = "", error: str = "", hung_up: bool = False) -> None:
         call = self._pdc.calls.get(self._key.attempt_id)
         if call is not None and call.nonce == self._key.nonce and call.ended:
             return
@@ -50,7 +50,7 @@ class FakeVerbs(FakeContactVerbs):
         if error:
             call.error = error
             call.code = call.code or SystemCode.APPLICATION_ERROR.value
-        call.ended = True
+        call.ended, call.hung_up = True, hung_up
         self.go_on_emptying()
         self._pdc.log.append(f"end_session outcome={outcome} error={error}")
 

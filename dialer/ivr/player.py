@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from dialer.ivr.driver import ALL_KEYS, CallEnded, PlaybackFailed, PromptFailed, Recording, Sound, Target, Transfer, Typed
+from dialer.ivr.driver import (
+    ALL_KEYS,
+    CallEnded,
+    NoSuchDialplan,
+    PlaybackFailed,
+    PromptFailed,
+    Recording,
+    Sound,
+    Target,
+    Transfer,
+    Typed,
+)
 from dialer.ivr.prompt_text import PromptTexts, check_key, fill, languages_for
 
 SILENCE = "-"  # in a script of keys: let one question pass in silence
@@ -103,6 +114,12 @@ class Player:
 
     async def set_language(self, language: str) -> None:
         self._alive()
+
+    async def hand_over(self, place: str) -> None:
+        self._alive()
+        if place in self._unplayable:
+            raise NoSuchDialplan(place)
+        self._note(f"(goes on in the dialplan at {place})")
 
     async def hangup(self) -> None:
         if self.up:

@@ -10,7 +10,7 @@ import structlog
 
 from dialer.domain.codes import SystemCode
 from dialer.ivr.call import Call, Prompts
-from dialer.ivr.driver import CallDriver, CallEnded, PlaybackFailed
+from dialer.ivr.driver import CallDriver, CallEnded, NoSuchDialplan, PlaybackFailed
 from dialer.ivr.outcome import Outcome
 from dialer.ivr.registry import Apps, IvrApp
 from pdc import PdcError, SessionPdc
@@ -37,8 +37,18 @@ class AppExited(Exception):
 class CallRun:
     """One app on one call. `condemn` may be called once, on the same event loop, to end an app that does not end itself."""
 
-    def __init__(self, call: Call, driver: CallDriver, *, app_name: str, apps: Apps, pdc: SessionPdc, prompts: Prompts) -> None:
-        self._call, self._driver, self._pdc, self._prompts = call, driver, pdc, prompts
+    def __init__(
+        self,
+        call: Call,
+        driver: CallDriver,
+        *,
+        app_name: str,
+        apps: Apps,
+        pdc: SessionPdc,
+        prompts: Prompts,
+        dialplan: str = "",
+    ) -> None:
+        self._call, self._driver, self._pdc, self._prompts, self._dialplan = call, driver, pdc, prompts, dialplan
         self._app, self._app_name, self._apps = apps.find(app_name), app_name, apps
         self._condemned: asyncio.Future[str] | None = None
 
@@ -50,6 +60,8 @@ class CallRun:
     async def run(self) -> Ending:
         """Run it to its end. Raises nothing but CancelledError. The session is ended before the call is hung up."""
         self._condemned = asyncio.get_running_loop().create_future()
+        if self._dialplan:
+            return await self._hand_over()
         if not self._app_name:  # the strategy has no treatment for who answered (a fax, silence): hang up without a word
             await self._tell(error="")
             await self._hang_up()
@@ -73,6 +85,16 @@ class CallRun:
             raise
         except BaseException as exc:  # sys.exit() and its kind would end the whole thread
             raise AppExited(repr(exc)) from exc
+
+    async def _hand_over(self) -> Ending:
+        """The session stays open: what the switch's dialplan has to say of the call, it says itself."""
+        try:
+            await self._driver.hand_over(self._dialplan)
+        except CallEnded:
+            await self._tell(error="")
+        except NoSuchDialplan as exc:
+            return await self._fail(str(exc))
+        return Ending()
 
     async def _conclude(self, work: asyncio.Task[Outcome]) -> Ending:
         try:

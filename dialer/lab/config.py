@@ -81,6 +81,8 @@ SWITCH_MODULES = [
     "func_timeout",
 ]
 
+DIALPLANS = ("extensions_outdial.conf", "extensions_outdial_example.conf")
+
 SMALL_FILES = {
     "cdr.conf": "[general]\nenable = no\n",
     "cel.conf": "[general]\nenable = no\n",
@@ -154,10 +156,12 @@ def write_switch(
         "manager_outdial.conf": "manager_outdial.conf",
         "pjsip.conf": "switch_pjsip.conf",
         "pjsip_outdial.conf": "pjsip_outdial.conf",
-        "extensions_outdial.conf": "extensions_outdial.conf",
     }.items():
-        _write(etc / target, rendered(template, values) if target != "extensions_outdial.conf" else plain(template))
-    _write(etc / "extensions.conf", "[general]\nstatic = yes\nwriteprotect = yes\n\n#include extensions_outdial.conf\n")
+        _write(etc / target, rendered(template, values))
+    for name in DIALPLANS:
+        _write(etc / name, plain(name))
+    included = "".join(f"#include {name}\n" for name in DIALPLANS)
+    _write(etc / "extensions.conf", f"[general]\nstatic = yes\nwriteprotect = yes\n\n{included}")
 
 
 def write_carrier(

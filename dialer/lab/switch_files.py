@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dialer.errors import BadInput, Conflict
-from dialer.lab.config import plain, rendered
+from dialer.lab.config import DIALPLANS, plain, rendered
 
-FILES = ("manager_outdial.conf", "extensions_outdial.conf", "pjsip_outdial.conf", "outdial-switch.toml", "README.txt")
+FILES = ("manager_outdial.conf", *DIALPLANS, "pjsip_outdial.conf", "outdial-switch.toml", "README.txt")
 SECRET = {"manager_outdial.conf", "outdial-switch.toml"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
@@ -54,7 +54,7 @@ def write_switch_files(folder: Path, plan: SwitchPlan) -> list[Path]:
                 "permits": f"permit = {address}/{'255.255.255.255' if address.version == 4 else 128}",
             },
         ),
-        "extensions_outdial.conf": plain("extensions_outdial.conf"),
+        **{name: plain(name) for name in DIALPLANS},
         "pjsip_outdial.conf": rendered(
             "pjsip_outdial.conf",
             {

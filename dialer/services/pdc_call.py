@@ -28,7 +28,7 @@ class SessionListener(Protocol):
 
     def session_opened(self, attempt_id: AttemptId, amd_status: str, amd_cause: str, *, treated: bool) -> None: ...
 
-    def session_ended(self, attempt_id: AttemptId) -> None: ...
+    def session_ended(self, attempt_id: AttemptId, *, hung_up: bool) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +41,12 @@ class PdcParts:
     now: Callable[[], datetime]
     ended: OrderedDict[str, None] = field(default_factory=OrderedDict)  # sessions that ended, while their calls may be up
 
-    def end(self, attempt_id: AttemptId) -> None:
+    def end(self, attempt_id: AttemptId, *, hung_up: bool) -> None:
         """The session is over: no verb changes anything any more."""
         self.ended[attempt_id] = None
         while len(self.ended) > ENDED_KEPT:
             self.ended.popitem(last=False)
-        self.listener.session_ended(attempt_id)
+        self.listener.session_ended(attempt_id, hung_up=hung_up)
 
 
 class OnCall:

@@ -6,7 +6,7 @@ from dialer import failpoints
 from dialer.domain.attempt import Attempt
 from dialer.domain.codes import SystemCode
 from dialer.domain.hangup import amd_code
-from dialer.domain.strategy import treatment_for
+from dialer.domain.strategy import Treatment, treatment_for
 from dialer.services.pdc_call import OnCall
 from dialer.services.pdc_codes import campaign_codes, write_code
 from dialer.services.pdc_contacts import contact_on_the_line
@@ -23,12 +23,14 @@ class SessionVerbs(OnCall):
         def work(tx: Tx, attempt: Attempt) -> Session:
             if attempt.app is not None:  # asked again: the detector's first word stays
                 return self._session(tx, attempt)
-            app, _ = self._treatment(tx, attempt, amd_status, amd_cause)
+            treatment = self._treatment(tx, attempt, amd_status, amd_cause)
+            name = "" if treatment is None else treatment.name
             facts = {"amd_status": amd_status[:16] or None, "amd_cause": amd_cause[:80] or None}
-            return self._session(tx, tx.attempts.begin_treatment(attempt, at=self._parts.now(), app=app, **facts))
+            return self._session(tx, tx.attempts.begin_treatment(attempt, at=self._parts.now(), app=name, **facts))
 
         session = await self._write(work)
-        self._parts.listener.session_opened(self._attempt_id, amd_status, amd_cause, treated=bool(session.app))
+        treated = bool(session.app or session.dialplan)
+        self._parts.listener.session_opened(self._attempt_id, amd_status, amd_cause, treated=treated)
         failpoints.hit("K7")
         return session
 
@@ -36,8 +38,8 @@ class SessionVerbs(OnCall):
         """The call as it stands now."""
         return await self._read(self._session)
 
-    async def end_session(self, *, outcome: str = "", error: str = "") -> None:
-        """The app has returned, or failed."""
+    async def end_session(self, *, outcome: str = "", error: str = "", hung_up: bool = False) -> None:
+        """The app has returned, or failed, or the dialplan is through with the call."""
         name = SystemCode.APPLICATION_ERROR.value if error else outcome
 
         def work(tx: Tx) -> bool:
@@ -51,27 +53,28 @@ class SessionVerbs(OnCall):
             return True
 
         if await self._parts.store.write(work):
-            self._parts.end(self._attempt_id)
+            self._parts.end(self._attempt_id, hung_up=hung_up)
 
-    def _treatment(self, tx: Tx, attempt: Attempt, amd_status: str, amd_cause: str) -> tuple[str, dict[str, str]]:
-        """The app and its parameters by who answered; ("", {}) when the strategy has nothing to say to such a one."""
+    def _treatment(self, tx: Tx, attempt: Attempt, amd_status: str, amd_cause: str) -> Treatment | None:
+        """What the call hears by who answered; None when the strategy has nothing to say to such a one."""
         job = tx.jobs(None).as_started(attempt.job_id)
         handler = self._parts.strategy_of(job.id, job.strategy_text).handler(attempt.handler)
-        treatment = treatment_for(handler, answered_by(amd_status, amd_cause))
-        return ("", {}) if treatment is None else (treatment.app, dict(treatment.parameters))
+        return treatment_for(handler, answered_by(amd_status, amd_cause))
 
     def _session(self, tx: Tx, attempt: Attempt) -> Session:
         job = tx.jobs(None).as_started(attempt.job_id)
         amd_status, amd_cause = attempt.amd_status or "", attempt.amd_cause or ""
-        _, parameters = self._treatment(tx, attempt, amd_status, amd_cause)
+        treatment = self._treatment(tx, attempt, amd_status, amd_cause) if attempt.app else None
+        app, dialplan, parameters = (treatment.app, treatment.dialplan, treatment.parameters) if treatment else ("", "", {})
         return Session(
             attempt_id=attempt.id,
             campaign=job.campaign_name,
             job_id=job.id,
-            app=attempt.app or "",
+            app=app,
+            dialplan=dialplan,
             answered_by=answered_by(amd_status, amd_cause),
             contact=contact_on_the_line(tx, attempt),
-            parameters=parameters,
+            parameters=dict(parameters),
             codes=campaign_codes(tx, job),
         )
 

@@ -108,7 +108,9 @@ def _targets(handler: Handler) -> Iterator[str]:
 
 
 def _app(row: Result) -> str:
-    return "" if row.treatment is None else f": app {row.treatment.app}"
+    if row.treatment is None:
+        return ""
+    return f": app {row.treatment.app}" if row.treatment.app else f": dialplan {row.treatment.dialplan}"
 
 
 def _retry(row: Result) -> str:

@@ -13,12 +13,15 @@ from dialer.domain.strategy import ANSWERED_BY, DONE, Result, Retry, Treatment
 from dialer.services.marked_yaml import Mistakes, Table, as_number, suggest
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+CONTEXT = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)  # nothing that a dialplan could take for more than a name
+EXTENSION = re.compile(r"[A-Za-z0-9_-]{1,20}", re.ASCII)
+START = "s"  # the extension of a context for which none is named
 
 _MOST_RETRIES = 100
 _LONGEST_INTERVAL_S = 30 * 24 * 3600.0
 _FINAL_CODES = [code for code in SystemCode if code is not SystemCode.ATTEMPT_IN_PROGRESS]
 _ANSWERED = {name_key(code) for codes in ANSWERED_BY.values() for code in codes}
-_ROW_KEYS = ("app", "parameters", "next_state", "retry", "processor")
+_ROW_KEYS = ("app", "parameters", "dialplan", "next_state", "retry", "processor")
 _RETRY_KEYS = ("count", "intervals_s", "address_looping", "fail_state")
 
 
@@ -77,6 +80,8 @@ class ResultsReader:
         return Result(next_state=row.text("next_state", DONE), treatment=treatment, retry=retry, processor=processor_name(row))
 
     def _treatment(self, row: Table, code: str) -> Treatment | None:
+        if row.has("dialplan"):
+            return self._dialplan(row, code)
         if not row.has("app"):
             if row.has("parameters"):
                 row.bad("parameters", "has no meaning without `app`")
@@ -84,12 +89,27 @@ class ResultsReader:
         app = row.text("app")
         if not NAME.fullmatch(app):
             row.bad("app", "must be the name of an IVR app")
+        self._check_up(row, "app", code)
+        return Treatment(app=app, parameters=row.texts("parameters"))
+
+    def _dialplan(self, row: Table, code: str) -> Treatment:
+        """Where a call goes on in the switch: the operator's own context, and its extension."""
+        for other in ("app", "parameters"):
+            if row.has(other):
+                row.bad(other, "has no place beside `dialplan`", "a call is treated by an IVR app or by a dialplan")
+        context, _, exten = (part.strip() for part in row.text("dialplan").partition(","))
+        if not CONTEXT.fullmatch(context) or not EXTENSION.fullmatch(exten or START):
+            row.bad("dialplan", "must be a context of the switch, or a context and an extension", "letters, digits, _ and - only")
+        self._check_up(row, "dialplan", code)
+        return Treatment(dialplan=f"{context},{exten or START}")
+
+    def _check_up(self, row: Table, key: str, code: str) -> None:
+        """An app or a dialplan needs a call that is up."""
         if self.channel is not Channel.VOICE:
-            row.bad("app", "no app can run here: nobody is on the line", "IVR apps belong to a `call:`")
+            row.bad(key, f"no {key} can run here: nobody is on the line", "it belongs to a `call:`")
         elif name_key(code) not in _ANSWERED:
             answered = ", ".join(sorted({str(one) for codes in ANSWERED_BY.values() for one in codes}))
-            row.bad("app", f"no app can run on {code!r}: the call is not up then", f"apps belong to {answered}")
-        return Treatment(app=app, parameters=row.texts("parameters"))
+            row.bad(key, f"no {key} can run on {code!r}: the call is not up then", f"it belongs to {answered}")
 
     def _retry(self, row: Table, code: str) -> Retry | None:
         if not row.has("retry"):

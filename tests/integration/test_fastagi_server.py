@@ -179,7 +179,7 @@ async def test_a_pdc_that_dies_in_the_middle_ends_the_call_with_an_apology(tmp_p
         async def set_attribute(self, name: str, value: str, *, user_contact_id: str = "", list_name: str = "") -> None:
             raise Unreachable("nobody answers")
 
-        async def end_session(self, *, outcome: str = "", error: str = "") -> None:
+        async def end_session(self, *, outcome: str = "", error: str = "", hung_up: bool = False) -> None:
             raise Unreachable("nobody answers")
 
     dying = FakePdc(verbs=Dying)
@@ -187,6 +187,87 @@ async def test_a_pdc_that_dies_in_the_middle_ends_the_call_with_an_apology(tmp_p
         call = await at.call("blood_donation", keys=["1"])
         assert call.played()[-1].endswith("apology")
         assert call.hung_up_by_app
+
+
+async def test_a_call_whose_dialplan_has_it_stays_open_and_holds_no_worker(tmp_path: Path) -> None:
+    async with served(tmp_path, limits=IvrLimits(stall_s=0.2, max_app_s=0.3)) as at:
+        key = at.add("", dialplan="donors,s")
+        there = {"DIALPLAN_EXISTS(donors,s,1)": "1", "DIALPLAN_EXISTS(outdial-ended,s,1)": "1"}
+        call = await SwitchCall(nonce=NONCE, attempt_id=key.attempt_id, variables=there).run(at.address)
+        assert call.variables["OUTDIAL_DIALPLAN"] == "donors,s"
+        assert not call.hung_up_by_app
+        await asyncio.sleep(0.6)  # no watchdog has anything to do with it
+        kept = at.pdc.calls[key.attempt_id]
+        assert (kept.ended, kept.code, at.server.live, at.server.stats.hung) == (False, "", 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("there", "error"),
+    [({}, "has no donors,s"), ({"DIALPLAN_EXISTS(donors,s,1)": "1"}, "extensions_outdial.conf is older")],
+)
+async def test_a_dialplan_that_cannot_have_the_call_is_an_apology(tmp_path: Path, there: dict[str, str], error: str) -> None:
+    async with served(tmp_path) as at:
+        key = at.add("", dialplan="donors,s")
+        call = await SwitchCall(nonce=NONCE, attempt_id=key.attempt_id, variables=there).run(at.address)
+        assert call.played()[-1].endswith("apology")
+        assert call.hung_up_by_app
+        assert at.code(call) == "Application Error"
+        assert error in at.pdc.calls[key.attempt_id].error
+
+
+@pytest.mark.parametrize("hang_up_at", [None, 0, 2])
+async def test_a_line_of_a_dialplan_is_carried_out_for_the_call_that_its_channel_names(
+    tmp_path: Path, hang_up_at: int | None
+) -> None:
+    async with served(tmp_path) as at:
+        key = at.add("", dialplan="donors,s")
+        channel = {"OUTDIAL_ATTEMPT": key.attempt_id, "OUTDIAL_NONCE": NONCE}
+
+        async def line(script: str, *arguments: str) -> dict[str, str]:
+            call = SwitchCall(nonce=NONCE, script=script, arguments=arguments, variables=dict(channel), hang_up_at=hang_up_at)
+            await call.run(at.address)
+            return call.variables
+
+        assert (await line("pdc/set_code", "Interested in Blood Donation"))["OUTDIAL_RESULT"] == "OK"
+        assert (await line("pdc/get_attribute", "first_name"))["OUTDIAL_VALUE"] == "Ann"
+        refused = await line("pdc/set_code", "Quite unheard of")
+        assert (refused["OUTDIAL_RESULT"], refused["OUTDIAL_VALUE"]) == ("unknown_code", "")
+        assert (await line("pdc/session"))["OUTDIAL_RESULT"] == "bad_value"  # a worker's verb
+        kept = at.pdc.calls[key.attempt_id]
+        assert (kept.code, kept.ended) == ("Interested in Blood Donation", False)
+        await line("ended", "contact")
+        assert (kept.ended, kept.hung_up) == (True, False)
+        assert (await line("pdc/set_code", "No Input"))["OUTDIAL_RESULT"] == "no_session"
+        channel["OUTDIAL_NONCE"] = "x"
+        assert (await line("pdc/set_code", "No Input"))["OUTDIAL_RESULT"] == "no_session"
+        channel.clear()
+        assert (await line("pdc/set_code", "No Input"))["OUTDIAL_RESULT"] == "no_session"
+        assert kept.code == "Interested in Blood Donation"
+
+
+async def test_a_line_is_told_that_the_dialer_does_not_answer(tmp_path: Path) -> None:
+    class Gone(FakeVerbs):
+        async def set_code(self, name: str) -> None:
+            raise Unreachable("nobody answers")
+
+    gone = FakePdc(verbs=Gone)
+    async with served(tmp_path, pdc=gone, fake=gone) as at:
+        key = at.add("", dialplan="donors,s")
+        channel = {"OUTDIAL_ATTEMPT": key.attempt_id, "OUTDIAL_NONCE": NONCE, "OUTDIAL_RESULT": "OK"}
+        call = SwitchCall(nonce=NONCE, script="pdc/set_code", arguments=["No Input"], variables=channel)
+        await call.run(at.address)
+        assert call.variables["OUTDIAL_RESULT"] == "unreachable"
+
+
+async def test_strangers_who_ask_and_fall_silent_keep_no_call_out(tmp_path: Path) -> None:
+    async with served(tmp_path, limits=IvrLimits(max_pending=5, max_calls=5)) as at:
+        silent = [await asyncio.open_connection(*at.address) for _ in range(30)]
+        for _, writer in silent:
+            writer.write(b"agi_network: yes\nagi_network_script: pdc/set_code\nagi_arg_1: No Input\n\n")
+        call = await at.call("blood_donation", keys=["1"], limit_s=5)
+        assert at.code(call) == "Interested in Blood Donation"
+        for _, writer in silent:
+            writer.close()
 
 
 async def test_what_the_detector_found_reaches_the_app(tmp_path: Path) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,75 +14,12 @@ from dialer.ivr.call import Call
 from dialer.ivr.config import IvrLimits
 from dialer.ivr.driver import Transfer
 from dialer.ivr.outcome import Outcome
-from dialer.ivr.prompt_store import PromptStore
 from dialer.ivr.registry import ivr_app
-from dialer.ivr.tts import CommandTts
-from dialer.lab.ami import AmiTalk
 from dialer.lab.lab import Lab
-from pdc import SessionKey
-from tests.ivr_kit import Served, blocking_app, eventually, served
+from tests.asterisk_kit import on_asterisk
+from tests.ivr_kit import blocking_app, eventually
 
 pytestmark = pytest.mark.integration
-
-
-class Dialled:
-    """Places calls on the lab's switch by plain AMI, into the context that ends in our FastAGI server."""
-
-    def __init__(self, lab: Lab, at: Served) -> None:
-        self._lab, self._at = lab, at
-
-    async def call(self, app: str, number: str) -> SessionKey:
-        """Dial; returns when the switch has taken the order."""
-        key = self._at.add(app)
-        await asyncio.to_thread(self._originate, key, number)
-        return key
-
-    async def code(self, app: str, number: str, *, within_s: float = 40.0) -> str:
-        """Dial, and wait for the end of the session. Returns the code."""
-        key = await self.call(app, number)
-        await eventually(lambda: self._at.pdc.calls[key.attempt_id].ended, within_s=within_s)
-        return self._at.pdc.calls[key.attempt_id].code
-
-    async def gone(self) -> None:
-        """Wait until neither Asterisk has a channel left."""
-        for _ in range(200):
-            if await self._lab.channels() == (0, 0):
-                return
-            await asyncio.sleep(0.1)
-        raise AssertionError("channels are left")
-
-    def _originate(self, key: SessionKey, number: str) -> None:
-        host, port = self._at.address
-        with AmiTalk(self._lab.switch.host, self._lab.switch.port) as ami:
-            ami.login(self._lab.switch.username, self._lab.switch.secret)
-            variables = f"OUTDIAL_ATTEMPT={key.attempt_id},OUTDIAL_NONCE={key.nonce},OUTDIAL_AGI={host}:{port}"
-            answer = ami.action(
-                "Originate",
-                {
-                    "Channel": f"PJSIP/{number}@{self._lab.trunk}",
-                    "ChannelId": f"test-{key.attempt_id}",
-                    "Context": "outdial",
-                    "Exten": "s",
-                    "Priority": "1",
-                    "Async": "true",
-                    "Timeout": "15000",
-                    "CallerID": f'"{key.attempt_id}" <{self._lab.caller_id}>',
-                    "Variable": variables,
-                },
-            )
-            assert answer.get("Response") == "Success"
-
-
-@contextlib.asynccontextmanager
-async def on_asterisk(
-    lab: Lab, folder: Path, tts: Sequence[str], *apps: object, limits: IvrLimits | None = None
-) -> AsyncIterator[tuple[Served, Dialled]]:
-    prompts = PromptStore(cache=folder, tts=CommandTts(tts))
-    assert await prompts.warm(("common", "blood_donation")) == []
-    async with served(folder, apps=apps, limits=limits, prompts=prompts) as at:  # type: ignore[arg-type]  # IvrApps
-        dialled = Dialled(lab, at)
-        yield at, dialled
-        await dialled.gone()
 
 
 @pytest.fixture(scope="module")

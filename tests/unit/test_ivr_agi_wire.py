@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.channels.asterisk.agi_handshake import NotOurs, parse_request
+from dialer.channels.asterisk.agi_handshake import AgiRequest, LineRequest, NotOurs, parse_request
 from dialer.channels.asterisk.agi_wire import AgiConnection, AgiReply, command_line, parse_reply
 from dialer.errors import BadInput, Rejected
 from dialer.ivr.driver import CallEnded, Target
 from dialer.ivr.prompt_text import fill, spoken
-from tests.fake_asterisk import HEADERS
+from tests.fake_asterisk import CALL_ARGUMENTS, HEADERS
 
 pytestmark = pytest.mark.unit
 
@@ -164,6 +164,7 @@ async def test_a_switch_that_never_answers_is_given_up() -> None:
         await agi.command("NOOP", timeout_s=0.01)
 
 
+BLOCK = HEADERS + CALL_ARGUMENTS
 GOOD = {
     "script": "call",
     "attempt": "01m83e4x1d0yawjfe0bwnn3w3w",
@@ -174,7 +175,8 @@ GOOD = {
 
 
 def test_the_headers_name_the_call() -> None:
-    request = parse_request(HEADERS.format(**{**GOOD, "amd_status": "MACHINE", "amd_cause": "LONGGREETING-1500-1500"}).encode())
+    request = parse_request(BLOCK.format(**{**GOOD, "amd_status": "MACHINE", "amd_cause": "LONGGREETING-1500-1500"}).encode())
+    assert isinstance(request, AgiRequest)
     assert (request.attempt_id, request.nonce) == (GOOD["attempt"], GOOD["nonce"])
     assert (request.amd_status, request.amd_cause) == ("MACHINE", "LONGGREETING-1500-1500")
 
@@ -192,7 +194,32 @@ def test_the_headers_name_the_call() -> None:
 )
 def test_headers_that_are_not_ours_are_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(NotOurs):
-        parse_request(HEADERS.format(**{**GOOD, **wrong}).encode())
+        parse_request(BLOCK.format(**{**GOOD, **wrong}).encode())
+
+
+def line(script: str, *arguments: str) -> LineRequest:
+    block = HEADERS.format(**{**GOOD, "script": script}) + "".join(
+        f"agi_arg_{place}: {text}\n" for place, text in enumerate(arguments, start=1)
+    )
+    request = parse_request(block.encode())
+    assert isinstance(request, LineRequest)
+    return request
+
+
+def test_a_line_of_a_dialplan_names_its_verb_and_what_was_given_with_it() -> None:
+    assert line("pdc/set_code", "Interested in Blood Donation").arguments == ("Interested in Blood Donation",)
+    assert line("pdc/set_attribute/2", "donor", "", "", "").arguments == ("donor", ""), "an empty value that was given"
+    assert line("pdc/set_attribute/1", "donor", "", "", "").arguments == ("donor",), "a value that was not given"
+    assert line("pdc/note/1", "sooner", " or later", "", "").arguments == ("sooner", "or later"), "nothing is cut off silently"
+    assert (line("ended", "contact").verb, line("ended", "contact").arguments) == ("ended", ("contact",))
+    forged = line("pdc/note", "hello\nagi_network_script: pdc/opt_out\nagi_arg_1: bye")
+    assert (forged.verb, forged.arguments) == ("note", ("hello",)), "a line break in an argument forges no header"
+
+
+@pytest.mark.parametrize("script", ["pdc/", "pdc/Set_code", "pdc/set_code/x", "pdc/../call", "pdc", "ended/1", "call/"])
+def test_a_script_that_is_none_of_ours_is_refused(script: str) -> None:
+    with pytest.raises(NotOurs):
+        line(script)
 
 
 @given(st.binary(max_size=500))

@@ -69,7 +69,8 @@ class LiveCall:
                     reader.feed_data(self._rest)
                 driver = AgiDriver(agi)
                 call = Call(driver, self.session, pdc=pdc, prompts=prompts, settings=settings, pulse=self.pulse)
-                self._run = CallRun(call, driver, app_name=self.session.app, apps=apps, pdc=pdc, prompts=prompts)
+                app, dialplan = self.session.app, self.session.dialplan
+                self._run = CallRun(call, driver, app_name=app, apps=apps, pdc=pdc, prompts=prompts, dialplan=dialplan)
                 return await self._run.run()
             finally:
                 agi.close()

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import NoReturn
 
 from dialer.channels.asterisk.agi_wire import AgiConnection
 from dialer.errors import BadInput
-from dialer.ivr.driver import ALL_KEYS, CallEnded, PlaybackFailed, Recording, Sound, Target, Transfer, Typed
+from dialer.ivr.driver import ALL_KEYS, CallEnded, NoSuchDialplan, PlaybackFailed, Recording, Sound, Target, Transfer, Typed
 
 LONGEST_SOUND_S = 300.0
 SAMPLES_PER_S = 8000
+
+PLACE = re.compile(r"[A-Za-z0-9_-]{1,40},[A-Za-z0-9_-]{1,20}", re.ASCII)
+HANDED_OVER = "outdial-ended,s"  # what runs when such a call is over
+NOT_OURS = "the switch's extensions_outdial.conf is older than this Outdial: write it anew with `dialer switch config`"
 
 DIAL_RESULTS = {
     "ANSWER": Transfer.CONNECTED,
@@ -105,6 +110,15 @@ class AgiDriver:
     async def set_language(self, language: str) -> None:
         name, _, region = language.partition("-")
         await self._agi.command("SET", "VARIABLE", "CHANNEL(language)", f"{name}_{region.upper()}" if region else name)
+
+    async def hand_over(self, place: str) -> None:
+        if not PLACE.fullmatch(place):
+            raise NoSuchDialplan(f"{place[:80]!r} is no context and extension")
+        for wanted, missing in ((place, f"the switch's dialplan has no {place}"), (HANDED_OVER, NOT_OURS)):
+            if await self._variable(f"DIALPLAN_EXISTS({wanted},1)") != "1":
+                raise NoSuchDialplan(missing)
+        # [outdial] goes there itself when this connection is closed, so that it also sees to the call's end.
+        await self._agi.command("SET", "VARIABLE", "OUTDIAL_DIALPLAN", place)
 
     async def hangup(self) -> None:
         try:

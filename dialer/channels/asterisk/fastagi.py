@@ -12,11 +12,14 @@ from dataclasses import dataclass
 
 import structlog
 
+from dialer.channels.asterisk.agi_bridge import DialplanBridge
 from dialer.channels.asterisk.agi_call import LiveCall, PdcFromThread
-from dialer.channels.asterisk.agi_handshake import NotOurs, read_request
+from dialer.channels.asterisk.agi_handshake import AgiRequest, LineRequest, NotOurs, read_request
 from dialer.channels.asterisk.agi_threads import AppThreads
+from dialer.errors import Rejected
 from dialer.ivr.call import CallSettings
 from dialer.ivr.config import IvrLimits
+from dialer.ivr.driver import CallEnded
 from dialer.ivr.prompt_store import PromptStore
 from dialer.ivr.registry import Apps
 from dialer.ivr.runner import Ending
@@ -34,6 +37,7 @@ class AgiStats:
     connections: int = 0
     turned_away: int = 0  # scanners, wrong nonces, calls above the limit
     calls: int = 0
+    lines: int = 0  # of dialplans in which calls go on
     hung: int = 0
 
 
@@ -71,7 +75,7 @@ class FastAgiServer:
         home = asyncio.get_running_loop()
         self._listener.setblocking(False)
         self._prompts.live_on(home)
-        self._from_thread = PdcFromThread(self._pdc, home)
+        self._from_thread, self._bridge = PdcFromThread(self._pdc, home), DialplanBridge(self._pdc)
         self._service = [
             asyncio.create_task(self._accept(), name="fastagi-accept"),
             asyncio.create_task(self._watch(), name="fastagi-watchdog"),
@@ -140,38 +144,54 @@ class FastAgiServer:
             conn.close()
 
     async def _welcome(self, conn: socket.socket, peer: str) -> None:
-        call = None
+        call, served = None, False
         try:
-            call = await self._recognise(conn)
+            request = await self._hear(conn)
+            if isinstance(request, LineRequest):
+                await self._bridge.serve(conn, request, proven=self._no_stranger)
+                served = True
+            else:
+                call = await self._open(conn, request)
         except NotOurs as exc:
             log.debug("a connection to the IVR port was closed", peer=peer, because=str(exc))
         except NoSession:
             log.warning("a call without a session was turned away", peer=peer)
         except PdcError as exc:
             log.error("a call cannot be treated: the PDC does not answer", kind=exc.kind, error=str(exc))
-        except (OSError, TimeoutError) as exc:
+        except (OSError, TimeoutError, CallEnded, Rejected) as exc:
             log.debug("a connection to the IVR port ended", peer=peer, because=repr(exc))
         finally:
             if call is None:
-                self.stats.turned_away += 1
                 conn.close()
+                self.stats.lines += served
+                self.stats.turned_away += not served
         if call is not None:
             self._live.add(call)
             task = asyncio.create_task(self._treat(call), name=f"fastagi-call {call.key.attempt_id}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _recognise(self, conn: socket.socket) -> LiveCall:
+    async def _hear(self, conn: socket.socket) -> AgiRequest | LineRequest:
+        """What the switch asks for. Raises NotOurs, OSError, TimeoutError."""
         conn.setblocking(False)
         conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         conn.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         async with asyncio.timeout(self._limits.handshake_s):
             request = await read_request(conn)
-        if (task := asyncio.current_task()) is not None:
-            self._strangers.pop(task, None)  # it has said who it is, and gives way to nobody any more
+        if isinstance(request, AgiRequest):
+            self._no_stranger()
         if len(self._live) + len(self._pending) - len(self._strangers) > self._limits.max_calls:
             log.warning("as many calls as this worker takes are up; one was turned away")
             raise NotOurs("too many calls")
+        return request
+
+    def _no_stranger(self) -> None:
+        """Whoever this task serves has said who it is, and gives way to nobody any more."""
+        if (task := asyncio.current_task()) is not None:
+            self._strangers.pop(task, None)
+
+    async def _open(self, conn: socket.socket, request: AgiRequest) -> LiveCall:
+        """Raises NoSession and its kin."""
         key = SessionKey(attempt_id=request.attempt_id, nonce=request.nonce)
         session = await self._pdc.on(key).open_session(amd_status=request.amd_status, amd_cause=request.amd_cause)
         return LiveCall(conn, request.rest, key, session)
@@ -195,6 +215,9 @@ class FastAgiServer:
             call.release()
             call.over.set()
             self._threads.give_back(thread, soiled=call.condemned)
+        if call.session.dialplan and not ending.error:
+            log.info("ivr call goes on in the dialplan", attempt_id=call.key.attempt_id, dialplan=call.session.dialplan)
+            return
         log.info(
             "ivr call ended",
             attempt_id=call.key.attempt_id,

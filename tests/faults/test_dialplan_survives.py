@@ -1,0 +1,39 @@
+"""The dialer dies while a dialplan has the call: the dialplan goes on, and its code is kept by the dialer that comes after."""
+
+from __future__ import annotations
+
+import pytest
+
+from dialer.domain.codes import SystemCode
+from dialer.lab.behaviours import INTERESTED
+from dialer.lab.ports import free_ports
+from tests.acceptance.test_dialplan_ivr import STRATEGY
+from tests.lab_fixture import own_dialplan
+from tests.rig import Rig, number
+
+pytestmark = pytest.mark.faults
+
+SLOW = """
+[test-slow]
+exten => s,1,Gosub(outdial-pdc,set_attribute,1(donor,yes))
+ same => n,Wait(7)
+ same => n,Gosub(outdial-pdc,set_code,1(Interested in Blood Donation))
+"""
+
+
+@pytest.mark.row(18, 85)
+async def test_a_code_that_is_set_after_the_dialer_was_killed_and_started_again_is_the_calls(rig: Rig) -> None:
+    rig.ivr_listen = f"127.0.0.1:{free_ports().ami}"  # the same after a restart: the call knows it by this
+    rig.workers = 1
+    job_id = rig.campaign([number(4000, "00")], strategy=STRATEGY.format(place="test-slow"))
+    with own_dialplan(rig.lab, SLOW):
+        rig.start()
+        await rig.until(lambda: any(one.app for one in rig.attempts(job_id)), 20, "the dialplan has the call")
+        rig.kill()
+        rig.start()
+        await rig.completed(job_id, 30)
+    rig.check_invariants(job_id)
+    (attempt,) = rig.attempts(job_id)
+    assert (attempt.code, attempt.code_source) == (INTERESTED, "app")
+    assert attempt.system_code == SystemCode.DISCONNECTED_BY_SYSTEM, "it was not interrupted: the dialplan went on"
+    assert rig.stop() == 0
