@@ -9,7 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from aiohttp import web
@@ -20,10 +20,12 @@ from dialer.channels.asterisk.voice import AsteriskVoice
 from dialer.domain.campaign import JobState
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode
+from dialer.domain.data_source import CustomPlace, DatabasePlace, DataSource, FilePlace, SftpPlace
 from dialer.engine.clock import SystemClock
 from dialer.engine.engine import Engine, EngineOptions
+from dialer.engine.importer import GROUP, Importer, ImporterOptions
 from dialer.engine.supervisor import Trunk
-from dialer.errors import BadSettings, Conflict
+from dialer.errors import BadInput, BadSettings, Conflict
 from dialer.ivr.registry import Apps
 from dialer.ivr.workers import IvrWorkers, WorkerOptions
 from dialer.ivr_apps import SHIPPED_APPS
@@ -42,6 +44,7 @@ log = structlog.get_logger()
 
 ACTIONS_GROUP = "outdial.actions"
 PROCESSORS_GROUP = "outdial.result_processors"
+Named = TypeVar("Named", settings_of.Sftp, settings_of.ForeignDatabase)
 
 
 def installed(group: str) -> dict[str, Any]:
@@ -53,6 +56,28 @@ def installed(group: str) -> dict[str, Any]:
         except Exception:  # the outer edge of another's package: it may not keep the dialer from starting
             log.exception("a function of an installed package cannot be loaded", group=group, name=point.name)
     return found
+
+
+def installed_sources() -> dict[str, str]:
+    """The programs of third parties that give rows to import: name -> where each is, to be loaded by the process that runs it."""
+    return {point.name: point.value for point in entry_points(group=GROUP)}
+
+
+def make_importer(settings: Settings, store: Store, *, who: str, log_level: str = "") -> Importer:
+    """What carries out runs of data sources, with the servers and databases of these settings."""
+    programs = installed_sources()
+    return Importer(
+        store=store,
+        clock=SystemClock(),
+        access=lambda source: _access(settings, programs, source),
+        options=ImporterOptions(
+            who=who,
+            folder=settings.imports_folder,
+            most=settings.imports.at_once,
+            log_level=log_level or settings.log.level,
+            log_json=settings.log.json_lines,
+        ),
+    )
 
 
 def open_store(settings: Settings, clock: Clock | None = None) -> Store:
@@ -120,6 +145,7 @@ class Dialer:
             ),
             processors=ResultProcessors(installed(PROCESSORS_GROUP)),
             channels={Channel.CUSTOM: CustomActions(installed(ACTIONS_GROUP))},
+            importer=make_importer(settings, store, who=f"dialer {settings.node.name}"),
         )
         pdc = DirectPdc(store, strategy_of=engine.strategy_of, listener=engine.calls, now=clock.now)
         token = settings.pdc.token.get_secret_value() or secrets.token_urlsafe(32)
@@ -210,6 +236,39 @@ async def call_once(settings: Settings, *, app: str, number: str, parameters: Ma
             await asyncio.sleep(0.2)
         attempts = await store.read(lambda tx: tx.attempts.of_job(job.id))
     return attempts[-1].code or SystemCode.UNKNOWN.value
+
+
+def _access(settings: Settings, programs: Mapping[str, str], source: DataSource) -> Mapping[str, Any]:
+    """What the settings say of the place that a data source names; only this goes to the process that reads it."""
+    match source.place:
+        case FilePlace():
+            return {}
+        case SftpPlace(server=name):
+            server = _named(settings.sftp, name, "[[sftp]]")
+            return {
+                "name": server.name,
+                "host": server.host,
+                "port": server.port,
+                "username": server.username,
+                "password": server.secret.get_secret_value(),
+                "key_file": str(settings.root / server.key_file) if server.key_file else "",
+                "host_key": server.host_key,
+                "known_hosts": str(settings.root / server.known_hosts) if server.known_hosts else "",
+            }
+        case DatabasePlace(database=name):
+            database = _named(settings.foreign_database, name, "[[foreign_database]]")
+            return {"name": database.name, "url": database.url, "password": database.secret.get_secret_value()}
+        case CustomPlace(program=name):
+            if name not in programs:
+                raise BadInput(f"no program {name!r} is installed", where=f"data source {source.name!r}")
+            return {"program": programs[name]}
+
+
+def _named(known: Sequence[Named], name: str, section: str) -> Named:
+    for one in known:
+        if one.name == name:
+            return one
+    raise BadInput(f"there is no {section} called {name!r} in the settings", where="data source")
 
 
 def _switch(one: settings_of.Switch) -> SwitchConfig:

@@ -5,7 +5,9 @@ OutdialError
 │   └── BadSettings         several mistakes of the configuration at once
 ├── NotFound                a name that does not exist in this organisation
 ├── Conflict                the state of the thing does not allow this now (start a completed job, a name in use)
-│   └── CallbackRefused     one promise too many: the limits of callbacks, or a job that is ending
+│   ├── CallbackRefused     one promise too many: the limits of callbacks, or a job that is ending
+│   ├── RunTaken            a run of a data source was paused, cancelled or taken by another process
+│   └── SourceChanged       what a run had read of its source is not what stands there now
 ├── Forbidden               a right that the user does not have
 ├── Forged                  a request that says it is a provider's, and is not signed by it: no change of any state
 ├── StoreDown               the database cannot commit: nothing may be launched
@@ -50,6 +52,14 @@ class Conflict(OutdialError):
 
 class CallbackRefused(Conflict):
     """A callback cannot be promised: too many for the contact, too near to another one, or the job is ending."""
+
+
+class RunTaken(Conflict):
+    """A run of a data source is not this process's any more: paused, cancelled, or taken up by another one."""
+
+
+class SourceChanged(Conflict):
+    """A source has changed while a run was under way: its rows have to be read from the beginning."""
 
 
 class Forbidden(OutdialError):

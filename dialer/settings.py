@@ -103,6 +103,35 @@ class Pdc(Section):
     token_file: Path | None = None
 
 
+class Imports(Section):
+    """[imports]: how data sources are read."""
+
+    at_once: Annotated[int, Field(ge=0, le=16)] = 2  # runs at the same time, each in a process; 0 = this node carries out none
+
+
+class Sftp(Section):
+    """[[sftp]]: a server from which data sources fetch files."""
+
+    name: Name
+    host: Annotated[str, Field(min_length=1)]
+    port: Annotated[int, Field(ge=1, le=65535)] = 22
+    username: Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\r\n]+$")]
+    secret: SecretStr = SecretStr("")  # the password; with key_file, what opens the key
+    secret_file: Path | None = None
+    key_file: Path | None = None  # sign in with this private key
+    host_key: Annotated[str, StringConstraints(pattern=r"^([a-z0-9@.-]+ [A-Za-z0-9+/]+=*( .*)?)?$")] = ""  # the server's own
+    known_hosts: Path | None = None  # a file with the keys of servers, instead of host_key
+
+
+class ForeignDatabase(Section):
+    """[[foreign_database]]: a database of somebody else, from which data sources read."""
+
+    name: Name
+    url: str = Field(repr=False, min_length=1)
+    secret: SecretStr = SecretStr("")  # the password, if it does not stand in the address
+    secret_file: Path | None = None
+
+
 class Numbers(Section):
     """[numbers]: how telephone numbers are read."""
 
@@ -143,6 +172,9 @@ class Settings(Section):
     trunk: tuple[Trunk, ...] = ()
     ivr: Ivr = Ivr()
     pdc: Pdc = Pdc()
+    imports: Imports = Imports()
+    sftp: tuple[Sftp, ...] = ()
+    foreign_database: tuple[ForeignDatabase, ...] = ()
     numbers: Numbers = Numbers()
     dialling: Dialling = Dialling()
     access: Access = Access()
@@ -162,6 +194,11 @@ class Settings(Section):
     def app_folders(self) -> tuple[Path, ...]:
         """Folders with IVR apps of the user's own."""
         return tuple(self.root / folder for folder in self.ivr.apps)
+
+    @property
+    def imports_folder(self) -> Path:
+        """The folder for files of refused rows, and for files that are fetched to be imported."""
+        return self.data_dir / "imports"
 
     @property
     def prompt_folders(self) -> tuple[Path, ...]:

@@ -40,6 +40,7 @@ _PATTERNS = {  # the key -> what its pattern means
     "switch": "must be the name of a [[switch]]",
     "endpoint": "must be the name of a PJSIP endpoint: letters, digits and . _ -",
     "username": "must be one line of text",
+    "host_key": 'must be a public key as `ssh-keyscan` shows it behind the name: "ssh-ed25519 AAAA..."',
 }
 
 
@@ -113,14 +114,19 @@ def cross_checks(raw: Mapping[str, Any]) -> Iterator[tuple[At, str]]:
         if not switch.get("secret") and "secret_file" not in switch:
             yield (
                 ("switch", index, "secret"),
-                "is missing (or secret_file, or the variable "
-                f"{PREFIX}SWITCH__{str(switch.get('name', 'NAME')).upper().replace('-', '_')}__SECRET)",
+                f"is missing (or secret_file, or the variable {_variable('switch', switch)})",
             )
         elif re.search(r"[\r\n]", str(switch.get("secret", ""))):
             yield ("switch", index, "secret"), "must be one line of text"
         host = switch.get("host", "127.0.0.1")
         if isinstance(host, str) and not _is_true(switch.get("allow_remote")) and not _is_loopback(host):
             yield ("switch", index, "host"), _remote("the manager interface is not encrypted")
+    for index, server in _entries(raw.get("sftp")):
+        if not server.get("secret") and not {"secret_file", "key_file"} & server.keys():
+            yield ("sftp", index, "secret"), f"is missing (or secret_file, key_file, or the variable {_variable('sftp', server)})"
+        if ("host_key" in server) == ("known_hosts" in server):
+            what = "either host_key or known_hosts, not both" if "host_key" in server else "is missing (or known_hosts)"
+            yield ("sftp", index, "host_key"), f"{what}: files are fetched from no server whose key is not known before"
     for section in ("ivr", "pdc"):
         table = raw.get(section)
         if not isinstance(table, Mapping):
@@ -143,6 +149,11 @@ def cross_checks(raw: Mapping[str, Any]) -> Iterator[tuple[At, str]]:
 
 def _entries(value: object) -> list[tuple[int, dict[str, Any]]]:
     return [(index, one) for index, one in enumerate(value) if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _variable(section: str, table: Mapping[str, Any]) -> str:
+    """The variable of the environment that holds the secret of a table with this name."""
+    return f"{PREFIX}{section.upper()}__{str(table.get('name', 'NAME')).upper().replace('-', '_')}__SECRET"
 
 
 def _names(value: object) -> list[str]:

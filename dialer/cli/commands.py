@@ -9,8 +9,6 @@ from dialer.cli.callbacks import callbacks_app
 from dialer.cli.campaign import campaign_app
 from dialer.cli.codes import codes_app
 from dialer.cli.config import check_config, init
-from dialer.cli.contact_rules import add_to
-from dialer.cli.contact_show import show, unmaskings
 from dialer.cli.contacts import contacts_app
 from dialer.cli.demo import demo
 from dialer.cli.dnc import dnc_app
@@ -41,9 +39,6 @@ app.command()(attempts)
 app.command()(export)
 app.command()(why)
 campaign_app.command()(watch)
-add_to(contacts_app)
-contacts_app.command()(show)
-contacts_app.command()(unmaskings)
 app.add_typer(campaign_app, name="campaign")
 app.add_typer(contacts_app, name="contacts")
 app.add_typer(callbacks_app, name="callbacks")

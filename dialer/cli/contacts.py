@@ -4,22 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from dialer.cli.contact_rules import add_to
+from dialer.cli.contact_show import show, unmaskings
 from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings
+from dialer.cli.import_options import (
+    CheckDnc,
+    CheckFormats,
+    CheckPatterns,
+    DeleteFirst,
+    Delimiter,
+    Encoding,
+    IdColumn,
+    NewAttributes,
+    OnDuplicate,
+    Phone,
+    Region,
+    Strict,
+    TimeZone,
+    import_options,
+    row_options,
+)
+from dialer.cli.import_progress import ImportBar, tell_report
+from dialer.cli.sources import source_app
 from dialer.cli.unmask import Unmask, unmask_for
-from dialer.domain.imports import RowOptions
 from dialer.logs import mask
 from dialer.services.contact_cards import contacts_page
-from dialer.services.import_file import ImportOptions, ImportReport, import_file
+from dialer.services.import_file import import_file
 from dialer.services.organisations import DEFAULT
 
 contacts_app = typer.Typer(help="Contacts: the people on the lists that campaigns call.", no_args_is_help=True)
+add_to(contacts_app)
+contacts_app.command()(show)
+contacts_app.command()(unmaskings)
+contacts_app.add_typer(source_app, name="source")
 
 
 @contacts_app.command("import")
@@ -29,59 +53,40 @@ def import_(
     list_name: Annotated[str, typer.Option("--list", help="The list; made if there is none of that name.", show_default=False)],
     config: Config = None,
     org: Org = DEFAULT,
-    region: Annotated[str | None, typer.Option(help="Country of numbers without a country code, such as US.")] = None,
-    time_zone: Annotated[str | None, typer.Option(help="Zone of numbers that tell none, such as America/Chicago.")] = None,
-    strict: Annotated[bool | None, typer.Option(help="Refuse numbers that no carrier has given out.")] = None,
-    phone: Annotated[list[str] | None, typer.Option(help="A column with telephone numbers; may be repeated.")] = None,
-    id_column: Annotated[str, typer.Option(help="The column with your own id of a contact.")] = "",
-    on_duplicate: Annotated[Literal["update", "ignore"], typer.Option(help="What to do with ids on the list.")] = "update",
-    encoding: Annotated[str | None, typer.Option(help="Found out if not given.")] = None,
-    delimiter: Annotated[str | None, typer.Option(help="Found out if not given.")] = None,
-    new_attributes: Annotated[Literal["add", "refuse"], typer.Option(help="Columns that the list does not have yet.")] = "add",
-    check_patterns: Annotated[bool, typer.Option("--check-patterns", help="Leave out numbers by reject pattern.")] = False,
-    check_formats: Annotated[bool, typer.Option("--check-formats", help="Leave out numbers of a wrong length.")] = False,
-    check_dnc: Annotated[bool, typer.Option("--check-dnc", help="Leave out numbers on a DNC list.")] = False,
-    delete_first: Annotated[bool, typer.Option("--delete-first", help="Empty the list before.")] = False,
+    region: Region = None,
+    time_zone: TimeZone = None,
+    strict: Strict = None,
+    phone: Phone = None,
+    id_column: IdColumn = "",
+    on_duplicate: OnDuplicate = "update",
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    new_attributes: NewAttributes = "add",
+    check_patterns: CheckPatterns = False,
+    check_formats: CheckFormats = False,
+    check_dnc: CheckDnc = False,
+    delete_first: DeleteFirst = False,
     errors_to: Annotated[Path | None, typer.Option(help="The file for the reasons; in the data folder if not given.")] = None,
 ) -> None:
     """Import a CSV file. Rows that cannot be used are listed in a file, each with its reason; the others are stored."""
     settings = read_settings(config)
-    numbers = settings.numbers
-    rows = RowOptions(
-        region=(region or numbers.region).upper(),
-        strict=numbers.strict if strict is None else strict,
-        time_zone=numbers.default_time_zone if time_zone is None else time_zone,
-        language=settings.ivr.language,
-        id_column=id_column,
-        phone_columns=tuple(phone or ()),
-    )
-    options = ImportOptions(
-        rows=rows,
+    rows = row_options(settings, region=region, time_zone=time_zone, strict=strict, phone=phone, id_column=id_column)
+    options = import_options(
+        rows,
         on_duplicate=on_duplicate,
         encoding=encoding,
-        delimiter="\t" if delimiter in ("\\t", "tab") else delimiter,
+        delimiter=delimiter,
         new_attributes=new_attributes,
         check_patterns=check_patterns,
         check_formats=check_formats,
         check_dnc=check_dnc,
         delete_first=delete_first,
-        errors_to=errors_to or settings.data_dir / "imports" / f"{file.stem}-errors.csv",
     )
+    options = replace(options, errors_to=errors_to or settings.imports_folder / f"{file.stem}-errors.csv")
     begun = time.monotonic()
-    with opened(settings=settings, org=org) as (store, org_id), _bar() as bar:
-        task = bar.add_task("import", total=None, rows=0, refused=0)
-
-        def show(report: ImportReport) -> None:
-            bar.update(
-                task,
-                completed=report.bytes_read,
-                total=report.bytes_total,
-                rows=f"{report.processed:,}",
-                refused=f"{report.rejected:,}",
-            )
-
-        report = import_file(store, org_id, file, list_name, options, show)
-    _tell(report, time.monotonic() - begun)
+    with opened(settings=settings, org=org) as (store, org_id), ImportBar() as bar:
+        report = import_file(store, org_id, file, list_name, options, bar.show)
+    tell_report(report, time.monotonic() - begun)
 
 
 @contacts_app.command("list")
@@ -114,33 +119,3 @@ def list_(
                 said = ", ".join(f"{key}={value}" for key, value in attributes.items() if value)
                 table.add_row(person.user_contact_id, "\n".join(numbers), shown, person.language, said)
     out.print(table)
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("[bold]importing"),
-        BarColumn(bar_width=30),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[rows]} rows, {task.fields[refused]} refused"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=out,
-        transient=True,
-        disable=not out.is_terminal,
-    )
-
-
-def _tell(report: ImportReport, took_s: float) -> None:
-    table = Table("List", "Rows", "New", "Updated", "Ignored", "Refused", "Numbers left out")
-    counts = (report.processed, report.inserted, report.updated, report.ignored, report.rejected, report.numbers_left_out)
-    table.add_row(report.list_name, *(f"{count:,}" for count in counts))
-    out.print(table)
-    checked = (report.deleted, report.matched_pattern, report.format_failed, report.matched_dnc)
-    if any(checked):
-        names = ("deleted before", "matched a reject pattern", "not of their country's format", "on a DNC list")
-        out.print("; ".join(f"{count:,} {name}" for count, name in zip(checked, names, strict=True) if count))
-    per_s = f", {report.processed / took_s:,.0f} rows/s" if took_s > 1 else ""
-    out.print(f"{report.encoding}, delimiter {report.delimiter!r}; {took_s:.1f} s{per_s}", markup=False, highlight=False)
-    out.print(f"telephone numbers: {', '.join(report.phones)}", markup=False, highlight=False)
-    if report.errors_file is not None:
-        out.print(f"reasons: {report.errors_file}", markup=False, highlight=False, soft_wrap=True)

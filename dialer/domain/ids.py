@@ -14,6 +14,8 @@ JobId = NewType("JobId", int)
 StrategyId = NewType("StrategyId", int)
 ScheduleId = NewType("ScheduleId", int)
 CallbackId = NewType("CallbackId", int)
+SourceId = NewType("SourceId", int)
+ImportRunId = NewType("ImportRunId", int)
 AttemptId = NewType("AttemptId", str)  # 26 characters 0-9a-z, sortable by time of creation
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case: no character that a wire could mistake

@@ -44,13 +44,14 @@ AS_USUAL = ImportOptions()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
-    """What came of an import, or has come of it so far. processed = inserted + updated + ignored + rejected."""
+    """What came of an import, or has come of it so far. processed = inserted + updated + ignored + excluded + rejected."""
 
     list_name: str
     processed: int = 0  # rows
     inserted: int = 0
     updated: int = 0
     ignored: int = 0  # on the list already, and duplicates are ignored
+    excluded: int = 0  # contacts that are called in no campaign for a while, where that is what the rows are for
     rejected: int = 0  # rows of which no contact could be made
     deleted: int = 0  # contacts that were on the list before, with `delete_first`
     matched_pattern: int = 0  # numbers left out by a reject pattern ...

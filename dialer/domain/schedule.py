@@ -1,4 +1,4 @@
-"""A schedule starts a campaign at a time of the wall clock, once or again and again."""
+"""A schedule starts a campaign, or a run of a data source, at a time of the wall clock, once or again and again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from dialer.domain.ids import CampaignId, JobId, OrgId, ScheduleId
+from dialer.domain.ids import CampaignId, ImportRunId, JobId, OrgId, ScheduleId, SourceId
 
 
 class Missed(StrEnum):
@@ -21,7 +21,7 @@ class RunOutcome(StrEnum):
 
     STARTED = "started"
     MISSED = "missed"  # its time passed while no dialer was running
-    REFUSED = "refused"  # the campaign could not be started: still running, or its definition is not fit
+    REFUSED = "refused"  # it could not be started: the run before is not over, or the definition is not fit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,9 @@ class Schedule:
 
     id: ScheduleId
     org_id: OrgId
-    campaign_id: CampaignId
-    campaign_name: str
+    starts: str  # the name of the campaign or of the data source
+    campaign_id: CampaignId | None = None
+    source_id: SourceId | None = None  # one of the two
     first: datetime
     zone: str
     rule: str = ""
@@ -52,5 +53,6 @@ class ScheduledRun:
     local: datetime  # naive
     outcome: RunOutcome
     because: str
-    job_id: JobId | None
+    job_id: JobId | None = None  # what was started: a job ...
+    run_id: ImportRunId | None = None  # ... or a run of a data source
     at: datetime  # when it was decided

@@ -15,6 +15,7 @@ from dialer.domain.node_status import NodeStatus, SwitchStatus
 from dialer.domain.strategy import Strategy
 from dialer.engine.calls import Calls
 from dialer.engine.deliveries import Deliveries
+from dialer.engine.importer import Importer
 from dialer.engine.list_emptier import ListEmptier
 from dialer.engine.reconcile import Reconciler
 from dialer.engine.scheduler import Scheduler
@@ -70,7 +71,9 @@ class Engine:
         options: EngineOptions,
         processors: ResultProcessors | None = None,
         channels: Mapping[Channel, ChannelPort] | None = None,
+        importer: Importer | None = None,
     ) -> None:
+        self._importer = importer
         self._processors = processors or ResultProcessors({})
         self._store, self._voice, self._clock, self._options = store, voice, clock, options
         self.strategy_of = StrategyShelf()
@@ -106,6 +109,7 @@ class Engine:
                     vital.create_task(ListEmptier(store=self._store, clock=self._clock).run(), name="empty lists"),
                     vital.create_task(self._reconciler.run(), name="sweep"),
                     vital.create_task(self.deliveries.run(), name="follow deliveries"),
+                    *([vital.create_task(self._importer.run(), name="read data sources")] if self._importer else []),
                     vital.create_task(self._tell_status(), name="tell status"),
                 ]
                 await self._draining.wait()

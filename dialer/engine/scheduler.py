@@ -1,4 +1,4 @@
-"""Start campaigns when their schedules say so; look at the clock once a second."""
+"""Start campaigns and data sources when their schedules say so; look at the clock once a second."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ LOOK_S = 1.0
 
 
 class Scheduler:
-    """The calendar of all campaigns. Restarts and other nodes do no harm: the database knows which run was decided."""
+    """The calendar of all campaigns and data sources.
+
+    Restarts and other nodes do no harm: the database knows which run was decided.
+    """
 
     def __init__(self, *, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
@@ -45,5 +48,6 @@ class Scheduler:
                 local=f"{run.local:%Y-%m-%d %H:%M}",
                 outcome=run.outcome.value,
                 job=run.job_id,
+                run=run.run_id,
                 because=run.because,
             )

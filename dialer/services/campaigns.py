@@ -109,7 +109,7 @@ async def delete_campaign(store: Store, org_id: OrgId, name: str, *, by: str) ->
             raise Conflict(f"a job of the campaign {found.name!r} is not over: stop it first")
         if before := [one.name for one in repository.all() if name_key(one.then) == name_key(found.name)]:
             raise Conflict(f"{', '.join(before)} would start {found.name!r} next: change that first")
-        for schedule in tx.schedules(org_id).all(found.id):
+        for schedule in tx.schedules(org_id).all(campaign_id=found.id):
             tx.schedules(org_id).remove(schedule.id)
         repository.delete(found.id)
         tx.edits.add("campaign", found.id, found.version + 1, {"name": (found.name, "deleted")}, by=by)

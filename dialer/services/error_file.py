@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -13,12 +14,22 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\x00")
 
 @dataclass(slots=True)
 class ErrorFile:
-    """Reasons, one a line; with no path they are only counted."""
+    """Reasons, one a line; with no path they are only counted. The file begins anew, or goes on behind its first `keep` bytes."""
 
     path: Path | None
+    keep: int = 0
     count: int = 0
     _file: IO[str] | None = field(default=None)
     _writer: Any = field(default=None)
+
+    @classmethod
+    def behind(cls, path: Path, keep: int) -> ErrorFile:
+        """The file of an import that was interrupted, cut to what it held when the last batch was written."""
+        if path.exists() and path.stat().st_size >= keep:
+            os.truncate(path, keep)
+        elif keep:  # somebody has taken it away, and a new one begins
+            keep = 0
+        return cls(path, keep=keep)
 
     def add(self, row: int, line: int, column: str, value: str, reason: str) -> None:
         """One more reason. `column` is empty for a whole row."""
@@ -27,13 +38,22 @@ class ErrorFile:
             return
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("w", encoding="utf-8", newline="")
+            self._file = self.path.open("a" if self.keep else "w", encoding="utf-8", newline="")
             self._writer = csv.writer(self._file)
-            self._writer.writerow(ERROR_COLUMNS)
+            if not self._file.tell():
+                self._writer.writerow(ERROR_COLUMNS)
         cell = value[:200].replace("\x00", "\\0")
         # What a spreadsheet would take for a formula is shown as text (OWASP ASVS 1.2.10).
         shown = f"'{cell}" if cell.startswith(_FORMULA) else cell
         self._writer.writerow((row, line, column, shown, reason))
+
+    def on_disk(self) -> int:
+        """Write out what there is; returns how long the file is then."""
+        if self._file is None:
+            return self.keep
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return self._file.tell()
 
     def close(self) -> None:
         """Write out what is left."""

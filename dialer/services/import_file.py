@@ -16,7 +16,7 @@ from dialer.services.import_batches import Target, import_batches
 from dialer.services.import_rows import RowChecks, RowReader
 from dialer.store.store import Store
 
-__all__ = ["ImportOptions", "ImportReport", "Progress", "import_file"]
+__all__ = ["ImportOptions", "ImportReport", "Progress", "begin_import", "import_file"]
 
 MAX_LIST_NAME = 80
 
@@ -35,35 +35,36 @@ def import_file(
     user's own id, so after a crash the same import simply runs again. Raises BadInput, before anything is written, when the
     file or its columns cannot be used; NotFound, StoreDown.
     """
-    name = " ".join(list_name.split())
-    if not name or len(name) > MAX_LIST_NAME or not name.isprintable():
-        raise BadInput(f"a list needs a name of 1 to {MAX_LIST_NAME} printable characters", where="--list")
-    written = examine(source, encoding=options.encoding, delimiter=options.delimiter)
-    csv = CsvSource(path=source, written=written)
+    csv = CsvSource(path=source, written=examine(source, encoding=options.encoding, delimiter=options.delimiter))
     with closing(csv.open()) as rows:
         header = rows.header()
-    reader = RowReader(header, options.rows, where=csv.where, checks=_checks(store, org_id, options))
-    if options.new_attributes == "refuse":
-        _refuse_new(store, org_id, name, reader.attributes, csv.where)
-    found = store.write_now(lambda tx: tx.contact_lists(org_id).ensure(name, reader.attributes))
-    report = ImportReport(
-        list_name=found.name,
-        bytes_total=csv.size,
-        encoding=written.encoding,
-        delimiter=written.delimiter,
-        phones=reader.phones,
-        attributes=reader.attributes,
-    )
+    target, reader, report = begin_import(store, org_id, list_name, header, csv.where, options)
+    written = csv.written
+    report = replace(report, bytes_total=csv.size, encoding=written.encoding, delimiter=written.delimiter)
     if options.delete_first:
-        report = replace(report, deleted=_empty(store, org_id, found.id))
+        report = replace(report, deleted=_empty(store, org_id, target.list_id))
     with closing(ErrorFile(options.errors_to)) as errors:
-        target = Target(org_id=org_id, list_id=found.id)
         report = import_batches(store, target, csv, reader, options, report, errors, progress)
         if errors.count and options.errors_to is not None:
             report = replace(report, errors_file=options.errors_to)
     report = replace(report, bytes_read=csv.size)
     progress(report)
     return report
+
+
+def begin_import(
+    store: Store, org_id: OrgId, list_name: str, header: Sequence[str], where: str, options: ImportOptions
+) -> tuple[Target, RowReader, ImportReport]:
+    """Check the columns of a source, and make the list if there is none of that name. Raises BadInput, StoreDown."""
+    name = " ".join(list_name.split())
+    if not name or len(name) > MAX_LIST_NAME or not name.isprintable():
+        raise BadInput(f"a list needs a name of 1 to {MAX_LIST_NAME} printable characters", where="--list")
+    reader = RowReader(header, options.rows, where=where, checks=_checks(store, org_id, options))
+    if options.new_attributes == "refuse":
+        _refuse_new(store, org_id, name, reader.attributes, where)
+    found = store.write_now(lambda tx: tx.contact_lists(org_id).ensure(name, reader.attributes))
+    report = ImportReport(list_name=found.name, phones=reader.phones, attributes=reader.attributes)
+    return Target(org_id=org_id, list_id=found.id), reader, report
 
 
 def _checks(store: Store, org_id: OrgId, options: ImportOptions) -> RowChecks:

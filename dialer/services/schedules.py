@@ -1,4 +1,4 @@
-"""Start campaigns by the calendar: once, daily, weekly, monthly; each run exactly once."""
+"""Start campaigns and data sources by the calendar: once, daily, weekly, monthly; each run exactly once."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from dialer.domain.ids import CampaignId, JobId, OrgId, ScheduleId
+from dialer.domain.ids import CampaignId, ImportRunId, JobId, OrgId, ScheduleId, SourceId
 from dialer.domain.schedule import Missed, RunOutcome, Schedule, ScheduledRun
 from dialer.errors import BadInput, Conflict, NotFound
+from dialer.services.import_runs import queue_in
 from dialer.services.jobs import start_in
 from dialer.services.recurrence import Occurrence, check_rule, due_runs, next_run
 from dialer.store.store import Store, Tx
@@ -33,34 +34,56 @@ async def add_schedule(
 
     Raises BadInput (also when no run lies ahead), NotFound.
     """
-    check_rule(first, zone, rule)
 
     def work(tx: Tx) -> Schedule:
         found = tx.campaigns(org_id).by_name(campaign)
-        new = Schedule(
-            id=ScheduleId(0),  # given by the database
-            org_id=org_id,
-            campaign_id=found.id,
-            campaign_name=found.name,
-            first=first,
-            zone=zone,
-            rule=rule,
-            missed=missed,
-        )
-        ahead = next_run(new, now or tx.now)
-        if ahead is None:
-            raise BadInput("no run lies ahead: the time is past", where="at", mend="a time that is still to come")
-        return tx.schedules(org_id).create(replace(new, next_local=ahead.local, next_at=ahead.at), by=by)
+        new = _new(org_id, found.name, first=first, zone=zone, rule=rule, missed=missed)
+        return _add(tx, replace(new, campaign_id=found.id), by, now)
+
+    return await store.write(work)
+
+
+async def add_source_schedule(
+    store: Store,
+    org_id: OrgId,
+    source: str,
+    *,
+    first: datetime,
+    zone: str,
+    rule: str = "",
+    missed: Missed = Missed.SKIP,
+    by: str,
+    now: datetime | None = None,
+) -> Schedule:
+    """Queue a run of the data source at the local time `first` in `zone`, and again by `rule`.
+
+    Raises BadInput (also when no run lies ahead), NotFound.
+    """
+
+    def work(tx: Tx) -> Schedule:
+        found = tx.data_sources(org_id).by_name(source)
+        new = _new(org_id, found.name, first=first, zone=zone, rule=rule, missed=missed)
+        return _add(tx, replace(new, source_id=found.id), by, now)
 
     return await store.write(work)
 
 
 async def list_schedules(store: Store, org_id: OrgId, campaign: str | None = None) -> list[Schedule]:
-    """The schedules of a campaign, or of all. Raises NotFound."""
+    """The schedules of a campaign, or of all campaigns. Raises NotFound."""
 
     def work(tx: Tx) -> list[Schedule]:
         of: CampaignId | None = None if campaign is None else tx.campaigns(org_id).by_name(campaign).id
-        return tx.schedules(org_id).all(of)
+        return [one for one in tx.schedules(org_id).all(campaign_id=of) if one.campaign_id is not None]
+
+    return await store.read(work)
+
+
+async def list_source_schedules(store: Store, org_id: OrgId, source: str | None = None) -> list[Schedule]:
+    """The schedules of a data source, or of all data sources. Raises NotFound."""
+
+    def work(tx: Tx) -> list[Schedule]:
+        of: SourceId | None = None if source is None else tx.data_sources(org_id).by_name(source).id
+        return [one for one in tx.schedules(org_id).all(source_id=of) if one.source_id is not None]
 
     return await store.read(work)
 
@@ -71,7 +94,7 @@ async def schedule_runs(store: Store, org_id: OrgId, schedule_id: ScheduleId) ->
 
 
 async def remove_schedule(store: Store, org_id: OrgId, schedule_id: ScheduleId) -> None:
-    """Forget a schedule; jobs that it started go on. Raises NotFound."""
+    """Forget a schedule; what it started goes on. Raises NotFound."""
     await store.write(lambda tx: tx.schedules(org_id).remove(schedule_id))
 
 
@@ -136,16 +159,27 @@ def _run(tx: Tx, schedule_id: ScheduleId, now: datetime) -> list[ScheduledRun]:
         is_last = occurrence is due[-1]
         late = now - occurrence.at > LATE
         if is_last and (not late or schedule.missed is Missed.RUN_ONCE):
-            outcome, because, job_id = _start(tx, schedule, occurrence)
+            run = _start(tx, schedule, occurrence, now)
         else:
-            outcome, because, job_id = RunOutcome.MISSED, "no dialer was running at that time", None
-        schedules.record(schedule_id, occurrence.local, outcome, because, job_id)
-        runs.append(
-            ScheduledRun(schedule_id=schedule_id, local=occurrence.local, outcome=outcome, because=because, job_id=job_id, at=now)
-        )
+            run = _decided(schedule, occurrence, now, RunOutcome.MISSED, "no dialer was running at that time")
+        schedules.record(run)
+        runs.append(run)
     ahead = next_run(schedule, max(now, due[-1].at) if due else now)
     _set_next(tx, schedule_id, ahead)
     return runs
+
+
+def _new(org_id: OrgId, starts: str, *, first: datetime, zone: str, rule: str, missed: Missed) -> Schedule:
+    check_rule(first, zone, rule)
+    no_number = ScheduleId(0)  # given by the database
+    return Schedule(id=no_number, org_id=org_id, starts=starts, first=first, zone=zone, rule=rule, missed=missed)
+
+
+def _add(tx: Tx, new: Schedule, by: str, now: datetime | None) -> Schedule:
+    ahead = next_run(new, now or tx.now)
+    if ahead is None:
+        raise BadInput("no run lies ahead: the time is past", where="at", mend="a time that is still to come")
+    return tx.schedules(new.org_id).create(replace(new, next_local=ahead.local, next_at=ahead.at), by=by)
 
 
 def _set_next(tx: Tx, schedule_id: ScheduleId, ahead: Occurrence | None) -> None:
@@ -153,11 +187,35 @@ def _set_next(tx: Tx, schedule_id: ScheduleId, ahead: Occurrence | None) -> None
     tx.schedules(None).set_next(schedule_id, local, at)
 
 
-def _start(tx: Tx, schedule: Schedule, occurrence: Occurrence) -> tuple[RunOutcome, str, JobId | None]:
+def _start(tx: Tx, schedule: Schedule, occurrence: Occurrence, now: datetime) -> ScheduledRun:
     because = f"schedule {schedule.id}: {occurrence.local:%Y-%m-%d %H:%M} in {schedule.zone}"
     try:
+        if schedule.source_id is not None:
+            queued = queue_in(tx, schedule.org_id, schedule.starts, by="schedule", because=because)
+            return _decided(schedule, occurrence, now, RunOutcome.STARTED, because, run_id=queued.id)
         today = occurrence.local.date()
-        job = start_in(tx, schedule.org_id, schedule.campaign_name, by="schedule", because=because, today=today)
+        job = start_in(tx, schedule.org_id, schedule.starts, by="schedule", because=because, today=today)
+        return _decided(schedule, occurrence, now, RunOutcome.STARTED, because, job_id=job.id)
     except (BadInput, Conflict, NotFound) as mistake:  # this run's misfortune is recorded, and the next run has its own chance
-        return RunOutcome.REFUSED, str(mistake), None
-    return RunOutcome.STARTED, because, job.id
+        return _decided(schedule, occurrence, now, RunOutcome.REFUSED, str(mistake))
+
+
+def _decided(
+    schedule: Schedule,
+    occurrence: Occurrence,
+    now: datetime,
+    outcome: RunOutcome,
+    because: str,
+    *,
+    job_id: JobId | None = None,
+    run_id: ImportRunId | None = None,
+) -> ScheduledRun:
+    return ScheduledRun(
+        schedule_id=schedule.id,
+        local=occurrence.local,
+        outcome=outcome,
+        because=because,
+        job_id=job_id,
+        run_id=run_id,
+        at=now,
+    )

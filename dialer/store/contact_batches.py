@@ -9,7 +9,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from dialer.domain.contact import NewContact, Upserted
-from dialer.domain.ids import ContactListId, OrgId
+from dialer.domain.ids import ContactId, ContactListId, OrgId
 from dialer.errors import NotFound
 from dialer.store.contact_rows import existing_contacts, insert_contacts, write_addresses
 from dialer.store.tables import addresses, contact_lists, contacts
@@ -58,6 +58,12 @@ class ContactBatches:
         ids.update((user, found.id) for user, found in existing.items())
         self._write_addresses(wanted.values(), ids)
         return Upserted(inserted=len(fresh), updated=again)
+
+    def ids_of(self, list_id: ContactListId, user_contact_ids: Sequence[str]) -> dict[str, ContactId]:
+        """Our ids of the contacts to which the user gave these, as far as they are on the list. Raises NotFound."""
+        self._check_list(list_id)
+        found = existing_contacts(self._connection, list_id, user_contact_ids)
+        return {user: ContactId(row.id) for user, row in found.items()}
 
     def _check_list(self, list_id: ContactListId) -> None:
         query = sa.select(contact_lists.c.id).where(contact_lists.c.id == list_id, contact_lists.c.org_id == self._org_id)

@@ -12,10 +12,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from dialer.domain.attributes import AttributeDefinition, AttributeType
 from dialer.domain.campaign import JobContactState
+from dialer.domain.filter import Filter
 from dialer.domain.ids import ContactId, ContactListId, JobId, OrgId
 from dialer.domain.phone_checks import PhoneChecks, PhoneFormat, RejectPattern
 from dialer.errors import NotFound
 from dialer.store.callbacks import Callbacks
+from dialer.store.contact_filter import fits
 from dialer.store.contact_lists import ContactLists
 from dialer.store.tables import addresses, attempts, contacts, job_contacts, jobs
 from dialer.store.tables_contacts import attribute_definitions, contact_exclusions, phone_checks
@@ -122,6 +124,21 @@ class ContactRules:
         """Delete up to `limit` contacts of a list; call it again until it returns 0."""
         query = sa.select(contacts.c.id).where(contacts.c.org_id == self._org_id, contacts.c.list_id == list_id).limit(limit)
         return self.remove([ContactId(one) for one in self._connection.scalars(query)])
+
+    def remove_fitting(self, list_id: ContactListId, chosen: Filter, *, after: int, limit: int = 500) -> tuple[int, int]:
+        """Delete up to `limit` contacts of a list that fit, in the order of their rows from behind `after` on.
+
+        Returns how many, and behind which row the next call goes on; 0 when it has come to the end.
+        """
+        query = (
+            sa.select(contacts.c.id)
+            .where(contacts.c.org_id == self._org_id, contacts.c.list_id == list_id, contacts.c.id > after)
+            .where(fits(chosen, self._connection.dialect.name))
+            .order_by(contacts.c.id)
+            .limit(limit)
+        )
+        found = [ContactId(one) for one in self._connection.scalars(query)]
+        return self.remove(found), int(found[-1]) if len(found) == limit else 0
 
     def add_to_job(self, job_id: JobId, contact_id: ContactId) -> bool:
         """Give a contact of whatever list a place in a job, due at once. False when the job has it already, or will come to it.

@@ -8,14 +8,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from dialer.domain.ids import CampaignId, JobId, OrgId, ScheduleId
+from dialer.domain.ids import CampaignId, ImportRunId, JobId, OrgId, ScheduleId, SourceId
 from dialer.domain.schedule import Missed, RunOutcome, Schedule, ScheduledRun
 from dialer.errors import Conflict, NotFound
 from dialer.store.tables import campaigns
 from dialer.store.tables_schedules import schedule_runs, schedules
+from dialer.store.tables_sources import data_sources
 
-_SCHEDULES = sa.select(schedules, campaigns.c.name.label("campaign_name")).join(
-    campaigns, schedules.c.campaign_id == campaigns.c.id
+_SCHEDULES = (
+    sa.select(schedules, sa.func.coalesce(campaigns.c.name, data_sources.c.name).label("starts"))
+    .outerjoin(campaigns, schedules.c.campaign_id == campaigns.c.id)
+    .outerjoin(data_sources, schedules.c.source_id == data_sources.c.id)
 )
 
 
@@ -23,8 +26,9 @@ def _schedule(row: sa.Row[Any]) -> Schedule:
     return Schedule(
         id=ScheduleId(row.id),
         org_id=OrgId(row.org_id),
-        campaign_id=CampaignId(row.campaign_id),
-        campaign_name=row.campaign_name,
+        starts=row.starts,
+        campaign_id=None if row.campaign_id is None else CampaignId(row.campaign_id),
+        source_id=None if row.source_id is None else SourceId(row.source_id),
         first=datetime.fromisoformat(row.first),
         zone=row.zone,
         rule=row.rule,
@@ -46,6 +50,7 @@ class Schedules:
         values = {
             "org_id": schedule.org_id,
             "campaign_id": schedule.campaign_id,
+            "source_id": schedule.source_id,
             "first": _wall(schedule.first),
             "zone": schedule.zone,
             "rule": schedule.rule,
@@ -67,11 +72,13 @@ class Schedules:
             raise NotFound(f"no schedule with the number {schedule_id}")
         return _schedule(row)
 
-    def all(self, campaign_id: CampaignId | None = None) -> list[Schedule]:
-        """The schedules, of one campaign or of all."""
+    def all(self, *, campaign_id: CampaignId | None = None, source_id: SourceId | None = None) -> list[Schedule]:
+        """The schedules, of one campaign, of one data source, or of all of them."""
         query = self._mine().order_by(schedules.c.id)
         if campaign_id is not None:
             query = query.where(schedules.c.campaign_id == campaign_id)
+        if source_id is not None:
+            query = query.where(schedules.c.source_id == source_id)
         return [_schedule(row) for row in self._connection.execute(query)]
 
     def due(self, now: datetime, *, limit: int = 100) -> list[ScheduleId]:
@@ -89,19 +96,19 @@ class Schedules:
         self._connection.execute(sa.update(schedules).where(schedules.c.id == schedule_id).values(active=active))
 
     def remove(self, schedule_id: ScheduleId) -> None:
-        """Forget it and its runs; the jobs that it started stay. Raises NotFound."""
+        """Forget it and what became of its runs; what it started stays. Raises NotFound."""
         self.get(schedule_id)
         self._connection.execute(sa.delete(schedule_runs).where(schedule_runs.c.schedule_id == schedule_id))
         self._connection.execute(sa.delete(schedules).where(schedules.c.id == schedule_id))
 
-    def record(self, schedule_id: ScheduleId, local: datetime, outcome: RunOutcome, because: str, job_id: JobId | None) -> None:
+    def record(self, run: ScheduledRun) -> None:
         """What became of one run. Raises Conflict when that was recorded before: a run happens once."""
-        values = {"outcome": outcome.value, "because": because[:400], "job_id": job_id, "at": self._now}
-        key = {"schedule_id": schedule_id, "local": _wall(local)}
+        values = {"outcome": run.outcome.value, "because": run.because[:400], "job_id": run.job_id, "run_id": run.run_id}
+        key = {"schedule_id": run.schedule_id, "local": _wall(run.local), "at": self._now}
         try:
             self._connection.execute(sa.insert(schedule_runs).values(**key, **values))
         except IntegrityError as exc:
-            raise Conflict(f"the run of {local} of the schedule {schedule_id} has been recorded already") from exc
+            raise Conflict(f"the run of {run.local} of the schedule {run.schedule_id} has been recorded already") from exc
 
     def ran(self, schedule_id: ScheduleId, local: datetime) -> bool:
         """Whether that run has been decided."""
@@ -121,6 +128,7 @@ class Schedules:
                 outcome=RunOutcome(row.outcome),
                 because=row.because,
                 job_id=None if row.job_id is None else JobId(row.job_id),
+                run_id=None if row.run_id is None else ImportRunId(row.run_id),
                 at=row.at,
             )
             for row in self._connection.execute(query.order_by(schedule_runs.c.local.desc()).limit(limit))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, String, Table
 
 from dialer.store.tables import Id, Instant, metadata
 
@@ -12,7 +12,8 @@ schedules = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("org_id", Id, ForeignKey("organisations.id"), nullable=False),
-    Column("campaign_id", Id, ForeignKey("campaigns.id"), nullable=False),
+    Column("campaign_id", Id, ForeignKey("campaigns.id")),  # what it starts: a campaign ...
+    Column("source_id", Id, ForeignKey("data_sources.id")),  # ... or a run of a data source
     Column("first", String(19), nullable=False),  # what the wall clocks show: 2026-03-28T09:00:00
     Column("zone", String(64), nullable=False),
     Column("rule", String(400), nullable=False),  # an RRULE; "" = once
@@ -22,6 +23,7 @@ schedules = Table(
     Column("next_at", Instant),  # the same as an instant; reckoned anew when a program with newer time zones starts
     Column("created_at", Instant, nullable=False),
     Column("created_by", String(80), nullable=False),
+    CheckConstraint("(campaign_id IS NULL) <> (source_id IS NULL)", name="starts"),
     Index("ix_schedules_next_at", "next_at"),
 )
 
@@ -33,6 +35,7 @@ schedule_runs = Table(  # the primary key is the promise that no run happens twi
     Column("outcome", String(16), nullable=False),
     Column("because", String(400), nullable=False),
     Column("job_id", Id, ForeignKey("jobs.id")),
+    Column("run_id", Id, ForeignKey("import_runs.id")),
     Column("at", Instant, nullable=False),
 )
 

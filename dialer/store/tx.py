@@ -18,8 +18,10 @@ from dialer.store.contact_lists import ContactLists
 from dialer.store.contact_rules import ContactRules
 from dialer.store.contacts import Contacts
 from dialer.store.counters import Counters
+from dialer.store.data_sources import DataSources
 from dialer.store.dnc import Dnc
 from dialer.store.edits import Edits
+from dialer.store.import_runs import ImportRuns
 from dialer.store.job_contacts import JobContacts
 from dialer.store.jobs import Jobs
 from dialer.store.node_status import NodeStatuses
@@ -88,8 +90,16 @@ class Tx:
         return Jobs(self.connection, org_id, self.now, self._started if org_id is None else None)
 
     def schedules(self, org_id: OrgId | None) -> Schedules:
-        """Schedules of campaigns; of all organisations with None, for the engine."""
+        """Schedules of campaigns and data sources; of all organisations with None, for the engine."""
         return Schedules(self.connection, org_id, self.now)
+
+    def data_sources(self, org_id: OrgId | None) -> DataSources:
+        """Data sources of an organisation; of all of them with None, for the engine."""
+        return DataSources(self.connection, org_id, self.now)
+
+    def import_runs(self, org_id: OrgId | None) -> ImportRuns:
+        """Runs of data sources; of all organisations with None, for the engine."""
+        return ImportRuns(self.connection, org_id, self.now)
 
     def callbacks(self, org_id: OrgId | None) -> Callbacks:
         """Callbacks of an organisation; of all of them with None, for the engine."""

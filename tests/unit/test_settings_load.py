@@ -72,6 +72,53 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
     assert "canary" not in f"{settings!r} {settings} {settings.switch[0]!r}"
 
 
+SOURCES = """\
+[[sftp]]
+name = "partner"
+host = "sftp.example.org"
+username = "outdial"
+secret_file = "config/secrets/partner"
+host_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0 root@partner"
+[[sftp]]
+name = "other"
+host = "10.0.0.7"
+username = "outdial"
+key_file = "config/secrets/key"
+known_hosts = "config/known_hosts"
+[[foreign_database]]
+name = "crm-1"
+url = "postgresql+psycopg://reader@crm.example.org/crm"
+"""
+
+
+def test_servers_and_databases_of_data_sources_have_their_secrets_from_anywhere_but_the_database(tmp_path: Path) -> None:
+    (tmp_path / "config" / "secrets").mkdir(parents=True)
+    (tmp_path / "config" / "secrets" / "partner").write_text("partner-canary\n")
+    environ = {**SPARE, "OUTDIAL__FOREIGN_DATABASE__CRM_1__SECRET": "crm-canary"}
+    settings = load_settings(write(tmp_path, GOOD + SOURCES), environ=environ)
+    assert [one.secret.get_secret_value() for one in settings.sftp] == ["partner-canary", ""]
+    assert settings.foreign_database[0].secret.get_secret_value() == "crm-canary"
+    assert "canary" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (('host_key = "ssh-ed25519 AAAA', 'host_key = "AAAA'), "dialer.toml:28: sftp[0].host_key: must be a public key"),
+        (
+            ('known_hosts = "config/known_hosts"\n', ""),
+            "sftp[1].host_key: is missing (or known_hosts): files are fetched from no",
+        ),
+        (('key_file = "config/secrets/key"\n', ""), "sftp[1].secret: is missing (or secret_file, key_file, or the variable"),
+        (('name = "other"', 'name = "partner"'), "sftp[1].name: a second [[sftp]] is called 'partner'"),
+        (('url = "postgresql', 'ur = "postgresql'), "foreign_database[0].ur: unknown key (did you mean 'url'?)"),
+    ],
+)
+def test_a_server_whose_key_is_not_known_before_is_a_mistake(tmp_path: Path, change: tuple[str, str], told: str) -> None:
+    text = GOOD + SOURCES.replace("secret_file", "#").replace('user@partner"', '"').replace(*change)
+    assert any(told in one for one in mistakes(tmp_path, text, **SPARE, OUTDIAL__SFTP__PARTNER__SECRET="x"))
+
+
 TEN_MISTAKES = """\
 [node]
 nme = "x"
@@ -191,13 +238,15 @@ def test_the_shipped_file_holds_with_and_without_its_suggestions(tmp_path: Path)
     )
     (tmp_path / "config" / "secrets").mkdir()
     (tmp_path / "config" / "secrets" / "main").write_text("x")
-    (tmp_path / "config" / "secrets" / "pdc").write_text("y")
+    for name in ("pdc", "partner", "crm"):
+        (tmp_path / "config" / "secrets" / name).write_text("y")
     suggested = re.sub(r"(?m)^#(\[|[a-z_]+ =)", r"\1", text)
     settings = load_settings(write(tmp_path, suggested), environ={})
     assert [one.name for one in settings.switch] == ["main"]
     assert settings.trunk[0].endpoint == "carrier"
     assert settings.dialling == Settings().dialling  # what the comments give as defaults are the defaults
     assert (settings.ivr.tts, settings.log, settings.numbers) == (Settings().ivr.tts, Settings().log, Settings().numbers)
+    assert ([one.name for one in settings.sftp], settings.imports) == (["partner"], Settings().imports)
 
 
 def test_addresses_are_split() -> None:

@@ -1,0 +1,102 @@
+"""Start things by the calendar: the options and commands that campaigns and data sources have in common."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from dialer.cli.context import Config, Org, opened, out, plain_errors
+from dialer.domain.ids import ScheduleId
+from dialer.domain.schedule import Missed, Schedule
+from dialer.errors import BadInput
+from dialer.services import schedules
+from dialer.services.organisations import DEFAULT
+from dialer.services.recurrence import rule_for
+
+At = Annotated[str, typer.Option(help="The first run, by the clocks of the zone: 2026-03-28T09:00.")]
+Zone = Annotated[str, typer.Option(help="The time zone: Europe/Istanbul.")]
+Every = Annotated[str, typer.Option(help="daily, weekly or monthly; once if not given.")]
+On = Annotated[str, typer.Option(help="Weekdays, joined by commas: MO,WE.")]
+Interval = Annotated[int, typer.Option(help="Every so many days, weeks or months.")]
+Times = Annotated[int | None, typer.Option(help="So many runs, then no more.")]
+Until = Annotated[str, typer.Option(help="The last day: 2026-12-31.")]
+Rule = Annotated[str, typer.Option(help="An RRULE of your own instead (RFC 5545).")]
+OfMissed = Annotated[Missed, typer.Option(help="What of runs whose time passed with no dialer running.")]
+Number = Annotated[int, typer.Argument(metavar="SCHEDULE", help="Its number, as `list` shows it.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give a `schedule` noun the commands that take a schedule's number."""
+    for name, command in (("runs", runs), ("off", switch_off), ("on", switch_on), ("remove", remove)):
+        app.command(name)(command)
+
+
+def chosen_times(
+    at: str, *, every: str, on: str, interval: int, times: int | None, until: str, rule: str
+) -> tuple[datetime, str]:
+    """The first run and the rule by what was written. Raises BadInput."""
+    try:
+        first, last = datetime.fromisoformat(at), date.fromisoformat(until) if until else None
+    except ValueError as exc:
+        raise BadInput(str(exc), where="at" if not until else "at, until", mend="2026-03-28T09:00 and 2026-12-31") from exc
+    if not every and (on or times or until or interval != 1) and not rule:
+        raise BadInput("a single run has no weekdays, count or end", where="every", mend="daily, weekly or monthly")
+    days = [day for day in on.split(",") if day.strip()]
+    chosen = rule or (rule_for(every, weekdays=days, interval=interval, count=times, until=last) if every else "")
+    return first, chosen
+
+
+def show_schedules(what: str, found: Sequence[Schedule]) -> None:
+    """A table of schedules; `what` they start."""
+    table = Table("Schedule", what, "Rule", "Next run", "Missed runs", "State")
+    for one in found:
+        state = "ended" if one.next_at is None else "on" if one.active else "off"
+        table.add_row(str(one.id), one.starts, one.rule or "once", next_of(one), one.missed.value, state)
+    out.print(table)
+
+
+def next_of(one: Schedule) -> str:
+    """When it runs next."""
+    return "none" if one.next_local is None else f"{one.next_local:%a %Y-%m-%d %H:%M} in {one.zone}"
+
+
+@plain_errors
+def runs(number: Number, config: Config = None, org: Org = DEFAULT) -> None:
+    """Show what became of a schedule's runs."""
+    with opened(config, org) as (store, org_id):
+        found = asyncio.run(schedules.schedule_runs(store, org_id, ScheduleId(number)))
+    table = Table("Local time", "Outcome", "Job or run", "Because")
+    for one in found:
+        table.add_row(f"{one.local:%Y-%m-%d %H:%M}", one.outcome.value, str(one.job_id or one.run_id or ""), one.because)
+    out.print(table)
+
+
+@plain_errors
+def switch_off(number: Number, config: Config = None, org: Org = DEFAULT) -> None:
+    """Start nothing until it is switched on again."""
+    _switch(number, False, config, org)
+
+
+@plain_errors
+def switch_on(number: Number, config: Config = None, org: Org = DEFAULT) -> None:
+    """Go on from now."""
+    _switch(number, True, config, org)
+
+
+@plain_errors
+def remove(number: Number, config: Config = None, org: Org = DEFAULT) -> None:
+    """Forget a schedule; what it started goes on."""
+    with opened(config, org) as (store, org_id):
+        asyncio.run(schedules.remove_schedule(store, org_id, ScheduleId(number)))
+    out.print(f"schedule {number} removed")
+
+
+def _switch(number: int, on: bool, config: Config, org: str) -> None:
+    with opened(config, org) as (store, org_id):
+        one = asyncio.run(schedules.switch_schedule(store, org_id, ScheduleId(number), on=on))
+    out.print(f"schedule {one.id} is {'on' if on else 'off'}; next run: {next_of(one)}", soft_wrap=True)

@@ -1,0 +1,68 @@
+"""`dialer contacts source schedule`: fetch data sources by the calendar."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from dialer.cli.calendar import (
+    At,
+    Every,
+    Interval,
+    OfMissed,
+    On,
+    Rule,
+    Times,
+    Until,
+    Zone,
+    add_to,
+    chosen_times,
+    next_of,
+    show_schedules,
+)
+from dialer.cli.context import Config, Org, opened, out, plain_errors, who
+from dialer.domain.schedule import Missed
+from dialer.services import schedules
+from dialer.services.organisations import DEFAULT
+
+source_schedule_app = typer.Typer(help="Fetch a data source at a time, once or again and again.", no_args_is_help=True)
+add_to(source_schedule_app)
+
+
+@source_schedule_app.command("add")
+@plain_errors
+def add(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The data source's name.")],
+    at: At,
+    zone: Zone = "UTC",
+    every: Every = "",
+    on: On = "",
+    interval: Interval = 1,
+    times: Times = None,
+    until: Until = "",
+    rule: Rule = "",
+    missed: OfMissed = Missed.SKIP,
+    config: Config = None,
+    org: Org = DEFAULT,
+) -> None:
+    """Fetch a data source by the calendar; `dialer serve` looks at it."""
+    first, chosen = chosen_times(at, every=every, on=on, interval=interval, times=times, until=until, rule=rule)
+    with opened(config, org) as (store, org_id):
+        made = asyncio.run(
+            schedules.add_source_schedule(store, org_id, source, first=first, zone=zone, rule=chosen, missed=missed, by=who())
+        )
+    out.print(f"schedule {made.id}: {made.starts} starts next at {next_of(made)}", soft_wrap=True)
+
+
+@source_schedule_app.command("list")
+@plain_errors
+def list_schedules(
+    source: Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="Of one data source only.")] = None,
+    config: Config = None,
+    org: Org = DEFAULT,
+) -> None:
+    """Show the schedules and when each runs next."""
+    with opened(config, org) as (store, org_id):
+        show_schedules("Source", asyncio.run(schedules.list_source_schedules(store, org_id, source)))
