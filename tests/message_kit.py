@@ -13,13 +13,16 @@ from typing import Any
 
 from aiohttp import web
 
+from dialer.channels.smpp_config import SmppConfig
+from dialer.channels.smpp_sms import SmppSms
 from dialer.channels.twilio_config import TwilioConfig
 from dialer.channels.twilio_sms import TwilioSms
 from dialer.channels.twilio_webhooks import TwilioWebhooks
 from dialer.domain.ids import AttemptId, new_attempt_id
-from dialer.domain.message_state import MessageFacts, MessageState
+from dialer.domain.message_state import MessageFacts, MessageState, Refusal
 from dialer.engine.clock import SystemClock
-from dialer.errors import NotSent, Rejected
+from dialer.errors import MaybeSent, NotSent, Rejected
+from dialer.lab.fake_smsc import BARRED, FakeSmsc
 from dialer.lab.fake_twilio import FakeTwilio
 from dialer.lab.message_behaviours import MESSAGE_BEHAVIOURS, GatewayFault
 from dialer.lab.truth_log import TruthLog
@@ -133,9 +136,6 @@ async def fake_line() -> AsyncIterator[SmsLine]:
 
 def reader_for(number: str, plans: dict[str, GatewayFault], port: FakeMessages[SmsOrder]) -> FakeReader:
     """A row of the laboratory's table in the fake's words."""
-    from dialer.domain.message_state import Refusal
-    from dialer.errors import MaybeSent
-
     row = next((one for one in MESSAGE_BEHAVIOURS if one.ending == number[-2:]), MESSAGE_BEHAVIOURS[-1])
     fault = plans.get(number, row.fault)
     refuses, all_the_same = {
@@ -201,4 +201,39 @@ async def twilio_line(**changes: Any) -> AsyncIterator[SmsLine]:
         await runner.cleanup()
 
 
-SMS_LINES = {"fake": fake_line, "twilio": twilio_line}
+@contextlib.asynccontextmanager
+async def smpp_line(**changes: Any) -> AsyncIterator[SmsLine]:
+    """Our SMPP link to the laboratory's message centre."""
+    desk, truth = Desk(), TruthLog()
+    centre = FakeSmsc(system_id="outdial", password="secret", truth=truth)
+    await centre.start()
+    settings: dict[str, Any] = {
+        "name": "smpp",
+        "host": "127.0.0.1",
+        "port": centre.port,
+        "system_id": "outdial",
+        "password": "secret",
+        "sender": OURS,
+        "refusals": {BARRED: Refusal.OPTED_OUT},
+        "tag_messages": True,
+        "answer_timeout_s": 0.3,
+        "backoff_first_s": 0.02,
+        **changes,
+    }
+    port = SmppSms(SmppConfig(**settings), CLOCK, desk.take)
+    await port.start()
+    try:
+        yield SmsLine(
+            port=port,
+            desk=desk,
+            taken=lambda attempt_id: sum(one["segment"] == 1 for one in truth.accepted(attempt_id)),
+            plan=centre.faults.__setitem__,
+            can_look_up=False,
+            provider=centre,
+        )
+    finally:
+        await port.stop()
+        await centre.stop()
+
+
+SMS_LINES = {"fake": fake_line, "smpp": smpp_line, "twilio": twilio_line}

@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from dialer.channels.message_names import GATEWAY, SENDER_MEND, SMS_SENDER
 from dialer.domain.ids import AttemptId
 from dialer.errors import BadInput
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}\Z")
 ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}\Z")
-SENDER = re.compile(r"\+[1-9][0-9]{6,14}\Z|[0-9]{3,8}\Z|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}\Z|MG[0-9a-fA-F]{32}\Z")
+SERVICE = re.compile(r"MG[0-9a-fA-F]{32}\Z")
 
 # To Twilio itself, and no part of what it requests and signs: repeat a callback five times, also when we answer 503.
 RETRIES = "#rc=5&rp=5xx,ct,rt"
@@ -37,9 +37,10 @@ class TwilioConfig:
     stop_timeout_s: float = 20.0
 
     def __post_init__(self) -> None:
-        _checked(NAME, self.name, "the name of a gateway", "letters, digits, dash and underscore")
+        _checked(GATEWAY, self.name, "the name of a gateway", "letters, digits, dash and underscore")
         _checked(ACCOUNT, self.account_sid, "account_sid", "AC and 32 hexadecimal digits")
-        _checked(SENDER, self.sender, "sender", "+ and a number, a short code, up to 11 letters, or MG and 32 hexadecimal digits")
+        if not may_send(self.sender):
+            raise BadInput(f"{self.sender!r} cannot be it", where="sender", mend=f"{SENDER_MEND}; or a messaging service (MG...)")
         for where, url in (("public_url", self.public_url), ("api_url", self.api_url)):
             parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.path not in ("", "/"):
@@ -66,6 +67,11 @@ class TwilioConfig:
     def status_url(self, attempt_id: AttemptId) -> str:
         """The callback of one message: it carries our id, so that news may come before Twilio's answer to us has."""
         return self.public(f"{self.status_path}?attempt={attempt_id}") + RETRIES
+
+
+def may_send(sender: str) -> bool:
+    """Whether it can be the sender of a message."""
+    return bool(SMS_SENDER.match(sender) or SERVICE.match(sender))
 
 
 def _checked(pattern: re.Pattern[str], value: str, where: str, mend: str) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from dialer.channels.message_names import NUMBER
 from dialer.channels.send_rate import SendRate
 from dialer.channels.twilio_codes import LOGIN_AGAIN_S, STATES, LoginRefused
-from dialer.channels.twilio_config import TwilioConfig
+from dialer.channels.twilio_config import SERVICE, TwilioConfig, may_send
 from dialer.domain.message_state import MessageState, Refusal
 from dialer.domain.sms_text import size_of
 from dialer.errors import MaybeSent, NotSent, Rejected, WireError
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from twilio.rest import Client
     from twilio.rest.api.v2010.account.message import MessageInstance
 
-NUMBER = re.compile(r"\+[1-9][0-9]{2,14}\Z")
 PAGE, PAGES = 100, 5  # how far back a look-up reads one number's messages
 LONGEST_HOLD_S = 600.0  # whatever a Retry-After says: a human can mend more in that time
 SKEW = timedelta(seconds=30)  # Twilio's clock and ours
@@ -75,6 +74,8 @@ class TwilioSms:
     async def send(self, order: SmsOrder) -> Accepted:
         if not NUMBER.match(order.number):
             raise Rejected(f"{order.number!r} is no number", refusal=Refusal.ADDRESS)
+        if order.sender and not may_send(order.sender):
+            raise Rejected(f"{order.sender!r} cannot be a sender", refusal=Refusal.ACCOUNT)
         size = size_of(order.text)
         with self._in_flight():
             await self._rate.turn(size.segments, within_s=self.config.turn_timeout_s)
@@ -110,7 +111,7 @@ class TwilioSms:
         """
         sender = order.sender or self.config.sender
         wanted: dict[str, Any] = {"to": order.number}
-        if not sender.startswith("MG"):
+        if not SERVICE.match(sender):
             wanted["from_"] = sender
         found, read = [], 0
         async for message in await self._up().messages.stream_async(**wanted, page_size=PAGE, limit=PAGE * PAGES):
@@ -140,7 +141,7 @@ class TwilioSms:
             "to": order.number,
             "body": order.text,
             "status_callback": self.config.status_url(order.attempt_id),
-            "messaging_service_sid" if sender.startswith("MG") else "from_": sender,
+            "messaging_service_sid" if SERVICE.match(sender) else "from_": sender,
         }
         if order.valid_for_s is not None:
             fields["validity_period"] = min(36_000, max(1, int(order.valid_for_s)))
