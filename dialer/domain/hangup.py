@@ -162,3 +162,8 @@ def amd_code(status: str, cause: str) -> SystemCode | None:
         case "HUMAN":
             return SystemCode.ANSWER_HUMAN
     return None
+
+
+def silence_as_person(status: str, cause: str) -> tuple[str, str]:
+    """The detector's word where silence is not told apart: a quiet line is taken for a person; its cause stays on record."""
+    return ("HUMAN", cause) if amd_code(status, cause) is SystemCode.SILENCE_DETECTED else (status, cause)

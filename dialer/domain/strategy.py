@@ -152,6 +152,7 @@ class CallHandler(Handler):
 
     ring_timeout_s: float = 45.0
     detect_machine: bool = True
+    detect_silence: bool = True  # with the detector: false = a line without a voice is taken for a person
     sender: str = ""  # E.164 shown to the callee; "" = the campaign's or the trunk's
     senders: tuple[Sender, ...] = ()  # the first whose conditions hold goes before `sender`
 

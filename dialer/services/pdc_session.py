@@ -5,8 +5,8 @@ from __future__ import annotations
 from dialer import failpoints
 from dialer.domain.attempt import Attempt
 from dialer.domain.codes import SystemCode
-from dialer.domain.hangup import amd_code
-from dialer.domain.strategy import Treatment, treatment_for
+from dialer.domain.hangup import amd_code, silence_as_person
+from dialer.domain.strategy import CallHandler, Handler, treatment_for
 from dialer.services.pdc_call import OnCall
 from dialer.services.pdc_codes import campaign_codes, write_code
 from dialer.services.pdc_contacts import contact_on_the_line
@@ -20,17 +20,21 @@ class SessionVerbs(OnCall):
     async def open_session(self, *, amd_status: str = "", amd_cause: str = "") -> Session:
         """The call is answered and wants its app."""
 
-        def work(tx: Tx, attempt: Attempt) -> Session:
+        def work(tx: Tx, attempt: Attempt) -> tuple[Session, str, str]:
             if attempt.app is not None:  # asked again: the detector's first word stays
-                return self._session(tx, attempt)
-            treatment = self._treatment(tx, attempt, amd_status, amd_cause)
+                return self._session(tx, attempt), attempt.amd_status or "", attempt.amd_cause or ""
+            handler, status, cause = self._handler(tx, attempt), amd_status[:16], amd_cause[:80]
+            if isinstance(handler, CallHandler) and not handler.detect_silence:
+                status, cause = silence_as_person(status, cause)
+            treatment = treatment_for(handler, answered_by(status, cause))
             name = "" if treatment is None else treatment.name
-            facts = {"amd_status": amd_status[:16] or None, "amd_cause": amd_cause[:80] or None}
-            return self._session(tx, tx.attempts.begin_treatment(attempt, at=self._parts.now(), app=name, **facts))
+            facts = {"amd_status": status or None, "amd_cause": cause or None}
+            begun = tx.attempts.begin_treatment(attempt, at=self._parts.now(), app=name, **facts)
+            return self._session(tx, begun), status, cause
 
-        session = await self._write(work)
+        session, *heard = await self._write(work)
         treated = bool(session.app or session.dialplan)
-        self._parts.listener.session_opened(self._attempt_id, amd_status, amd_cause, treated=treated)
+        self._parts.listener.session_opened(self._attempt_id, *heard, treated=treated)
         failpoints.hit("K7")
         return session
 
@@ -55,16 +59,14 @@ class SessionVerbs(OnCall):
         if await self._parts.store.write(work):
             self._parts.end(self._attempt_id, hung_up=hung_up)
 
-    def _treatment(self, tx: Tx, attempt: Attempt, amd_status: str, amd_cause: str) -> Treatment | None:
-        """What the call hears by who answered; None when the strategy has nothing to say to such a one."""
+    def _handler(self, tx: Tx, attempt: Attempt) -> Handler:
         job = tx.jobs(None).as_started(attempt.job_id)
-        handler = self._parts.strategy_of(job.id, job.strategy_text).handler(attempt.handler)
-        return treatment_for(handler, answered_by(amd_status, amd_cause))
+        return self._parts.strategy_of(job.id, job.strategy_text).handler(attempt.handler)
 
     def _session(self, tx: Tx, attempt: Attempt) -> Session:
         job = tx.jobs(None).as_started(attempt.job_id)
         amd_status, amd_cause = attempt.amd_status or "", attempt.amd_cause or ""
-        treatment = self._treatment(tx, attempt, amd_status, amd_cause) if attempt.app else None
+        treatment = treatment_for(self._handler(tx, attempt), answered_by(amd_status, amd_cause)) if attempt.app else None
         app, dialplan, parameters = (treatment.app, treatment.dialplan, treatment.parameters) if treatment else ("", "", {})
         return Session(
             attempt_id=attempt.id,

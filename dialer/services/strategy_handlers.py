@@ -52,6 +52,7 @@ class HandlerReader:
         return CallHandler(
             ring_timeout_s=table.number("ring_timeout_s", 45.0, least=1, most=_LONGEST_RING_S),
             detect_machine=table.truth("detect_machine", True),
+            detect_silence=table.truth("detect_silence", True),
             sender=sender,
             senders=read_senders(table),
             **self._shared(table, state, places, Channel.VOICE),
@@ -132,7 +133,7 @@ def _time(table: Table, key: str) -> time | None:
 
 Build = Callable[[HandlerReader, Table, str, dict[str, int]], Handler]
 _KINDS: Mapping[str, tuple[tuple[str, ...], Build]] = {  # the word in the file -> the keys of its own, and its reader
-    "call": (("ring_timeout_s", "detect_machine", "sender", "senders"), HandlerReader.call),
+    "call": (("ring_timeout_s", "detect_machine", "detect_silence", "sender", "senders"), HandlerReader.call),
     "custom": (("action", "parameters", "time_limit_s"), HandlerReader.custom),
 }
 KINDS = tuple(_KINDS)

@@ -23,7 +23,8 @@ handlers:
   - state: initial
     call:
       ring_timeout_s: {rings}
-      detect_machine: false
+      detect_machine: {amd}
+      detect_silence: {silence}
       addresses: [{{attribute: mobile, from: "00:00", to: "24:00"}}]
       results:
         otherwise: done
@@ -46,12 +47,17 @@ class Running:
     keeps: JobId
     notice: JobId
     connects: JobId
+    quiet: JobId
+    quiet_person: JobId
 
 
 @pytest.fixture(scope="module")
 def started(running: Rig) -> Running:
-    def job(name: str, numbers: list[str], row: str, *, rings: int = 15, **how: object) -> JobId:
-        strategy = STRATEGY.format(name=name.replace(" ", "_"), rows=row, rings=rings)
+    def job(
+        name: str, numbers: list[str], row: str, *, rings: int = 15, amd: bool = False, silence: bool = True, **how: object
+    ) -> JobId:
+        words = {"amd": str(amd).lower(), "silence": str(silence).lower()}
+        strategy = STRATEGY.format(name=name, rows=row, rings=rings, **words)
         return running.campaign(numbers, strategy=strategy, name=name, **how)  # type: ignore[arg-type]  # passed on as they are
 
     notice = f'Call Answered: {{app: announcement, parameters: {{welcome: "{WELCOME}", message: "Your card is ready."}}}}'
@@ -69,6 +75,8 @@ def started(running: Rig) -> Running:
         keeps=job("Keeps", [number(5, "05")], "Call Answered: {app: keeps}"),
         notice=job("Notice", [number(6, "00")], notice),
         connects=job("Connects", [number(7, "00")], connect),
+        quiet=job("Quiet", [number(8, "21")], "Answer Human: {next_state: done}", amd=True),
+        quiet_person=job("QuietPerson", [number(9, "21")], "Answer Human: {next_state: done}", amd=True, silence=False),
     )
 
 
@@ -140,3 +148,13 @@ async def test_a_call_is_handed_over_after_its_message(running: Rig, started: Ru
     (one,) = running.attempts(started.connects)
     assert (one.code, job.state) == ("Connected", JobState.COMPLETED)
     assert TARGET.lstrip("+") in {call.number.lstrip("+") for call in running.lab.truth()}, "the second leg went out"
+
+
+@pytest.mark.row(12)
+async def test_a_line_on_which_nobody_speaks_is_silence_or_a_person_as_the_strategy_says(running: Rig, started: Running) -> None:
+    found = {}
+    for job_id in (started.quiet, started.quiet_person):
+        await running.completed(job_id, 40)
+        (one,) = running.attempts(job_id)
+        found[one.address] = one.code
+    assert found == {number(8, "21"): SystemCode.SILENCE_DETECTED, number(9, "21"): SystemCode.ANSWER_HUMAN}
