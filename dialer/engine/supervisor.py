@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
 
@@ -23,6 +24,7 @@ from dialer.services.completion import Completed, StrategyOf
 from dialer.services.finishing import complete, finish_if_late
 from dialer.services.holding import HELD, held_because
 from dialer.services.result_processors import ResultProcessors
+from dialer.store.look_back import LookedBack
 from dialer.store.store import Store, Tx
 
 log = structlog.get_logger()
@@ -45,6 +47,15 @@ class Trunk:
 class _Running:
     runner: JobRunner
     task: asyncio.Task[None] = field(repr=False)
+
+
+@dataclass(slots=True)
+class _LookingBack:
+    """A look back over the lists of a job that has come to their end."""
+
+    began: datetime
+    after: LookedBack | None = None
+    found: bool = False
 
 
 class Supervisor:
@@ -75,6 +86,7 @@ class Supervisor:
         self._leases_seen_s = clock.monotonic_s()
         self._conditions_seen_s = clock.monotonic_s() - CONDITIONS_S
         self._overlooked_at_s: dict[JobId, float] = {}
+        self._looking_back: dict[JobId, _LookingBack] = {}
         self._shares: defaultdict[str, Shares] = defaultdict(Shares)
         calls.on_completed = deliveries.on_completed = self._completed
 
@@ -218,12 +230,30 @@ class Supervisor:
         now_s = self._clock.monotonic_s()
         if now_s < self._overlooked_at_s.get(job.id, 0.0) or not await self._store.read(idle):
             return
-        if await self._store.read(lambda tx: tx.job_contacts.has_missed(job.id)):
-            await self._store.write(lambda tx: tx.job_contacts.walk_again(job.id))
-        elif job.definition.infinite:
+        if not await self._looked_back(job):
+            return
+        if job.definition.infinite:
             self._overlooked_at_s[job.id] = now_s + OVERLOOKED_S
         else:
             await self._store.write(work)
+
+    async def _looked_back(self, job: Job) -> bool:
+        """Go on looking for contacts that the job has passed and should call; True when there are none up to this moment.
+
+        One part at each look: on a list of millions, other jobs are not held up by it.
+        """
+        back = self._looking_back.setdefault(job.id, _LookingBack(began=self._clock.now()))
+        found = await self._store.read(lambda tx: tx.job_contacts.overlooked(job.id, back.after))
+        if found.contacts:
+            await self._store.write(lambda tx: tx.job_contacts.take_overlooked(job.id, found.contacts))
+            back.found = True
+        back.after = found.after
+        if found.contacts or found.after is not None:
+            return False
+        del self._looking_back[job.id]
+        if back.found or job.definition.infinite:
+            await self._store.write(lambda tx: tx.job_contacts.looked_back(job.id, began=back.began))
+        return not back.found  # what has changed while those that were found were called is looked at, too
 
     async def _end_if_late(self, job: Job) -> bool:
         if not time_is_up(job.definition.finish, job.started_at, self._clock.now()):

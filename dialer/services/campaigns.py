@@ -63,6 +63,8 @@ async def create_campaign(store: Store, org_id: OrgId, new: NewCampaign, *, trun
     def work(tx: Tx) -> Campaign:
         return tx.campaigns(org_id).create(_checked(tx, org_id, new, trunks))
 
+    if new.sort is not None:
+        await store.index_order((await store.read(lambda tx: _checked(tx, org_id, new, trunks))).sort)
     return await store.write(work)
 
 
@@ -93,6 +95,11 @@ async def edit_campaign(
         tx.edits.add("campaign", before.id, changed.version, changes, by=by)
         return changed
 
+    def check(tx: Tx) -> Campaign:
+        return _checked(tx, org_id, new, trunks, instead_of=tx.campaigns(org_id).by_name(name))
+
+    if new.sort is not None:
+        await store.index_order((await store.read(check)).sort)
     return await store.write(work)
 
 

@@ -16,8 +16,8 @@ from dialer.domain.ids import CampaignId, ContactListId, OrgId
 from dialer.errors import Conflict, NotFound
 from dialer.store.campaign_json import campaign_from_json, campaign_to_json
 from dialer.store.codes import Codes
-from dialer.store.contact_filter import ensure_sort_index
 from dialer.store.contact_lists import ContactLists
+from dialer.store.sort_index import ensure_sort_index
 from dialer.store.tables import campaign_lists, campaigns, contact_lists
 
 

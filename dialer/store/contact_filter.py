@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import operator
 from typing import Any
 
@@ -35,22 +34,11 @@ def fits(chosen: Filter, dialect: str) -> sa.ColumnElement[bool]:
 
 def sort_key(order: Sort, dialect: str) -> sa.ColumnElement[Any]:
     """What the rows of `contacts` are ordered by; never NULL."""
-    return sa.literal_column(_sort_key(order, dialect), sa.Float() if order.numeric else sa.String())
+    return sa.literal_column(sort_expression(order, dialect), sa.Float() if order.numeric else sa.String())
 
 
-def ensure_sort_index(connection: sa.Connection, order: Sort) -> None:
-    """Make the index through which a job walks in this order, if there is none: each claim costs the same on any list.
-
-    On lists of millions this takes seconds, so it is done when a campaign is defined and not when it starts.
-    """
-    key = _sort_key(order, connection.dialect.name)
-    name = f"ix_contacts_sort_{hashlib.sha256(key.encode()).hexdigest()[:12]}"
-    connection.execute(
-        sa.text(f"CREATE INDEX IF NOT EXISTS {name} ON contacts (list_id, ({key.replace(chr(58), chr(92) + chr(58))}), id)")
-    )
-
-
-def _sort_key(order: Sort, dialect: str) -> str:
+def sort_expression(order: Sort, dialect: str) -> str:
+    """The text of `sort_key`: what an index has to be made of."""
     if order.numeric:
         return f"COALESCE({_number(order.attribute, dialect)}, {_LEAST})"
     collate = ' COLLATE "C"' if dialect == "postgresql" else ""
@@ -70,7 +58,8 @@ def _number(attribute: str, dialect: str) -> str:
         return f"CASE WHEN {shape} THEN CAST({text} AS DOUBLE PRECISION) END"
     odd = ("*[^0-9.-]*", "?*-*", "*.*.*", ".*", "-.*", "*.")
     shape = " AND ".join(f"{text} NOT GLOB '{pattern}'" for pattern in odd)
-    return f"CASE WHEN {text} GLOB '*[0-9]*' AND {shape} THEN CAST({text} AS REAL) END"
+    digits = f"{text} NOT GLOB '*[^0-9]*' AND {text} <> ''"  # first: most numbers are, and each further look takes longer
+    return f"CASE WHEN {digits} OR {text} GLOB '*[0-9]*' AND {shape} THEN CAST({text} AS REAL) END"
 
 
 def _condition(one: Condition, dialect: str) -> sa.ColumnElement[bool]:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dialer.domain.attributes import AttributeDefinition, AttributeType
-from dialer.domain.campaign import JobContactState
+from dialer.domain.campaign import JobContactState, JobState
 from dialer.domain.filter import Filter
 from dialer.domain.ids import ContactId, ContactListId, JobId, OrgId
 from dialer.domain.phone_checks import PhoneChecks, PhoneFormat, RejectPattern
@@ -19,6 +19,7 @@ from dialer.errors import NotFound
 from dialer.store.callbacks import Callbacks
 from dialer.store.contact_filter import fits
 from dialer.store.contact_lists import ContactLists
+from dialer.store.job_contacts import JobContacts
 from dialer.store.tables import addresses, attempts, contacts, job_contacts, jobs
 from dialer.store.tables_contacts import attribute_definitions, contact_exclusions, phone_checks
 
@@ -103,6 +104,9 @@ class ContactRules:
                 lease_until=None,
             )
         )
+        for job_id in self._open_jobs(mine):
+            JobContacts(self._connection, self._now).forget_passed(job_id, mine)
+        self._connection.execute(sa.update(job_contacts).where(job_contacts.c.contact_id.in_(mine)).values(list_id=None))
         Callbacks(self._connection, None, self._now).cancel_all("the contact was deleted", contact_ids=mine)
         known = set(self._connection.scalars(sa.select(job_contacts.c.contact_id).where(job_contacts.c.contact_id.in_(mine))))
         known |= set(self._connection.scalars(sa.select(attempts.c.contact_id).where(attempts.c.contact_id.in_(mine))))
@@ -162,6 +166,7 @@ class ContactRules:
         place = insert(job_contacts).values(
             job_id=job_id,
             contact_id=contact_id,
+            list_id=contact.list_id,
             state=JobContactState.SCHEDULED.value,
             due_at=self._now,
             because="added to the job",
@@ -170,6 +175,15 @@ class ContactRules:
         # Another node may give the contact its place at this very moment.
         placing = place.on_conflict_do_nothing().returning(job_contacts.c.contact_id)
         return self._connection.execute(placing).first() is not None
+
+    def _open_jobs(self, contact_ids: Collection[ContactId]) -> list[JobId]:
+        """The jobs that are not over and have the lists of these contacts."""
+        lists = set(
+            self._connection.scalars(sa.select(contacts.c.list_id).where(contacts.c.id.in_(list(contact_ids))).distinct())
+        )
+        mine = sa.select(jobs.c.id, jobs.c.list_ids).where(jobs.c.org_id == self._org_id)
+        rows = self._connection.execute(mine.where(jobs.c.state != JobState.COMPLETED.value).order_by(jobs.c.id))
+        return [JobId(row.id) for row in rows if lists.intersection(row.list_ids)]
 
     def _mine(self, contact_ids: Collection[ContactId]) -> list[ContactId]:
         query = sa.select(contacts.c.id).where(contacts.c.org_id == self._org_id, contacts.c.id.in_(list(contact_ids)))

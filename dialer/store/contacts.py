@@ -54,7 +54,9 @@ class Contacts(ContactBatches):
 
     def called(self, user_contact_id: str) -> list[Contact]:
         """The contacts to which the user gave this id, on whatever lists."""
-        query = self._mine().where(contacts.c.user_contact_id == user_contact_id).order_by(contacts.c.id)
+        lists = sa.select(contact_lists.c.id).where(contact_lists.c.org_id == self._org_id)  # the id is known by its list
+        query = self._mine().where(contacts.c.list_id.in_(lists), contacts.c.user_contact_id == user_contact_id)
+        query = query.order_by(contacts.c.id)
         return self._with_addresses(self._connection.execute(query).all())
 
     def with_number(self, value: str) -> list[Contact]:

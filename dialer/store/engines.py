@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from dialer.errors import BadInput
 
@@ -70,6 +70,11 @@ def reader_engine(url: URL, size: int) -> sa.Engine:
         return engine
     engine = _postgres_engine(url, size=size)
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def lone_engine(url: URL) -> sa.Engine:
+    """A connection to a PostgreSQL server for what cannot be done inside a transaction: each statement is its own."""
+    return sa.create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=_POSTGRES_LINK)
 
 
 def _sqlite_engine(url: URL, *, size: int) -> sa.Engine:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,14 +10,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dialer.domain.campaign import JobContactState
+from dialer.domain.campaign import JobContactState, JobState
 from dialer.domain.ids import ContactId, JobId
 from dialer.domain.strategy import INITIAL
-from dialer.store.job_walk import JobWalk, begin_again
-from dialer.store.tables import attempts, job_contacts
+from dialer.store.job_walk import JobWalk
+from dialer.store.look_back import LookedBack, Overlooked, look_back
+from dialer.store.tables import attempts, job_contacts, jobs, microseconds
 
 _CLAIMED, _SCHEDULED = JobContactState.CLAIMED.value, JobContactState.SCHEDULED.value
 _IN_CALL, _FINISHED = JobContactState.IN_CALL.value, JobContactState.FINISHED.value
+# Written out: an index on those that are claimed serves only statements that say so themselves.
+_IS_CLAIMED = job_contacts.c.state == sa.literal_column(f"'{_CLAIMED}'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +83,8 @@ def _one(job_id: JobId, contact_id: ContactId) -> sa.ColumnElement[bool]:
 class JobContacts:
     """The queue of a job."""
 
-    def __init__(self, connection: sa.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: sa.Connection, now: datetime) -> None:
+        self._connection, self._now = connection, now
 
     def claim_due(
         self,
@@ -126,12 +128,13 @@ class JobContacts:
 
     def _claim_fresh(self, job_id: JobId, limit: int, owner: str, lease_until: datetime) -> list[JobContact]:
         """Walk on along the lists; a contact is taken once."""
-        taken = JobWalk(self._connection, job_id, hold=True).take(limit)
+        taken = self._walk(job_id, hold=True).take(limit)
         if not taken:
             return []
         lease = {"state": _CLAIMED, "progress": {}, "lease_owner": owner, "lease_until": lease_until}
-        self._connection.execute(sa.insert(job_contacts), [{"job_id": job_id, "contact_id": one, **lease} for one in taken])
-        return [JobContact(job_id=job_id, contact_id=one, state=JobContactState.CLAIMED, progress={}) for one in taken]
+        rows = [{"job_id": job_id, "contact_id": one, "list_id": list_id, **lease} for one, list_id in taken]
+        self._connection.execute(sa.insert(job_contacts), rows)
+        return [JobContact(job_id=job_id, contact_id=one, state=JobContactState.CLAIMED, progress={}) for one, _ in taken]
 
     def get(self, job_id: JobId, contact_id: ContactId, *, hold: bool = False) -> JobContact | None:
         """A contact's place in a job; None when the job has not come to it. With `hold` nobody else moves it until the commit."""
@@ -177,7 +180,7 @@ class JobContacts:
 
     def release(self, *, now: datetime, job_id: JobId | None = None, expired_only: bool = False) -> int:
         """Give claimed contacts back, due at once: of a job that stops claiming, of a dead process, or with expired leases."""
-        statement = sa.update(job_contacts).where(job_contacts.c.state == _CLAIMED)
+        statement = sa.update(job_contacts).where(_IS_CLAIMED)
         if job_id is not None:
             statement = statement.where(job_contacts.c.job_id == job_id)
         if expired_only:
@@ -192,31 +195,44 @@ class JobContacts:
             attempts.c.contact_id == job_contacts.c.contact_id,
             attempts.c.code.is_(None),
         )
-        statement = sa.update(job_contacts).where(job_contacts.c.state == _IN_CALL, ~live.exists())
-        return self._connection.execute(statement.values(state=_SCHEDULED, due_at=now, because="repaired")).rowcount
-
-    def totals(self, job_id: JobId) -> dict[JobContactState, int]:
-        """How many contacts stand where; those not looked at yet are not counted here."""
-        query = (
-            sa.select(job_contacts.c.state, sa.func.count()).where(job_contacts.c.job_id == job_id).group_by(job_contacts.c.state)
-        )
-        return Counter({JobContactState(state): count for state, count in self._connection.execute(query)})
-
-    def untouched(self, job_id: JobId) -> tuple[int, int]:
-        """How many contacts of the job's lists have not been looked at yet, and how many the filter left out."""
-        return JobWalk(self._connection, job_id).untouched()
+        going_on = self._connection.scalars(sa.select(jobs.c.id).where(jobs.c.state != JobState.COMPLETED.value)).all()
+        mended = 0
+        for job_id in going_on:  # job by job, through its own index: not all contacts that were ever called
+            statement = sa.update(job_contacts).where(
+                job_contacts.c.job_id == job_id, job_contacts.c.state == _IN_CALL, ~live.exists()
+            )
+            mended += self._connection.execute(statement.values(state=_SCHEDULED, due_at=now, because="repaired")).rowcount
+        return mended
 
     def has_untouched(self, job_id: JobId) -> bool:
         """Whether the lists still hold contacts that have not been looked at."""
-        return JobWalk(self._connection, job_id).has_more()
+        return self._walk(job_id).has_more()
 
-    def has_missed(self, job_id: JobId) -> bool:
-        """Whether a contact that the job should call was overlooked. It looks at every contact: only for a job at its end."""
-        return JobWalk(self._connection, job_id).has_missed()
+    def overlooked(self, job_id: JobId, after: LookedBack | None = None) -> Overlooked:
+        """Contacts that the job should call and has passed: see `look_back`. For a job that has come to the end of its lists."""
+        return look_back(self._connection, self._walk(job_id), after)
 
-    def walk_again(self, job_id: JobId) -> None:
-        """Go through the lists from their beginning; contacts that were taken are not taken again."""
-        begin_again(self._connection, job_id)
+    def take_overlooked(self, job_id: JobId, found: Sequence[tuple[ContactId, int]]) -> int:
+        """Give them a place in the job, due at once; returns how many had none by now."""
+        walk = self._walk(job_id, hold=True)
+        have = sa.select(job_contacts.c.contact_id).where(
+            job_contacts.c.job_id == job_id, job_contacts.c.contact_id.in_([one for one, _ in found])
+        )
+        known = set(self._connection.scalars(have))
+        place = {"job_id": job_id, "state": _SCHEDULED, "due_at": self._now, "because": "overlooked", "progress": {}}
+        rows = [{"contact_id": one, "list_id": list_id, **place} for one, list_id in found if one not in known]
+        if rows:
+            self._connection.execute(sa.insert(job_contacts), rows)
+            walk.taken_behind(len(rows))
+        return len(rows)
+
+    def looked_back(self, job_id: JobId, *, began: datetime) -> None:
+        """The whole look back that began at this moment is over: the next one need not go further back."""
+        self._walk(job_id, hold=True).looked_back(since=microseconds(began))
+
+    def forget_passed(self, job_id: JobId, contact_ids: Sequence[ContactId]) -> None:
+        """These contacts are about to be deleted: they do not count as left out by the filter any more."""
+        self._walk(job_id, hold=True).forget(contact_ids)
 
     def waiting_by_reason(self, job_id: JobId, *, now: datetime, limit: int = 20) -> list[tuple[str, int, datetime | None]]:
         """Why scheduled contacts wait, how many, and when the first of them comes due; the most frequent first."""
@@ -232,10 +248,10 @@ class JobContacts:
 
     def has_unfinished(self, job_id: JobId) -> bool:
         """Whether a contact of the job is claimed, in a call or waiting."""
-        query = sa.select(job_contacts.c.contact_id).where(
-            job_contacts.c.job_id == job_id, job_contacts.c.state.in_((_CLAIMED, _SCHEDULED, _IN_CALL))
-        )
-        return self._connection.scalar(query.limit(1)) is not None
+        # One state at a time: for several at once SQLite may read all contacts of the job, and they are all done at its end.
+        mine = sa.select(job_contacts.c.contact_id).where(job_contacts.c.job_id == job_id).limit(1)
+        states = (_SCHEDULED, _IN_CALL, _CLAIMED)
+        return any(self._connection.scalar(mine.where(job_contacts.c.state == state)) is not None for state in states)
 
     def next_due(self, job_id: JobId) -> tuple[datetime, str] | None:
         """When the next waiting contact comes due, and why it waits."""
@@ -247,3 +263,6 @@ class JobContacts:
         )
         row = self._connection.execute(query).first()
         return None if row is None else (row.due_at, row.because)
+
+    def _walk(self, job_id: JobId, *, hold: bool = False) -> JobWalk:
+        return JobWalk(self._connection, job_id, self._now, hold=hold)

@@ -9,12 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from dialer.domain.campaign import NEXT_JOB_STATES, Campaign, Job, JobContactState, JobState, JobTotals, Pace
+from dialer.domain.campaign import NEXT_JOB_STATES, Campaign, Job, JobState, JobTotals, Pace
 from dialer.domain.ids import CampaignId, ContactListId, JobId, OrgId
 from dialer.errors import Conflict, NotFound
 from dialer.store.callbacks import Callbacks
 from dialer.store.campaign_json import campaign_from_json, campaign_to_json, pace_from_json, pace_to_json
-from dialer.store.job_contacts import JobContacts
+from dialer.store.job_totals import job_totals
+from dialer.store.job_walk import JobWalk
+from dialer.store.sort_index import ensure_sort_index
 from dialer.store.tables import attempts, campaigns, job_code_counts, jobs
 
 _JOBS = sa.select(jobs, campaigns.c.name.label("campaign_name")).join(campaigns, jobs.c.campaign_id == campaigns.c.id)
@@ -85,6 +87,8 @@ class Jobs:
             "list_ids": list(list_ids),
             "created_at": self._now,
         }
+        if campaign.sort is not None:  # it is there, unless this database comes from an older program
+            ensure_sort_index(self._connection, campaign.sort)
         try:
             found = self._connection.execute(sa.insert(jobs).values(values).returning(jobs.c.id)).scalar_one()
         except IntegrityError as exc:
@@ -189,22 +193,8 @@ class Jobs:
 
     def totals(self, job_id: JobId) -> JobTotals:
         """Where the job's contacts stand, all in one look. Raises NotFound."""
-        coded = sum(self.code_counts(job_id).values())
-        places = JobContacts(self._connection)
-        states = places.totals(job_id)
-        open_query = sa.select(sa.func.count()).where(attempts.c.job_id == job_id, attempts.c.code.is_(None))
-        live = self._connection.scalar(open_query) or 0
-        untouched, excluded = places.untouched(job_id)
-        return JobTotals(
-            untouched=untouched,
-            excluded=excluded,
-            claimed=states.get(JobContactState.CLAIMED, 0),
-            scheduled=states.get(JobContactState.SCHEDULED, 0),
-            in_call=states.get(JobContactState.IN_CALL, 0),
-            finished=states.get(JobContactState.FINISHED, 0),
-            attempts=coded + live,
-            live=live,
-        )
+        self.get(job_id)
+        return job_totals(self._connection, job_id, JobWalk(self._connection, job_id, self._now))
 
     def _mine(self) -> sa.Select[Any]:
         return _JOBS if self._org_id is None else _JOBS.where(jobs.c.org_id == self._org_id)

@@ -23,6 +23,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+def microseconds(at: datetime) -> int:
+    """An aware instant as the tables keep it: microseconds since 1970 UTC."""
+    if at.tzinfo is None:
+        raise ValueError("a naive datetime may not be stored")
+    return (at - _EPOCH) // _MICROSECOND  # whole numbers all the way: a float would lose a microsecond now and then
+
+
 class Instant(sa.types.TypeDecorator[datetime]):
     """An instant as integer microseconds since 1970 UTC: the same order and the same value on every database."""
 
@@ -31,11 +38,7 @@ class Instant(sa.types.TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
         """An aware datetime to microseconds; a naive one is a bug of ours."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a naive datetime may not be stored")
-        return (value - _EPOCH) // _MICROSECOND  # whole numbers all the way: a float would lose a microsecond now and then
+        return None if value is None else microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
         """Microseconds to an aware UTC datetime."""
@@ -84,6 +87,7 @@ contacts = Table(
     Column("updated_at", Instant, nullable=False),
     UniqueConstraint("list_id", "user_contact_id"),
     Index("ix_contacts_list_id_id", "list_id", "id"),  # the order in which a job walks its list
+    Index("ix_contacts_list_id_updated_at", "list_id", "updated_at", "id"),  # who changed behind a job's back
 )
 
 addresses = Table(
@@ -191,6 +195,8 @@ jobs = Table(
     Index("uq_jobs_open_campaign", "campaign_id", unique=True, sqlite_where=_OPEN_JOB, postgresql_where=_OPEN_JOB),
 )
 
+_LEASED = text("state = 'claimed'")
+
 job_contacts = Table(
     "job_contacts",
     metadata,
@@ -208,8 +214,10 @@ job_contacts = Table(
     Column("lease_until", Instant),
     Column("last_code", String(80)),
     Column("finished_at", Instant),
+    Column("list_id", Id),  # the list that it is on; NULL = the contact was deleted since
     CheckConstraint("state IN ('claimed','scheduled','in_call','finished')", name="state"),
-    Index("ix_job_contacts_due", "job_id", "state", "due_at"),
+    Index("ix_job_contacts_due", "job_id", "state", "due_at", "list_id"),  # the queue; and everything that totals ask
+    Index("ix_job_contacts_lease", "lease_until", sqlite_where=_LEASED, postgresql_where=_LEASED),  # few, on any list
     Index("ix_job_contacts_contact_id", "contact_id"),
 )
 

@@ -135,7 +135,7 @@ class Tx:
     @property
     def job_contacts(self) -> JobContacts:
         """Where contacts stand in jobs, for the engine."""
-        return JobContacts(self.connection)
+        return JobContacts(self.connection, self.now)
 
     @property
     def node_statuses(self) -> NodeStatuses:

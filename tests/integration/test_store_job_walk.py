@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from dialer.domain.campaign import Campaign, JobState
 from dialer.domain.contact import NewContact
 from dialer.domain.filter import Compare, Condition, Filter, Sort
-from dialer.domain.ids import CampaignId, ContactListId, JobId, OrgId
+from dialer.domain.ids import CampaignId, ContactId, ContactListId, JobId, OrgId
 from dialer.store.store import Store, Tx
+from dialer.store.tables import job_contacts
 
 pytestmark = [pytest.mark.integration, pytest.mark.row(81)]
 
@@ -49,11 +51,11 @@ def make_job(tx: Tx, org_id: OrgId, chosen: Filter, order: Sort | None, lists: S
     return tx.jobs(org_id).create(campaign, strategy_text="x", list_ids=list_ids, by="test").id
 
 
-def walked(store: Store, org_id: OrgId, job_id: JobId, *, step: int = 2) -> list[str]:
+def walked(store: Store, org_id: OrgId, job_id: JobId, *, step: int = 2, now: datetime = NOW) -> list[str]:
     """Claim until nobody is left; give their ids in the order of the claims."""
 
     def work(tx: Tx) -> list[str]:
-        claims = tx.job_contacts.claim_due(job_id, limit=step, now=NOW, owner="n", lease_until=NOW)
+        claims = tx.job_contacts.claim_due(job_id, limit=step, now=now, owner="n", lease_until=NOW)
         return [tx.contacts(org_id).get(one.contact_id).user_contact_id for one in claims]
 
     found: list[str] = []
@@ -142,11 +144,77 @@ def test_an_overlooked_contact_is_found_before_the_end(store: Store, org_id: Org
 
     job_id = store.write_now(work)
     assert walked(store, org_id, job_id) == ["bob"]
-    assert not store.read_now(lambda tx: tx.job_contacts.has_missed(job_id))
+    assert not store.read_now(lambda tx: tx.job_contacts.overlooked(job_id)).contacts
     store.write_now(lambda tx: put(tx, org_id, {"ann": {"city": "Bursa"}}))
-    assert store.read_now(lambda tx: tx.job_contacts.has_missed(job_id))
-    store.write_now(lambda tx: tx.job_contacts.walk_again(job_id))
-    assert walked(store, org_id, job_id) == ["ann"]
+    found = store.read_now(lambda tx: tx.job_contacts.overlooked(job_id)).contacts
+    assert len(found) == 1
+    assert store.write_now(lambda tx: tx.job_contacts.take_overlooked(job_id, found)) == 1
+    assert store.write_now(lambda tx: tx.job_contacts.take_overlooked(job_id, found)) == 0, "each contact once"
+    assert walked(store, org_id, job_id, now=datetime.now(UTC)) == ["ann"]
+    totals = store.read_now(lambda tx: tx.jobs(None).totals(job_id))
+    assert (totals.contacts, totals.untouched, totals.excluded) == (6, 0, 4)
+
+
+def test_only_what_has_changed_is_looked_at_again_and_a_filter_on_the_history_looks_at_everybody(
+    store: Store, org_id: OrgId
+) -> None:
+    now = datetime.now(UTC)
+    store._now = lambda: now - timedelta(hours=3)
+    store.write_now(lambda tx: put(tx, org_id, PEOPLE))
+    store._now = lambda: now
+    by_city = store.write_now(lambda tx: make_job(tx, org_id, chosen("city", "=", "Bursa"), None))
+    by_history = store.write_now(lambda tx: make_job(tx, org_id, chosen("total_attempts", "=", "0", numeric=True), None))
+    assert walked(store, org_id, by_city) == ["bob"]
+    assert len(walked(store, org_id, by_history)) == 6
+
+    def forget(tx: Tx) -> None:  # as if the walk had passed all of them, and nobody had been taken
+        tx.connection.execute(sa.delete(job_contacts))
+
+    store.write_now(forget)
+    assert not store.read_now(lambda tx: tx.job_contacts.overlooked(by_city)).contacts, "nobody has changed since it began"
+    assert len(store.read_now(lambda tx: tx.job_contacts.overlooked(by_history)).contacts) == 6
+    store.write_now(lambda tx: put(tx, org_id, {"bob": {"age": "10"}}))
+    assert len(store.read_now(lambda tx: tx.job_contacts.overlooked(by_city)).contacts) == 1
+
+
+@pytest.mark.parametrize("order", [None, Sort(attribute="age", numeric=True)])
+def test_contacts_that_are_deleted_leave_the_count_of_the_place_where_they_stood(
+    store: Store, org_id: OrgId, order: Sort | None
+) -> None:
+    def work(tx: Tx) -> tuple[JobId, list[ContactId]]:
+        list_id = put(tx, org_id, {f"p{index}": {"age": f"{index:02d}", "odd": str(index % 2)} for index in range(12)})
+        people = [one.id for one in tx.contacts(org_id).page(list_id, limit=20)]
+        return make_job(tx, org_id, chosen("odd", "=", "1"), order), people
+
+    job_id, people = store.write_now(work)
+    store.write_now(lambda tx: tx.job_contacts.claim_due(job_id, limit=3, now=NOW, owner="n", lease_until=NOW))
+
+    def counted() -> tuple[int, int, int, int]:
+        totals = store.read_now(lambda tx: tx.jobs(None).totals(job_id))
+        return totals.claimed, totals.finished, totals.excluded, totals.untouched
+
+    assert counted() == (3, 0, 3, 6)
+    store.write_now(lambda tx: tx.contact_rules(org_id).remove([people[0]]))  # left out by the filter
+    assert counted() == (3, 0, 2, 6)
+    store.write_now(lambda tx: tx.contact_rules(org_id).remove([people[1], people[8]]))  # claimed; not looked at yet
+    assert counted() == (2, 1, 2, 5)
+    walked(store, org_id, job_id)
+    assert counted() == (5, 1, 4, 0)
+
+
+def test_a_contact_that_changes_its_place_in_a_sorted_walk_is_counted_once(store: Store, org_id: OrgId) -> None:
+    def work(tx: Tx) -> JobId:
+        put(tx, org_id, {f"p{index}": {"age": str(index)} for index in range(10)})
+        return make_job(tx, org_id, chosen("age", ">=", "5", numeric=True), Sort(attribute="age", numeric=True))
+
+    job_id = store.write_now(work)
+    (first,) = store.write_now(lambda tx: tx.job_contacts.claim_due(job_id, limit=1, now=NOW, owner="n", lease_until=NOW))
+    assert store.read_now(lambda tx: tx.contacts(org_id).get(first.contact_id)).user_contact_id == "p5"
+    store.write_now(lambda tx: put(tx, org_id, {"p1": {"age": "7.5"}, "p9": {"age": "0"}, "p8": {"age": "2"}}))
+    assert walked(store, org_id, job_id) == ["p6", "p7", "p1"], "left out at first, it comes by its new age"
+    assert not store.read_now(lambda tx: tx.job_contacts.overlooked(job_id)).contacts
+    totals = store.read_now(lambda tx: tx.jobs(None).totals(job_id))
+    assert (totals.contacts, totals.claimed, totals.untouched, totals.excluded) == (10, 4, 0, 6)
 
 
 def test_a_recycled_job_calls_those_who_ended_with_a_code(store: Store, org_id: OrgId) -> None:
