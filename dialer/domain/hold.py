@@ -11,13 +11,15 @@ from zoneinfo import ZoneInfo
 from dialer.domain.filter import Condition, Filter
 
 HOLDS_MOST = 3
+MINUTES_MOST = 24 * 60
+"""How far back a condition may look."""
 
 
 class HoldKind(StrEnum):
     """What is looked at."""
 
-    SHARE = "share"  # at least `at_least` percent of the last minutes' attempts ended with one of `codes`
-    COUNT = "count"  # at least `at_least` attempts of the last minutes ended with one of `codes`
+    SHARE = "share"  # at least `at_least` percent of the attempts that ended in the last minutes ended with one of `codes`
+    COUNT = "count"  # at least `at_least` attempts that ended in the last minutes ended with one of `codes`
     TIME = "time"  # the wall clocks of `zone` show a time from `begins` to before `ends` (may wrap midnight)
     CONTACTS = "contacts"  # only the contacts for whom `where` holds are held back; the others are called
 

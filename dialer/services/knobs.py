@@ -11,7 +11,7 @@ from dialer.domain.campaign import PRIORITY_LEAST, PRIORITY_MOST, Campaign
 from dialer.domain.filter import NUMBERS_OF_VALUES, Compare, Condition, Filter, Sort
 from dialer.domain.finish import EndAt
 from dialer.domain.history import HISTORY_ATTRIBUTES
-from dialer.domain.hold import HOLDS_MOST, Hold, HoldKind
+from dialer.domain.hold import HOLDS_MOST, MINUTES_MOST, Hold, HoldKind
 from dialer.errors import BadInput
 
 VALUES_MOST = 100
@@ -29,6 +29,9 @@ def check_knobs(campaign: Campaign) -> None:
         raise BadInput(f"{campaign.priority}", where="priority", mend=f"{PRIORITY_LEAST} to {PRIORITY_MOST}")
     if len(campaign.holds) > HOLDS_MOST:
         raise BadInput(f"{len(campaign.holds)} conditions", where="hold", mend=f"at most {HOLDS_MOST}")
+    for hold in campaign.holds:
+        if hold.minutes > MINUTES_MOST:
+            raise BadInput(f"a look back over {hold.minutes:g} minutes", where="hold", mend=f"at most {MINUTES_MOST}")
     held = [(hold.where,) for hold in campaign.holds if hold.where is not None]
     for condition in (one for group in (*campaign.filter.any_of, *held) for one in group):
         least, most = NUMBERS_OF_VALUES.get(condition.compare, (1, 1))
