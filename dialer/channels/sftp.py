@@ -51,9 +51,12 @@ async def fetch(server: SftpServer, path: str, into: Path) -> int:
                 files = await connection.start_sftp_client()
             return await _copy(files, path, into, where)
         finally:
-            connection.abort()
-            async with asyncio.timeout(CLOSE_S):
-                await connection.wait_closed()
+            connection.close()
+            try:
+                async with asyncio.timeout(CLOSE_S):
+                    await connection.wait_closed()
+            except TimeoutError:
+                connection.abort()
     except asyncssh.HostKeyNotVerifiable as exc:
         raise Rejected(f"{server.name}: the server's key is not the one that the settings name ({exc})") from exc
     except asyncssh.PermissionDenied as exc:

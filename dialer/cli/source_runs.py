@@ -42,7 +42,7 @@ def run(name: Name, no_wait: NoWait = False, config: Config = None, org: Org = D
 
 @plain_errors
 def resume(name: Name, no_wait: NoWait = False, config: Config = None, org: Org = DEFAULT) -> None:
-    """Go on where a paused or failed run was."""
+    """Go on where a paused or failed run was, or one whose process was killed while no dialer ran."""
     settings = read_settings(config)
     with opened(settings=settings, org=org) as (store, org_id):
         queued = asyncio.run(import_runs.resume_run(store, org_id, name, by=who()))
@@ -86,8 +86,7 @@ def runs(
 def said_of(run: ImportRun) -> str:
     """A run in one line."""
     done = run.report
-    again = f", started over {run.fresh_starts} times" if run.fresh_starts else ""
-    return f"{run.state.value} ({run.because}{again}); {done.processed:,} rows, {done.rejected:,} refused"
+    return f"{run.state.value} ({run.because}); {done.processed:,} rows, {done.rejected:,} refused"
 
 
 def _see_through(settings: Settings, store: Store, queued: ImportRun, no_wait: bool) -> None:

@@ -92,9 +92,15 @@ class Importer:
                 await self._clock.sleep(LOOK_S)
 
     async def carry_out(self, run_id: ImportRunId) -> None:
-        """Carry out one run in the foreground, if nobody else has it. Cancelled, it leaves the run to the next dialer."""
-        if (run := await self._claim(only=run_id)) is not None:
-            await self._see_through(run)
+        """Carry out one run in the foreground, as soon as nobody else holds it. Returns when it is over or paused.
+
+        Cancelled, it leaves the run to the next dialer.
+        """
+        while (await self._store.read(lambda tx: tx.import_runs(None).get(run_id))).state in (RunState.QUEUED, RunState.RUNNING):
+            if (run := await self._claim(only=run_id)) is not None:
+                await self._see_through(run)
+            else:
+                await self._clock.sleep(LOOK_S)
 
     async def _release_all(self) -> None:
         prefix = f"{self._options.who}:"

@@ -71,6 +71,15 @@ class _Lines:
         self._again += reversed(lines)
         self.number -= len(lines)
 
+    def place(self) -> int | None:
+        """Where in the file the next line begins: bytes, and the decoder's state if it has one. None while lines come again."""
+        return None if self._again else self._text.tell()
+
+    def go_to(self, place: int, number: int) -> None:
+        """The next line is the one at that place, and behind the line with that number."""
+        self._text.seek(place)
+        self._again, self.number = [], number
+
 
 def examine(source: Path, *, encoding: str | None = None, delimiter: str | None = None) -> CsvFormat:
     """Find out how a file is written; what the user knows better goes first. Raises BadInput when it is no text."""
@@ -150,16 +159,16 @@ class CsvSource:
         return self.written.size
 
     def open(self, after: Position = None) -> CsvFile:
-        """Open the file; the rows up to `after` (a number of rows) are passed over."""
-        return CsvFile(self.path, self.written, skip=int(after or 0))
+        """Open the file; the rows up to `after` are passed over."""
+        return CsvFile(self.path, self.written, after=after)
 
 
 class CsvFile:
     """An open file: its header, then its rows one by one."""
 
-    def __init__(self, source: Path, written: CsvFormat, *, skip: int = 0) -> None:
+    def __init__(self, source: Path, written: CsvFormat, *, after: Position = None) -> None:
         self._source = source
-        self._skip = skip
+        self._after = after
         self._file = source.open("rb")
         text = io.TextIOWrapper(self._file, encoding=written.encoding, errors="replace", newline="")
         self._text = text
@@ -178,9 +187,9 @@ class CsvFile:
         return self._file.tell()
 
     @property
-    def position(self) -> int:
-        """Rows that were given out or passed over."""
-        return self._rows
+    def position(self) -> Position:
+        """Rows that were given out or passed over, the lines that they took, and where in the file the next one begins."""
+        return {"row": self._rows, "line": self._lines.number, "at": self._lines.place()}
 
     def header(self) -> list[str]:
         """The names of the columns as they are written. Raises BadInput when the first line cannot be one."""
@@ -198,7 +207,12 @@ class CsvFile:
 
     def records(self) -> Iterator[Record]:
         """The rows; empty lines are passed over. A broken row costs itself, not the rows behind it."""
-        return (record for record in self._records() if record.row > self._skip)
+        if (after := self._after) is None:
+            return self._records()
+        if after["at"] is not None:
+            self._lines.go_to(after["at"], after["line"])
+            self._rows = after["row"]
+        return (record for record in self._records() if record.row > after["row"])
 
     def _records(self) -> Iterator[Record]:
         lines = self._lines
@@ -211,8 +225,9 @@ class CsvFile:
                 return
             except (csv.Error, _BrokenRecord) as exc:
                 self._rows += 1
-                yield Record(self._rows, line, [], broken=_plain(str(exc)), text=lines.record[0][:200] if lines.record else "")
-                lines.give_back(lines.record[1:])  # perhaps good rows that an open quote has swallowed
+                read = lines.record
+                lines.give_back(read[1:])  # perhaps good rows that an open quote has swallowed
+                yield Record(self._rows, line, [], broken=_plain(str(exc)), text=read[0][:200] if read else "")
                 continue
             if any(cells):
                 self._rows += 1

@@ -25,9 +25,16 @@ async def pause_run(store: Store, org_id: OrgId, source: str, *, by: str) -> Imp
 
 
 async def resume_run(store: Store, org_id: OrgId, source: str, *, by: str) -> ImportRun:
-    """Go on where the paused or failed run was. Raises NotFound, Conflict."""
-    within = (RunState.PAUSED, RunState.FAILED)
-    return await _move(store, org_id, source, within, RunState.QUEUED, f"resumed by {by}")
+    """Go on where the paused or failed run was; one that is queued or running goes on as it is. Raises NotFound, Conflict."""
+
+    def work(tx: Tx) -> ImportRun:
+        run = _latest(tx, org_id, source)
+        if run.state in (RunState.QUEUED, RunState.RUNNING):
+            return run
+        within = (RunState.PAUSED, RunState.FAILED)
+        return tx.import_runs(org_id).move(run.id, within, RunState.QUEUED, f"resumed by {by}")
+
+    return await store.write(work)
 
 
 async def cancel_run(store: Store, org_id: OrgId, source: str, *, by: str) -> ImportRun:
@@ -52,11 +59,12 @@ async def list_runs(store: Store, org_id: OrgId, source: str | None = None, *, l
 
 
 async def _move(store: Store, org_id: OrgId, source: str, within: tuple[RunState, ...], to: RunState, because: str) -> ImportRun:
-    def work(tx: Tx) -> ImportRun:
-        found = tx.data_sources(org_id).by_name(source)
-        run = tx.import_runs(org_id).latest(found.id)
-        if run is None:
-            raise Conflict(f"the data source {found.name!r} has not been run")
-        return tx.import_runs(org_id).move(run.id, within, to, because)
+    return await store.write(lambda tx: tx.import_runs(org_id).move(_latest(tx, org_id, source).id, within, to, because))
 
-    return await store.write(work)
+
+def _latest(tx: Tx, org_id: OrgId, source: str) -> ImportRun:
+    found = tx.data_sources(org_id).by_name(source)
+    run = tx.import_runs(org_id).latest(found.id)
+    if run is None:
+        raise Conflict(f"the data source {found.name!r} has not been run")
+    return run

@@ -76,6 +76,7 @@ def carry_out(
         break
     failpoints.hit("R2")
     because = "every row was read" if report.processed else "the source gave no rows"
+    because += ", from the beginning again, as the source had changed" if run.fresh_starts else ""
     store.write_now(lambda tx: tx.import_runs(None).end(run_id, owner, RunState.COMPLETED, because))
 
 

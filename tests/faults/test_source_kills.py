@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sqlite3
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,11 @@ import pytest
 
 from dialer.domain.data_source import CustomPlace, DatabasePlace, ImportRun, Place, RunState
 from dialer.domain.ids import OrgId
-from dialer.engine.clock import SystemClock
-from dialer.engine.importer import Importer, ImporterOptions
 from dialer.services.import_runs import get_run, queue_run
 from dialer.services.knobs import parse_filter
+from dialer.services.schedules import add_source_schedule
 from dialer.store.store import Store
+from tests.rig import Rig
 from tests.source_kit import add, claim, ids_on, in_batches_of, let_go, people, read_in_a_process, refused_in, write_people
 
 pytestmark = pytest.mark.faults
@@ -60,7 +62,7 @@ async def test_a_file_is_gone_on_with_after_a_kill_at_every_point(store: Store, 
         ("R0:kill9@1", 0),  # the first batch was written and not committed
         ("R0:kill9@2", 10),  # the second one
         ("R1:kill9@2", 30),  # a batch was committed, and nobody told
-        ("R0:kill9@3", 50),  # the last, empty one
+        ("R0:kill9@2", 40),  # the last but one
         ("R2:kill9@1", 50),  # all is on disk, and the run is not ended
     ]:
         run = await claim(store)
@@ -160,33 +162,47 @@ async def test_a_reading_whose_run_was_taken_writes_nothing_more(store: Store, o
     assert_exact(await get_run(store, slow.id))
 
 
-@SQLITE
-@pytest.mark.row(92)
-async def test_the_engine_starts_a_killed_reading_again_by_itself(store: Store, org_id: OrgId, tmp_path: Path) -> None:
-    await add(store, org_id, write_people(tmp_path / "people.csv", 10_000), options=in_batches_of(250))
-    queued = await queue_run(store, org_id, "Daily", by="test")
-    options = ImporterOptions(who="dialer test", folder=tmp_path / "out", log_level="warning")
-    importer = Importer(store=store, clock=SystemClock(), access=lambda source: {}, options=options)
-    working = asyncio.create_task(importer.carry_out(queued.id))
-    killed = 0
-    while not working.done():
-        run = await get_run(store, queued.id)
-        pids = _workers()
-        if killed < 1 and run.report.processed >= 500 and pids:
-            os.kill(pids[0], signal.SIGKILL)
-            killed += 1
-        await asyncio.sleep(0.05)
-    await working
-    run = await get_run(store, queued.id)
-    assert killed == 1
-    assert (run.state, run.report.processed, run.report.inserted, run.report.updated) == (RunState.COMPLETED, 10_000, 10_000, 0)
+@pytest.mark.row(89, 92)
+async def test_a_killed_reading_is_started_again_and_a_killed_dialer_is_followed_by_the_next(rig: Rig) -> None:
+    file = write_people(rig.folder / "people.csv", 8000, bad_every=1000)
+    store = rig.store
+    org_id = store.write_now(lambda tx: tx.organisations.ensure("default"))
+    await add(store, org_id, file, options=in_batches_of(100, on_duplicate="ignore"))
+    soon = (datetime.now(UTC) + timedelta(seconds=2)).replace(tzinfo=None, microsecond=0)
+    await add_source_schedule(store, org_id, "Daily", first=soon, zone="UTC", by="test")
+
+    def rows() -> int:
+        runs = store.read_now(lambda tx: tx.import_runs(org_id).all())
+        return runs[0].report.processed if runs else 0
+
+    rig.start()
+    await rig.until(lambda: rows() >= 1000, 30, "the dialer has begun the run that the calendar asks for")
+    (first,) = _readings_of(rig)
+    os.kill(first, signal.SIGKILL)
+    await rig.until(lambda: _readings_of(rig) not in ([], [first]), 10, "the dialer starts another reading")
+    on_disk = rows()
+    await rig.until(lambda: rows() > on_disk, 20, "it goes on")
+    rig.kill()
+    await rig.until(lambda: not _readings_of(rig), 5, "the reading has ended with its dialer")
+    on_disk = rows()
+    assert on_disk < 8000
+    rig.start()
+    await rig.until(lambda: rows() > on_disk, 20, "the next dialer goes on")
+    await rig.until(lambda: store.read_now(lambda tx: tx.import_runs(org_id).all()[0].ended_at) is not None, 60, "the run ends")
+    (run,) = store.read_now(lambda tx: tx.import_runs(org_id).all())
+    done = run.report
+    assert (run.state, run.fresh_starts, done.processed) == (RunState.COMPLETED, 0, 8000)
+    assert (done.inserted, done.ignored, done.rejected) == (7992, 0, 8)
+    assert len(refused_in(done.errors_file)) == 8
+    assert rig.stop() == 0
 
 
-def _workers() -> list[int]:
-    """The processes that this one has started to read data sources."""
+def _readings_of(rig: Rig) -> list[int]:
+    """The processes that read data sources for this dialer; they write to its log."""
     found = []
-    for children in Path("/proc/self/task").glob("*/children"):
-        for pid in children.read_text().split():
-            if b"dialer.source_worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                found.append(int(pid))
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # ended meanwhile
+            said = (process / "cmdline").read_bytes()
+            if b"dialer.source_worker" in said and str(rig.folder).encode() in os.readlink(process / "fd" / "2").encode():
+                found.append(int(process.name))
     return found

@@ -220,6 +220,21 @@ async def test_a_program_gives_rows_of_any_values(store: Store, org_id: OrgId, t
     assert (none.state, none.because, counted(none)) == (RunState.COMPLETED, "the source gave no rows", (0, 0, 0, 0, 0, 0))
 
 
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+async def test_a_long_program_is_asked_once(store: Store, org_id: OrgId, tmp_path: Path) -> None:
+    asked = 0
+
+    def rows() -> Iterator[Mapping[str, Any]]:
+        nonlocal asked
+        asked += 1
+        for _ in range(25_000):
+            yield {"id": "p1", "mobile": "+12022000001"}
+
+    await add(store, org_id, PROGRAM, options=in_batches_of(5000, on_duplicate="ignore"))
+    run = await run_through(store, org_id, tmp_path, from_program(rows))
+    assert (asked, counted(run)) == (1, (25_000, 1, 0, 24_999, 0, 0))
+
+
 @pytest.mark.row(92)
 async def test_a_program_that_breaks_off_is_gone_on_with_where_it_was(store: Store, org_id: OrgId, tmp_path: Path) -> None:
     breaks_at = [25]

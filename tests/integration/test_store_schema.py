@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from dialer.errors import Conflict, StoreDown
@@ -72,6 +74,38 @@ def test_constraints_and_partial_indexes_are_those_of_the_program_too(store: Sto
     if store.url.get_backend_name() == "sqlite":
         migrated, made = ({(name, "".join(sorted(text))) for name, text in side} for side in (migrated, made))
     assert migrated == made
+
+
+def test_schedules_and_their_runs_stay_when_they_learn_to_start_data_sources(database_url: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", "dialer.store:migrations")
+    config.set_main_option("path_separator", "os")
+    engine = sa.create_engine(database_url)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys=ON"))
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0007")
+            for statement in _A_SCHEDULE_THAT_RAN:
+                connection.execute(sa.text(statement))
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0006")
+            of_both = "s.zone, s.campaign_id, s.source_id, r.local, r.run_id"
+            query = f"SELECT {of_both} FROM schedules s JOIN schedule_runs r ON r.schedule_id = s.id"
+            assert [tuple(row) for row in connection.execute(sa.text(query))] == [("UTC", 1, None, "2026-01-05T09:00:00", None)]
+    finally:
+        engine.dispose()
+
+
+_A_SCHEDULE_THAT_RAN = (
+    "INSERT INTO organisations (id, name, name_key) VALUES (1, 'default', 'default')",
+    "INSERT INTO campaigns (id, org_id, name, name_key, definition, created_at) VALUES (1, 1, 'c', 'c', '{}', 0)",
+    "INSERT INTO schedules (id, org_id, campaign_id, first, zone, rule, missed, active, created_at, created_by)"
+    " VALUES (1, 1, 1, '2026-01-05T09:00:00', 'UTC', '', 'skip', true, 0, 'x')",
+    "INSERT INTO schedule_runs (schedule_id, local, outcome, because, at) VALUES (1, '2026-01-05T09:00:00', 'missed', '', 0)",
+)
 
 
 def test_a_newer_database_is_refused_in_plain_words_and_left_alone(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from pathlib import Path
 
@@ -196,7 +197,24 @@ def test_reading_goes_on_behind_the_position_of_an_earlier_reading(tmp_path: Pat
     with closing(source.open(position)) as rows:
         assert rows.header() == ["id", "phone"]
         assert some + list(rows.records()) == everything
-        assert rows.position == len(everything) == 11
+        assert rows.position["row"] == len(everything) == 11
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "cp1252", "shift_jis"])
+def test_from_every_row_on_reading_goes_on_with_the_same_rows(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "x.csv"
+    rows = "".join(f'{n},"Zo\u00eb\r\n{n}",x\n\n' if n % 3 else f"{n},open\r\n" for n in range(12))
+    text = f'sep=,\nid,name,phone\n{rows}12,"no end\n13,x\n14,y\n'
+    path.write_bytes(text.replace("\u00eb", "\u8a9e" if encoding == "shift_jis" else "\u00eb").encode(encoding))
+    source = CsvSource(path=path, written=examine(path, encoding=encoding, delimiter=","))
+    with closing(source.open()) as reading:
+        assert reading.header() == ["id", "name", "phone"]
+        read = [(record, json.dumps(reading.position)) for record in reading.records()]
+    assert len(read) == 15
+    for place, (_, position) in enumerate(read, start=1):
+        with closing(source.open(json.loads(position))) as reading:
+            assert reading.header() == ["id", "name", "phone"]
+            assert list(reading.records()) == [record for record, _ in read[place:]]
 
 
 @pytest.mark.parametrize(
