@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 from dialer.errors import BadInput
 
 BUSY_TIMEOUT_S = 5.0  # how long we wait for another process's lock before the database counts as down
+BUSY_LOOK_S = 0.0005  # how often we look meanwhile
 
 _POSTGRES_LINK: dict[str, int] = {  # a server that vanished is noticed within about ten seconds, not after two hours
     "connect_timeout": 5,
@@ -53,8 +56,7 @@ def writer_engine(url: URL) -> sa.Engine:
         path.parent.mkdir(parents=True, exist_ok=True)
         engine = _sqlite_engine(url, size=1)
         event.listen(engine, "connect", _sqlite_writer)
-        # IMMEDIATE: a transaction that reads first and writes later would fail as busy without ever waiting.
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        event.listen(engine, "begin", _begin_writing)
         return engine
     engine = _postgres_engine(url, size=1)
     event.listen(engine, "connect", _postgres_writer)
@@ -99,6 +101,30 @@ def _sqlite_writer(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")  # an intent must survive a power cut, not only a crash
     connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_writing(connection: sa.Connection) -> None:
+    """Take the write lock, when another process has it as soon as it is free.
+
+    IMMEDIATE: a transaction that reads first and writes later would fail as busy without ever waiting. SQLite's own waiting looks
+    again ever more seldom, up to ten times a second, and would miss the short pauses between the batches of an import.
+    """
+    driver: Any = connection.connection.driver_connection
+    until = time.monotonic() + BUSY_TIMEOUT_S
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        while time.monotonic() < until:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as exc:
+                if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    break
+                time.sleep(BUSY_LOOK_S)
+            else:
+                return
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # once more, for the error as the rest of the store expects it
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
 
 
 def _sqlite_reader(connection: Any, _record: Any) -> None:
