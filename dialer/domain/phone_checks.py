@@ -20,6 +20,10 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
     The grammar: a digit stands for itself; * for any digits, or none; ? for one digit; [1-35] for one of 1, 2, 3 and 5.
     """
+    return re.compile(_expression(pattern))
+
+
+def _expression(pattern: str) -> str:
     if not pattern or len(pattern) > 40:
         raise BadPattern("a pattern has 1 to 40 signs")
     out, at = [], 0
@@ -43,7 +47,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
         else:
             raise BadPattern(f"{pattern!r}: only digits, *, ?, and [] with - inside may stand in a pattern")
         at += 1
-    return re.compile("".join(out))
+    return "".join(out)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,3 +101,45 @@ class PhoneChecks:
         digits = e164.removeprefix("+")
         known = [one for one in self.formats if digits.startswith(one.calling_code)]
         return max(known, key=lambda one: len(one.calling_code)).fitted(e164) if known else e164
+
+
+class Sieve:
+    """The checks of an organisation made ready for a million numbers: it says the same as `PhoneChecks`, many times as fast."""
+
+    def __init__(self, checks: PhoneChecks) -> None:
+        self._checks = checks
+        anywhere, whole = [], []
+        for one in checks.patterns:
+            if not one.calling_code and (found := re.fullmatch(r"\*([^*]+)\*", one.pattern)):
+                anywhere.append(_expression(found[1]))
+            else:
+                whole.append(rf"^\+{one.calling_code}{_expression(one.pattern)}\Z")
+        # One search instead of a match for each pattern. What may stand anywhere is searched without its stars: quicker by far.
+        self._any = re.compile("|".join(anywhere + whole)) if checks.patterns else None
+        self._formats = {one.calling_code: one for one in reversed(checks.formats)}  # of two, the first counts
+        self._lengths = sorted({len(code) for code in self._formats}, reverse=True)
+
+    @property
+    def longest(self) -> int:
+        """Digits of the longest calling code of a format."""
+        return self._lengths[0] if self._lengths else 0
+
+    def rejected_by(self, e164: str) -> str:
+        """The first pattern that this number matches; "" for none."""
+        return self._checks.rejected_by(e164) if self._any is not None and self._any.search(e164) else ""
+
+    def passes(self, e164: str) -> bool:
+        """Whether no pattern matches."""
+        return self._any is None or self._any.search(e164) is None
+
+    def format_of(self, e164: str) -> PhoneFormat | None:
+        """The format of the longest calling code with which the number begins."""
+        for length in self._lengths:
+            if (found := self._formats.get(e164[1 : 1 + length])) is not None:
+                return found
+        return None
+
+    def fitted(self, e164: str) -> str | None:
+        """The number in its country's format; as it is where no format is known, None when it does not fit."""
+        found = self.format_of(e164)
+        return e164 if found is None else found.fitted(e164)

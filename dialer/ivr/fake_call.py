@@ -32,8 +32,6 @@ class FakeCallback:
     expires: datetime | None = None
     address: str = ""
     note: str = ""
-    type: str = "campaign"
-    agent: str = ""
 
 
 @dataclass(slots=True, kw_only=True)

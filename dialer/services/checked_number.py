@@ -8,7 +8,8 @@ from dialer.domain.contact import NewAddress
 from dialer.domain.phone_checks import PhoneChecks
 from dialer.domain.window import zone_named
 from dialer.errors import BadInput
-from dialer.services.phone import Rejected, known_region, normalise
+from dialer.services.number_reader import LeftOut, NumberRules, read_number
+from dialer.services.phone import known_region
 
 MAX_NAME = 40
 
@@ -29,17 +30,13 @@ def checked_number(name: str, raw: str, checks: PhoneChecks, options: NumberOpti
         raise BadInput(f"a number needs a name of at most {MAX_NAME} characters", where="name")
     if options.region and not known_region(options.region):
         raise BadInput(f"there is no region {options.region!r}", where="region", mend="a country code such as US or GB")
-    found = normalise(raw, options.region or "ZZ")
-    if isinstance(found, Rejected):
-        raise BadInput(f"not a telephone number: {found.reason}", where=name)
-    fitted = checks.fitted(found.e164) if options.formats else found.e164
-    if fitted is None:
-        raise BadInput("not the format of its country", where=name)
-    if options.patterns and (pattern := checks.rejected_by(fitted)):
-        raise BadInput(f"matches the reject pattern {pattern}", where=name)
+    rules = NumberRules(region=options.region or "ZZ", patterns=options.patterns, formats=options.formats)
+    found = read_number(raw, rules, checks)
+    if isinstance(found, LeftOut):
+        raise BadInput(found.reason, where=name)
     if options.zone and zone_named(options.zone) is None:
         raise BadInput(f"no such time zone {options.zone!r}", where="zone", mend="for example Europe/Istanbul")
-    zones = (options.zone,) if options.zone else found.zones
+    value, zones = found[0], options.zone or found[1]
     if not zones:
         raise BadInput("no time zone: the number tells none", where=name, mend="name one")
-    return NewAddress(name=name, value=fitted, zones=zones)
+    return NewAddress(name=name, value=value, zones=tuple(zones.split(",")))

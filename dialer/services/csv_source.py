@@ -158,6 +158,11 @@ class CsvSource:
         """Bytes."""
         return self.written.size
 
+    @property
+    def portable(self) -> bool:
+        """Any process can read a file."""
+        return True
+
     def open(self, after: Position = None) -> CsvFile:
         """Open the file; the rows up to `after` are passed over."""
         return CsvFile(self.path, self.written, after=after)

@@ -16,6 +16,8 @@ from dialer.services.import_rows import ID_COLUMNS, column_name
 from dialer.services.row_source import Record, RowSource
 from dialer.store.store import Store, Tx
 
+BATCH = 1000  # rows in a transaction
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdColumn:
@@ -59,7 +61,7 @@ def exclude_batches(
     errors: ErrorFile,
     progress: Progress = lambda report: None,
     *,
-    batch_size: int = 5000,
+    batch_size: int | None = None,
     after: Position = None,
     keep: Keep = lambda tx, report: None,
 ) -> ImportReport:
@@ -69,6 +71,7 @@ def exclude_batches(
     `keep` raise.
     """
     batch: list[Record] = []
+    size = batch_size or BATCH
 
     with closing(source.open(after)) as rows:
         rows.header()
@@ -79,7 +82,7 @@ def exclude_batches(
 
         for record in rows.records():
             batch.append(record)
-            if len(batch) >= batch_size:
+            if len(batch) >= size:
                 report = flush(report)
                 batch.clear()
                 progress(report)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from dialer.domain.contact import NewContact, Upserted
+from dialer.domain.contact import Upserted
+from dialer.domain.contact_batch import ContactBatch
 from dialer.domain.ids import ContactListId, OrgId
 from dialer.domain.imports import ImportOptions, ImportReport, Position, Progress
 from dialer.services.error_file import ErrorFile
 from dialer.services.import_rows import RowReader
+from dialer.services.row_chunks import Chunk, read_chunks
+from dialer.services.row_process import RowProcess
 from dialer.services.row_source import RowSource
 from dialer.store.store import Store, Tx
+
+CHUNK = 250  # rows that are read at once
+MOST_ROWS = 5000  # in a batch
+BATCH_S = 0.1  # that a batch should take
+ALONE = 20_000  # rows for which another process is not worth its start
 
 Keep = Callable[[Tx, ImportReport], None]
 """Called in each batch's transaction with what has come of the import, this batch included: what it writes stands or falls with
@@ -40,62 +48,97 @@ def import_batches(
     *,
     after: Position = None,
     keep: Keep = lambda tx, report: None,
+    alone: int = ALONE,
 ) -> ImportReport:
     """Read, check and write what stands in `source` behind the position `after`, and go on counting where `report` stands.
 
-    `reader` was made for the source's columns. Memory stays flat. Raises BadInput, NotFound, StoreDown, and what `progress`
-    or `keep` raise; the batches before it are on disk.
+    `reader` was made for the source's columns. A long source is read in a process of its own. Memory stays flat. Raises
+    BadInput, NotFound, StoreDown, and what `progress` or `keep` raise; the batches before it are on disk.
     """
-    batch: list[NewContact] = []
-    processed, rejected, left_out = report.processed, report.rejected, report.numbers_left_out
-    kinds = Counter({"pattern": report.matched_pattern, "format": report.format_failed})
+    store.widen_cache()
+    pace = _Pace(options.batch_size)
+    with closing(_chunks(source, reader, pace.chunk, after, alone)) as chunks:
+        for chunk in chunks:
+            while chunk.rows < pace.rows and (more := next(chunks, None)) is not None:
+                _append(chunk, more)
+            for reason in chunk.reasons:
+                errors.add(*reason)
+            counted = _counted(report, chunk)
 
+            def work(tx: Tx, batch: ContactBatch = chunk.contacts, so_far: ImportReport = counted) -> ImportReport:
+                pace.begin()
+                return _write(tx, target, batch, options, so_far, keep)
+
+            report = store.write_now(work)
+            pace.end()
+            progress(report)
+    return report
+
+
+class _Pace:
+    """How many rows go into a batch: as many as were asked for, or as take about a tenth of a second.
+
+    While a batch is written nobody else writes to an SQLite file: calls that begin or end meanwhile wait for it.
+    """
+
+    def __init__(self, asked: int | None) -> None:
+        self.chunk = asked or CHUNK  # rows that are read at once
+        self.rows = asked or 4 * CHUNK
+        self._fixed = asked is not None
+        self._began = 0.0
+
+    def begin(self) -> None:
+        """The batch has its turn."""
+        self._began = time.monotonic()
+
+    def end(self) -> None:
+        """It is on disk."""
+        took_s = time.monotonic() - self._began
+        if not self._fixed:
+            wanted = self.rows * min(2.0, BATCH_S / max(took_s, 0.001))
+            self.rows = max(CHUNK, min(int(wanted), MOST_ROWS))
+
+
+def _chunks(source: RowSource, reader: RowReader, size: int, after: Position, alone: int) -> Generator[Chunk]:
+    """The first rows are read here; if there are more than `alone`, another process goes on behind them where it can."""
+    read = 0
     with closing(source.open(after)) as rows:
         rows.header()
-
-        def flush(before: ImportReport) -> ImportReport:
-            counted = replace(
-                before,
-                processed=processed,
-                rejected=rejected,
-                numbers_left_out=left_out,
-                matched_pattern=kinds["pattern"],
-                format_failed=kinds["format"],
-                bytes_read=rows.bytes_read,
-                position=rows.position,
-            )
-            return store.write_now(lambda tx: _write(tx, target, list(batch), options, counted, keep))
-
-        for record in rows.records():
-            processed += 1
-            if record.broken:
-                rejected += 1
-                errors.add(record.row, record.line, "", record.text, record.broken)
-            else:
-                row = reader.read(record.cells)
-                for complaint in row.complaints:
-                    errors.add(record.row, record.line, complaint.column, complaint.value, complaint.reason)
-                    kinds[complaint.kind] += 1
-                if row.contact is None:
-                    rejected += 1
-                else:
-                    left_out += len(row.complaints)
-                    batch.append(row.contact)
-            if len(batch) >= options.batch_size or (processed % options.batch_size == 0):
-                report = flush(report)
-                batch.clear()
-                progress(report)
-        return flush(report)
+        for chunk in read_chunks(rows, reader, size):
+            yield chunk
+            read, after = read + chunk.rows, chunk.position
+            if read >= alone and source.portable:
+                break
+        else:
+            return
+    with RowProcess(source, reader, size, after) as process:
+        yield from process
 
 
-def _write(
-    tx: Tx, target: Target, batch: list[NewContact], options: ImportOptions, report: ImportReport, keep: Keep
-) -> ImportReport:
-    barred, done = 0, Upserted()
-    if options.check_dnc:
-        batch, barred = _without_dnc(tx, target.org_id, batch)
-    if batch:
-        done = tx.contacts(target.org_id).upsert_batch(target.list_id, batch, options.on_duplicate)
+def _append(chunk: Chunk, more: Chunk) -> None:
+    chunk.contacts.extend(more.contacts)
+    chunk.reasons += more.reasons
+    for name in ("rows", "rejected", "left_out", "matched_pattern", "format_failed"):
+        setattr(chunk, name, getattr(chunk, name) + getattr(more, name))
+    chunk.bytes_read, chunk.position = more.bytes_read, more.position
+
+
+def _counted(report: ImportReport, chunk: Chunk) -> ImportReport:
+    return replace(
+        report,
+        processed=report.processed + chunk.rows,
+        rejected=report.rejected + chunk.rejected,
+        numbers_left_out=report.numbers_left_out + chunk.left_out,
+        matched_pattern=report.matched_pattern + chunk.matched_pattern,
+        format_failed=report.format_failed + chunk.format_failed,
+        bytes_read=chunk.bytes_read,
+        position=chunk.position,
+    )
+
+
+def _write(tx: Tx, target: Target, batch: ContactBatch, options: ImportOptions, report: ImportReport, keep: Keep) -> ImportReport:
+    barred = _empty_dnc(tx, target.org_id, batch) if options.check_dnc else 0
+    done = tx.contacts(target.org_id).upsert_batch(target.list_id, batch, options.on_duplicate) if batch.users else Upserted()
     report = replace(
         report,
         matched_dnc=report.matched_dnc + barred,
@@ -107,12 +150,13 @@ def _write(
     return report
 
 
-def _without_dnc(tx: Tx, org_id: OrgId, batch: list[NewContact]) -> tuple[list[NewContact], int]:
-    listed = tx.dnc(org_id).listed({one.value for row in batch for one in row.addresses if one.value})
-    barred = sum(one.value in listed for row in batch for one in row.addresses)
-    if not barred:
-        return batch, 0
-    return [
-        replace(row, addresses=tuple(replace(one, value="") if one.value in listed else one for one in row.addresses))
-        for row in batch
-    ], barred
+def _empty_dnc(tx: Tx, org_id: OrgId, batch: ContactBatch) -> int:
+    """Take the numbers that a DNC list bars out of a batch; returns how many."""
+    listed = tx.dnc(org_id).listed(set(filter(None, batch.values)))
+    barred = 0
+    if listed:
+        for place, value in enumerate(batch.values):
+            if value in listed:
+                batch.values[place] = ""
+                barred += 1
+    return barred

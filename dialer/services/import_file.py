@@ -71,8 +71,7 @@ def _checks(store: Store, org_id: OrgId, options: ImportOptions) -> RowChecks:
     rules = store.read_now(lambda tx: (tx.contact_rules(org_id).phone_checks(), tx.contact_rules(org_id).definitions()))
     types = {name: one.type for name, one in rules[1].items()}
     masked = frozenset(name for name, one in rules[1].items() if one.masked)
-    checked = {"patterns": options.check_patterns, "formats": options.check_formats}
-    return RowChecks(phones=rules[0], types=types, masked=masked, **checked)
+    return RowChecks(phones=rules[0], patterns=options.check_patterns, formats=options.check_formats, types=types, masked=masked)
 
 
 def _refuse_new(store: Store, org_id: OrgId, list_name: str, attributes: Sequence[str], where: str) -> None:

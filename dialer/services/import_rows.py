@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from json.encoder import encode_basestring_ascii
 from zoneinfo import available_timezones
 
+from dialer.domain.area_codes import NO_AREA_CODES, AreaCodes
 from dialer.domain.attributes import AttributeType, BadAttribute, kept, masked
-from dialer.domain.contact import NewAddress, NewContact
+from dialer.domain.contact import NewContact
+from dialer.domain.contact_batch import ContactBatch
 from dialer.domain.history import HISTORY_ATTRIBUTES
 from dialer.domain.imports import RowOptions
 from dialer.domain.phone_checks import PhoneChecks
 from dialer.domain.window import zone_named
 from dialer.errors import BadInput
-from dialer.services.phone import Rejected, known_region, normalise
+from dialer.services.number_reader import UNCHECKED, Kept, LeftOut, NumberReader, NumberRules
+from dialer.services.phone import known_region
 
 PHONE_COLUMNS = ("phone", "phone1", "phone2", "mobile", "home", "work")
 ID_COLUMNS = ("id", "contact_id", "user_contact_id")
@@ -41,10 +45,11 @@ class Complaint:
 class RowChecks:
     """What an import holds rows against, read from the database when it begins."""
 
-    phones: PhoneChecks | None = None
+    phones: PhoneChecks = UNCHECKED
     patterns: bool = False
     formats: bool = False
     types: Mapping[str, AttributeType] = field(default_factory=dict)  # of defined attributes
+    area_codes: AreaCodes = NO_AREA_CODES
     masked: frozenset[str] = frozenset()  # attributes whose values no file of reasons shows
 
 
@@ -78,14 +83,27 @@ class RowReader:
         self._language = self._column("", ("language", "lang"))
         self._zone = self._column("", ("time_zone", "timezone"))
         special = {self._id, self._language, self._zone, *(index for index, _ in self._phones)}
-        self._attributes = [(index, name) for index, name in enumerate(self._names) if index not in special]
+        self._places = [index for index in range(len(self._names)) if index not in special]
+        self._template = "{" + ", ".join(f"{encode_basestring_ascii(name)}: %s" for name in self.attributes) + "}"
         plain = AttributeType.STRING
-        self._typed = [(name, kind) for _, name in self._attributes if (kind := checks.types.get(name, plain)) is not plain]
+        types = [(place, name, checks.types.get(name, plain)) for place, name in enumerate(self.attributes)]
+        self._typed = [one for one in types if one[2] is not plain]
+        self._numbers = NumberReader(
+            NumberRules(
+                region=options.region,
+                strict=options.strict,
+                time_zone=options.time_zone,
+                patterns=checks.patterns,
+                formats=checks.formats,
+                checks=checks.phones,
+                area_codes=checks.area_codes,
+            )
+        )
 
     @property
     def attributes(self) -> tuple[str, ...]:
         """The names of the attributes, in the order of the columns."""
-        return tuple(name for _, name in self._attributes)
+        return tuple(self._names[index] for index in self._places)
 
     @property
     def phones(self) -> tuple[str, ...]:
@@ -93,104 +111,88 @@ class RowReader:
         return tuple(name for _, name in self._phones)
 
     def read(self, cells: Sequence[str]) -> ReadRow:
-        """One row."""
-        found = self._read(cells)
-        if self._checks.masked and found.complaints:
-            hidden = self._checks.masked
-            found.complaints = [
-                replace(one, value=masked(one.value)) if one.column in hidden else one for one in found.complaints
-            ]
-        return found
+        """One row by itself."""
+        batch = ContactBatch()
+        complaints = list(self.read_into(batch, cells))
+        return ReadRow(next(iter(batch.contacts()), None), complaints)
 
-    def _read(self, cells: Sequence[str]) -> ReadRow:
-        found = ReadRow()
+    def read_into(self, batch: ContactBatch, cells: Sequence[str]) -> Sequence[Complaint]:
+        """Put the contact of a row into a batch, and say what is wrong with the row; the batch stays as it is if all of it is."""
+        complaints = self._put(batch, cells)
+        if complaints and self._checks.masked:
+            hidden = self._checks.masked
+            return [replace(one, value=masked(one.value)) if one.column in hidden else one for one in complaints]
+        return complaints
+
+    def _put(self, batch: ContactBatch, cells: Sequence[str]) -> Sequence[Complaint]:
         if len(cells) != len(self._names):
-            found.complaints.append(Complaint("", "", f"{len(cells)} columns instead of {len(self._names)}"))
-            return found
-        found.complaints += self._unreadable(cells)
+            return [Complaint("", "", f"{len(cells)} columns instead of {len(self._names)}")]
         user_id = cells[self._id].strip()
+        language = cells[self._language].strip() if self._language is not None else ""
+        zone = cells[self._zone].strip() if self._zone is not None else ""
+        attributes = [cells[index].strip() for index in self._places]
+        complaints = [*self._unreadable(cells), *self._wrong_person(user_id, language, zone), *self._typed_in(attributes)]
+        if complaints:
+            return complaints
+        numbers = [self._number(name, cells[index], zone, complaints) for index, name in self._phones]
+        if not any(value for value, _ in numbers):
+            return [*complaints, Complaint("", user_id, "the row has no telephone number that can be used")]
+        text = self._template % tuple(map(encode_basestring_ascii, attributes))
+        batch.add(user_id, language or self._options.language, zone, text)
+        for (_, name), (value, zones) in zip(self._phones, numbers, strict=True):
+            batch.add_address(name, value, zones)
+        return complaints
+
+    def _wrong_person(self, user_id: str, language: str, zone: str) -> list[Complaint]:
+        wrong = []
         if not user_id or len(user_id) > MAX_ID:
             reason = "is empty: every contact needs an id" if not user_id else f"longer than {MAX_ID} characters"
-            found.complaints.append(Complaint(self._names[self._id], user_id, reason))
-        language = cells[self._language].strip() if self._language is not None else ""
+            wrong.append(Complaint(self._names[self._id], user_id, reason))
         if language and (len(language) > 16 or not _LANGUAGE.fullmatch(language)):
-            found.complaints.append(Complaint("language", language, "not a language code such as en or pt-BR"))
-        zone = cells[self._zone].strip() if self._zone is not None else ""
+            wrong.append(Complaint("language", language, "not a language code such as en or pt-BR"))
         if zone and zone_named(zone) is None:
-            found.complaints.append(Complaint(self._names[self._zone or 0], zone, "no such time zone" + _like(zone)))
-        attributes = {name: cells[index].strip() for index, name in self._attributes}
-        for name, kind in self._typed:
+            wrong.append(Complaint(self._names[self._zone or 0], zone, "no such time zone" + _like(zone)))
+        return wrong
+
+    def _typed_in(self, attributes: list[str]) -> list[Complaint]:
+        """Bring the values of defined attributes into the form of their type."""
+        wrong = []
+        for place, name, kind in self._typed:
             try:
-                attributes[name] = kept(kind, attributes[name])
+                attributes[place] = kept(kind, attributes[place])
             except BadAttribute as exc:
-                found.complaints.append(Complaint(name, attributes[name], str(exc)))
-        if found.complaints:
-            return found
-        addresses = self._addresses(cells, zone, found.complaints)
-        if not any(one.value for one in addresses):
-            found.complaints.append(Complaint("", user_id, "the row has no telephone number that can be used"))
-            return found
-        found.contact = NewContact(
-            user_contact_id=user_id,
-            language=language or self._options.language,
-            time_zone=zone,
-            attributes=attributes,
-            addresses=tuple(addresses),
-        )
-        return found
+                wrong.append(Complaint(name, attributes[place], str(exc)))
+        return wrong
 
-    def _addresses(self, cells: Sequence[str], zone: str, complaints: list[Complaint]) -> list[NewAddress]:
-        options, addresses = self._options, []
-        for index, name in self._phones:
-            raw = cells[index]
-            if not raw.strip():
-                addresses.append(NewAddress(name=name, value=""))
-                continue
-            number = normalise(raw, options.region, strict=options.strict)
-            if isinstance(number, Rejected):
-                complaints.append(Complaint(name, raw, f"not a telephone number: {number.reason}; left out"))
-                addresses.append(NewAddress(name=name, value=""))
-                continue
-            if (complaint := self._against(name, raw, number.e164)) is not None:
-                complaints.append(complaint)
-                addresses.append(NewAddress(name=name, value=""))
-                continue
-            value = self._fitted(number.e164)
-            zones = (zone,) if zone else number.zones or ((options.time_zone,) if options.time_zone else ())
-            if not zones:
-                complaints.append(Complaint(name, raw, "no time zone: the number tells none; left out"))
-                addresses.append(NewAddress(name=name, value=""))
-                continue
-            addresses.append(NewAddress(name=name, value=value, zones=zones))
-        return addresses
+    def _number(self, name: str, raw: str, zone: str, complaints: list[Complaint]) -> Kept:
+        if not raw or raw.isspace():
+            return "", ""
+        found = self._numbers.read(raw)
+        if isinstance(found, LeftOut):
+            complaints.append(Complaint(name, raw, f"{found.reason}; left out", found.kind))
+            return "", ""
+        value, zones = found
+        if not (zone or zones):
+            complaints.append(Complaint(name, raw, "no time zone: the number tells none; left out"))
+            return "", ""
+        return value, zone or zones
 
-    def _against(self, name: str, raw: str, e164: str) -> Complaint | None:
-        checks = self._checks
-        if checks.phones is None:
-            return None
-        if checks.formats and checks.phones.fitted(e164) is None:
-            return Complaint(name, raw, "not the format of its country; left out", "format")
-        if checks.patterns and (pattern := checks.phones.rejected_by(self._fitted(e164))):
-            return Complaint(name, raw, f"matches the reject pattern {pattern}; left out", "pattern")
-        return None
-
-    def _fitted(self, e164: str) -> str:
-        phones = self._checks.phones
-        return (phones.fitted(e164) or e164) if phones is not None and self._checks.formats else e164
-
-    def _unreadable(self, cells: Sequence[str]) -> Iterator[Complaint]:
+    def _unreadable(self, cells: Sequence[str]) -> Sequence[Complaint]:
         # One search over the whole row: almost no row has such a sign.
         joined = "\x1d".join(cells).replace("\x1d", "")
         if not _CONTROL.search(joined) and len(joined) <= MAX_VALUE:
             if _LINE_END.search(cells[self._id]):
-                yield Complaint(self._names[self._id], cells[self._id], "holds a line end or a tab")
-            return
+                return [Complaint(self._names[self._id], cells[self._id], "holds a line end or a tab")]
+            return ()
         phones = {index for index, _ in self._phones}
+        found = []
         for index, cell in enumerate(cells):
             if index not in phones and _CONTROL.search(cell):
-                yield Complaint(self._names[index], cell, "holds a control character or a sign that could not be decoded")
+                reason = "holds a control character or a sign that could not be decoded"
+                found.append(Complaint(self._names[index], cell, reason))
             elif len(cell) > MAX_VALUE:
-                yield Complaint(self._names[index], cell, f"longer than {MAX_VALUE} characters")
+                found.append(Complaint(self._names[index], cell, f"longer than {MAX_VALUE} characters"))
+        return found
 
     def _column(self, wanted: str, usual: Sequence[str]) -> int | None:
         if wanted:

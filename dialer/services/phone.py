@@ -9,6 +9,8 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import NumberParseException, ValidationResult, timezone
 
+from dialer.services.plain_numbers import plain_number
+
 MAX_CHARACTERS = 40
 _UNKNOWN_ZONE = "Etc/Unknown"
 
@@ -76,11 +78,27 @@ def normalise(raw: str, default_region: str = "US", *, strict: bool = False) -> 
         text = text[:-2]
     digits = text.translate(_SEPARATORS)
     if not strict and (default_region in _NANP_REGIONS or digits.startswith("+1")) and (found := _NANP.fullmatch(digits)):
-        return PhoneNumber(f"+1{found[1]}{found[2]}", _nanp_zones(found[1]))
+        return PhoneNumber(f"+1{found[1]}{found[2]}", nanp_zones(found[1]))
+    if not strict and (plain := plain_number(digits, default_region)) is not None:
+        return PhoneNumber(*plain)
     return _by_library(digits, default_region, strict)
 
 
 _NANP_REGIONS = frozenset(phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1])
+
+
+def plain_nanp(raw: str, default_region: str = "US") -> tuple[str, str] | None:
+    """The first six and last four digits of a North American number, when it is one at a glance: a short cut of `normalise`."""
+    digits = raw.translate(_SEPARATORS)
+    found = _NANP.fullmatch(digits)
+    if found is None or len(raw) > MAX_CHARACTERS or raw.rstrip(" ").endswith(".0"):  # through a data frame, perhaps
+        return None
+    if digits[0] == "+":
+        if raw[0] != "+":
+            return None
+    elif default_region not in _NANP_REGIONS:
+        return None
+    return found[1], found[2]
 
 
 def known_region(region: str) -> bool:
@@ -130,7 +148,7 @@ def _zones(number: phonenumbers.PhoneNumber) -> tuple[str, ...]:
     return tuple(zone for zone in zones if zone != _UNKNOWN_ZONE)
 
 
-@lru_cache(maxsize=100_000)
-def _nanp_zones(prefix: str) -> tuple[str, ...]:
+@lru_cache(maxsize=10_000)
+def nanp_zones(prefix: str) -> tuple[str, ...]:
     """By the first six digits: the zone data of North America know no finer division (a test holds us to that)."""
     return _zones(phonenumbers.PhoneNumber(country_code=1, national_number=int(prefix + "2345")))

@@ -47,7 +47,7 @@ class Rows(Protocol):
 
 
 class RowSource(Protocol):
-    """A source before it is opened: a value that can be sent to another process and opened there."""
+    """A source before it is opened."""
 
     @property
     def where(self) -> str:
@@ -57,6 +57,11 @@ class RowSource(Protocol):
     @property
     def size(self) -> int:
         """Bytes, for the progress; 0 = not known."""
+        ...
+
+    @property
+    def portable(self) -> bool:
+        """Whether another process may read on: it is a value that can be pickled, and opening it again costs little."""
         ...
 
     def open(self, after: Position = None) -> Rows:

@@ -43,7 +43,7 @@ class ValueSource:
 
     def __init__(self, where: str, begin: Callable[[Any], Values], *, key: str = "") -> None:
         """`begin` opens a reading of all rows (None), or with a key of those behind that value of it."""
-        self.where, self.size = where, 0
+        self.where, self.size, self.portable = where, 0, False
         self._begin, self._key = begin, key
         self._opened: tuple[Position, ValueRows] | None = None
 

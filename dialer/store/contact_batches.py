@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import sqlalchemy as sa
 
 from dialer.domain.contact import NewContact, Upserted
+from dialer.domain.contact_batch import ContactBatch
 from dialer.domain.ids import ContactId, ContactListId, OrgId
 from dialer.errors import NotFound
-from dialer.store.contact_rows import existing_contacts, insert_contacts, write_addresses
-from dialer.store.tables import addresses, contact_lists, contacts
-
-_UPDATE = (
-    sa.update(contacts)
-    .where(contacts.c.id == sa.bindparam("contact"))
-    .values({name: sa.bindparam(name) for name in ("language", "time_zone", "attributes", "updated_at")})
-)
-_DROP_ADDRESS = sa.delete(addresses).where(
-    addresses.c.contact_id == sa.bindparam("contact"), addresses.c.name == sa.bindparam("called")
-)
+from dialer.store.contact_rows import contact_rows
+from dialer.store.tables import contact_lists
 
 
 class ContactBatches:
@@ -33,7 +26,10 @@ class ContactBatches:
         self._now = now
 
     def upsert_batch(
-        self, list_id: ContactListId, rows: Sequence[NewContact], on_duplicate: Literal["update", "ignore"] = "update"
+        self,
+        list_id: ContactListId,
+        rows: Sequence[NewContact] | ContactBatch,
+        on_duplicate: Literal["update", "ignore"] = "update",
     ) -> Upserted:
         """Put a batch on a list. A contact that is there already keeps what the row does not name.
 
@@ -42,56 +38,51 @@ class ContactBatches:
         "update" (and counts as an update), the first one with "ignore". Raises NotFound when the list is not the organisation's.
         """
         self._check_list(list_id)
-        wanted: dict[str, NewContact] = {}
-        for row in rows:
-            if row.user_contact_id not in wanted or on_duplicate == "update":
-                wanted[row.user_contact_id] = row
-        existing = existing_contacts(self._connection, list_id, list(wanted))
-        fresh = [row for row in wanted.values() if row.user_contact_id not in existing]
-        ids = insert_contacts(self._connection, self._org_id, list_id, self._now, fresh)
-        again = len(rows) - len(fresh)
-        if on_duplicate == "ignore":
-            self._write_addresses(fresh, ids)
-            return Upserted(inserted=len(fresh), ignored=again)
-        known = [row for row in wanted.values() if row.user_contact_id in existing]
-        self._update(known, existing)
-        ids.update((user, found.id) for user, found in existing.items())
-        self._write_addresses(wanted.values(), ids)
-        return Upserted(inserted=len(fresh), updated=again)
+        batch = rows if isinstance(rows, ContactBatch) else ContactBatch.of(rows)
+        update = on_duplicate == "update"
+        places: dict[str, int] = {}  # which row counts for a contact; in the order in which contacts come first
+        for place, user in enumerate(batch.users):
+            if update or user not in places:
+                places[user] = place
+        store = contact_rows(self._connection, self._org_id, self._now)
+        existing = store.existing(list_id, places)
+        fresh = [place for user, place in places.items() if user not in existing] if existing else list(places.values())
+        known = [place for user, place in places.items() if user in existing] if existing and update else []
+        ids = [0] * len(batch.users)  # of the contacts to be written; 0 = another row counts, or it stays as it is
+        for place, contact_id in zip(fresh, store.insert(list_id, batch, fresh), strict=True):
+            ids[place] = contact_id
+        store.insert_addresses(_kept(batch, ids))
+        again = len(batch.users) - len(fresh)
+        if known:
+            self._update(batch, known, existing)
+        return Upserted(inserted=len(fresh), updated=again) if update else Upserted(inserted=len(fresh), ignored=again)
 
     def ids_of(self, list_id: ContactListId, user_contact_ids: Sequence[str]) -> dict[str, ContactId]:
         """Our ids of the contacts to which the user gave these, as far as they are on the list. Raises NotFound."""
         self._check_list(list_id)
-        found = existing_contacts(self._connection, list_id, user_contact_ids)
-        return {user: ContactId(row.id) for user, row in found.items()}
+        found = contact_rows(self._connection, self._org_id, self._now).existing(list_id, user_contact_ids)
+        return {user: ContactId(contact_id) for user, (contact_id, _) in found.items()}
 
     def _check_list(self, list_id: ContactListId) -> None:
         query = sa.select(contact_lists.c.id).where(contact_lists.c.id == list_id, contact_lists.c.org_id == self._org_id)
         if self._connection.scalar(query) is None:
             raise NotFound(f"no contact list with the id {list_id}")
 
-    def _update(self, rows: Sequence[NewContact], existing: Mapping[str, Any]) -> None:
-        values = [
-            {
-                "contact": existing[row.user_contact_id].id,
-                "language": row.language,
-                "time_zone": row.time_zone,
-                "attributes": {**existing[row.user_contact_id].attributes, **row.attributes},
-                "updated_at": self._now,
-            }
-            for row in rows
-        ]
-        if values:
-            self._connection.execute(_UPDATE, values)
+    def _update(self, batch: ContactBatch, known: Sequence[int], existing: dict[str, tuple[int, str]]) -> None:
+        store = contact_rows(self._connection, self._org_id, self._now)
+        ids, changes = [0] * len(batch.users), list[tuple[str, str, str, int]]()
+        for place in known:
+            contact_id, attributes = existing[batch.users[place]]
+            ids[place] = contact_id
+            merged = json.dumps({**json.loads(attributes), **json.loads(batch.attributes[place])})
+            changes.append((batch.languages[place], batch.time_zones[place], merged, contact_id))
+        store.update(changes)
+        store.write_addresses(_kept(batch, ids))
+        owned = zip(batch.owners, batch.names, batch.values, strict=True)
+        store.drop_addresses([(ids[owner], name) for owner, name, value in owned if ids[owner] and not value])
 
-    def _write_addresses(self, rows: Iterable[NewContact], ids: Mapping[str, int]) -> None:
-        wanted = {(ids[row.user_contact_id], one.name): one for row in rows for one in row.addresses}  # the later one wins
-        dropped = [{"contact": contact_id, "called": name} for (contact_id, name), one in wanted.items() if not one.value]
-        if dropped:
-            self._connection.execute(_DROP_ADDRESS, dropped)
-        kept = [
-            {"contact_id": contact_id, "name": name, "channel": one.channel, "value": one.value, "zones": ",".join(one.zones)}
-            for (contact_id, name), one in wanted.items()
-            if one.value
-        ]
-        write_addresses(self._connection, self._org_id, kept)
+
+def _kept(batch: ContactBatch, ids: Sequence[int]) -> list[tuple[int, str, str, str, str]]:
+    """The addresses to be written, of the contacts that have an id here."""
+    owned = zip(batch.owners, batch.names, batch.channels, batch.values, batch.zones, strict=True)
+    return [(ids[one], name, channel, value, zones) for one, name, channel, value, zones in owned if value and ids[one]]

@@ -10,14 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from dialer.domain.contact import Address, Contact, NewAddress
-from dialer.domain.filter import Filter
 from dialer.domain.history import NO_HISTORY
 from dialer.domain.ids import ContactId, ContactListId, OrgId
 from dialer.errors import NotFound
 from dialer.store.contact_batches import ContactBatches
-from dialer.store.contact_filter import fits
 from dialer.store.contact_history import ContactHistory
-from dialer.store.contact_rows import write_addresses
+from dialer.store.contact_rows import contact_rows
 from dialer.store.tables import addresses, attempts, contact_lists, contacts
 
 CHUNK = 500  # ids per statement
@@ -107,11 +105,6 @@ class Contacts(ContactBatches):
                 found[ContactId(row.id)] = {**always, **row.attributes, **done}
         return found
 
-    def fitting(self, contact_ids: Collection[ContactId], chosen: Filter) -> set[ContactId]:
-        """Which of these contacts a filter lets through."""
-        query = sa.select(contacts.c.id).where(contacts.c.org_id == self._org_id, contacts.c.id.in_(list(contact_ids)))
-        return {ContactId(one) for one in self._connection.scalars(query.where(fits(chosen, self._connection.dialect.name)))}
-
     def older_than(self, list_id: ContactListId, moment: datetime, *, limit: int, on_call: bool = False) -> list[ContactId]:
         """Contacts of a list that were written last before a moment: those that are not on a call now, or those that are."""
         live = sa.exists().where(attempts.c.contact_id == contacts.c.id, attempts.c.code.is_(None))
@@ -126,8 +119,8 @@ class Contacts(ContactBatches):
         if not address.value:
             self.remove_address(contact_id, address.name)
             return
-        row = {"contact_id": contact_id, "name": address.name, "channel": address.channel, "value": address.value}
-        write_addresses(self._connection, self._org_id, [{**row, "zones": ",".join(address.zones)}])
+        row = (int(contact_id), address.name, address.channel, address.value, ",".join(address.zones))
+        contact_rows(self._connection, self._org_id, self._now).write_addresses([row])
 
     def remove_address(self, contact_id: ContactId, name: str) -> bool:
         """Take an address from a contact. False when it has none of that name."""

@@ -123,6 +123,11 @@ class Store:
         finally:
             engine.dispose()
 
+    def widen_cache(self) -> None:
+        """Before a long run of large writes: keep more pages of an embedded database at hand, up to 64 MB. Raises StoreDown."""
+        if sqlite_path(self.url):
+            self.write_now(lambda tx: tx.connection.exec_driver_sql("PRAGMA cache_size = -65536").close())
+
     def migrate(self) -> SchemaState:
         """Bring the tables up to this program; returns what they were. Raises Conflict for a newer database, StoreDown."""
         return schema.migrate(self._write_engine)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import os
 import random
+import signal
+import time
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from dialer.domain.contact import Contact
 from dialer.domain.ids import OrgId
-from dialer.domain.imports import RowOptions
-from dialer.errors import BadInput, Conflict, NotFound
+from dialer.domain.imports import Position, RowOptions
+from dialer.errors import BadInput, Conflict, NotFound, OutdialError
 from dialer.lab.behaviours import ANY_OTHER, BEHAVIOURS, behaviour_of
 from dialer.resources import resource
-from dialer.services.csv_source import CsvSource, examine
+from dialer.services.csv_source import CsvFile, CsvSource, examine
 from dialer.services.error_file import ErrorFile
 from dialer.services.import_batches import Target, import_batches
 from dialer.services.import_file import ImportOptions, ImportReport, import_file
@@ -124,6 +129,76 @@ def test_an_import_that_was_ended_goes_on_where_its_batches_say(store: Store, or
     done = import_batches(store, target, source, reader, options, kept[-1], errors, after=kept[-1].position)
     assert (done.processed, *counted(done)) == (40, 32, 0, 0, 8, 0)
     assert len(contacts_of(store, org_id, "L")) == 32
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """A source that goes well where it is first opened, and as told in the process that reads on."""
+
+    path: Path
+    then: str
+
+    where = "rehearsed"
+    size = 0
+    portable = True
+
+    def open(self, after: Position = None) -> CsvFile:
+        if after is not None and self.then == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if after is not None and self.then == "refuses":
+            raise BadInput("the table is gone", where="orders", mend="look for it")
+        return CsvSource(path=self.path, written=examine(self.path)).open(after)
+
+
+def read_by_two(store: Store, org_id: OrgId, path: Path, then: str) -> ImportReport:
+    """Import a file of which a process of its own reads what comes behind the first chunks."""
+    list_id = store.write_now(lambda tx: tx.contact_lists(org_id).ensure("L", ())).id
+    target, errors = Target(org_id=org_id, list_id=list_id), ErrorFile(path.with_name("errors.csv"))
+    reader, begun = RowReader(["id", "mobile"], RowOptions()), ImportReport(list_name="L")
+    with closing(errors):
+        return import_batches(
+            store, target, Rehearsed(path, then), reader, ImportOptions(batch_size=250), begun, errors, alone=600
+        )
+
+
+def test_a_process_of_its_own_reads_on_and_nothing_is_lost_at_the_seam(store: Store, org_id: OrgId, tmp_path: Path) -> None:
+    rows = [[f"d{n}", f"+1202{2000000 + n}" if n % 100 else "x"] for n in range(3000)]
+    report = read_by_two(store, org_id, write(tmp_path / "x.csv", [["id", "mobile"], *rows]), "goes on")
+    assert (report.processed, *counted(report), report.position) == (3000, 2970, 0, 0, 30, 0, 3000)
+    assert [one.user_contact_id for one in contacts_of(store, org_id, "L")] == [row[0] for row in rows if row[1] != "x"]
+    with (tmp_path / "errors.csv").open(newline="", encoding="utf-8") as file:
+        assert [int(one["row"]) for one in csv.DictReader(file) if one["column"]] == list(range(1, 3000, 100))
+
+
+@pytest.mark.parametrize(("then", "told"), [("dies", "has died .exit status -9"), ("refuses", "orders: the table is gone")])
+def test_when_the_process_that_reads_fails_what_was_read_stays_and_the_reason_is_told(
+    store: Store, org_id: OrgId, tmp_path: Path, then: str, told: str
+) -> None:
+    rows = [[f"d{n}", f"+1202{2000000 + n}"] for n in range(1000)]
+    with pytest.raises(OutdialError, match=told):
+        read_by_two(store, org_id, write(tmp_path / "x.csv", [["id", "mobile"], *rows]), then)
+    assert len(contacts_of(store, org_id, "L")) == 750, "the batches before it"
+
+
+async def test_a_call_writes_between_the_batches_of_an_import(sqlite_url: str, tmp_path: Path) -> None:
+    ours, theirs = Store(sqlite_url), Store(sqlite_url)
+    try:
+        await asyncio.to_thread(ours.migrate)
+        org_id = await ours.write(lambda tx: tx.organisations.ensure("default"))
+        rows = [[f"c{n}", f"+1202{2000000 + n}"] for n in range(8000)]
+        source = write(tmp_path / "x.csv", [["id", "mobile"], *rows])
+        importing = asyncio.create_task(asyncio.to_thread(import_file, theirs, org_id, source, "L"))
+        waits = []
+        while not importing.done():
+            began = time.monotonic()
+            await ours.write(lambda tx: tx.dnc(org_id).add("+12025550142"))
+            waits.append(time.monotonic() - began)
+        assert (await importing).inserted == 8000
+        assert len(waits) > 3
+        assert max(waits) < 2, "it would have been 5 s and StoreDown"
+    finally:
+        await ours.close()
+        await theirs.close()
 
 
 def test_nothing_is_written_when_the_columns_make_no_sense(store: Store, org_id: OrgId, tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given as draws
+from hypothesis import strategies as st
 
 from dialer.domain.attributes import AttributeType, BadAttribute, kept, masked
-from dialer.domain.phone_checks import BadPattern, PhoneChecks, PhoneFormat, RejectPattern, compiled
+from dialer.domain.phone_checks import BadPattern, PhoneChecks, PhoneFormat, RejectPattern, Sieve, compiled
 
 pytestmark = pytest.mark.unit
 
@@ -60,6 +62,37 @@ def test_a_pattern_that_cannot_be_read_is_refused(wrong: str) -> None:
 def test_a_number_is_fitted_to_its_countrys_format(number: str, fitted: str | None) -> None:
     turkish = PhoneFormat(calling_code="90", min_length=10, max_length=10, prefix="212")
     assert PhoneChecks(formats=(turkish,)).fitted(number) == fitted
+
+
+DIGITS = st.text(alphabet="0123", max_size=4)  # few and short: so that patterns and formats often match
+PATTERNS = st.builds(
+    RejectPattern,
+    pattern=st.lists(st.sampled_from(["*", "?", "[1-2]", "[03]", "0", "1", "2", "12"]), min_size=1, max_size=4).map("".join),
+    calling_code=DIGITS,
+)
+FORMATS = st.builds(
+    PhoneFormat,
+    calling_code=DIGITS,
+    min_length=st.integers(1, 4),
+    max_length=st.integers(4, 8),
+    prefix=DIGITS,
+)
+
+
+@draws(
+    patterns=st.lists(PATTERNS, max_size=4),
+    formats=st.lists(FORMATS, max_size=4),
+    numbers=st.lists(st.text(alphabet="0123", min_size=3, max_size=8), max_size=5),
+)
+def test_the_sieve_says_what_the_checks_say(
+    patterns: list[RejectPattern], formats: list[PhoneFormat], numbers: list[str]
+) -> None:
+    checks = PhoneChecks(patterns=tuple(patterns), formats=tuple(formats))
+    sieve = Sieve(checks)
+    for number in (f"+{one}" for one in numbers):
+        assert sieve.rejected_by(number) == checks.rejected_by(number)
+        assert sieve.passes(number) is (checks.rejected_by(number) == "")
+        assert sieve.fitted(number) == checks.fitted(number)
 
 
 @pytest.mark.parametrize(

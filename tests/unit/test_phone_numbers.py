@@ -12,11 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import timezone
 
+from dialer.domain.area_codes import AreaCode, AreaCodes
+from dialer.domain.phone_checks import PhoneChecks, PhoneFormat, RejectPattern
+from dialer.services.number_reader import NumberReader, NumberRules
 from dialer.services.phone import PhoneNumber, Rejected, normalise
+from dialer.services.plain_numbers import plain_number
 
 pytestmark = pytest.mark.unit
 
 E164 = re.compile(r"\+[0-9]{3,15}")
+
+
+def area_code(calling_code: str, digits: str, zone: str) -> AreaCode:
+    first, _, last = digits.partition("-")
+    return AreaCode(calling_code=calling_code, first=first, last=last or first, zone=zone)
 
 
 @pytest.mark.parametrize(
@@ -115,3 +124,56 @@ def test_the_fast_road_for_north_america_says_what_the_library_says(rng: random.
             zones = timezone.time_zones_for_geographical_number(number)
         assert phonenumbers.is_possible_number(number)
         assert normalise(national, "US") == PhoneNumber(f"+1{national}", tuple(zones))
+
+
+def by_the_library(digits: str, region: str) -> PhoneNumber | None:
+    try:
+        number = phonenumbers.parse(digits, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
+        return None
+    zones = timezone.time_zones_for_number(number)
+    if zones == ("Etc/Unknown",):
+        zones = timezone.time_zones_for_geographical_number(number)
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return PhoneNumber(e164, tuple(zone for zone in zones if zone != "Etc/Unknown"))
+
+
+def test_the_short_cut_for_plain_countries_says_what_the_library_says(rng: random.Random) -> None:
+    taken = 0
+    for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+        region = phonenumbers.region_code_for_country_code(code)
+        for length in rng.sample(range(5, 12), 3):
+            national = "".join(rng.choice(string.digits) for _ in range(length))
+            for digits, home in ((f"+{code}{national}", "US"), (f"0{national}", region), (national, region)):
+                if (found := plain_number(digits, home)) is not None:
+                    taken += 1
+                    assert PhoneNumber(*found) == by_the_library(digits, home), (digits, home)
+    assert taken > 100, "it is hardly ever used"
+
+
+@pytest.mark.parametrize("region", ["US", "TR", "DE", "GB"])
+def test_short_cuts_say_what_the_slow_road_says(region: str, rng: random.Random) -> None:
+    rules = NumberRules(
+        region=region,
+        time_zone="UTC",
+        patterns=True,
+        formats=True,
+        checks=PhoneChecks(
+            patterns=(RejectPattern(pattern="*555*"), RejectPattern(pattern="2?[0-4]*", calling_code="1")),
+            formats=(PhoneFormat(calling_code="1", max_length=10), PhoneFormat(calling_code="1303", min_length=8)),
+        ),
+        area_codes=AreaCodes([area_code("1", "212-218", "America/Denver"), area_code("1", "2125", "America/Chicago")]),
+    )
+    reader = NumberReader(rules)
+    for _ in range(400):
+        national = f"{rng.choice((212, 213, 303, 415, 800, 907))}{rng.randint(199, 999)}{rng.randint(0, 9999):04d}"
+        for raw in (national, f"+1 {national}", f"({national[:3]}) {national[3:]} ", f"+1{national}.0", f"(+1){national}"):
+            assert reader.read(raw) == reader.read_thoroughly(raw), raw
+
+
+@given(st.text(alphabet=string.digits + "+-() ./", max_size=20))
+def test_no_text_parts_the_short_cuts_from_the_slow_road(raw: str) -> None:
+    reader = NumberReader(NumberRules(area_codes=AreaCodes([area_code("1", "2", "America/Denver")])))
+    assert reader.read(raw) == reader.read_thoroughly(raw)
