@@ -1,4 +1,4 @@
-"""Logs for machines or for eyes, with every telephone number masked before it is written."""
+"""Logs for machines or for eyes, with every telephone number and email address masked before it is written."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 NUMBER = re.compile(r"\+?[0-9]{7,15}(?![0-9A-Za-z])")
+EMAIL = re.compile(r"[^\s<>@,;:\"'()]+@(?=\w)")
 OURS = frozenset({"attempt", "attempt_id", "timestamp", "job", "port", "pid"})  # fields that are no telephone numbers
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -21,11 +22,16 @@ def mask(number: str) -> str:
     return number[:keep] + "*" * max(0, len(number) - keep - 2) + number[-2:]
 
 
-def mask_numbers(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """A structlog processor: no field of a log line shows a telephone number whole."""
+def mask_local(local_part: str) -> str:
+    """The part of an email address before its domain, with the @: zoe@ becomes z***@."""
+    return local_part[0] + "***@"
+
+
+def mask_addresses(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """A structlog processor: no field of a log line shows a telephone number or an email address whole."""
     for name, value in event.items():
         if isinstance(value, str) and name not in OURS:
-            event[name] = NUMBER.sub(lambda found: mask(found[0]), value)
+            event[name] = NUMBER.sub(lambda found: mask(found[0]), EMAIL.sub(lambda found: mask_local(found[0]), value))
     return event
 
 
@@ -41,7 +47,7 @@ def configure(*, level: str = "info", json_lines: bool = False, out: TextIO | No
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            mask_numbers,
+            mask_addresses,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),

@@ -72,7 +72,7 @@ class FakeMessages(Generic[OrderT]):
         shuffle: random.Random | None = None,
     ) -> None:
         self.clock, self.sink, self.name = clock, sink, name
-        self.readers = dict(readers or {})
+        self.readers: Mapping[str, FakeReader] = {} if readers is None else readers
         self.default = default
         self.can_look_up, self.max_open = can_look_up, max_open
         self.duplicate, self.shuffle = duplicate, shuffle

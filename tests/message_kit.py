@@ -24,7 +24,7 @@ from dialer.engine.clock import SystemClock
 from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.lab.fake_smsc import BARRED, FakeSmsc
 from dialer.lab.fake_twilio import FakeTwilio
-from dialer.lab.message_behaviours import MESSAGE_BEHAVIOURS, GatewayFault
+from dialer.lab.message_behaviours import GatewayFault, message_behaviour_of
 from dialer.lab.truth_log import TruthLog
 from dialer.ports import Accepted, Inbound, MessageReceived, MessageUpdate, SmsOrder, SmsPort
 from dialer.testing_messages import FakeMessages, FakeReader
@@ -107,19 +107,22 @@ async def until(condition: Callable[[], Any], within_s: float = 5.0) -> None:
         await asyncio.sleep(0.01)
 
 
+class ByEnding(dict[str, FakeReader]):
+    """The readers of a fake gateway by the laboratory's table, and by `plans` where a test says otherwise."""
+
+    def __init__(self, plans: dict[str, GatewayFault]) -> None:
+        super().__init__()
+        self.plans = plans
+
+    def get(self, number: str, default: Any = None) -> Any:
+        return reader_for(number, self.plans)
+
+
 @contextlib.asynccontextmanager
 async def fake_line() -> AsyncIterator[SmsLine]:
     """The fake of the tests, whose people do what the laboratory's do."""
-    desk = Desk()
-    known: dict[str, FakeReader] = {}
-    port = FakeMessages[SmsOrder](CLOCK, desk.take, readers=known)
-    plans: dict[str, GatewayFault] = {}
-
-    class ByEnding(dict[str, FakeReader]):
-        def get(self, number: str, default: Any = None) -> Any:
-            return reader_for(number, plans, port)
-
-    port.readers = ByEnding()
+    desk, plans = Desk(), dict[str, GatewayFault]()
+    port = FakeMessages[SmsOrder](CLOCK, desk.take, readers=ByEnding(plans))
     await port.start()
     try:
         yield SmsLine(
@@ -134,9 +137,9 @@ async def fake_line() -> AsyncIterator[SmsLine]:
         await port.stop()
 
 
-def reader_for(number: str, plans: dict[str, GatewayFault], port: FakeMessages[SmsOrder]) -> FakeReader:
+def reader_for(number: str, plans: dict[str, GatewayFault]) -> FakeReader:
     """A row of the laboratory's table in the fake's words."""
-    row = next((one for one in MESSAGE_BEHAVIOURS if one.ending == number[-2:]), MESSAGE_BEHAVIOURS[-1])
+    row = message_behaviour_of(number)
     fault = plans.get(number, row.fault)
     refuses, all_the_same = {
         GatewayFault.REFUSED: (Rejected("no such number", refusal=Refusal.ADDRESS), False),
