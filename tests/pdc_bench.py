@@ -380,6 +380,5 @@ BENCHES: dict[str, tuple[MakePlace, MakeWay]] = {
     "fake over HTTP": (fake, over_http),
     "dialer over HTTP": (dialer, over_http),
     "fake by the secondary": (fake, by_the_secondary),
-    "fake in a worker": (fake, in_a_worker),
     "dialer in a worker": (dialer, in_a_worker),
 }

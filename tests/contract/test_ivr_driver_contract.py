@@ -11,7 +11,7 @@ import pytest
 
 from dialer.channels.asterisk.agi_driver import AgiDriver
 from dialer.channels.asterisk.agi_wire import AgiConnection
-from dialer.ivr.driver import CallDriver, CallEnded, PlaybackFailed, Sound, Target, Transfer, Typed
+from dialer.ivr.driver import CallDriver, CallEnded, NoSuchDialplan, PlaybackFailed, Sound, Target, Transfer, Typed
 from dialer.ivr.player import Player
 from tests.fake_asterisk import SwitchCall
 
@@ -24,7 +24,7 @@ LOST = Sound(path="/prompts/en/lost", text="Lost", key="app.lost")
 @contextlib.asynccontextmanager
 async def player(keys: Sequence[str], hang_up_at: int | None) -> AsyncIterator[CallDriver]:
     script = "".join(entry or "-" for entry in keys)
-    yield Player(script, hangup_after=None if hang_up_at is None else hang_up_at + 1, unplayable=["app.lost"])
+    yield Player(script, hangup_after=None if hang_up_at is None else hang_up_at + 1, unplayable=["app.lost", "lost,s"])
 
 
 @contextlib.asynccontextmanager
@@ -37,6 +37,7 @@ async def agi(keys: Sequence[str], hang_up_at: int | None) -> AsyncIterator[Call
 
     server = await asyncio.start_server(welcome, "127.0.0.1", 0)
     variables = {"DIALSTATUS": "ANSWER", "WAITSTATUS": "SILENCE"}
+    variables |= {f"DIALPLAN_EXISTS({place},1)": "1" for place in ("donors,s", "outdial-ended,s")}
     switch = SwitchCall(nonce="any", keys=keys, hang_up_at=hang_up_at, missing=["lost"], variables=variables)
     call = asyncio.create_task(switch.run(server.sockets[0].getsockname()[:2]))
     connection = await arrived.get()
@@ -91,6 +92,18 @@ async def test_a_hang_up_in_a_sound_ends_every_verb(kind: str) -> None:
         with pytest.raises(CallEnded):
             await driver.wait_for_beep(1)
         await driver.hangup()  # quiet
+
+
+async def test_a_call_is_handed_over_to_a_place_that_is_there_and_to_no_other(kind: str) -> None:
+    async with DRIVERS[kind]([], None) as driver:
+        with pytest.raises(NoSuchDialplan):
+            await driver.hand_over("lost,s")
+        await driver.hand_over("donors,s")
+    async with DRIVERS[kind]([], 0) as driver:
+        with pytest.raises(CallEnded):
+            await driver.stream(HELLO)
+        with pytest.raises(CallEnded):
+            await driver.hand_over("donors,s")
 
 
 async def test_the_other_verbs_are_carried_out(kind: str) -> None:
