@@ -91,12 +91,15 @@ class AgiTap:
         self._tasks.discard(task)
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, kept: list[bytes] | None) -> None:
-        with contextlib.suppress(OSError):
+        try:
             while line := await source.readline():
                 if kept is not None:
                     kept.append(line)
                 sink.write(line)
-            sink.close()
+        except OSError:
+            pass  # a side that closes with something unread resets the connection
+        finally:
+            sink.close()  # else the switch would wait for the next command for ever
 
 
 @pytest.fixture
