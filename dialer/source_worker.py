@@ -37,14 +37,16 @@ def main() -> None:
     order = RunOrder.from_line(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.nice(NICENESS)  # calls go before
+    said = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a program prints is for the log, and may not fill a pipe that nobody reads meanwhile
     configure(level=order.log_level, json_lines=order.log_json)
     try:
         _work(order)
     except RunTaken as taken:
         log.info("run left", run=order.run_id, because=str(taken))
     except (NotSent, StoreDown) as trouble:
-        sys.stdout.write(str(trouble))
-        sys.stdout.flush()
+        said.write(str(trouble))
+        said.flush()
         sys.exit(TROUBLE)
 
 

@@ -30,6 +30,7 @@ TROUBLE = 75  # the exit status of a worker that met what may be over the next t
 NICENESS = 10
 LOOK_S = 1.0
 LEASE = timedelta(seconds=15)  # a run whose process has not been heard of for so long is taken up by another
+REAP_S = 10.0
 RENEW_S = 1.0  # and so soon a pause or a cancellation ends the process
 PAUSES_S = (1.0, 5.0, 20.0)  # before each new try; one more failure without a row read in between is the end
 
@@ -178,13 +179,8 @@ class Importer:
                 if self._clock.monotonic_s() > until_s:
                     await self._fail(run, f"it took longer than its limit of {source.limit_s} s; what was stored stays")
                     return None
-            said = (await process.stdout.read()).decode(errors="replace") if process.stdout is not None else ""
         finally:
-            if process.returncode is None:
-                process.kill()  # whatever it does: what is not committed is undone, and what is stays
-                await process.wait()
-            if process.stdin is not None:
-                process.stdin.close()
+            said = await _reaped(process)
         if process.returncode == 0:
             return None
         return said if process.returncode == TROUBLE else f"its process died (exit status {process.returncode})"
@@ -239,6 +235,17 @@ def fetched_folder(folder: Path) -> Path:
 def fetched_file(folder: Path, run_id: int) -> Path:
     """The copy that one run reads."""
     return fetched_folder(folder) / f"{run_id}.csv"
+
+
+async def _reaped(process: asyncio.subprocess.Process) -> str:
+    """End the process, whatever it does: what it has not committed is undone, and what it has stays. Returns what it said."""
+    if process.returncode is None:
+        process.kill()
+    said = b""
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        async with asyncio.timeout(REAP_S):
+            said, _ = await process.communicate()
+    return said.decode(errors="replace")
 
 
 def _has_come_further(before: ImportReport, now: ImportReport) -> bool:

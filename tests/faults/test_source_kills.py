@@ -32,6 +32,7 @@ SQLITE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)  # where th
 PROGRAM = '''
 def rows(parameters):
     """As people() of the kit."""
+    print("looking for people " * 10_000)
     for n in range(int(parameters["count"])):
         yield {"id": f"p{n}", "name": f"Ada {n}", "mobile": "x" if n % 9 == 0 else f"+1202{2000000 + n}"}
 '''
