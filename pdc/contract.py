@@ -161,11 +161,16 @@ class CallPdc(Protocol):
         expires: datetime | None = None,
         address: str = "",
         note: str = "",
-    ) -> None:
+        type: str = "",
+        agent: str = "",
+    ) -> datetime:
         """Call this contact again at a moment; asked again on the same call, it replaces what was promised before.
 
         Moments are aware, or naive: then they are what the clocks of `zone` show. From `expires` on the promise is of no use.
-        `address` is one of the contact's numbers ("" = as the strategy says). Raises BadValue, CallbackRefused.
+        `address` is one of the contact's numbers ("" = as the strategy says). `type` says who keeps it: "campaign" (if nothing is
+        said: anybody of the campaign, or its apps), "standard", or with an `agent` "agent" and "strict_agent".
+        The answer is the moment (UTC) that was given: later than asked for where there are too many callbacks at that time; tell
+        it to the contact. Raises BadValue, CallbackRefused.
         """
 
     async def cancel_callback(self) -> None:

@@ -36,7 +36,9 @@ Infinite = typer.Option("--infinite/--finite", help="Never end; call contacts th
 Where = typer.Option("--where", help='Only those who fit: "city like Ank*", "age # >= 18"; | is or.')
 Order = typer.Option("--sort", help='The order: "city", "age # desc".')
 Priority = typer.Option(help="1 to 10: each step doubles its share of a trunk without room for all.")
-Holds = typer.Option("--hold", help='Hold calls while: "share 30 Network Error", "time 12:00-13:30 UTC".')
+Holds = typer.Option(
+    "--hold", help='Hold calls while: "share 30 Network Error", "time 12:00-13:30 UTC"; or some: "contacts city = Bursa".'
+)
 Then = typer.Option(help="The campaign that starts when this one has ended.")
 Trunk = typer.Option(help="The way out; the first of the settings if not given.")
 CallerId = typer.Option(help="The number that the callee sees, E.164; the trunk's if not given.")

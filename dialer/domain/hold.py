@@ -1,4 +1,4 @@
-"""Call pausing: conditions under which a job holds its calls back by itself, and goes on by itself."""
+"""Call pausing: conditions under which a job holds calls back by itself, all or those to some contacts, and goes on by itself."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from datetime import datetime, time
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from dialer.domain.filter import Condition, Filter
+
 HOLDS_MOST = 3
+MINUTES_MOST = 24 * 60
+"""How far back a condition may look."""
 
 
 class HoldKind(StrEnum):
     """What is looked at."""
 
-    SHARE = "share"  # at least `at_least` percent of the last minutes' attempts ended with one of `codes`
-    COUNT = "count"  # at least `at_least` attempts of the last minutes ended with one of `codes`
+    SHARE = "share"  # at least `at_least` percent of the attempts that ended in the last minutes ended with one of `codes`
+    COUNT = "count"  # at least `at_least` attempts that ended in the last minutes ended with one of `codes`
     TIME = "time"  # the wall clocks of `zone` show a time from `begins` to before `ends` (may wrap midnight)
+    CONTACTS = "contacts"  # only the contacts for whom `where` holds are held back; the others are called
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +36,25 @@ class Hold:
     begins: time = time(0)
     ends: time = time(0)
     zone: str = "UTC"
+    where: Condition | None = None
+
+    def __str__(self) -> str:
+        """As a person writes it."""
+        match self.kind:
+            case HoldKind.TIME:
+                return f"time {self.begins:%H:%M}-{self.ends:%H:%M} {self.zone}"
+            case HoldKind.CONTACTS:
+                return f"contacts {self.where}"
+            case _:
+                return f"{self.kind.value} {self.at_least:g} {', '.join(self.codes)} in {self.minutes:g}"
+
+    @property
+    def filter(self) -> Filter | None:
+        """The contacts that it holds back; None = it holds back the whole job or nobody."""
+        return None if self.where is None else Filter(any_of=((self.where,),))
 
     def because(self, now: datetime, recent: Mapping[str, int]) -> str:
-        """Why calls are held back at `now`, with the codes of the last `minutes`; "" when they are not."""
+        """Why all calls are held back at `now`, with the codes of the last `minutes`; "" when they are not."""
         found, total = sum(recent.get(code, 0) for code in self.codes), sum(recent.values())
         match self.kind:
             case HoldKind.TIME:

@@ -8,6 +8,9 @@ from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+LAW_OPENS, LAW_CLOSES = time(8), time(21)
+"""The hours outside which nobody is called of our own accord, where the telephone is: 47 CFR 64.1200(c)(1)."""
+
 _DAY_S = 24 * 3600
 _HORIZON = timedelta(days=3)  # windows repeat daily: what does not open in three days never does
 

@@ -32,6 +32,8 @@ class FakeCallback:
     expires: datetime | None = None
     address: str = ""
     note: str = ""
+    type: str = "campaign"
+    agent: str = ""
 
 
 @dataclass(slots=True, kw_only=True)

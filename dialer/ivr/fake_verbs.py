@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from dialer.domain.callback import CallbackType
 from dialer.domain.clock_change import instant_of
 from dialer.domain.codes import SYSTEM_NAME_KEYS, SystemCode, name_key
 from dialer.ivr.fake_call import FakeCallback, storable
@@ -125,8 +126,13 @@ class FakeVerbs(FakeContactVerbs):
         expires: datetime | None = None,
         address: str = "",
         note: str = "",
-    ) -> None:
+        type: str = "",
+        agent: str = "",
+    ) -> datetime:
         call = self._live()
+        kind = type or ("agent" if agent else "campaign")
+        if kind not in list(CallbackType) or CallbackType(kind).is_personal != bool(agent):
+            raise BadValue(f"{kind!r} is no type of callback, or not one with this agent")
         if (at.tzinfo is None or (expires is not None and expires.tzinfo is None)) and not zone:
             raise BadValue("a moment without its offset needs a time zone")
         start, end = _instant(at, zone), None if expires is None else _instant(expires, zone)
@@ -134,11 +140,12 @@ class FakeVerbs(FakeContactVerbs):
             raise BadValue("a callback lies ahead, and expires after its moment")
         if address and address not in {one.number for one in call.who.phones.values()}:
             raise BadValue(f"{address} is no number of this contact")
-        promised = FakeCallback(at=start, expires=end, address=address, note=storable(note))
+        promised = FakeCallback(at=start, expires=end, address=address, note=storable(note), type=kind, agent=agent)
         if self._pdc.refuses_callbacks:
             raise CallbackRefused(self._pdc.refuses_callbacks)
         call.callback = promised
         self._pdc.log.append(f"schedule_callback {start:%Y-%m-%dT%H:%M}")
+        return start
 
     async def cancel_callback(self) -> None:
         call = self._live()

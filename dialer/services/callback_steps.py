@@ -7,16 +7,22 @@ from dataclasses import replace
 from datetime import datetime
 
 from dialer.domain.attempt import Attempt
-from dialer.domain.callback import Callback, CallbackState
+from dialer.domain.callback import Callback, CallbackLimits, CallbackState
+from dialer.domain.callback_queue import without_agent
+from dialer.domain.campaign import Job
 from dialer.domain.channel import by_name
 from dialer.domain.codes import SystemCode
 from dialer.domain.contact import Address
+from dialer.domain.ids import CampaignId
 from dialer.domain.next_step import NextStep, Outcome, step_after
 from dialer.domain.progress import Progress
 from dialer.domain.strategy import WAIT, Handler, Strategy
+from dialer.domain.window import LAW_CLOSES, LAW_OPENS
 from dialer.services.contact_steps import apply_step
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Tx
+
+AGENTS_PRESENT: frozenset[str] = frozenset()  # nobody logs on yet: the promises of agents are kept by their campaigns
 
 
 def still_promised(tx: Tx, attempt: Attempt, *, now: datetime) -> Callback | None:
@@ -68,13 +74,32 @@ def step_without(tx: Tx, strategy: Strategy, place: JobContact, now: datetime) -
     return step_after(handler, outcome, progress, now)
 
 
-def for_callback(handler: Handler, callback: Callback, owned: Sequence[Address]) -> Handler:
+def looked_for(tx: Tx, callback: Callback, limits: CallbackLimits, now: datetime) -> Callback:
+    """A pending callback as it is at this moment: one that is due and whose agent is not there waits, or is the campaign's."""
+    if not callback.is_due(now) or callback.has_expired(now):
+        return callback
+    found = without_agent(callback, AGENTS_PRESENT, limits, now)
+    return callback if found is callback else tx.callbacks(None).change(found)
+
+
+def limits_for(tx: Tx, job: Job) -> tuple[CallbackLimits, CampaignId | None]:
+    """The limits that hold in a job: the campaign's own (with its id), else the organisation's."""
+    callbacks = tx.callbacks(None)
+    if (own := callbacks.limits(job.org_id, job.campaign_id)) is not None:
+        return own, job.campaign_id
+    return callbacks.limits(job.org_id) or CallbackLimits(), None
+
+
+def for_callback(handler: Handler, callback: Callback, owned: Sequence[Address], limits: CallbackLimits) -> Handler:
     """The handler as it calls for this callback: at the promised number alone, if the contact still has it.
 
-    A number that the strategy does not name has the hours of its first one.
+    A number that the strategy does not name has the hours of its first one. What the contact itself asked for need not keep the
+    strategy's hours where the limits say so; it keeps those of the law.
     """
     named = next((one for one in by_name(owned, handler.channel).values() if one.value == callback.number), None)
-    if named is None or not callback.number or not handler.addresses:
+    if named is not None and callback.number and handler.addresses:
+        rule = next((one for one in handler.addresses if one.name.casefold() == named.name.casefold()), None)
+        handler = replace(handler, addresses=(rule or replace(handler.addresses[0], name=named.name),))
+    if limits.hours or not callback.on_request:
         return handler
-    rule = next((one for one in handler.addresses if one.name.casefold() == named.name.casefold()), None)
-    return replace(handler, addresses=(rule or replace(handler.addresses[0], name=named.name),))
+    return replace(handler, addresses=tuple(replace(one, opens=LAW_OPENS, closes=LAW_CLOSES) for one in handler.addresses))

@@ -14,6 +14,7 @@ from dialer.domain.ids import JobId, OrgId
 from dialer.errors import BadInput, Conflict
 from dialer.services.campaign_edits import check_version, differences
 from dialer.services.campaigns import check_pace
+from dialer.services.holding import HELD_CONTACT
 from dialer.services.knobs import check_knobs
 from dialer.services.strategies import load_for_campaign
 from dialer.store.store import Store, Tx
@@ -186,6 +187,8 @@ def change_job(tx: Tx, job: Job, edit: JobEdit, *, by: str) -> Job:
     ids = [one.id for one in found] if again else None
     changed = tx.jobs(job.org_id).edit(job.id, pace=pace, definition=after, list_ids=ids)
     tx.edits.add("job", job.id, changed.version, changes, by=by)
+    if after.holds != before.holds:
+        tx.job_contacts.let_go(job.id, held=HELD_CONTACT, now=tx.now)
     return changed
 
 

@@ -11,7 +11,7 @@ from dialer.domain.campaign import PRIORITY_LEAST, PRIORITY_MOST, Campaign
 from dialer.domain.filter import NUMBERS_OF_VALUES, Compare, Condition, Filter, Sort
 from dialer.domain.finish import EndAt
 from dialer.domain.history import HISTORY_ATTRIBUTES
-from dialer.domain.hold import HOLDS_MOST, Hold, HoldKind
+from dialer.domain.hold import HOLDS_MOST, MINUTES_MOST, Hold, HoldKind
 from dialer.errors import BadInput
 
 VALUES_MOST = 100
@@ -29,7 +29,11 @@ def check_knobs(campaign: Campaign) -> None:
         raise BadInput(f"{campaign.priority}", where="priority", mend=f"{PRIORITY_LEAST} to {PRIORITY_MOST}")
     if len(campaign.holds) > HOLDS_MOST:
         raise BadInput(f"{len(campaign.holds)} conditions", where="hold", mend=f"at most {HOLDS_MOST}")
-    for condition in (one for group in campaign.filter.any_of for one in group):
+    for hold in campaign.holds:
+        if hold.minutes > MINUTES_MOST:
+            raise BadInput(f"a look back over {hold.minutes:g} minutes", where="hold", mend=f"at most {MINUTES_MOST}")
+    held = [(hold.where,) for hold in campaign.holds if hold.where is not None]
+    for condition in (one for group in (*campaign.filter.any_of, *held) for one in group):
         least, most = NUMBERS_OF_VALUES.get(condition.compare, (1, 1))
         if condition.compare in (Compare.IN, Compare.NOT_IN):
             most = VALUES_MOST
@@ -108,12 +112,15 @@ def parse_end(text: str) -> EndAt | None:
 
 
 def parse_hold(text: str) -> Hold:
-    """Read "share 30 Network Error, Network Refusal", "count 5 Opted Out in 10" (minutes) or "time 12:00-13:30 Europe/Istanbul".
+    """Read "share 30 Network Error, Network Refusal", "count 5 Opted Out in 10" (minutes), "time 12:00-13:30 Europe/Istanbul" or
+    "contacts city = Ankara".
 
     Raises BadInput.
     """
     kind, _, rest = text.strip().partition(" ")
     words = rest.split()
+    if kind == HoldKind.CONTACTS:
+        return Hold(kind=HoldKind.CONTACTS, where=parse_condition(rest))
     try:
         if kind == HoldKind.TIME:
             begins, ends = words[0].split("-")
@@ -127,7 +134,7 @@ def parse_hold(text: str) -> Hold:
             raise ValueError
         return Hold(kind=HoldKind(kind), codes=codes, at_least=at_least, minutes=minutes)
     except (ValueError, IndexError) as exc:
-        mend = '"share 30 Network Error", "count 5 Opted Out in 10" or "time 12:00-13:30 Europe/Istanbul"'
+        mend = '"share 30 Network Error", "count 5 Opted Out in 10", "time 12:00-13:30 Europe/Istanbul", "contacts city = Ankara"'
         raise BadInput(f"{text!r} is no condition to hold calls back", where="hold", mend=mend) from exc
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from dialer import failpoints
 from dialer.domain.address_choice import NO_ADDRESS
 from dialer.domain.attempt import COMPLIANCE, Attempt, AttemptState
-from dialer.domain.callback import Callback, CallbackState
+from dialer.domain.callback import Callback, CallbackLimits, CallbackState
 from dialer.domain.campaign import Job, JobContactState, JobState
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SYSTEM_NAME_KEYS, SystemCode, name_key
@@ -23,10 +23,11 @@ from dialer.domain.progress import Progress
 from dialer.domain.restriction import RestrictionKind, restricted_by
 from dialer.domain.rules import Kind
 from dialer.domain.strategy import DONE, INITIAL, WAIT, CallHandler, Handler, Strategy
-from dialer.services.callback_steps import close_late, for_callback, go_on_without
+from dialer.services.callback_steps import close_late, for_callback, go_on_without, limits_for, looked_for
 from dialer.services.completion import Completed
 from dialer.services.contact_steps import add_to_history, apply_step, known_of, result_for_processor
 from dialer.services.finishing import finish_if_met
+from dialer.services.holding import RECHECK_S, held_contacts
 from dialer.services.rules import rules_now
 from dialer.store.attempts import Closing
 from dialer.store.job_contacts import JobContact
@@ -118,8 +119,11 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
     values = {one.value for of_contact in addresses.values() for one in of_contact}
     on_dnc = tx.dnc(job.org_id).listed_for(addresses, campaign_id=job.campaign_id, now=now)
     promised = tx.callbacks(None).pending_of(job.id, ids)
+    limits = limits_for(tx, job)[0] if promised else CallbackLimits()
+    promised = {contact_id: looked_for(tx, one, limits, now) for contact_id, one in promised.items()}
     rules = rules_now(tx, job.org_id, job.campaign_id, addresses, now)
     excluded = tx.contact_rules(job.org_id).excluded(ids, now=now)
+    held_back = held_contacts(tx, current, ids)
     busy_addresses = tx.attempts.addresses_in_use(job.org_id, values)
     busy_contacts = tx.attempts.contacts_in_use(ids)
     attributes = tx.contacts(job.org_id).attributes_of(ids) if strategy.asks_attributes else {}
@@ -136,6 +140,13 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
             left += 1
             continue
         callback = promised.get(claim.contact_id)
+        if claim.contact_id in held_back:
+            again = now + timedelta(seconds=RECHECK_S)
+            if callback is not None and not callback.has_expired(now):
+                again = min(again, callback.expires_at or again)
+            tx.job_contacts.schedule(job.id, claim.contact_id, due_at=again, because=held_back[claim.contact_id])
+            waiting += 1
+            continue
         if callback is not None and callback.has_expired(now):
             close_late(tx, callback)
             del promised[claim.contact_id]
@@ -144,8 +155,7 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
                 continue
             callback = None
         elif callback is not None and not callback.is_due(now):
-            because = f"callback {callback.id}, promised by {callback.created_by}"
-            tx.job_contacts.schedule(job.id, claim.contact_id, due_at=callback.at, because=because)
+            tx.job_contacts.schedule(job.id, claim.contact_id, due_at=callback.at, because=str(callback))
             waiting += 1
             continue
         if callback is not None and claim.handler == WAIT:  # a promise goes before waiting
@@ -167,7 +177,7 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
         blocked = on_dnc.get(claim.contact_id, frozenset())
         barred = rules.held(claim.contact_id, handler, Kind.CAMPAIGN if callback is None else Kind.CALLBACK)
         busy = {value for channel, value in busy_addresses if channel is handler.channel}
-        calling = handler if callback is None else for_callback(handler, callback, owned)
+        calling = handler if callback is None else for_callback(handler, callback, owned, limits)
         match _restriction(handler, known, now) or pick_address(calling, claim.address_index, owned, blocked, busy, now, barred):
             case Allowed(address=address, index=index):
                 intent = _intent(job, claim, handler, address, route, now)

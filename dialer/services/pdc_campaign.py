@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from dialer.domain.attempt import Attempt
+from dialer.domain.callback import CallbackType
 from dialer.domain.campaign import Job, JobState
-from dialer.services.callbacks import Wanted, promise, take_back
+from dialer.services.callback_promise import Wanted, promise
+from dialer.services.callbacks import take_back
 from dialer.services.contacts import contact_named
 from dialer.services.jobs import JobEdit, change_job
 from dialer.services.pdc_call import OnCall, check_text
@@ -72,13 +74,19 @@ class CampaignVerbs(OnCall):
         expires: datetime | None = None,
         address: str = "",
         note: str = "",
-    ) -> None:
-        """Call this contact again at a moment."""
+        type: str = "",
+        agent: str = "",
+    ) -> datetime:
+        """Call this contact again at a moment; the one that was given is returned."""
         check_text(note)
-        wanted = Wanted(at=at, zone=zone, expires_at=expires, number=address, note=note)
+        if type not in ("", *CallbackType):
+            raise BadValue(f"{type[:20]!r} is no type of callback: {', '.join(CallbackType)}")
+        kind = CallbackType(type) if type else None
+        about = {"zone": zone, "number": address, "note": note, "agent": agent}
+        wanted = Wanted(at=at, expires_at=expires, type=kind, on_request=True, **about)
 
-        def work(tx: Tx, attempt: Attempt) -> None:
-            promise(
+        def work(tx: Tx, attempt: Attempt) -> datetime:
+            return promise(
                 tx,
                 attempt.job_id,
                 attempt.contact_id,
@@ -87,9 +95,9 @@ class CampaignVerbs(OnCall):
                 now=self._parts.now(),
                 by=_by(attempt),
                 on_attempt=attempt.id,
-            )
+            ).at
 
-        await self._write(work)
+        return await self._write(work)
 
     async def cancel_callback(self) -> None:
         """Take back what the contact was promised in this job."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from dialer.domain.attempt import Attempt
-from dialer.domain.callback import Callback
+from dialer.domain.callback import Callback, CallbackLimits
 from dialer.domain.campaign import Job, JobState
 from dialer.domain.condition import Attributes
 from dialer.domain.contact import Contact
@@ -19,7 +19,7 @@ from dialer.domain.progress import Progress
 from dialer.domain.rules import Kind
 from dialer.domain.strategy import DONE, INITIAL, WAIT, Handler, Strategy
 from dialer.errors import NotFound
-from dialer.services.callback_steps import for_callback
+from dialer.services.callback_steps import for_callback, limits_for
 from dialer.services.contact_steps import known_of
 from dialer.services.rules import rules_now
 from dialer.store.job_contacts import JobContact
@@ -90,6 +90,7 @@ def _why(tx: Tx, job: Job, contact: Contact, strategy_of: Callable[[JobId, str],
         attempts=place.attempts if place else 0,
     )
     callback = tx.callbacks(job.org_id).pending_of(job.id, [contact.id]).get(contact.id)
+    limits = limits_for(tx, job)[0] if callback is not None else CallbackLimits()
     kind = Kind.CALLBACK if callback is not None and callback.is_due(now) else Kind.CAMPAIGN
     handler = _handler(strategy_of(job.id, job.strategy_text), place, known)
     seen, switch = _seen(tx.node_statuses.all(), job.id, now)
@@ -104,7 +105,9 @@ def _why(tx: Tx, job: Job, contact: Contact, strategy_of: Callable[[JobId, str],
         last_code=place.last_code if place else None,
         callback=_said(callback),
         callback_at=callback.at if callback else None,
-        handler=handler if callback is None or kind is not Kind.CALLBACK else for_callback(handler, callback, contact.addresses),
+        handler=handler
+        if callback is None or kind is not Kind.CALLBACK
+        else for_callback(handler, callback, contact.addresses, limits),
         attributes=known,
         address_index=place.address_index if place else 0,
         addresses=contact.addresses,
@@ -132,7 +135,7 @@ def _said(callback: Callback | None) -> str:
         return ""
     local = callback.at.astimezone(ZoneInfo(callback.zone))
     until = "" if callback.expires_at is None else f", expires {callback.expires_at:%Y-%m-%d %H:%M} UTC"
-    return f"callback {callback.id} at {local:%Y-%m-%d %H:%M} in {callback.zone}, promised by {callback.created_by}{until}"
+    return f"{callback} at {local:%Y-%m-%d %H:%M} in {callback.zone}{until}"
 
 
 def _handler(strategy: Strategy, place: JobContact | None, known: Attributes) -> Handler:

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from dialer.domain.attempt import Attempt, AttemptState
 from dialer.domain.channel import Channel
 from dialer.domain.ids import AttemptId, ContactId, JobId, OrgId
-from dialer.store.tables import Instant, attempt_events, attempts, job_code_counts
+from dialer.store.code_counts import CodeCounts
+from dialer.store.tables import Instant, attempt_events, attempts
 
 _FIELDS = tuple(field.name for field in fields(Attempt))
 _COLUMNS = [attempts.c[name] for name in _FIELDS]
@@ -61,11 +62,6 @@ _TREATED = (
     )
 )
 _APP_CODE = sa.update(attempts).where(attempts.c.id == sa.bindparam("attempt_id"), _OPEN).values(app_code=sa.bindparam("chosen"))
-_COUNT_UP = (
-    sa.update(job_code_counts)
-    .where(job_code_counts.c.job_id == sa.bindparam("job"), job_code_counts.c.code == sa.bindparam("of_code"))
-    .values(count=job_code_counts.c.count + 1)
-)
 
 
 Mark = tuple[AttemptId, AttemptState, datetime]
@@ -204,7 +200,7 @@ class AttemptLedger:
         self.add_events([(attempt_id, closing.ended_at, "final", data)])
         closed = self.get(attempt_id) if seen is None else _closed(seen, closing)
         assert closed is not None, "an attempt cannot vanish inside a transaction"  # noqa: S101  narrows for the type checker
-        self.count_code(closed.job_id, closing.code)
+        CodeCounts(self._connection).add(closed.job_id, closing.code, closing.ended_at)
         return closed
 
     def replace_code(self, attempt: Attempt, code: str, *, source: str, at: datetime) -> None:
@@ -220,20 +216,11 @@ class AttemptLedger:
         values = {"code": code, "code_source": source}
         self._connection.execute(sa.update(attempts).where(attempts.c.id == attempt.id).values(values))
         self.add_events([(attempt.id, at, "late_code", {"code": code, "before": attempt.code, "source": source})])
-        mine = sa.and_(job_code_counts.c.job_id == attempt.job_id, job_code_counts.c.code == attempt.code)
-        self._connection.execute(sa.update(job_code_counts).where(mine).values(count=job_code_counts.c.count - 1))
-        self._connection.execute(sa.delete(job_code_counts).where(mine, job_code_counts.c.count <= 0))
-        self.count_code(attempt.job_id, code)
-
-    def count_code(self, job_id: JobId, code: str) -> None:
-        """One more contact of this job reached this code."""
-        if not self._connection.execute(_COUNT_UP, {"job": job_id, "of_code": code}).rowcount:
-            self._connection.execute(sa.insert(job_code_counts), {"job_id": job_id, "code": code, "count": 1})
+        CodeCounts(self._connection).move(attempt, code, at)
 
     def code_counts(self, job_id: JobId) -> dict[str, int]:
         """How often each completion code was reached in a job."""
-        query = sa.select(job_code_counts.c.code, job_code_counts.c.count).where(job_code_counts.c.job_id == job_id)
-        return {code: count for code, count in self._connection.execute(query)}
+        return CodeCounts(self._connection).all(job_id)
 
     def add_events(self, events: Iterable[tuple[AttemptId, datetime, str, Mapping[str, Any]]]) -> None:
         """Append to what happened."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dialer.domain.callback import Callback, CallbackLimits, CallbackState
+from dialer.domain.callback import Callback, CallbackLimits, CallbackState, CallbackType
 from dialer.domain.ids import AttemptId, CallbackId, CampaignId, ContactId, JobId, OrgId
 from dialer.errors import Conflict, NotFound
 from dialer.store.tables import jobs
@@ -16,6 +16,12 @@ from dialer.store.tables_callbacks import callback_limits, callbacks
 
 _NAMES = tuple(Callback.__dataclass_fields__)
 _COLUMNS = [callbacks.c[name] for name in _NAMES]
+_CHANGE = (
+    *("at", "zone", "expires_at", "number", "note", "attempt_id", "held_due_at"),
+    *("agent", "tries", "reassigned_at", "asked_at", "on_request"),
+)
+_LIMITS = tuple(CallbackLimits.__dataclass_fields__)
+MOMENTS = 2000  # that one look at the moments of callbacks reads
 _PENDING = callbacks.c.state == CallbackState.PENDING.value
 _PENDING_OF = sa.select(*_COLUMNS).where(
     _PENDING,
@@ -26,7 +32,7 @@ _PENDING_OF = sa.select(*_COLUMNS).where(
 
 def _callback(row: sa.Row[Any]) -> Callback:
     values = dict(zip(_NAMES, row, strict=True))
-    return Callback(**{**values, "state": CallbackState(values["state"])})
+    return Callback(**{**values, "state": CallbackState(values["state"]), "type": CallbackType(values["type"])})
 
 
 class Callbacks:
@@ -38,7 +44,7 @@ class Callbacks:
     def add(self, new: Callback) -> Callback:
         """Keep a promise; its id is given here. The caller sees to it that no other one is pending."""
         values = {name: getattr(new, name) for name in _NAMES if name != "id"}
-        values |= {"state": new.state.value, "created_by": new.created_by[:80], "created_at": self._now}
+        values |= {"state": new.state.value, "type": new.type.value, "created_by": new.created_by[:80], "created_at": self._now}
         found = self._connection.execute(sa.insert(callbacks).values(values).returning(callbacks.c.id)).scalar_one()
         return self.get(CallbackId(found))
 
@@ -72,8 +78,7 @@ class Callbacks:
 
     def change(self, callback: Callback) -> Callback:
         """Write a pending callback anew. Raises NotFound; Conflict when it is not pending any more."""
-        names = ("at", "zone", "expires_at", "number", "note", "attempt_id", "held_due_at")
-        self._write(callback.id, {name: getattr(callback, name) for name in names})
+        self._write(callback.id, {name: getattr(callback, name) for name in _CHANGE} | {"type": callback.type.value})
         return self.get(callback.id)
 
     def keep(self, callback_id: CallbackId, attempt_id: AttemptId | None) -> None:
@@ -95,17 +100,32 @@ class Callbacks:
         values = {"state": CallbackState.CANCELLED.value, "because": because[:200], "closed_at": self._now}
         return self._connection.execute(statement.values(values)).rowcount
 
-    def limits(self, org_id: OrgId, campaign_id: CampaignId | None = None) -> CallbackLimits | None:
-        """The limits that were set for a campaign, or for the organisation; None when nobody did."""
-        query = sa.select(callback_limits.c.most, callback_limits.c.min_interval_s)
-        row = self._connection.execute(query.where(_limits_of(org_id, campaign_id))).first()
-        return None if row is None else CallbackLimits(most=row.most, min_interval_s=row.min_interval_s)
+    def moments(
+        self, since: datetime, *, org_id: OrgId, campaign_id: CampaignId | None = None, but: CallbackId | None = None
+    ) -> list[datetime]:
+        """When callbacks of the organisation, or of one campaign, are or were to be kept after `since`; the first MOMENTS."""
+        counted = callbacks.c.state.in_((CallbackState.PENDING.value, CallbackState.DONE.value))
+        query = sa.select(callbacks.c.at).where(counted, callbacks.c.org_id == org_id, callbacks.c.at > since)
+        if campaign_id is not None:
+            query = query.where(callbacks.c.job_id.in_(sa.select(jobs.c.id).where(jobs.c.campaign_id == campaign_id)))
+        if but is not None:
+            query = query.where(callbacks.c.id != but)
+        return list(self._connection.scalars(query.order_by(callbacks.c.at).limit(MOMENTS)))
+
+    def limits(self, org_id: OrgId, campaign_id: CampaignId | None = None, *, hold: bool = False) -> CallbackLimits | None:
+        """The limits that were set for a campaign, or for the organisation; None when nobody did.
+
+        With `hold` nobody else can make a promise under them until the commit.
+        """
+        query = sa.select(*(callback_limits.c[name] for name in _LIMITS)).where(_limits_of(org_id, campaign_id))
+        row = self._connection.execute(query.with_for_update() if hold else query).first()
+        return None if row is None else CallbackLimits(**row._mapping)
 
     def set_limits(self, org_id: OrgId, limits: CallbackLimits | None, campaign_id: CampaignId | None = None) -> None:
         """Set the limits of a campaign or of the organisation; None takes them away."""
         self._connection.execute(sa.delete(callback_limits).where(_limits_of(org_id, campaign_id)))
         if limits is not None:
-            values = {"most": limits.most, "min_interval_s": limits.min_interval_s}
+            values = {name: getattr(limits, name) for name in _LIMITS}
             self._connection.execute(sa.insert(callback_limits).values(org_id=org_id, campaign_id=campaign_id, **values))
 
     def _write(self, callback_id: CallbackId, values: dict[str, Any]) -> None:

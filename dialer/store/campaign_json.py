@@ -68,13 +68,17 @@ def campaign_from_json(data: Mapping[str, Any], *, campaign_id: CampaignId, org_
 
 def filter_to_json(chosen: Filter) -> list[list[dict[str, Any]]]:
     """A filter as JSON."""
-    return [[_plain(one, compare=one.compare.value, values=list(one.values)) for one in group] for group in chosen.any_of]
+    return [[_condition_to_json(one) for one in group] for group in chosen.any_of]
 
 
 def filter_from_json(data: Sequence[Sequence[Mapping[str, Any]]] | None) -> Filter:
     """The filter that was written."""
     groups = (tuple(_condition_from_json(one) for one in group) for group in data or ())
     return Filter(any_of=tuple(groups))
+
+
+def _condition_to_json(condition: Condition) -> dict[str, Any]:
+    return _plain(condition, compare=condition.compare.value, values=list(condition.values))
 
 
 def _condition_from_json(data: Mapping[str, Any]) -> Condition:
@@ -108,12 +112,15 @@ def _finish_from_json(data: Mapping[str, Any]) -> Finish:
 
 def _hold_to_json(hold: Hold) -> dict[str, Any]:
     begins, ends = f"{hold.begins:%H:%M}", f"{hold.ends:%H:%M}"
-    return _plain(hold, kind=hold.kind.value, codes=list(hold.codes), begins=begins, ends=ends)
+    where = hold.where and _condition_to_json(hold.where)
+    return _plain(hold, kind=hold.kind.value, codes=list(hold.codes), begins=begins, ends=ends, where=where)
 
 
 def _hold_from_json(data: Mapping[str, Any]) -> Hold:
     begins, ends = time.fromisoformat(data["begins"]), time.fromisoformat(data["ends"])
-    return Hold(**{**data, "kind": HoldKind(data["kind"]), "codes": tuple(data["codes"]), "begins": begins, "ends": ends})
+    where = _condition_from_json(data["where"]) if data.get("where") else None
+    written = {"kind": HoldKind(data["kind"]), "codes": tuple(data["codes"]), "begins": begins, "ends": ends, "where": where}
+    return Hold(**{**data, **written})
 
 
 def _plain(value: Any, **changes: Any) -> dict[str, Any]:

@@ -10,10 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from dialer.domain.contact import Address, Contact, NewAddress
+from dialer.domain.filter import Filter
 from dialer.domain.history import NO_HISTORY
 from dialer.domain.ids import ContactId, ContactListId, OrgId
 from dialer.errors import NotFound
 from dialer.store.contact_batches import ContactBatches
+from dialer.store.contact_filter import fits
 from dialer.store.contact_history import ContactHistory
 from dialer.store.contact_rows import contact_rows
 from dialer.store.tables import addresses, attempts, contact_lists, contacts
@@ -104,6 +106,11 @@ class Contacts(ContactBatches):
                 done = history.get(ContactId(row.id), NO_HISTORY).attributes()
                 found[ContactId(row.id)] = {**always, **row.attributes, **done}
         return found
+
+    def fitting(self, contact_ids: Collection[ContactId], chosen: Filter) -> set[ContactId]:
+        """Which of these contacts a filter lets through."""
+        query = sa.select(contacts.c.id).where(contacts.c.org_id == self._org_id, contacts.c.id.in_(list(contact_ids)))
+        return {ContactId(one) for one in self._connection.scalars(query.where(fits(chosen, self._connection.dialect.name)))}
 
     def older_than(self, list_id: ContactListId, moment: datetime, *, limit: int, on_call: bool = False) -> list[ContactId]:
         """Contacts of a list that were written last before a moment: those that are not on a call now, or those that are."""

@@ -141,6 +141,21 @@ class JobContacts:
         row = self._connection.execute(_HOLD if hold else _GET, {"job": job_id, "contact": contact_id}).first()
         return None if row is None else _job_contact(row)
 
+    def would_take(self, job_id: JobId, contact_id: ContactId) -> bool:
+        """Whether the job has not come to this contact yet, and will."""
+        return self._walk(job_id).would_take(contact_id) is not None
+
+    def take(self, job_id: JobId, contact_id: ContactId, *, now: datetime, because: str) -> JobContact | None:
+        """The contact's place in the job, held; one to whom the job has not come gets it out of its turn, due at once.
+
+        None when the job's lists or its filter leave the contact out.
+        """
+        found = self.get(job_id, contact_id, hold=True)
+        if found is None and (list_id := self._walk(job_id, hold=True).take_one(contact_id)) is not None:
+            row = {"job_id": job_id, "contact_id": contact_id, "list_id": list_id, "progress": {}}
+            self._connection.execute(sa.insert(job_contacts).values(state=_SCHEDULED, due_at=now, because=because[:200], **row))
+        return found or self.get(job_id, contact_id, hold=True)  # the walk may have come by while we waited for it
+
     def jobs_of(self, contact_id: ContactId) -> list[JobContact]:
         """The contact's places in all jobs."""
         rows = self._connection.execute(sa.select(job_contacts).where(job_contacts.c.contact_id == contact_id))
@@ -187,6 +202,12 @@ class JobContacts:
             statement = statement.where(job_contacts.c.lease_until < now)
         values = {"state": _SCHEDULED, "due_at": now, "lease_owner": None, "lease_until": None}
         return self._connection.execute(statement.values(**values)).rowcount
+
+    def let_go(self, job_id: JobId, *, held: str, now: datetime) -> int:
+        """Contacts that wait for a reason that begins so are due at once; returns how many there were."""
+        waiting = sa.and_(job_contacts.c.job_id == job_id, job_contacts.c.state == _SCHEDULED, job_contacts.c.due_at > now)
+        statement = sa.update(job_contacts).where(waiting, job_contacts.c.because.startswith(held, autoescape=True))
+        return self._connection.execute(statement.values(due_at=now)).rowcount
 
     def mend_calls_without_attempt(self, now: datetime) -> int:
         """Contacts that are said to be in a call that does not exist: due again. Zero unless somebody edited the database."""

@@ -150,6 +150,26 @@ class JobWalk:
         elif row.settled or self._walk.sorted_done:  # one that changed may come again under another key: not counted twice
             self._walk.passed += 1
 
+    def would_take(self, contact_id: ContactId) -> int | None:
+        """The list of a contact to whom the job has not come yet, and will; None for all others."""
+        row = self._one(contact_id)
+        return None if row is None else row.list_id
+
+    def take_one(self, contact_id: ContactId) -> int | None:
+        """Take a contact out of its turn; returns its list. None: it has a place already, or is left out."""
+        row = self._one(contact_id)
+        if row is None:
+            return None
+        if row.gone_by:  # it did not fit when it was looked at, and was counted as left out
+            self.taken_behind(1)
+        return int(row.list_id)
+
+    def _one(self, contact_id: ContactId) -> sa.Row[Any] | None:
+        gone_by = sa.or_(*self._gone_by_import(), sa.and_(contacts.c.id <= self._walk.top, self._behind()))
+        mine = sa.select(contacts.c.list_id, gone_by.label("gone_by")).where(contacts.c.id == contact_id)
+        mine = mine.where(contacts.c.list_id.in_(self.list_ids), self.fits, self.known().is_(None))
+        return self._connection.execute(mine).first()
+
     def has_more(self) -> bool:
         """Whether the lists hold contacts that have not been looked at."""
         return not self._walk.sorted_done or any(
@@ -188,13 +208,16 @@ class JobWalk:
 
     def forget(self, contact_ids: Sequence[ContactId]) -> None:
         """Count these no more as left out by the filter, as far as they were."""
-        by_import = [
+        looked_at = sa.or_(*self._gone_by_import(), sa.and_(contacts.c.id <= self._walk.top, self._settled(), self._behind()))
+        mine = sa.and_(contacts.c.id.in_(contact_ids), contacts.c.list_id.in_(self.list_ids), self.known().is_(None))
+        self.taken_behind(self._connection.scalar(sa.select(sa.func.count()).where(mine, looked_at)) or 0)
+
+    def _gone_by_import(self) -> list[sa.ColumnElement[bool]]:
+        """Those whom the walk has gone by in the order of the import, list by list."""
+        return [
             sa.and_(contacts.c.list_id == list_id, contacts.c.id > self._walk.top, contacts.c.id <= self._come_to(list_id))
             for list_id in self.list_ids
         ]
-        looked_at = sa.or_(*by_import, sa.and_(contacts.c.id <= self._walk.top, self._settled(), self._behind()))
-        mine = sa.and_(contacts.c.id.in_(contact_ids), contacts.c.list_id.in_(self.list_ids), self.known().is_(None))
-        self.taken_behind(self._connection.scalar(sa.select(sa.func.count()).where(mine, looked_at)) or 0)
 
     def _behind(self) -> sa.ColumnElement[bool]:
         """Whether the sorted pass has gone by a contact."""

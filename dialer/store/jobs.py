@@ -14,13 +14,13 @@ from dialer.domain.ids import CampaignId, ContactListId, JobId, OrgId
 from dialer.errors import Conflict, NotFound
 from dialer.store.callbacks import Callbacks
 from dialer.store.campaign_json import campaign_from_json, campaign_to_json, pace_from_json, pace_to_json
+from dialer.store.code_counts import CodeCounts
 from dialer.store.job_totals import job_totals
 from dialer.store.job_walk import JobWalk
 from dialer.store.sort_index import ensure_sort_index
-from dialer.store.tables import attempts, campaigns, job_code_counts, jobs
+from dialer.store.tables import campaigns, jobs
 
 _JOBS = sa.select(jobs, campaigns.c.name.label("campaign_name")).join(campaigns, jobs.c.campaign_id == campaigns.c.id)
-RECENT_MOST = 5000  # attempts that a look at the last minutes reads at most
 _BY_ID = _JOBS.where(jobs.c.id == sa.bindparam("job"))
 
 
@@ -147,6 +147,7 @@ class Jobs:
             values["started_at"] = self._now
         if state is JobState.COMPLETED:
             values |= {"ended_at": self._now, "force": job.force}
+            CodeCounts(self._connection).forget_recent(job_id)
             Callbacks(self._connection, None, self._now).cancel_all(f"the job is over: {because}", job_id=job_id)
         self._connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(values))
         return self.get(job_id)
@@ -171,25 +172,13 @@ class Jobs:
         return self.edit(job_id, pace=pace, definition=self.get_for_update(job_id).definition)
 
     def recent_codes(self, job_id: JobId, *, since: datetime) -> dict[str, int]:
-        """How often each code was recorded for attempts begun at or after `since`; of the last few thousand attempts."""
-        newest = sa.select(attempts.c.code, attempts.c.intent_at).where(attempts.c.job_id == job_id)
-        last = newest.order_by(attempts.c.id.desc()).limit(RECENT_MOST).subquery()
-        query = (
-            sa.select(last.c.code, sa.func.count())
-            .where(last.c.intent_at >= since, last.c.code.is_not(None))
-            .group_by(last.c.code)
-        )
-        return {code: count for code, count in self._connection.execute(query)}
+        """How often each code was recorded at or after `since`, whatever the rate of calls."""
+        return CodeCounts(self._connection).recent(job_id, since=since)
 
     def code_counts(self, job_id: JobId) -> dict[str, int]:
         """How often each completion code was reached, the most frequent first. Raises NotFound."""
         self.get(job_id)
-        query = (
-            sa.select(job_code_counts.c.code, job_code_counts.c.count)
-            .where(job_code_counts.c.job_id == job_id)
-            .order_by(job_code_counts.c.count.desc(), job_code_counts.c.code)
-        )
-        return {code: count for code, count in self._connection.execute(query)}
+        return CodeCounts(self._connection).all(job_id)
 
     def totals(self, job_id: JobId) -> JobTotals:
         """Where the job's contacts stand, all in one look. Raises NotFound."""

@@ -289,6 +289,16 @@ job_code_counts = Table(  # kept in the transaction that writes the code, so tha
     Column("job_id", Id, ForeignKey("jobs.id"), primary_key=True),
     Column("code", String(80), primary_key=True),
     Column("count", Integer, nullable=False),
+    Column("slot", sa.BigInteger, nullable=False, server_default=text("0")),  # of time, in which it came up last
+)
+
+job_code_marks = Table(  # what a count was when a slot of time began in which the code came up (store/code_counts.py)
+    "job_code_marks",
+    metadata,
+    Column("job_id", Id, ForeignKey("jobs.id"), primary_key=True),
+    Column("code", String(80), primary_key=True),
+    Column("slot", sa.BigInteger, primary_key=True, autoincrement=False),
+    Column("count_before", Integer, nullable=False),
 )
 
 node_status = Table(  # what a running node sees, written about once a second: for `why`, `status` and `watch`

@@ -79,11 +79,15 @@ async def test_a_callback_is_promised_replaced_and_refused_with_a_typed_error(at
         call.pdc.schedule_callback(local, zone="Mars/Base"),
         call.pdc.schedule_callback(soon, address="+15550199"),
         call.pdc.schedule_callback(soon, note="x" * 20_000),
+        call.pdc.schedule_callback(soon, type="someday"),
+        call.pdc.schedule_callback(soon, type="strict_agent"),  # whose?
+        call.pdc.schedule_callback(soon, type="standard", agent="ann"),
     ):
         with pytest.raises(BadValue):
             await wrong
     assert call.place.promised(call.key) is None
-    await call.pdc.schedule_callback(soon + timedelta(hours=1))
+    assert await call.pdc.schedule_callback(soon + timedelta(hours=1)) == soon + timedelta(hours=1)
+    assert await call.pdc.schedule_callback(soon, type="strict_agent", agent="ann") == soon
     for _ in range(2):
         await call.pdc.schedule_callback(
             local, zone="America/Denver", expires=local + timedelta(hours=2), address="+15550100", note="after lunch"

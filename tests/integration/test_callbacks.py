@@ -15,8 +15,8 @@ from dialer.domain.ids import OrgId
 from dialer.domain.rules import Kind, Rule
 from dialer.engine.engine import StrategyShelf
 from dialer.errors import BadInput, CallbackRefused, Conflict, NotFound
+from dialer.services.callback_promise import Wanted
 from dialer.services.callbacks import (
-    Wanted,
     add_callback,
     call_back_now,
     callback_limits,

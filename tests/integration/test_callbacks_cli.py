@@ -19,7 +19,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def ready(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give a database with a running job that has called d0 once: busy."""
+    """Give a database with a running job that has called d0 once: busy; it has not come to d1."""
     config = tmp_path / "dialer.toml"
     config.write_text(f'[database]\nurl = "{sqlite_url}"\n')
     monkeypatch.setenv("OUTDIAL_CONFIG", str(config))
@@ -29,9 +29,9 @@ def ready(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     org_id = store.write_now(lambda tx: tx.organisations.ensure(DEFAULT))
 
     async def call() -> None:
-        launch = await Launch.ready(store, org_id, count=1)
+        launch = await Launch.ready(store, org_id, count=2)
         now = datetime.now(UTC)
-        (attempt,) = (await launch.run(now)).to_place
+        (attempt,) = (await launch.run(now, 1)).to_place
         await launch.end(attempt.id, "Call Busy", now)
 
     asyncio.run(call())
@@ -44,7 +44,7 @@ def run(*words: str, fails: bool = False) -> str:
     return result.output
 
 
-@pytest.mark.row(109)
+@pytest.mark.row(108, 109)
 @pytest.mark.usefixtures("ready")
 def test_an_operator_can_promise_change_hasten_and_take_back() -> None:
     day = f"{datetime.now(UTC).year + 1}-01-05"
@@ -64,4 +64,15 @@ def test_an_operator_can_promise_change_hasten_and_take_back() -> None:
     assert "no limits" in run("limits")
     assert "at most 0 callbacks" in run("limits", "Blood", "--most", "0")
     run("add", "d0", "--at", f"{day}T18:00", fails=True)
+    assert "at most 1 callback in 20 minutes" in run("limits", "Blood", "--most", "9", "--at-once", "1", "--within", "20")
+    assert "5 in an agent's queue" in run("limits", "Blood", "--queue", "5", "--tries", "2", "--retry", "10", "--any-hour")
+    shown = run("limits", "Blood")
+    assert all(one in shown for one in ("at most 9", "1 callback in 20", "after 10 minutes, 2 times", "hours of the law"))
+    run("add", "d0", "--at", f"{day}T18:00", "--type", "strict_agent", fails=True)
+    run("add", "d0", "--at", f"{day}T18:00", "--type", "strict_agent", "--agent", "ann", "--asked")
+    assert "put off from" in run("add", "d1", "--at", f"{day}T18:00")  # to whom the job has not come yet
+    listed = run("list", "Blood")
+    assert "strict_agent ann" in listed
+    assert "18:20" in listed
+    assert "any number of callbacks at a time" in run("limits", "Blood", "--at-once", "0")
     assert "no limits of its own" in run("limits", "Blood", "--clear")

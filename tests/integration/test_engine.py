@@ -20,7 +20,7 @@ from dialer.engine.engine import Engine, EngineOptions, StrategyShelf
 from dialer.engine.supervisor import Trunk
 from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.ports import SwitchState, VoiceEventKind
-from dialer.services.callbacks import Wanted, promise
+from dialer.services.callback_promise import Wanted, promise
 from dialer.services.completion import RELAUNCHES_MAX
 from dialer.store.store import Store
 from dialer.store.tx import Tx

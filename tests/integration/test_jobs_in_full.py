@@ -178,6 +178,30 @@ async def test_a_condition_holds_a_job_and_lets_it_go_but_an_operators_pause_sta
         assert job_of(store, job).state is JobState.PAUSED
 
 
+@pytest.mark.row(87)
+async def test_some_contacts_are_held_while_the_others_are_called_and_go_when_let_go(store: Store, org_id: OrgId) -> None:
+    too_many = tuple(parse_hold(f"contacts digit = {digit}") for digit in range(4))
+    with pytest.raises(BadInput, match="at most 3"):
+        await campaign(store, org_id, "Four", holds=too_many)
+    await campaign(store, org_id, count=30, holds=too_many[:3])
+    job = await start_campaign(store, org_id, "Test", by="test")
+    voice = FakeVoice(CLOCK, default=SHORT)
+    async with running(store, voice) as engine:
+        await until(lambda: len(voice.placed) == 21 and engine.calls.in_flight() == 0)
+        await asyncio.sleep(0.3)  # some seconds of the engine's clock
+        assert not {one.number[-1] for one in voice.placed} & set("012")
+        assert job_of(store, job).state is JobState.RUNNING, "the job waits for those who are held"
+        _, gates = await gate_totals(store, org_id, "Test", now=CLOCK.now())
+        held = {one.because: one.contacts for one in gates if one.gate == "due"}
+        assert held == {f"held: digit = {digit}": 3 for digit in range(3)}
+        edited = await edit_job(store, org_id, "Test", JobEdit(holds=too_many[:1]), by="ann")
+        assert edited.definition.holds == too_many[:1]
+        await until(lambda: len(voice.placed) == 27)
+        await edit_job(store, org_id, "Test", JobEdit(holds=()), by="ann")
+        await until(completed(store, job.id))
+    assert Counter(one.number[-1] for one in voice.placed) == dict.fromkeys("0123456789", 3)
+
+
 @pytest.mark.row(71, 84)
 async def test_two_jobs_share_a_narrow_trunk_by_priority_and_both_go_on(store: Store, org_id: OrgId) -> None:
     await campaign(store, org_id, "Low", count=300, priority=4)

@@ -104,3 +104,23 @@ def test_a_wheel_brings_settings_strategies_and_samples_along(tmp_path: Path) ->
     ).stdout.split()
     assert found == [str(installed / "dialer" / "config_files" / name) for name in resources()]
     assert [Path(path).read_bytes() for path in found] == [resource(name).read_bytes() for name in resources()]
+
+
+def test_a_noun_that_is_loaded_alone_has_all_its_commands() -> None:
+    """`dialer contacts` loads nothing but its own module: what another one would add to it, nobody could call."""
+    program = """
+import importlib
+from dialer.__main__ import ALONE
+
+def commands(noun):
+    app = getattr(importlib.import_module(f"dialer.cli.{noun}"), f"{noun}_app")
+    return sorted(one.name or one.callback.__name__ for one in app.registered_commands)
+
+alone = {noun: commands(noun) for noun in ALONE}
+import dialer.cli.commands
+assert alone == {noun: commands(noun) for noun in ALONE}, alone
+print(*alone["contacts"])
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert told.returncode == 0, told.stderr
+    assert {"add-to-job", "attribute", "exclude", "import", "show"} <= set(told.stdout.split())

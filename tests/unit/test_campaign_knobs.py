@@ -99,7 +99,11 @@ def test_holds_are_read_and_hold() -> None:
     assert not share_of.because(START, {"Network Error": 5, "Call Busy": 15})
     assert not share_of.because(START, {"Network Error": 9}), "nine calls are no trend"
     assert parse_hold("count 5 Opted Out in 10").because(START, {"Opted Out": 5}) == "5 × Opted Out in 10 min"
-    for wrong in ("", "share x Busy", "count 3", "time noon", "weather rain"):
+    some = parse_hold("contacts age # > 70")
+    assert (some.because(START, {}), str(some.filter)) == ("", "age > 70"), "the job itself goes on"
+    written = ("time 23:00-01:30 UTC", "count 5 Opted Out in 10", "contacts city = Ankara")
+    assert [str(parse_hold(one)) for one in written] == list(written)
+    for wrong in ("", "contacts", "contacts all", "share x Busy", "count 3", "time noon", "weather rain"):
         with pytest.raises(BadInput):
             parse_hold(wrong)
 

@@ -37,10 +37,11 @@ def test_a_dialplan_has_the_verbs_that_take_and_give_plain_values_and_none_by_wh
         ("count", ["donors", "-2", "assign=yes"], {"name": "donors", "amount": -2, "assign": True, "once": ""}),
         ("is_dnc", [], {"address": ""}),
         ("schedule_callback", ["2026-05-11T18:00", "zone=Europe/Istanbul"],
-         {"at": datetime(2026, 5, 11, 18), "zone": "Europe/Istanbul", "expires": None, "address": "", "note": ""}),  # noqa: DTZ001
+         {"at": datetime(2026, 5, 11, 18), "zone": "Europe/Istanbul", "expires": None,  # noqa: DTZ001
+          "address": "", "note": "", "type": "", "agent": ""}),
         ("schedule_callback", ["2026-05-11T18:00Z", "expires=2026-05-11T19:00Z"],
          {"at": datetime(2026, 5, 11, 18, tzinfo=UTC), "zone": "", "expires": datetime(2026, 5, 11, 19, tzinfo=UTC),
-          "address": "", "note": ""}),
+          "address": "", "note": "", "type": "", "agent": ""}),
     ],
 )  # fmt: skip
 def test_arguments_come_in_order_and_then_by_name(verb: str, texts: list[str], wanted: dict[str, object]) -> None:

@@ -18,7 +18,7 @@ PLAIN_MARKS = frozenset(" +-_.:")
 an argument or an expression, name a function, a second file or a way to dial."""
 
 _PARAMETERS = (str, int, bool, datetime, datetime | None)
-_RESULTS = (types.NoneType, str, int, bool)
+_RESULTS = (types.NoneType, str, int, bool, datetime)
 
 DIALPLAN_VERBS: Mapping[str, Verb] = {
     name: verb
@@ -65,10 +65,15 @@ def _read(verb: Verb, parameter: inspect.Parameter, text: str) -> Any:
         raise BadValue(f"{verb.name}: {text[:40]!r} is no {parameter.name}") from exc
 
 
-def harmless(value: str | int | bool | None) -> str:
-    """A result as the text of a channel variable: letters, digits and a few plain marks, 250 at most. Yes is 1, no is 0."""
+def harmless(value: str | int | bool | datetime | None) -> str:
+    """A result as the text of a channel variable: letters, digits and a few plain marks, 250 at most. Yes is 1, no is 0.
+
+    A moment is 2026-05-11T18:00:00+00:00.
+    """
     if value is None:
         return ""
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
     if isinstance(value, int):  # a yes or no, too
         return str(int(value))
     kept = (mark for mark in value if mark in PLAIN_MARKS or unicodedata.category(mark)[0] in "LNM")
