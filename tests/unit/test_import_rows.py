@@ -95,6 +95,7 @@ def test_a_number_without_a_zone_needs_one_from_the_settings() -> None:
         (["id", "name"], RowOptions(), "no column is called phone"),
         (["id", "phone", "Phone"], RowOptions(), "a second column is called 'phone'"),
         (["id", "", "phone"], RowOptions(), "column 2 has no name"),
+        (["id", "phone", "Last Attempt Time"], RowOptions(), "'last_attempt_time', which the dialer keeps itself"),
         (["17", "+12125550101"], RowOptions(), "the first line must name the columns"),
         (["id", "x" * 41, "phone"], RowOptions(), "longer than 40"),
         (["id", "phone"], RowOptions(region="XX"), "no region 'XX'"),

@@ -95,6 +95,7 @@ def test_the_sieve_says_what_the_checks_say(
         assert sieve.fitted(number) == checks.fitted(number)
 
 
+@pytest.mark.row(95)
 @pytest.mark.parametrize(
     ("kind", "given", "stored"),
     [
