@@ -90,6 +90,8 @@ class Importer:
                     await self._look(group)
                 except StoreDown as down:
                     log.error("the database does not answer", reason=str(down))
+                except Exception:  # what goes wrong with imports may not end the dialling
+                    log.exception("data sources are not looked after")
                 await self._clock.sleep(LOOK_S)
 
     async def carry_out(self, run_id: ImportRunId) -> None:
@@ -108,7 +110,8 @@ class Importer:
         taken = await self._store.write(lambda tx: tx.import_runs(None).release_all(prefix))
         log.info("interrupted runs of data sources", runs=taken)
         for left in fetched_folder(self._options.folder).glob("[0-9]*.csv*"):
-            await self._forget_fetched(left, ImportRunId(int(left.name.partition(".")[0])))
+            if (number := left.name.partition(".")[0]).isdigit():
+                await self._forget_fetched(left, ImportRunId(int(number)))
 
     async def _look(self, group: asyncio.TaskGroup) -> None:
         while len(self._working) < self._options.most and (run := await self._claim()) is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -94,30 +94,26 @@ class ForeignRows:
         return connection.execute(sa.text(escaped), values)
 
 
-class _told:
+@contextmanager
+def _told(name: str) -> Iterator[None]:
     """Errors of the database in plain words, and sorted: try again, or mend something first."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, exc: BaseException | None, _trace: object) -> None:
-        if not isinstance(exc, SQLAlchemyError):
-            return
+    try:
+        yield
+    except SQLAlchemyError as exc:
         cause = getattr(exc, "orig", None) or exc
-        said = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
+        said = (str(cause).strip() or type(cause).__name__).splitlines()[0]
         if is_down(exc) and not _refused(cause):
-            raise NotSent(f"the database {self._name!r}: {said}") from exc
-        raise BadInput(said, where=f"the database {self._name!r}") from exc
+            raise NotSent(f"the database {name!r}: {said}") from exc
+        raise BadInput(said, where=f"the database {name!r}") from exc
 
 
 def _refused(cause: BaseException) -> bool:
     """What will be no better the next time, though the driver counts it among the troubles of its operation."""
     state = getattr(cause, "sqlstate", None) or ""
-    # PostgreSQL: wrong password, no such role or database, the time limit, a write in a read-only transaction.
-    if state[:2] in ("28", "3D", "25") or state == "57014":
+    # PostgreSQL: a write in a read-only transaction, the time limit; before there is a session that gives a state, its own words.
+    if state[:2] == "25" or state == "57014":
+        return True
+    if "FATAL:" in str(cause) and ("authentication failed" in str(cause) or "does not exist" in str(cause)):
         return True
     return isinstance(cause, sqlite3.OperationalError) and "locked" not in str(cause)
 

@@ -164,11 +164,14 @@ class ImportRuns:
         self._write(run_id, owner, values)
 
     def start_over(self, run_id: ImportRunId, owner: str, because: str) -> ImportRun:
-        """The source has changed: its rows are read from the beginning, and counted anew. Raises NotFound, RunTaken."""
+        """The source has changed: its rows are read from the beginning and counted anew; what was deleted stays deleted.
+
+        Raises NotFound, RunTaken.
+        """
         run = self.get(run_id)
         values = {
             "because": because[:400],
-            "report": report_to_json(ImportReport(list_name=run.report.list_name)),
+            "report": report_to_json(ImportReport(list_name=run.report.list_name, deleted=run.report.deleted)),
             "checkpoint": checkpoint_to_json(Checkpoint()),
             "fresh_starts": run.fresh_starts + 1,
         }

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 from dialer.domain.data_source import CustomPlace, DatabasePlace, DataSource, ImportRun, RunState
 from dialer.domain.ids import OrgId
@@ -174,6 +175,7 @@ async def test_a_query_is_read_from_an_sqlite_file(store: Store, org_id: OrgId, 
         ("{pg}", "SELECT id FROM people", "nr", BadInput, 'column "nr" does not exist'),
         ("{pg}", "SELECT id, pg_sleep(3) FROM people", "", BadInput, "statement timeout"),
         ("{pg}no", "SELECT 1", "", NotSent, "connection"),
+        ("{other}", "SELECT 1", "", BadInput, 'database "nowhere" does not exist'),
         ("postgresql://nobody@127.0.0.1:1/x", "SELECT 1", "", NotSent, "the database 'crm'"),
         ("sqlite:////nowhere/crm.sqlite3", "SELECT 1", "", BadInput, "unable to open"),
         ("what", "SELECT 1", "", BadInput, "not a database address"),
@@ -186,7 +188,8 @@ def test_what_a_foreign_database_refuses_is_told_in_its_words(
 ) -> None:
     with psycopg.connect(postgres_url.replace("+psycopg", "")) as crm:
         crm.execute("CREATE TABLE people AS SELECT 1 AS id")
-    crm_database = ForeignDatabase(name="crm", url=url.format(pg=postgres_url))
+    other = sa.make_url(postgres_url).set(database="nowhere").render_as_string(hide_password=False)
+    crm_database = ForeignDatabase(name="crm", url=url.format(pg=postgres_url, other=other))
     with pytest.raises(error, match=told):
         list(ForeignRows(crm_database, query, key=key, limit_s=1))
     with psycopg.connect(postgres_url.replace("+psycopg", "")) as crm:
