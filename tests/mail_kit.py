@@ -21,7 +21,7 @@ from dialer.lab.message_behaviours import GatewayFault
 from dialer.lab.truth_log import TruthLog
 from dialer.ports import Accepted, EmailOrder, EmailPort
 from dialer.testing_messages import FakeMessages
-from tests.message_kit import CLOCK, ByEnding, Desk, until
+from tests.message_kit import CLOCK, SLOW_S, ByEnding, Desk, until
 
 ANSWERS = MailAddresses(domain="mail.example.org", keys=(b"k" * 32,))
 SENDER = "Blood Service <donate@example.org>"
@@ -81,7 +81,7 @@ async def smtp_line(*, mail: dict[str, Any] | None = None, **changes: Any) -> As
     desk, truth = Desk(), TruthLog()
     listener = LmtpListener(InboundMail(InboundConfig(gateway="smtp", answers=ANSWERS), CLOCK, desk.take))
     await listener.start()
-    server = FakeMail(truth=truth, answers_to=("127.0.0.1", listener.port), **(mail or {}))
+    server = FakeMail(truth=truth, answers_to=("127.0.0.1", listener.port), slow_s=SLOW_S, **(mail or {}))
     await server.start()
     settings: dict[str, Any] = {
         "name": "smtp",

@@ -32,6 +32,7 @@ from dialer.web.hooks import make_hooks_app
 
 CLOCK = SystemClock()
 OURS = "+15550100000"
+SLOW_S = 0.3  # what the laboratory takes two seconds for
 STATES = {
     MessageState.DELIVERED: (MessageState.SENT, MessageState.DELIVERED),
     MessageState.UNDELIVERED: (MessageState.SENT, MessageState.UNDELIVERED),
@@ -165,7 +166,7 @@ def reader_for(number: str, plans: dict[str, GatewayFault]) -> FakeReader:
 async def twilio_line(**changes: Any) -> AsyncIterator[SmsLine]:
     """The real Twilio client against the laboratory's Twilio, whose callbacks come back to a web server of ours."""
     desk, truth = Desk(), TruthLog()
-    twilio = FakeTwilio(account_sid="AC" + "0f" * 16, auth_token=secrets.token_hex(16), truth=truth)
+    twilio = FakeTwilio(account_sid="AC" + "0f" * 16, auth_token=secrets.token_hex(16), truth=truth, slow_s=SLOW_S)
     await twilio.start()
     hooks: dict[str, TwilioWebhooks] = {}
     runner = web.AppRunner(make_hooks_app(hooks, desk.take), shutdown_timeout=0.1, access_log=None)
@@ -208,7 +209,7 @@ async def twilio_line(**changes: Any) -> AsyncIterator[SmsLine]:
 async def smpp_line(**changes: Any) -> AsyncIterator[SmsLine]:
     """Our SMPP link to the laboratory's message centre."""
     desk, truth = Desk(), TruthLog()
-    centre = FakeSmsc(system_id="outdial", password="secret", truth=truth)
+    centre = FakeSmsc(system_id="outdial", password="secret", truth=truth, slow_s=SLOW_S)
     await centre.start()
     settings: dict[str, Any] = {
         "name": "smpp",

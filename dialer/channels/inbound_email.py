@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from aiosmtpd.lmtp import LMTP
@@ -49,12 +51,14 @@ class InboundMail:
 
     def __init__(self, config: InboundConfig, clock: Clock, sink: InboundSink) -> None:
         self.config, self._clock, self._sink = config, clock, sink
+        # Of our own: the loop's common threads may all be waiting for us. Made on first use, ended with the last reference.
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix=f"inbound-{config.gateway}")
 
     async def take(self, octets: bytes, *, recipient: str, sender: str) -> None:
         """Keep what it means. Raises Unreadable (refuse it for good) and whatever the sink raises (let it come again)."""
         try:
             # Off the event loop: patterns over somebody else's text.
-            found = await asyncio.to_thread(
+            reading = partial(
                 read_mail,
                 octets,
                 gateway=self.config.gateway,
@@ -63,6 +67,7 @@ class InboundMail:
                 answers=self.config.answers,
                 now=self._clock.now(),
             )
+            found = await asyncio.get_running_loop().run_in_executor(self._threads, reading)
         except Unreadable as odd:
             log.warning("a mail that cannot be read", gateway=self.config.gateway, octets=len(octets), why=str(odd))
             raise

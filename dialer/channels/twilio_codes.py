@@ -55,8 +55,9 @@ REASONS = {
     30024: Refusal.ACCOUNT,
     30032: Refusal.ACCOUNT,  # a toll-free number that is not verified
     30034: Refusal.ACCOUNT,  # not registered for 10DLC
-    30036: Refusal.NETWORK,  # validity ended
+    30036: Refusal.UNREACHABLE,  # its time ran out
 }
+OUT_OF_TIME = 30036
 QUEUE_FULL = 21611  # "exceeded the maximum number of queued messages": refused before it was processed
 LOGIN_AGAIN_S = 60.0  # a refused login is tried no oftener
 QUEUE_AGAIN_S = 60.0
@@ -65,6 +66,12 @@ TOO_MANY_AGAIN_S = 1.0  # where a 429 does not say
 
 class LoginRefused(NotSent):
     """Our account or its token is not accepted: a human must mend it."""
+
+
+def state_of(status: str, code: int | str | None) -> MessageState | None:
+    """What one of Twilio's states, with its error number, is in ours; None where it is none of them."""
+    state = STATES.get(status)
+    return MessageState.EXPIRED if state is MessageState.FAILED and str(code) == str(OUT_OF_TIME) else state
 
 
 def reason_of(code: int | str | None) -> Refusal | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dialer.channels.message_names import NUMBER
 from dialer.channels.send_rate import SendRate
-from dialer.channels.twilio_codes import LOGIN_AGAIN_S, STATES, LoginRefused
+from dialer.channels.twilio_codes import LOGIN_AGAIN_S, LoginRefused, state_of
 from dialer.channels.twilio_config import SERVICE, TwilioConfig, may_send
 from dialer.domain.message_state import MessageState, Refusal
 from dialer.domain.sms_text import size_of
@@ -131,7 +131,7 @@ class TwilioSms:
     def _found(self, order: SmsOrder, message: MessageInstance) -> Found:
         return Found(
             provider_ids=(message.sid,),
-            state=STATES.get(str(message.status), MessageState.ACCEPTED),
+            state=state_of(str(message.status), message.error_code) or MessageState.ACCEPTED,
             segments=_number(message.num_segments) or size_of(order.text).segments,
         )
 

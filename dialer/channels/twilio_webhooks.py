@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from urllib.parse import parse_qs, urlsplit
 
-from dialer.channels.twilio_codes import STATES, reason_of
+from dialer.channels.twilio_codes import reason_of, state_of
 from dialer.channels.twilio_config import TwilioConfig
 from dialer.domain.ids import ALPHABET, AttemptId
 from dialer.errors import BadInput, Forged
@@ -35,10 +35,10 @@ class TwilioWebhooks:
         fields = self._genuine(path, form, signature)
         said = fields.get("MessageStatus") or fields.get("SmsStatus", "")
         sid = fields.get("MessageSid") or fields.get("SmsSid", "")
-        if said not in STATES or not sid:
-            raise BadInput(f"the state {said!r} of message {sid!r}", where="a status callback of Twilio")
-        state = STATES[said]
         code = fields.get("ErrorCode", "")
+        state = state_of(said, code)
+        if state is None or not sid:
+            raise BadInput(f"the state {said!r} of message {sid!r}", where="a status callback of Twilio")
         return MessageUpdate(
             gateway=self._config.name,
             state=state,

@@ -1,8 +1,11 @@
-"""`dialer lab`: a real Asterisk and a synthetic phone network on this machine."""
+"""`dialer lab`: a real Asterisk, a synthetic phone network, and gateways for messages on this machine."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -22,10 +25,25 @@ NO_AGI = "127.0.0.1:9"  # the discard port: nobody listens there
 
 
 @lab_app.command()
-def up(name: Name = "main", folder: Folder = Path("var/lab")) -> None:
+def up(
+    name: Name = "main",
+    folder: Folder = Path("var/lab"),
+    sms: Annotated[bool, typer.Option("--sms", help="Also a Twilio and an SMPP message centre, with people who answer.")] = False,
+    email: Annotated[bool, typer.Option("--email", help="Also a mail server that bounces and answers mails.")] = False,
+    sms_url: Annotated[str, typer.Option(help="Where people's answers by SMS go: a webhook, signed as Twilio does.")] = "",
+    lmtp: Annotated[str, typer.Option(help="host:port where answers and bounces of mails go.")] = "",
+) -> None:
     """Start a lab and leave it running."""
     try:
-        lab = Lab.up(folder / name, say=lambda text: typer.echo(text, err=True), detached=True)
+        lab = Lab.up(
+            folder / name,
+            say=lambda text: typer.echo(text, err=True),
+            detached=True,
+            sms=sms or bool(sms_url),
+            email=email or bool(lmtp),
+            sms_url=sms_url,
+            lmtp=lmtp,
+        )
     except OutdialError as failed:
         raise _failed(failed) from failed
     typer.echo(_described(lab))
@@ -46,12 +64,18 @@ def status(name: Name = "main", folder: Folder = Path("var/lab")) -> None:
     """Say whether a lab runs, and how to reach it. Exit code 1 when a part of it does not run."""
     try:
         lab = Lab.reading(folder / name)
-        if dead := [part.role for part in (lab.switch_instance, lab.carrier_instance) if not part.alive()]:
+        dead = [part.role for part in (lab.switch_instance, lab.carrier_instance) if not part.alive()]
+        if lab.gateways is not None and not lab.gateways.alive():
+            dead.append("gateways")
+        if dead:
             typer.echo(f"The lab {name} is broken: the {' and the '.join(dead)} ended. `dialer lab down` removes what is left.")
             raise typer.Exit(1)
         switch, carrier = asyncio.run(lab.channels())
         typer.echo(_described(lab))
         typer.echo(f"channels: switch {switch}, carrier {carrier}; calls so far: {len(lab.truth())}")
+        if lab.gateways is not None:
+            counted = Counter(entry["event"] for entry in lab.gateways.truth())
+            typer.echo(f"messages so far: {', '.join(f'{number} {event}' for event, number in counted.items()) or 'none'}")
     except OutdialError as failed:
         raise _failed(failed) from failed
 
@@ -63,10 +87,14 @@ def logs(
     calls: Annotated[
         bool, typer.Option("--calls", help="Only the carrier's truth: one line for each call that reached it.")
     ] = False,
+    messages: Annotated[bool, typer.Option("--messages", help="Only the gateways' truth: one JSON line for each thing.")] = False,
 ) -> None:
-    """Print what the switch and the carrier logged, and every call that reached the carrier."""
+    """Print what the parts logged, every call that reached the carrier, and everything that the gateways took and told."""
     try:
         lab = Lab.reading(folder / name)
+        if messages:
+            _print_messages(lab)
+            return
         if not calls:
             for part in (lab.switch_instance, lab.carrier_instance):
                 typer.echo(f"==> {part.role} <==\n{part.log_tail()}\n")
@@ -75,6 +103,9 @@ def logs(
             typer.echo(
                 f"{call.at.isoformat(timespec='milliseconds')}  {call.number:<16} {call.attempt_id or '-':<26} {call.behaviour}"
             )
+        if lab.gateways is not None and not calls:
+            typer.echo(f"==> gateways <==\n{lab.gateways.log_tail()}\n\n==> messages <==")
+            _print_messages(lab)
     except OutdialError as failed:
         raise _failed(failed) from failed
 
@@ -96,6 +127,11 @@ def call(
         raise _failed(failed) from failed
 
 
+def _print_messages(lab: Lab) -> None:
+    for entry in lab.gateways.truth() if lab.gateways is not None else ():
+        typer.echo(json.dumps(entry, ensure_ascii=False))
+
+
 def _described(lab: Lab) -> str:
     switch = lab.switch
     return "\n".join(
@@ -104,8 +140,21 @@ def _described(lab: Lab) -> str:
             f"switch:  manager on {switch.host}:{switch.port}, user {switch.username}; process {lab.switch_pid}",
             f"         its secret is in {lab.state_file}",
             f"carrier: SIP on 127.0.0.1:{lab.ports.carrier_sip}; trunk {lab.trunk}; process {lab.carrier_pid}",
+            *_gateways_described(lab),
         )
     )
+
+
+def _gateways_described(lab: Lab) -> Iterator[str]:
+    if (gateways := lab.gateways) is None:
+        return
+    plan = gateways.plan
+    if gateways.sms:
+        yield f"twilio:  api_url {gateways.twilio_url}, account {plan['account_sid']}; process {gateways.pid}"
+        yield f"smpp:    127.0.0.1:{lab.ports.smpp}, system_id {plan['system_id']}"
+    if gateways.email:
+        yield f"smtp:    127.0.0.1:{lab.ports.smtp}; mails are kept in {gateways.folder / 'mails'}"
+    yield f"         their secrets are in {gateways.plan_file}; faults are planned on {gateways.control_url} (docs/lab.md)"
 
 
 def _failed(failed: Exception) -> typer.Exit:

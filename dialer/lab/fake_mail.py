@@ -71,10 +71,12 @@ class FakeMail:
         answers_to: tuple[str, int] | None = None,
         folder: Path | None = None,
         step_s: float = STEP_S,
+        slow_s: float = SLOW_S,
         smtputf8: bool = True,
         size_limit: int = 10_000_000,
     ) -> None:
         self.truth, self.answers_to, self.folder, self.step_s = truth, answers_to, folder, step_s
+        self.slow_s = slow_s
         self.faults: dict[str, GatewayFault] = {}
         self.kept: list[KeptMail] = []
         self.connections = 0
@@ -171,7 +173,7 @@ class FakeMail:
             case GatewayFault.RESET_AFTER:
                 _abort(server)
             case GatewayFault.SLOW:
-                await asyncio.sleep(SLOW_S)
+                await asyncio.sleep(self.slow_s)
         return f"250 2.0.0 queued as {len(self.kept)}"
 
     # -- what people and servers write back ------------------------------------------------------------------------------------

@@ -74,8 +74,9 @@ class Session:
 class FakeSmsc:
     """`await start()`, then bind to 127.0.0.1 and `port`. `faults` (by number) goes before what the number's ending says."""
 
-    def __init__(self, *, system_id: str, password: str, truth: TruthLog, step_s: float = STEP_S) -> None:
+    def __init__(self, *, system_id: str, password: str, truth: TruthLog, step_s: float = STEP_S, slow_s: float = SLOW_S) -> None:
         self.system_id, self.password, self.truth, self.step_s = system_id, password, truth, step_s
+        self.slow_s = slow_s
         self.faults: dict[str, GatewayFault] = {}
         self.states: dict[str, MessageState] = {}  # by our id
         self.sessions: list[Session] = []  # those that are bound, the latest last
@@ -217,7 +218,7 @@ class FakeSmsc:
                 session.writer.transport.abort()
                 return
             case GatewayFault.SLOW:
-                await asyncio.sleep(SLOW_S)
+                await asyncio.sleep(self.slow_s)
             case GatewayFault.ERROR_AFTER:
                 answer = Pdu(command=answer.command, sequence=answer.sequence, status=Status.RSYSERR)
         session.write(answer)
@@ -255,8 +256,10 @@ class FakeSmsc:
         if await self._deliver(receipt):
             self.truth.write("smpp", "told", id=message_id, state=word)
 
-    async def receive(self, sender: str, to: Address, text: str) -> None:
+    async def receive(self, sender: str, to: str | Address, text: str) -> None:
         """A person writes to one of our numbers."""
+        if isinstance(to, str):
+            to = Address(number=to.removeprefix("+"), ton=1 if to.startswith("+") else 3)
         try:
             octets, coding = to_gsm7(text), 0
         except ValueError:

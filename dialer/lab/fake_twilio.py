@@ -37,17 +37,21 @@ ERRORS: dict[MessageState | None, int] = {
 
 
 class FakeTwilio:
-    """`await start()`, then point a Twilio client at `url`. `faults` (by number) goes before what the number's ending says.
-
-    Over HTTP beside Twilio's own paths: POST /lab/plan {"number": fault, ...}, POST /lab/inbound {"url": where messages to us
-    go}, POST /lab/receive {"from", "to", "text"}, GET /lab/truth.
-    """
+    """`await start()`, then point a Twilio client at `url`. `faults` (by number) goes before what the number's ending says."""
 
     def __init__(
-        self, *, account_sid: str, auth_token: str, truth: TruthLog, inbound_url: str = "", step_s: float = STEP_S
+        self,
+        *,
+        account_sid: str,
+        auth_token: str,
+        truth: TruthLog,
+        inbound_url: str = "",
+        step_s: float = STEP_S,
+        slow_s: float = SLOW_S,
     ) -> None:
         self.account_sid, self.auth_token = account_sid, auth_token
         self.truth, self.inbound_url, self.step_s = truth, inbound_url, step_s
+        self.slow_s = slow_s
         self.faults: dict[str, GatewayFault] = {}
         self.taken: dict[str, Taken] = {}  # newest last
         self.requests: list[dict[str, str]] = []  # the forms that created a message, for judging them
@@ -65,10 +69,6 @@ class FakeTwilio:
         app.router.add_post(account + "/Messages.json", self._create)
         app.router.add_get(account + "/Messages.json", self._list)
         app.router.add_get(account + "/Messages/{sid}.json", self._fetch)
-        app.router.add_post("/lab/plan", self._plan)
-        app.router.add_post("/lab/inbound", self._set_inbound)
-        app.router.add_post("/lab/receive", self._receive)
-        app.router.add_get("/lab/truth", self._truth)
         self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10))
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None, handler_cancellation=True)
         await self._runner.setup()
@@ -117,7 +117,7 @@ class FakeTwilio:
                 if request.transport is not None:
                     request.transport.abort()
             case GatewayFault.SLOW:
-                await asyncio.sleep(SLOW_S)
+                await asyncio.sleep(self.slow_s)
             case GatewayFault.ERROR_AFTER:
                 return error(500, 20500, "Internal server error")
         return web.json_response(resource(message, self.account_sid), status=201)
@@ -156,23 +156,7 @@ class FakeTwilio:
             return error(404, 20404, f"The requested resource {request.path} was not found")
         return web.json_response(resource(message, self.account_sid))
 
-    # -- what the laboratory adds ----------------------------------------------------------------------------------------------
-
-    async def _plan(self, request: web.Request) -> web.Response:
-        self.faults.update({number: GatewayFault(fault) for number, fault in (await request.json()).items()})
-        return web.Response(status=204)
-
-    async def _set_inbound(self, request: web.Request) -> web.Response:
-        self.inbound_url = str((await request.json())["url"])
-        return web.Response(status=204)
-
-    async def _receive(self, request: web.Request) -> web.Response:
-        told = await request.json()
-        await self.receive(told["from"], told["to"], told["text"])
-        return web.Response(status=204)
-
-    async def _truth(self, request: web.Request) -> web.Response:
-        return web.json_response(self.truth.entries)
+    # -- what people do --------------------------------------------------------------------------------------------------------
 
     async def receive(self, sender: str, to: str, text: str, attempt_id: str = "") -> None:
         """A person writes to one of our numbers."""

@@ -12,10 +12,13 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from dialer.errors import BadInput
 from dialer.lab.config import TRUNK, USERNAME, write_carrier, write_switch
 from dialer.lab.debian import Say
 from dialer.lab.errors import LabFailed
+from dialer.lab.gateway_process import GatewayProcess, host_port
 from dialer.lab.instance import Instance
 from dialer.lab.obtain import AsteriskBuild, obtain_asterisk
 from dialer.lab.ports import Ports, free_ports
@@ -45,6 +48,7 @@ class Lab:
     detached: bool = False
     trunk: str = TRUNK
     caller_id: str = "+15550100000"
+    gateways: GatewayProcess | None = None  # SMS and email, where they were asked for
     carrier_instance: Instance = field(init=False)
     switch_instance: Instance = field(init=False)
 
@@ -61,20 +65,36 @@ class Lab:
         )
 
     @classmethod
-    def up(cls, folder: Path, *, say: Say = lambda _text: None, detached: bool = False) -> Lab:
-        """Start a lab and return when calls can be placed. Raises LabFailed.
+    def up(
+        cls,
+        folder: Path,
+        *,
+        say: Say = lambda _text: None,
+        detached: bool = False,
+        sms: bool = False,
+        email: bool = False,
+        sms_url: str = "",
+        lmtp: str = "",
+    ) -> Lab:
+        """Start a lab and return when calls can be placed. Raises LabFailed, BadInput.
 
         `folder` must be new or empty, or hold what a crashed lab left, which is removed. Detached, the lab stays when this
-        process ends; otherwise it dies with it, even by kill -9.
+        process ends; otherwise it dies with it, even by kill -9. With `sms` and `email` it has gateways for them; people's
+        answers go to `sms_url` (a webhook, signed as Twilio does) and `lmtp` (host:port).
         """
+        host_port(lmtp)  # before anything is started
+        if sms_url and urlsplit(sms_url).scheme not in ("http", "https"):
+            raise BadInput(f"{sms_url!r} is no such address", where="where answers go", mend="http://host:port/path")
         folder = folder.absolute()
         cls._clear(folder)
         build = obtain_asterisk(say)
         say(f"Starting the switch and the carrier (Asterisk {build.version or 'in containers'}) in {folder}")
         for _ in range(CLASHES_BORNE):
-            lab = cls._prepared(folder, build, detached=detached)
+            lab = cls._prepared(folder, build, detached=detached, sms=sms, email=email)
             try:
                 lab._start()
+                if lab.gateways is not None:
+                    lab.gateways.start(detached=detached, sms_url=sms_url, lmtp=lmtp)
                 lab.save()
                 return lab
             except PortTaken as clash:
@@ -87,9 +107,9 @@ class Lab:
 
     @classmethod
     @contextlib.contextmanager
-    def running(cls, folder: Path, *, say: Say = lambda _text: None) -> Iterator[Lab]:
+    def running(cls, folder: Path, *, say: Say = lambda _text: None, sms: bool = False, email: bool = False) -> Iterator[Lab]:
         """A lab for as long as the block runs; it dies with this process, even by kill -9."""
-        lab = cls.up(folder, say=say)
+        lab = cls.up(folder, say=say, sms=sms, email=email)
         try:
             yield lab
         finally:
@@ -151,7 +171,9 @@ class Lab:
         await asyncio.to_thread(self._start_switch)
 
     def down(self) -> None:
-        """Stop both, and remove the folder. Quiet where a part is gone already."""
+        """Stop all parts, and remove the folder. Quiet where a part is gone already."""
+        if self.gateways is not None:
+            self.gateways.stop()
         for instance in (self.switch_instance, self.carrier_instance):
             instance.stop()
         shutil.rmtree(self.run_folder, ignore_errors=True)
@@ -165,6 +187,7 @@ class Lab:
             "ports": asdict(self.ports),
             "run_folder": str(self.run_folder),
             "pids": {"switch": self.switch_pid, "carrier": self.carrier_pid},
+            "gateways": [name for name in ("sms", "email") if self.gateways is not None and getattr(self.gateways, name)],
         }
         self.state_file.touch(mode=0o600)
         self.state_file.write_text(json.dumps(state, indent=1) + "\n")
@@ -188,10 +211,12 @@ class Lab:
             raise LabFailed(f"there is no lab in {folder}: `dialer lab up` starts one") from missing
         except (ValueError, KeyError, TypeError) as broken:
             raise LabFailed(f"{folder / STATE_FILE} cannot be read: {broken}") from broken
+        if gateways := state.get("gateways"):
+            lab.gateways = lab._gateways(sms="sms" in gateways, email="email" in gateways)
         return lab
 
     @classmethod
-    def _prepared(cls, folder: Path, build: AsteriskBuild, *, detached: bool) -> Lab:
+    def _prepared(cls, folder: Path, build: AsteriskBuild, *, detached: bool, sms: bool, email: bool) -> Lab:
         token = secrets.token_hex(4)
         run_folder = folder / "run"
         if len(str(run_folder / "carrier/asterisk.ctl").encode()) > LONGEST_SOCKET:
@@ -205,6 +230,8 @@ class Lab:
             run_folder=run_folder,
             detached=detached,
         )
+        if sms or email:
+            lab.gateways = lab._gateways(sms=sms, email=email)
         folder.mkdir(parents=True, exist_ok=True)
         switch, carrier = lab.switch_instance, lab.carrier_instance
         for instance in (switch, carrier):
@@ -223,7 +250,7 @@ class Lab:
         if not (folder / STATE_FILE).exists():
             raise LabFailed(f"{folder} holds other files: a lab needs a folder of its own")
         left = cls.reading(folder)
-        if left.switch_instance.alive() and left.carrier_instance.alive():
+        if left.switch_instance.alive() and left.carrier_instance.alive() and (not left.gateways or left.gateways.alive()):
             raise LabFailed(f"the lab in {folder} is up already")
         left.down()
 
@@ -241,6 +268,9 @@ class Lab:
     def _await_switch(self, deadline: float) -> None:
         await_sip(self.ports.switch_sip, banner=self._banner("switch"), instance=self.switch_instance, deadline=deadline)
         await_trunk(self.switch, self.trunk, instance=self.switch_instance, deadline=deadline)
+
+    def _gateways(self, *, sms: bool, email: bool) -> GatewayProcess:
+        return GatewayProcess(folder=self.folder / "gateways", ports=self.ports, sms=sms, email=email)
 
     def _banner(self, role: str) -> str:
         return f"outdial-lab-{self.token}-{role}"

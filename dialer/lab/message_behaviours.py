@@ -61,7 +61,7 @@ MESSAGE_BEHAVIOURS: tuple[MessageBehaviour, ...] = (
     MessageBehaviour(
         ending="46",
         name="unreachable",
-        does="cannot be reached; email: the mailbox does not exist, and the bounce comes later",
+        does="cannot be reached; by email there is no such mailbox, and a bounce comes later",
         send=ACCEPTED,
         state=MessageState.UNDELIVERED,
     ),
@@ -92,7 +92,7 @@ MESSAGE_BEHAVIOURS: tuple[MessageBehaviour, ...] = (
     MessageBehaviour(
         ending="50",
         name="expires",
-        does="is switched off until the message expires; email: a warning of delay, and no more",
+        does="is switched off until the message expires; by email a warning of delay comes, and no more",
         send=ACCEPTED,
         state=MessageState.EXPIRED,
     ),
@@ -116,7 +116,7 @@ MESSAGE_BEHAVIOURS: tuple[MessageBehaviour, ...] = (
         ending="61",
         name="error-before",
         does="the gateway fails before it takes it",
-        send=f"{MAYBE_SENT} (HTTP 500), else {NOT_SENT}",
+        send=f"{MAYBE_SENT} by SMS, {NOT_SENT} by email",
         state=None,
         fault=GatewayFault.ERROR_BEFORE,
     ),
@@ -163,8 +163,8 @@ MESSAGE_BEHAVIOURS: tuple[MessageBehaviour, ...] = (
     MessageBehaviour(
         ending="67",
         name="error-after",
-        does="the gateway takes it and says that it failed (HTTP 500)",
-        send=f"{MAYBE_SENT} (HTTP 500), else {NOT_SENT}",
+        does="the gateway takes it and says that it failed; a mail server that says so has not taken it",
+        send=f"{MAYBE_SENT} by SMS, {NOT_SENT} by email",
         state=DELIVERED,
         fault=GatewayFault.ERROR_AFTER,
     ),

@@ -20,6 +20,10 @@ class Ports:
     carrier_sip: int
     switch_rtp: int
     carrier_rtp: int
+    twilio: int = 0  # the four of the message gateways
+    smpp: int = 0
+    smtp: int = 0
+    control: int = 0
 
 
 def free_ports() -> Ports:
@@ -28,8 +32,19 @@ def free_ports() -> Ports:
     random.shuffle(blocks)
     free = [block for block in blocks if _block_is_free(block)] + blocks
     # A block in use is no disaster: Asterisk takes the next port of the block where one is taken.
-    single = [port for port in random.sample(range(FIRST // 2, FIRST), 200) if _is_free(port)][:3]
-    return Ports(ami=single[0], switch_sip=single[1], carrier_sip=single[2], switch_rtp=free[0], carrier_rtp=free[1])
+    single = [port for port in random.sample(range(FIRST // 2, FIRST), 200) if _is_free(port)][:7]
+    ami, switch_sip, carrier_sip, twilio, smpp, smtp, control = single
+    return Ports(
+        ami=ami,
+        switch_sip=switch_sip,
+        carrier_sip=carrier_sip,
+        switch_rtp=free[0],
+        carrier_rtp=free[1],
+        twilio=twilio,
+        smpp=smpp,
+        smtp=smtp,
+        control=control,
+    )
 
 
 def _block_is_free(block: int) -> bool:

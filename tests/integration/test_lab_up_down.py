@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,8 +17,10 @@ from typer.testing import CliRunner
 
 from dialer.cli.lab import lab_app
 from dialer.lab.errors import LabFailed
+from dialer.lab.gateway_process import GatewayProcess
 from dialer.lab.instance import is_ours
 from dialer.lab.lab import Lab
+from dialer.lab.ports import Ports
 from dialer.lab.raw_call import raw_call
 
 pytestmark = pytest.mark.integration
@@ -105,11 +108,23 @@ def test_a_lab_takes_no_folder_that_holds_other_files(tmp_path: Path) -> None:
     assert (tmp_path / "precious").read_text() == "keep me"
 
 
+@pytest.mark.parametrize("wrong", ["nonsense", "host:0", ":25"])
+def test_an_address_for_answers_that_cannot_be_one_is_refused_before_anything_starts(tmp_path: Path, wrong: str) -> None:
+    refused = CliRunner().invoke(lab_app, ["up", "--folder", str(tmp_path), "--email", "--lmtp", wrong])
+    assert (refused.exit_code, "host:port" in refused.output) == (1, True)
+    assert not any(tmp_path.iterdir())
+
+
 def test_the_commands_start_use_and_stop_a_lab_that_outlives_its_starter(tmp_path: Path) -> None:
     where = ["--folder", str(tmp_path), "--name", "mine"]
     python = [sys.executable, "-c", "from dialer.cli.lab import lab_app; lab_app()"]
     started = subprocess.run(
-        [*python, "up", *where], capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2], env=dict(os.environ)
+        [*python, "up", *where, "--sms", "--email"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=Path(__file__).parents[2],
+        env=dict(os.environ),
     )
     assert started.returncode == 0, started.stderr
     run = CliRunner().invoke
@@ -120,6 +135,9 @@ def test_the_commands_start_use_and_stop_a_lab_that_outlives_its_starter(tmp_pat
         status = run(lab_app, ["status", *where])
         assert status.exit_code == 0
         assert "channels: switch 0, carrier 0" in status.output
+        assert all(name in status.output for name in ("twilio:  ", "smpp:  ", "smtp:  ", "messages so far: none"))
+        gateways = GatewayProcess(folder=tmp_path / "mine/gateways", ports=Ports(**state["ports"]), sms=True, email=True)
+        assert gateways.alive()
         twice = run(lab_app, ["up", *where])
         assert twice.exit_code == 1
         busy = run(lab_app, ["call", "+15550100010", *where])
@@ -129,6 +147,11 @@ def test_the_commands_start_use_and_stop_a_lab_that_outlives_its_starter(tmp_pat
         assert odd.exit_code == 1
         calls = run(lab_app, ["logs", "--calls", *where])
         assert "+15550100010" in calls.output
+        assert "==> messages <==" in run(lab_app, ["logs", *where]).output
+        os.kill(gateways.pid, signal.SIGKILL)
+        assert within(2, lambda: not gateways.alive())
+        broken = run(lab_app, ["status", *where])
+        assert (broken.exit_code, "the gateways ended" in broken.output) == (1, True)
     finally:
         stopped = run(lab_app, ["down", *where])
     assert stopped.exit_code == 0, stopped.output

@@ -9,6 +9,7 @@ import pytest
 from dialer.domain.codes import SystemCode
 from dialer.errors import BadInput
 from dialer.lab.behaviours import ANY_OTHER, BEHAVIOURS, INTERESTED, NOT_INTERESTED, behaviour_of, dialplan, markdown_table
+from dialer.lab.message_behaviours import MESSAGE_BEHAVIOURS, message_behaviour_of, messages_table
 from dialer.lab.obtain import version_in
 from dialer.lab.raw_call import dialled
 from dialer.lab.switch_check import Level, version_finding
@@ -19,6 +20,19 @@ pytestmark = pytest.mark.unit
 def test_the_document_has_the_table_as_it_is() -> None:
     document = Path(__file__).parents[2] / "docs/lab.md"
     assert markdown_table() in document.read_text()
+    assert messages_table() in document.read_text()
+
+
+def test_a_message_has_its_row_by_the_digits_of_a_number_or_of_a_mailbox() -> None:
+    for address, name in (
+        ("+15550100041", "replies-1"),
+        ("person-47@lab.test", "carrier-rejects"),
+        ("person99x46@22.test", "unreachable"),
+        ("zoe@lab.test", "replies-1"),
+    ):
+        assert message_behaviour_of(address).name == name
+    endings = [row.ending for row in MESSAGE_BEHAVIOURS]
+    assert len(set(endings)) == len(endings)
 
 
 def test_every_ending_has_exactly_one_row() -> None:
