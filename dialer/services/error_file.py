@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from dialer.domain.cell import safe_cell
+
 ERROR_COLUMNS = ("row", "line", "column", "value", "reason")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\x00")
 
 
 @dataclass(slots=True)
@@ -42,10 +43,7 @@ class ErrorFile:
             self._writer = csv.writer(self._file)
             if not self._file.tell():
                 self._writer.writerow(ERROR_COLUMNS)
-        cell = value[:200].replace("\x00", "\\0")
-        # What a spreadsheet would take for a formula is shown as text (OWASP ASVS 1.2.10).
-        shown = f"'{cell}" if cell.startswith(_FORMULA) else cell
-        self._writer.writerow((row, line, column, shown, reason))
+        self._writer.writerow((row, line, column, safe_cell(value[:200].replace("\x00", "\\0")), reason))
 
     def on_disk(self) -> int:
         """Write out what there is; returns how long the file is then."""
