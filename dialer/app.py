@@ -31,6 +31,7 @@ from dialer.ivr.workers import IvrWorkers, WorkerOptions
 from dialer.ivr_apps import SHIPPED_APPS
 from dialer.ports import Clock
 from dialer.services.custom_actions import CustomActions
+from dialer.services.export_runs import ExportPlace
 from dialer.services.organisations import DEFAULT
 from dialer.services.pdc import DirectPdc
 from dialer.services.result_processors import ResultProcessors
@@ -146,6 +147,7 @@ class Dialer:
             processors=ResultProcessors(installed(PROCESSORS_GROUP)),
             channels={Channel.CUSTOM: CustomActions(installed(ACTIONS_GROUP))},
             importer=make_importer(settings, store, who=f"dialer {settings.node.name}"),
+            exports=ExportPlace(folder=settings.exports_folder, keep_free=settings.exports.keep_free_mb << 20),
         )
         pdc = DirectPdc(store, strategy_of=engine.strategy_of, listener=engine.calls, now=clock.now)
         token = settings.pdc.token.get_secret_value() or secrets.token_urlsafe(32)

@@ -155,6 +155,13 @@ class Access(Section):
     unmask: tuple[Annotated[str, StringConstraints(min_length=1, max_length=80)], ...] = ()  # see masked attributes in full
 
 
+class Exports(Section):
+    """[exports]: where recurring exports are written."""
+
+    folder: Path = Path()  # "" = "exports" in data_dir
+    keep_free_mb: Annotated[int, Field(ge=0, le=1_000_000)] = 200  # an export that would leave less on its disk is not made
+
+
 class Log(Section):
     """[log]: what is told."""
 
@@ -178,6 +185,7 @@ class Settings(Section):
     numbers: Numbers = Numbers()
     dialling: Dialling = Dialling()
     access: Access = Access()
+    exports: Exports = Exports()
     log: Log = Log()
 
     @property
@@ -189,6 +197,11 @@ class Settings(Section):
     def data_dir(self) -> Path:
         """The folder for everything that this node writes."""
         return self.root / self.node.data_dir
+
+    @property
+    def exports_folder(self) -> Path:
+        """Where recurring exports are written."""
+        return self.data_dir / "exports" if self.exports.folder == Path() else self.root / self.exports.folder
 
     @property
     def app_folders(self) -> tuple[Path, ...]:

@@ -1,4 +1,4 @@
-"""Start things by the calendar: the options and commands that campaigns and data sources have in common."""
+"""Start things by the calendar: the options and commands that campaigns, data sources and exports have in common."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from dialer.services.recurrence import rule_for
 
 At = Annotated[str, typer.Option(help="The first run, by the clocks of the zone: 2026-03-28T09:00.")]
 Zone = Annotated[str, typer.Option(help="The time zone: Europe/Istanbul.")]
-Every = Annotated[str, typer.Option(help="daily, weekly or monthly; once if not given.")]
+Every = Annotated[str, typer.Option(help="hourly, daily, weekly or monthly; once if not given.")]
 On = Annotated[str, typer.Option(help="Weekdays, joined by commas: MO,WE.")]
-Interval = Annotated[int, typer.Option(help="Every so many days, weeks or months.")]
+Interval = Annotated[int, typer.Option(help="Every so many hours, days, weeks or months.")]
 Times = Annotated[int | None, typer.Option(help="So many runs, then no more.")]
 Until = Annotated[str, typer.Option(help="The last day: 2026-12-31.")]
 Rule = Annotated[str, typer.Option(help="An RRULE of your own instead (RFC 5545).")]
@@ -45,7 +45,7 @@ def chosen_times(
     except ValueError as exc:
         raise BadInput(str(exc), where="at" if not until else "at, until", mend="2026-03-28T09:00 and 2026-12-31") from exc
     if not every and (on or times or until or interval != 1) and not rule:
-        raise BadInput("a single run has no weekdays, count or end", where="every", mend="daily, weekly or monthly")
+        raise BadInput("a single run has no weekdays, count or end", where="every", mend="hourly, daily, weekly or monthly")
     days = [day for day in on.split(",") if day.strip()]
     chosen = rule or (rule_for(every, weekdays=days, interval=interval, count=times, until=last) if every else "")
     return first, chosen

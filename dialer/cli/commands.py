@@ -12,7 +12,7 @@ from dialer.cli.config import check_config, init
 from dialer.cli.contacts import contacts_app
 from dialer.cli.demo import demo
 from dialer.cli.dnc import dnc_app
-from dialer.cli.export import export
+from dialer.cli.export import export_app
 from dialer.cli.ivr import ivr_app_cli
 from dialer.cli.lab import lab_app
 from dialer.cli.migrate import migrate
@@ -36,7 +36,6 @@ app.command("check-config")(check_config)
 app.command()(migrate)
 app.command()(serve)
 app.command()(attempts)
-app.command()(export)
 app.command()(why)
 campaign_app.command()(watch)
 app.add_typer(campaign_app, name="campaign")
@@ -46,6 +45,7 @@ app.add_typer(codes_app, name="codes")
 app.add_typer(dnc_app, name="dnc")
 app.add_typer(rules_app, name="rules")
 app.add_typer(strategy_app, name="strategy")
+app.add_typer(export_app, name="export")
 app.add_typer(ivr_app_cli, name="ivr")
 app.add_typer(lab_app, name="lab")
 app.add_typer(switch_app, name="switch")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from datetime import datetime
 from typing import NewType
 
 OrgId = NewType("OrgId", int)
@@ -16,6 +17,8 @@ ScheduleId = NewType("ScheduleId", int)
 CallbackId = NewType("CallbackId", int)
 SourceId = NewType("SourceId", int)
 ImportRunId = NewType("ImportRunId", int)
+ExportId = NewType("ExportId", int)
+ExportRunId = NewType("ExportRunId", int)
 AttemptId = NewType("AttemptId", str)  # 26 characters 0-9a-z, sortable by time of creation
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case: no character that a wire could mistake
@@ -23,5 +26,14 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
 
 def new_attempt_id() -> AttemptId:
     """A fresh attempt id: 48 bits of milliseconds and 80 random bits in 26 characters (the layout of a ULID)."""
-    value = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | secrets.randbits(80)
+    return _attempt_id(time.time_ns() // 1_000_000, secrets.randbits(80))
+
+
+def first_attempt_id(at: datetime) -> AttemptId:
+    """The least id that can be given at a moment: ids of later attempts are greater."""
+    return _attempt_id(max(0, int(at.timestamp() * 1000)), 0)
+
+
+def _attempt_id(ms: int, rest: int) -> AttemptId:
+    value = (ms & (1 << 48) - 1) << 80 | rest
     return AttemptId("".join(ALPHABET[value >> shift & 31] for shift in range(125, -1, -5)))

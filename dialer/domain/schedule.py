@@ -1,4 +1,4 @@
-"""A schedule starts a campaign, or a run of a data source, at a time of the wall clock, once or again and again."""
+"""A schedule starts a campaign, a run of a data source or an export at a time of the wall clock, once or again and again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from dialer.domain.ids import CampaignId, ImportRunId, JobId, OrgId, ScheduleId, SourceId
+from dialer.domain.ids import CampaignId, ExportId, ImportRunId, JobId, OrgId, ScheduleId, SourceId
 
 
 class Missed(StrEnum):
@@ -33,9 +33,10 @@ class Schedule:
 
     id: ScheduleId
     org_id: OrgId
-    starts: str  # the name of the campaign or of the data source
+    starts: str  # the name of the campaign or of the data source; "export 7"
     campaign_id: CampaignId | None = None
-    source_id: SourceId | None = None  # one of the two
+    source_id: SourceId | None = None
+    export_id: ExportId | None = None  # one of the three
     first: datetime
     zone: str
     rule: str = ""

@@ -15,6 +15,7 @@ from dialer.domain.node_status import NodeStatus, SwitchStatus
 from dialer.domain.strategy import Strategy
 from dialer.engine.calls import Calls
 from dialer.engine.deliveries import Deliveries
+from dialer.engine.exporter import Exporter
 from dialer.engine.importer import Importer
 from dialer.engine.list_emptier import ListEmptier
 from dialer.engine.reconcile import Reconciler
@@ -22,6 +23,7 @@ from dialer.engine.scheduler import Scheduler
 from dialer.engine.supervisor import Supervisor, Trunk
 from dialer.errors import StoreDown
 from dialer.ports import ChannelPort, Clock, SwitchEvent, SwitchState, VoicePort
+from dialer.services.export_runs import ExportPlace
 from dialer.services.result_processors import ResultProcessors
 from dialer.services.strategies import load_strategy
 from dialer.store.store import Store, Tx
@@ -72,9 +74,11 @@ class Engine:
         processors: ResultProcessors | None = None,
         channels: Mapping[Channel, ChannelPort] | None = None,
         importer: Importer | None = None,
+        exports: ExportPlace | None = None,
     ) -> None:
         self._importer = importer
         self._processors = processors or ResultProcessors({})
+        self._exporter = None if exports is None else Exporter(store=store, clock=clock, place=exports)
         self._store, self._voice, self._clock, self._options = store, voice, clock, options
         self.strategy_of = StrategyShelf()
         self.calls = Calls(store, self.strategy_of, clock)
@@ -112,6 +116,8 @@ class Engine:
                     *([vital.create_task(self._importer.run(), name="read data sources")] if self._importer else []),
                     vital.create_task(self._tell_status(), name="tell status"),
                 ]
+                if self._exporter is not None:
+                    tasks.append(vital.create_task(self._exporter.run(), name="make exports"))
                 await self._draining.wait()
                 self.supervisor.drain()
                 await self._wait_for_calls()

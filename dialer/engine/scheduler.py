@@ -1,4 +1,4 @@
-"""Start campaigns and data sources when their schedules say so; look at the clock once a second."""
+"""Start campaigns, data sources and exports when their schedules say so; look at the clock once a second."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOOK_S = 1.0
 
 
 class Scheduler:
-    """The calendar of all campaigns and data sources.
+    """The calendar of all campaigns, data sources and exports.
 
     Restarts and other nodes do no harm: the database knows which run was decided.
     """

@@ -106,6 +106,8 @@ async def edit_campaign(
 async def delete_campaign(store: Store, org_id: OrgId, name: str, *, by: str) -> Campaign:
     """Take a campaign away, with its schedules; what its jobs did stays on record, and its name is free again.
 
+    Its exports end, too: one that waits is still made.
+
     Raises NotFound; Conflict while a job of it is not over, or another campaign leads to it.
     """
 
@@ -118,6 +120,9 @@ async def delete_campaign(store: Store, org_id: OrgId, name: str, *, by: str) ->
             raise Conflict(f"{', '.join(before)} would start {found.name!r} next: change that first")
         for schedule in tx.schedules(org_id).all(campaign_id=found.id):
             tx.schedules(org_id).remove(schedule.id)
+        for export in tx.exports(org_id).all(found.id):
+            for schedule in tx.schedules(org_id).all(export_id=export.id):
+                tx.schedules(org_id).remove(schedule.id)
         repository.delete(found.id)
         tx.edits.add("campaign", found.id, found.version + 1, {"name": (found.name, "deleted")}, by=by)
         return found

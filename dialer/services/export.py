@@ -1,81 +1,74 @@
-"""Hand out what was done: the attempts of a campaign as CSV."""
+"""Hand out attempts, contacts or codes as a CSV file that is whole or not there at all."""
 
 from __future__ import annotations
 
-import csv
-import re
-from datetime import UTC, datetime
-from typing import TextIO
+from pathlib import Path
+from typing import IO, Any
 
-from dialer.domain.ids import AttemptId, CampaignId, JobId, OrgId
-from dialer.store.attempt_history import AttemptRow
-from dialer.store.store import Store, Tx
+from dialer.domain.export import DELIMITERS, ExportContent, ExportOf, ExportScope
+from dialer.domain.ids import OrgId
+from dialer.errors import BadInput
+from dialer.services.export_attempts import attempts_sheet
+from dialer.services.export_codes import codes_sheet
+from dialer.services.export_contacts import contacts_sheet
+from dialer.services.sheet import Sheet, write_csv
+from dialer.services.whole_file import whole_file
+from dialer.store.store import Store
 
-PAGE = 1000  # rows per look at the database: an export of any size holds no long transaction and little memory
-
-COLUMNS = (
-    "attempt_id", "campaign", "job_id", "contact_list", "contact_id", "handler", "channel", "address_name", "address", "trunk",
-    "switch", "intent_at", "sent_at", "ringing_at", "answered_at", "ended_at", "code", "code_source", "system_code", "cause",
-    "tech_cause", "amd_status", "amd_cause", "app", "app_note",
-)  # fmt: skip
-
-_FORMULA = "=+-@\t\r\n\0＝＋－＠"
-_PLAIN_NUMBER = re.compile(r"\+[0-9]+")
+MAX_DAYS = 36_500
 
 
-async def export_attempts(
-    store: Store, org_id: OrgId, out: TextIO, *, campaign: str | None = None, job_id: JobId | None = None
+def export_to(
+    store: Store, org_id: OrgId, content: ExportContent, scope: ExportScope, out: IO[bytes], *, unmask: bool = False
 ) -> int:
-    """Write the attempts of a campaign, of one job, or all of them, in the order in which they were made; returns how many.
+    """Write an export to something that is open; returns the number of rows. It blocks, and holds little memory.
 
-    CSV as in RFC 4180 (open the file with newline=""), UTF-8, times in ISO 8601 UTC, empty cells for what is not known. An
-    attempt that is still alive has no code. Raises NotFound.
+    Raises BadInput and NotFound before anything is written.
     """
-    campaign_id = await store.read(lambda tx: _scope(tx, org_id, campaign, job_id))
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    after: AttemptId | None = None
-    count = 0
-    while page := await _page(store, org_id, campaign_id, job_id, after):
-        writer.writerows(_cells(row) for row in page)
-        after = page[-1].attempt.id
-        count += len(page)
-    return count
+    sheet = open_sheet(store, org_id, content, scope, unmask=unmask)
+    return write_csv(out, sheet, delimiter=content.delimiter, bom=content.bom)
 
 
-def safe_cell(value: object) -> str:
-    """A value as a cell that no spreadsheet takes for a formula: what begins like one gets an apostrophe in front.
+def export_file(
+    store: Store,
+    org_id: OrgId,
+    content: ExportContent,
+    scope: ExportScope,
+    path: Path,
+    *,
+    unmask: bool = False,
+    keep_free: int = 0,
+) -> int:
+    """Write an export to a file, which appears when it is whole; `keep_free` bytes stay free on its disk. It blocks.
 
-    A plus sign and nothing but digits is a telephone number: it is left as it is, so that other programs can read it; a
-    spreadsheet shows it as a number at worst.
+    Raises BadInput, also when the file cannot be written; NotFound. Then nothing is left of it.
     """
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    text = str(value)
-    if text and text[0] in _FORMULA and not _PLAIN_NUMBER.fullmatch(text):
-        return "'" + text
-    return text
+    sheet = open_sheet(store, org_id, content, scope, unmask=unmask)
+    with whole_file(path, keep_free=keep_free) as out:
+        return write_csv(out, sheet, delimiter=content.delimiter, bom=content.bom)
 
 
-async def _page(
-    store: Store, org_id: OrgId, campaign_id: CampaignId | None, job_id: JobId | None, after: AttemptId | None
-) -> list[AttemptRow]:
-    return await store.read(lambda tx: tx.history(org_id).page(job_id=job_id, campaign_id=campaign_id, after=after, limit=PAGE))
+def open_sheet(store: Store, org_id: OrgId, content: ExportContent, scope: ExportScope, *, unmask: bool = False) -> Sheet[Any]:
+    """Look the scope and the columns over. Raises BadInput, NotFound."""
+    check_content(content)
+    if (job_id := scope.job_id) is not None:
+        job = store.read_now(lambda tx: tx.jobs(org_id).get(job_id))
+        if scope.campaign_id not in (None, job.campaign_id):
+            raise BadInput(f"the job {job_id} is one of {job.campaign_name!r}", where="job", mend="leave the campaign out")
+    match content.of:
+        case ExportOf.ATTEMPTS:
+            return attempts_sheet(store, org_id, content, scope, unmask=unmask)
+        case ExportOf.CONTACTS:
+            return contacts_sheet(store, org_id, content, scope, unmask=unmask)
+        case ExportOf.CODES:
+            return codes_sheet(store, org_id, content, scope)
 
 
-def _scope(tx: Tx, org_id: OrgId, campaign: str | None, job_id: JobId | None) -> CampaignId | None:
-    if job_id is not None:
-        tx.jobs(org_id).get(job_id)
-    return None if campaign is None else tx.campaigns(org_id).by_name(campaign).id
-
-
-def _cells(row: AttemptRow) -> list[str]:
-    one = row.attempt
-    values: list[object] = [
-        one.id, row.campaign, one.job_id, row.contact_list, row.user_contact_id, one.handler, one.channel, one.address_name,
-        one.address, one.trunk, one.switch, one.intent_at, one.sent_at, one.ringing_at, one.answered_at, one.ended_at, one.code,
-        one.code_source, one.system_code, one.cause, one.tech_cause, one.amd_status, one.amd_cause, one.app, one.app_note,
-    ]  # fmt: skip
-    return [safe_cell(value) for value in values]
+def check_content(content: ExportContent) -> None:
+    """Raises BadInput for what makes no sense by itself; columns and names are looked up when the export is made."""
+    if content.delimiter not in DELIMITERS.values():
+        raise BadInput(f"{content.delimiter!r} is no delimiter", where="delimiter", mend=", ".join(DELIMITERS))
+    if not 0 <= content.days <= MAX_DAYS:
+        raise BadInput(f"{content.days} days", where="days", mend=f"0 to {MAX_DAYS:,}")
+    if len(set(content.columns)) != len(content.columns):
+        raise BadInput("a column is named twice", where="columns")

@@ -13,7 +13,7 @@ from dialer.domain.clock_change import instant_of
 from dialer.domain.schedule import Schedule
 from dialer.errors import BadInput
 
-FREQUENCIES = ("daily", "weekly", "monthly")
+FREQUENCIES = ("hourly", "daily", "weekly", "monthly")
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 LOOK_BACK = timedelta(days=2)  # no zone's clocks are further from UTC, or were ever turned further
 LATE_MOST = 1000  # missed runs that are recorded one by one
@@ -36,6 +36,8 @@ def rule_for(
         raise BadInput(f"{frequency!r} is no frequency", where="every", mend=", ".join(FREQUENCIES))
     if any(day not in WEEKDAYS for day in days):
         raise BadInput(f"{', '.join(weekdays)}: not all are weekdays", where="on", mend=", ".join(WEEKDAYS))
+    if days and frequency == "hourly":
+        raise BadInput("an hourly schedule runs every day", where="on", mend="leave it out, or a rule of your own")
     if days and frequency == "monthly":
         raise BadInput("a monthly schedule runs on the day of the month of its first run", where="on", mend="leave it out")
     if count is not None and until is not None:

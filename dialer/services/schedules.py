@@ -1,4 +1,4 @@
-"""Start campaigns and data sources by the calendar: once, daily, weekly, monthly; each run exactly once."""
+"""Start campaigns, data sources and exports by the calendar: once, hourly, daily, weekly, monthly; each run exactly once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from dialer.domain.export_definition import ExportDefinition
 from dialer.domain.ids import CampaignId, ImportRunId, JobId, OrgId, ScheduleId, SourceId
 from dialer.domain.schedule import Missed, RunOutcome, Schedule, ScheduledRun
 from dialer.errors import BadInput, Conflict, NotFound
@@ -66,6 +67,17 @@ async def add_source_schedule(
         return _add(tx, replace(new, source_id=found.id), by, now)
 
     return await store.write(work)
+
+
+def schedule_export_in(
+    tx: Tx, export: ExportDefinition, *, first: datetime, rule: str, by: str, now: datetime | None = None
+) -> Schedule:
+    """Let an export be made at the local time `first` of its zone, and again by `rule`; what was missed is made good once.
+
+    Raises BadInput, also when no run lies ahead.
+    """
+    new = _new(export.org_id, f"export {export.id}", first=first, zone=export.zone, rule=rule, missed=Missed.RUN_ONCE)
+    return _add(tx, replace(new, export_id=export.id), by, now)
 
 
 async def list_schedules(store: Store, org_id: OrgId, campaign: str | None = None) -> list[Schedule]:
@@ -193,6 +205,9 @@ def _start(tx: Tx, schedule: Schedule, occurrence: Occurrence, now: datetime) ->
         if schedule.source_id is not None:
             queued = queue_in(tx, schedule.org_id, schedule.starts, by="schedule", because=because)
             return _decided(schedule, occurrence, now, RunOutcome.STARTED, because, run_id=queued.id)
+        if schedule.export_id is not None:
+            tx.exports(None).add_run(schedule.export_id, occurrence.at, local=occurrence.local)
+            return _decided(schedule, occurrence, now, RunOutcome.STARTED, because)
         today = occurrence.local.date()
         job = start_in(tx, schedule.org_id, schedule.starts, by="schedule", because=because, today=today)
         return _decided(schedule, occurrence, now, RunOutcome.STARTED, because, job_id=job.id)

@@ -15,6 +15,8 @@ from dialer.domain.ids import ContactListId, OrgId
 from dialer.errors import Conflict, NotFound
 from dialer.store.tables import contact_lists, contacts
 
+GONE = "(deleted contacts)"  # where the bare rows of removed contacts stay, for the sake of the ledger of attempts
+
 
 def _contact_list(row: sa.Row[Any]) -> ContactList:
     return ContactList(

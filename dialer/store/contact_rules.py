@@ -18,12 +18,11 @@ from dialer.domain.phone_checks import PhoneChecks, PhoneFormat, RejectPattern
 from dialer.errors import NotFound
 from dialer.store.callbacks import Callbacks
 from dialer.store.contact_filter import fits
-from dialer.store.contact_lists import ContactLists
+from dialer.store.contact_lists import GONE, ContactLists
 from dialer.store.job_contacts import JobContacts
 from dialer.store.tables import addresses, attempts, contacts, job_contacts, jobs
 from dialer.store.tables_contacts import attribute_definitions, contact_exclusions, phone_checks
 
-GONE = "(deleted contacts)"  # where the bare rows of removed contacts stay, for the sake of the ledger of attempts
 _WAITING = (JobContactState.CLAIMED.value, JobContactState.SCHEDULED.value)
 
 

@@ -17,6 +17,7 @@ from dialer.errors import NotFound
 from dialer.store.contact_batches import ContactBatches
 from dialer.store.contact_filter import fits
 from dialer.store.contact_history import ContactHistory
+from dialer.store.contact_lists import GONE
 from dialer.store.contact_rows import contact_rows
 from dialer.store.tables import addresses, attempts, contact_lists, contacts
 
@@ -25,7 +26,8 @@ CHUNK = 500  # ids per statement
 _BY_ID = sa.select(contacts).where(contacts.c.org_id == sa.bindparam("org"), contacts.c.id == sa.bindparam("contact"))
 _ADDRESSES = (
     sa.select(addresses)
-    .where(addresses.c.org_id == sa.bindparam("org"), addresses.c.contact_id.in_(sa.bindparam("ids", expanding=True)))
+    # "+ 0": or SQLite goes through all addresses of the organisation, by its index of numbers.
+    .where(addresses.c.org_id + 0 == sa.bindparam("org"), addresses.c.contact_id.in_(sa.bindparam("ids", expanding=True)))
     .order_by(addresses.c.contact_id, addresses.c.id)
 )
 _ATTRIBUTES = sa.select(
@@ -80,6 +82,26 @@ class Contacts(ContactBatches):
             self._mine().where(contacts.c.list_id == list_id, contacts.c.id > (after or 0)).order_by(contacts.c.id).limit(limit)
         )
         return self._with_addresses(self._connection.execute(query).all())
+
+    def ids(self, list_id: ContactListId | None = None, *, after: ContactId, limit: int) -> list[ContactId]:
+        """The ids of a list's contacts, or of all that were not deleted, from behind `after` on."""
+        query = sa.select(contacts.c.id).where(contacts.c.org_id == self._org_id, contacts.c.id > after)
+        if list_id is not None:
+            query = query.where(contacts.c.list_id == list_id)
+        else:
+            gone = sa.select(contact_lists.c.id).where(contact_lists.c.org_id == self._org_id, contact_lists.c.name == GONE)
+            query = query.where(contacts.c.list_id.not_in(gone))
+        return [ContactId(one) for one in self._connection.scalars(query.order_by(contacts.c.id).limit(limit))]
+
+    def of_ids(self, contact_ids: Collection[ContactId]) -> list[Contact]:
+        """Some contacts with their addresses, in the order in which they were imported."""
+        query = self._mine().where(contacts.c.id.in_(list(contact_ids))).order_by(contacts.c.id)
+        return self._with_addresses(self._connection.execute(query).all())
+
+    def address_names(self) -> list[str]:
+        """What the addresses of the organisation's contacts are called."""
+        query = sa.select(addresses.c.name).where(addresses.c.org_id == self._org_id).distinct().order_by(addresses.c.name)
+        return list(self._connection.scalars(query))
 
     def count(self, list_id: ContactListId) -> int:
         """How many contacts are on a list."""

@@ -161,6 +161,16 @@ class JobContacts:
         rows = self._connection.execute(sa.select(job_contacts).where(job_contacts.c.contact_id == contact_id))
         return [_job_contact(row) for row in rows]
 
+    def contacts_of(self, job_id: JobId, *, after: ContactId, limit: int) -> list[ContactId]:
+        """The contacts that the job has come to, in the order in which they were imported, from behind `after` on."""
+        query = sa.select(job_contacts.c.contact_id).where(job_contacts.c.job_id == job_id, job_contacts.c.contact_id > after)
+        return [ContactId(one) for one in self._connection.scalars(query.order_by(job_contacts.c.contact_id).limit(limit))]
+
+    def places(self, job_id: JobId, contact_ids: Collection[ContactId]) -> dict[ContactId, JobContact]:
+        """Where some contacts stand in a job; those to whom it has not come are not there."""
+        query = sa.select(job_contacts).where(job_contacts.c.job_id == job_id, job_contacts.c.contact_id.in_(list(contact_ids)))
+        return {place.contact_id: place for place in map(_job_contact, self._connection.execute(query))}
+
     def still_claimed(self, job_id: JobId, contact_ids: Collection[ContactId], owner: str) -> set[ContactId]:
         """Which of these contacts we still hold: a lease may have run out meanwhile."""
         found = self._connection.scalars(_STILL_CLAIMED, {"job": job_id, "contacts": list(contact_ids), "owner": owner})

@@ -15,6 +15,7 @@ from dialer.errors import Conflict, NotFound
 from dialer.store.callbacks import Callbacks
 from dialer.store.campaign_json import campaign_from_json, campaign_to_json, pace_from_json, pace_to_json
 from dialer.store.code_counts import CodeCounts
+from dialer.store.exports import Exports
 from dialer.store.job_totals import job_totals
 from dialer.store.job_walk import JobWalk
 from dialer.store.sort_index import ensure_sort_index
@@ -126,6 +127,15 @@ class Jobs:
         query = self._mine().where(jobs.c.campaign_id == campaign_id).order_by(jobs.c.id.desc())
         return [_job(row) for row in self._connection.execute(query)]
 
+    def ids(self, campaign_id: CampaignId | None = None) -> list[JobId]:
+        """Every run of a campaign, or of all, in the order in which they were started."""
+        query = sa.select(jobs.c.id).order_by(jobs.c.id)
+        if self._org_id is not None:
+            query = query.where(jobs.c.org_id == self._org_id)
+        if campaign_id is not None:
+            query = query.where(jobs.c.campaign_id == campaign_id)
+        return [JobId(one) for one in self._connection.scalars(query)]
+
     def not_completed(self) -> list[Job]:
         """Jobs that are queued, running, paused or stopping, in the order in which they were started."""
         query = self._mine().where(jobs.c.state != JobState.COMPLETED.value).order_by(jobs.c.id)
@@ -149,6 +159,7 @@ class Jobs:
             values |= {"ended_at": self._now, "force": job.force}
             CodeCounts(self._connection).forget_recent(job_id)
             Callbacks(self._connection, None, self._now).cancel_all(f"the job is over: {because}", job_id=job_id)
+            Exports(self._connection, None, self._now).queue_after(job_id, job.org_id, job.campaign_id)
         self._connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(values))
         return self.get(job_id)
 

@@ -37,6 +37,13 @@ class Organisations:
             raise NotFound(f"no organisation {name!r}")
         return found
 
+    def name_of(self, org_id: OrgId) -> str:
+        """What an organisation is called. Raises NotFound."""
+        found: str | None = self._connection.scalar(sa.select(organisations.c.name).where(organisations.c.id == org_id))
+        if found is None:
+            raise NotFound(f"no organisation with the id {org_id}")
+        return found
+
     def all(self) -> dict[str, OrgId]:
         """Every organisation by its name."""
         rows = self._connection.execute(sa.select(organisations.c.name, organisations.c.id).order_by(organisations.c.name_key))

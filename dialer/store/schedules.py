@@ -1,4 +1,4 @@
-"""Schedules of campaigns, and what became of each of their runs."""
+"""Schedules of campaigns, data sources and exports, and what became of each of their runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from dialer.domain.ids import CampaignId, ImportRunId, JobId, OrgId, ScheduleId, SourceId
+from dialer.domain.ids import CampaignId, ExportId, ImportRunId, JobId, OrgId, ScheduleId, SourceId
 from dialer.domain.schedule import Missed, RunOutcome, Schedule, ScheduledRun
 from dialer.errors import Conflict, NotFound
 from dialer.store.tables import campaigns
@@ -26,9 +26,10 @@ def _schedule(row: sa.Row[Any]) -> Schedule:
     return Schedule(
         id=ScheduleId(row.id),
         org_id=OrgId(row.org_id),
-        starts=row.starts,
+        starts=row.starts or f"export {row.export_id}",
         campaign_id=None if row.campaign_id is None else CampaignId(row.campaign_id),
         source_id=None if row.source_id is None else SourceId(row.source_id),
+        export_id=None if row.export_id is None else ExportId(row.export_id),
         first=datetime.fromisoformat(row.first),
         zone=row.zone,
         rule=row.rule,
@@ -51,6 +52,7 @@ class Schedules:
             "org_id": schedule.org_id,
             "campaign_id": schedule.campaign_id,
             "source_id": schedule.source_id,
+            "export_id": schedule.export_id,
             "first": _wall(schedule.first),
             "zone": schedule.zone,
             "rule": schedule.rule,
@@ -72,13 +74,21 @@ class Schedules:
             raise NotFound(f"no schedule with the number {schedule_id}")
         return _schedule(row)
 
-    def all(self, *, campaign_id: CampaignId | None = None, source_id: SourceId | None = None) -> list[Schedule]:
-        """The schedules, of one campaign, of one data source, or of all of them."""
+    def all(
+        self,
+        *,
+        campaign_id: CampaignId | None = None,
+        source_id: SourceId | None = None,
+        export_id: ExportId | None = None,
+    ) -> list[Schedule]:
+        """The schedules, of one campaign, of one data source, of one export, or of all of them."""
         query = self._mine().order_by(schedules.c.id)
         if campaign_id is not None:
             query = query.where(schedules.c.campaign_id == campaign_id)
         if source_id is not None:
             query = query.where(schedules.c.source_id == source_id)
+        if export_id is not None:
+            query = query.where(schedules.c.export_id == export_id)
         return [_schedule(row) for row in self._connection.execute(query)]
 
     def due(self, now: datetime, *, limit: int = 100) -> list[ScheduleId]:

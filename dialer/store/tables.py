@@ -189,6 +189,7 @@ jobs = Table(
     Column("walk", sa.JSON),  # how far it has come along its lists (store/job_walk.py); NULL = not begun
     Column("recycled_from", Id),  # it calls only contacts that ended in that earlier job ...
     Column("recycled_codes", sa.JSON),  # ... with one of these codes
+    Column("archived", sa.JSON),  # places that retention has taken from job_contacts: {state: how many}; NULL = none
     CheckConstraint("state IN ('queued','running','paused','stopping','completed')", name="state"),
     Index("ix_jobs_state", "state"),
     # A campaign runs once at a time, whoever starts it and from wherever.

@@ -39,6 +39,7 @@ callbacks = Table(
     # A contact is promised one call at a time.
     Index("uq_callbacks_pending", "job_id", "contact_id", unique=True, sqlite_where=_PENDING, postgresql_where=_PENDING),
     Index("ix_callbacks_contact_id", "contact_id"),
+    Index("ix_callbacks_attempt_id", "attempt_id"),  # asked whenever an attempt is removed
     Index("ix_callbacks_org_id_state_at", "org_id", "state", "at"),
 )
 

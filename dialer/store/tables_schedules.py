@@ -7,13 +7,16 @@ from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, Stri
 
 from dialer.store.tables import Id, Instant, metadata
 
+ONE_THING = " + ".join(f"(CASE WHEN {one}_id IS NULL THEN 0 ELSE 1 END)" for one in ("campaign", "source", "export")) + " = 1"
+
 schedules = Table(
     "schedules",
     metadata,
     Column("id", Id, primary_key=True),
     Column("org_id", Id, ForeignKey("organisations.id"), nullable=False),
     Column("campaign_id", Id, ForeignKey("campaigns.id")),  # what it starts: a campaign ...
-    Column("source_id", Id, ForeignKey("data_sources.id")),  # ... or a run of a data source
+    Column("source_id", Id, ForeignKey("data_sources.id")),  # ... or a run of a data source ...
+    Column("export_id", Id, ForeignKey("exports.id")),  # ... or an export
     Column("first", String(19), nullable=False),  # what the wall clocks show: 2026-03-28T09:00:00
     Column("zone", String(64), nullable=False),
     Column("rule", String(400), nullable=False),  # an RRULE; "" = once
@@ -23,7 +26,7 @@ schedules = Table(
     Column("next_at", Instant),  # the same as an instant; reckoned anew when a program with newer time zones starts
     Column("created_at", Instant, nullable=False),
     Column("created_by", String(80), nullable=False),
-    CheckConstraint("(campaign_id IS NULL) <> (source_id IS NULL)", name="starts"),
+    CheckConstraint(ONE_THING, name="starts"),
     Index("ix_schedules_next_at", "next_at"),
 )
 

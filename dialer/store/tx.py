@@ -21,12 +21,14 @@ from dialer.store.counters import Counters
 from dialer.store.data_sources import DataSources
 from dialer.store.dnc import Dnc
 from dialer.store.edits import Edits
+from dialer.store.exports import Exports
 from dialer.store.import_runs import ImportRuns
 from dialer.store.job_contacts import JobContacts
 from dialer.store.jobs import Jobs
 from dialer.store.node_status import NodeStatuses
 from dialer.store.organisations import Organisations
 from dialer.store.outbox import Outbox
+from dialer.store.retention_runs import RetentionRuns
 from dialer.store.rules import Rules
 from dialer.store.schedules import Schedules
 from dialer.store.strategies import Strategies
@@ -109,6 +111,10 @@ class Tx:
         """Who saw masked attributes of an organisation's contacts."""
         return Unmaskings(self.connection, org_id, self.now)
 
+    def exports(self, org_id: OrgId | None) -> Exports:
+        """Recurring exports and their runs; of all organisations with None, for the engine."""
+        return Exports(self.connection, org_id, self.now)
+
     @property
     def outbox(self) -> Outbox:
         """Results that wait to be told, for the engine."""
@@ -136,6 +142,11 @@ class Tx:
     def job_contacts(self) -> JobContacts:
         """Where contacts stand in jobs, for the engine."""
         return JobContacts(self.connection, self.now)
+
+    @property
+    def retention_runs(self) -> RetentionRuns:
+        """What was archived and purged."""
+        return RetentionRuns(self.connection, self.now)
 
     @property
     def node_statuses(self) -> NodeStatuses:

@@ -76,7 +76,7 @@ class Shell:
         return done.stdout
 
 
-@pytest.mark.row(3, 4, 18, 19, 75)
+@pytest.mark.row(3, 4, 18, 19, 75, 83)
 async def test_from_csv_to_csv_by_the_commands_of_a_user(rig: Rig) -> None:
     shell, folder = Shell(rig.folder), rig.folder
     assert "written config/dialer.toml" in " ".join(shell.does("init").split())
@@ -97,6 +97,8 @@ async def test_from_csv_to_csv_by_the_commands_of_a_user(rig: Rig) -> None:
     shell.does("dnc", "add", "212-555-0199")
     words = ["Blood", "--strategy", "ask.yaml", "--list", "donors", "--pace", "10/second"]
     shell.does("campaign", "create", *words, "--code", INTERESTED, "--code", NOT_INTERESTED)
+    recurring = ["export", "schedule", "add", "attempts", "--after-job", "--file", "{what}-{campaign}.csv", "--attributes"]
+    assert "after each job" in shell.does(*recurring)
     rig.start()
     assert "is queued" in shell.does("campaign", "start", "Blood")
     store = rig.store
@@ -113,6 +115,12 @@ async def test_from_csv_to_csv_by_the_commands_of_a_user(rig: Rig) -> None:
     with (folder / "out.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["contact_id"]: row["code"] for row in rows} == EXPECTED
+    by_itself = folder / "data" / "exports" / "1-default" / "attempts-Blood.csv"
+    await rig.until(by_itself.exists, 10, "the dialer has exported the job by itself")
+    with by_itself.open(newline="") as file:
+        written = list(csv.DictReader(file))
+    assert {row["contact_id"]: row["first_name"] for row in written}["a1"] == "Ada"
+    assert [{name: row[name] for name in rows[0]} for row in written] == rows
     assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "@"))], "no cell is a formula"
     assert rig.stop() == 0
     rig.check_invariants(job.id)

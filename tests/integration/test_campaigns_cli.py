@@ -28,9 +28,9 @@ pytestmark = pytest.mark.integration
 def command() -> typer.Typer:
     """Put the sub-commands together as the `dialer` command does."""
     app = typer.Typer()
-    for name, group in {"codes": codes_app, "campaign": campaign_app, "dnc": dnc_app}.items():
+    for name, group in {"codes": codes_app, "campaign": campaign_app, "dnc": dnc_app, "export": export_app}.items():
         app.add_typer(group, name=name)
-    for single in (attempts_app, export_app, migrate_app):
+    for single in (attempts_app, migrate_app):
         app.add_typer(single)
     return app
 
@@ -128,6 +128,22 @@ def test_a_failed_export_leaves_no_half_of_a_file(dialer: Dialer, tmp_path: Path
 def test_an_export_to_standard_output_is_csv_and_nothing_else(dialer: Dialer) -> None:
     dialer.does("migrate")
     assert next(csv.reader(io.StringIO(dialer.does("export"))))[0] == "attempt_id"
+
+
+def test_exports_recur_by_the_word_of_a_manager(dialer: Dialer) -> None:
+    dialer.does("migrate")
+    assert "when?" in dialer.refuses("export", "schedule", "add", "attempts")
+    assert "no calendar" in dialer.refuses("export", "schedule", "add", "codes", "--after-job", "--every", "daily")
+    said = dialer.does("export", "schedule", "add", "codes", "--at", "2126-05-11T00:30", "--every", "hourly", "--interval", "6")
+    assert "export 1: codes of all campaigns, Sat 2126-05-11 00:30 in UTC" in said
+    assert "after each job" in dialer.does("export", "schedule", "add", "contacts", "--after-job", "--only", "reached", "--bom")
+    listed = dialer.does("export", "schedule", "list")
+    assert "FREQ=HOURLY;INTERVAL=6" in listed
+    assert "{what}-{campaign}-{job}.csv" in listed
+    assert "Because" in dialer.does("export", "schedule", "runs", "1")
+    dialer.does("export", "schedule", "remove", "1")
+    assert "no export with the number 1" in dialer.refuses("export", "schedule", "remove", "1")
+    assert "No such command" in dialer.refuses("export", "contcats")  # not a file of that name
 
 
 def test_the_dnc_list_is_kept_from_the_command_line(dialer: Dialer, tmp_path: Path) -> None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 import io
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from dialer.domain.attempt import Attempt, AttemptState
 from dialer.domain.campaign import Job
 from dialer.domain.contact import Contact, NewAddress, NewContact
+from dialer.domain.export import ExportContent, ExportOf, ExportScope
 from dialer.domain.ids import AttemptId, JobId, OrgId, new_attempt_id
 from dialer.errors import NotFound
-from dialer.services import export
 from dialer.services.dnc import add_to_dnc, count_dnc, import_dnc, list_dnc, remove_from_dnc
-from dialer.services.export import export_attempts
+from dialer.services.export import export_to
+from dialer.services.export_attempts import attempts_sheet
 from dialer.services.jobs import start_campaign
 from dialer.services.organisations import create_organisation
 from dialer.store.attempts import Closing
@@ -68,12 +70,17 @@ async def running_job(store: Store, org_id: OrgId) -> Job:
     return await start_campaign(store, org_id, "Blood", by="test")
 
 
-async def exported(store: Store, org_id: OrgId, **scope: object) -> list[dict[str, str]]:
-    out = io.StringIO(newline="")
-    count = await export_attempts(store, org_id, out, **scope)  # type: ignore[arg-type]
-    rows = list(csv.DictReader(io.StringIO(out.getvalue(), newline="")))
+def exported(
+    store: Store, org_id: OrgId, *, campaign: str | None = None, job_id: JobId | None = None, **content: Any
+) -> list[dict[str, str]]:
+    campaign_id = None if campaign is None else store.read_now(lambda tx: tx.campaigns(org_id).by_name(campaign).id)
+    out = io.BytesIO()
+    wanted = ExportContent(of=ExportOf.ATTEMPTS, **content)
+    count = export_to(store, org_id, wanted, ExportScope(campaign_id=campaign_id, job_id=job_id, at=AT), out)
+    text = out.getvalue().decode()
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert count == len(rows)
-    assert out.getvalue().count("\r\n") >= count + 1
+    assert text.count("\r\n") >= count + 1
     return rows
 
 
@@ -82,7 +89,7 @@ async def test_every_attempt_is_one_line_with_its_facts(store: Store, org_id: Or
     job = await running_job(store, org_id)
     note = 'says "maybe",\nthen =1+1'
     ids = await store.write(lambda tx: put_attempts(tx, org_id, job, 3, note))
-    rows = await exported(store, org_id, campaign="BLOOD")
+    rows = exported(store, org_id, campaign="BLOOD")
     assert [row["attempt_id"] for row in rows] == ids
     first = next(row for row in rows if row["code"])
     assert (first["campaign"], first["contact_list"], first["job_id"]) == ("Blood", "Donors", str(job.id))
@@ -100,24 +107,22 @@ async def test_every_attempt_is_one_line_with_its_facts(store: Store, org_id: Or
     assert alive["system_code"] == "Attempt In Progress"
 
 
-async def test_more_than_a_page_is_exported_whole_and_in_order(
-    store: Store, org_id: OrgId, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_more_than_a_page_is_exported_whole_and_in_order(store: Store, org_id: OrgId) -> None:
     job = await running_job(store, org_id)
     ids = await store.write(lambda tx: put_attempts(tx, org_id, job, 25))
-    monkeypatch.setattr(export, "PAGE", 10)
-    assert [row["attempt_id"] for row in await exported(store, org_id)] == ids
-    assert [row["attempt_id"] for row in await exported(store, org_id, job_id=job.id)] == ids
+    for scope in (ExportScope(at=AT), ExportScope(job_id=job.id, at=AT), ExportScope(campaign_id=job.campaign_id, at=AT)):
+        sheet = attempts_sheet(store, org_id, ExportContent(of=ExportOf.ATTEMPTS), scope, page=10)
+        assert [line.row.attempt.id for page in sheet.pages for line in page] == ids
 
 
 async def test_an_organisation_exports_its_own_attempts_only(store: Store, org_id: OrgId) -> None:
     job = await running_job(store, org_id)
     await store.write(lambda tx: put_attempts(tx, org_id, job, 2))
     other = await create_organisation(store, "other")
-    assert await exported(store, other) == []
+    assert exported(store, other) == []
     for scope in ({"job_id": job.id}, {"campaign": "Blood"}, {"job_id": JobId(999)}):
         with pytest.raises(NotFound):
-            await exported(store, other, **scope)
+            exported(store, other, **scope)
 
 
 async def test_numbers_go_on_the_dnc_list_in_one_form_and_come_off_it(store: Store, org_id: OrgId) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from dialer.services.export import safe_cell
+from dialer.domain.cell import safe_cell
 
 pytestmark = pytest.mark.unit
 
