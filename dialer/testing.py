@@ -51,6 +51,7 @@ def play(
     codes: Collection[str] | None = None,
     prompt_folders: Collection[Path] = (),
     unplayable: Sequence[str] = (),
+    default_code: str = "",
 ) -> Played:
     """Run an IVR app as a contact would hear it: `play(my_app, keys="1").code == "Interested"`.
 
@@ -73,6 +74,7 @@ def play(
                 language=language,
                 codes=codes,
                 prompts=prompts,
+                default_code=default_code,
             )
         )
 

@@ -186,10 +186,11 @@ class SessionPdc(CallPdc, Protocol):
     async def session(self) -> Session:
         """The call as it stands now."""
 
-    async def end_session(self, *, outcome: str = "", error: str = "", hung_up: bool = False) -> None:
+    async def end_session(self, *, outcome: str = "", error: str = "", hung_up: bool = False, said_nothing: bool = False) -> None:
         """The app has returned (`outcome` is a code name or "") or failed (`error` says how). Idempotent once it succeeded.
 
         `hung_up`: our side has ended the call, and not the contact; known where a dialplan of the switch had the call.
+        `said_nothing`: it ended without an outcome. Then the code is the last one that was set, else the strategy's default.
         `outcome` is set as `set_code` would set it, so that a call needs two requests in all: this one and `open_session`.
         With `error` the code becomes "Application Error", unless the app had set one before: what the contact answered is
         not lost because the app fell over afterwards. Raises NoSession (unknown or wrong nonce), UnknownCode,

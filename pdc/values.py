@@ -79,3 +79,4 @@ class Session:
     parameters: Mapping[str, str] = field(default_factory=dict)  # the app's parameters from the strategy
     codes: Sequence[CompletionCode] = ()
     dialplan: str = ""
+    default_code: str = ""  # the code of a call that was treated and got none from anybody; "" = that is an error

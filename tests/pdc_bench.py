@@ -45,6 +45,7 @@ status: completed
 handlers:
   - state: initial
     call:
+      default_code: Not interested
       addresses: [{attribute: mobile, from: "00:00", to: "24:00"}]
       results:
         otherwise: done
@@ -152,7 +153,9 @@ class FakePlace:
         }
         self.fake.attributes["Friends"] = ["city"]
         self.fake.types["age"] = AttributeType.INTEGER
-        return self.fake.add_call(app="blood_donation", contact=contact, parameters={"greeting": "hello"})
+        return self.fake.add_call(
+            app="blood_donation", contact=contact, parameters={"greeting": "hello"}, default_code="Not interested"
+        )
 
     def code(self, key: SessionKey) -> str:
         return self.fake.calls[key.attempt_id].code

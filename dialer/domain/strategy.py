@@ -123,6 +123,7 @@ class Handler:
     no_suitable_address: NoSuitableAddress = NoSuitableAddress.WAIT
     wait: Waiting = Waiting()
     processor: str = ""  # the result processor that is told of every code whose row names none
+    default_code: str = ""  # the code of an attempt that was carried out and got none from anybody; "" = the system's
 
     @property
     def asks_attributes(self) -> bool:

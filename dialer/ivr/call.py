@@ -101,6 +101,11 @@ class Call:
         """The campaign's name."""
         return self._session.campaign
 
+    @property
+    def default_code(self) -> str:
+        """The code of this call if its app says none; "" = an app that says none has failed."""
+        return self._session.default_code
+
     async def answer(self) -> None:
         """Pick up. An outbound call is up before its app begins; this is for apps that also take calls."""
         await self._do(self._driver.answer)

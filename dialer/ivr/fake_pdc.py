@@ -62,6 +62,7 @@ class FakePdc:
         attempt_id: str = "",
         list_name: str = "people",
         dialplan: str = "",
+        default_code: str = "",
     ) -> SessionKey:
         """Prepare an answered call. Its contact list has the attributes that the contact has (an empty one counts)."""
         who = contact or Contact(user_contact_id="1", address="+15550100")
@@ -76,6 +77,7 @@ class FakePdc:
             parameters=dict(parameters or {}),
             codes=tuple(self.codes.values()),
             dialplan=dialplan,
+            default_code=default_code,
         )
         person = FakeContact(
             attributes=dict(who.attributes),

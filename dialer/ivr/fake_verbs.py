@@ -41,13 +41,15 @@ class FakeVerbs(FakeContactVerbs):
     async def session(self) -> Session:
         return replace(self._live().session, contact=await self.contact())
 
-    async def end_session(self, *, outcome: str = "", error: str = "", hung_up: bool = False) -> None:
+    async def end_session(self, *, outcome: str = "", error: str = "", hung_up: bool = False, said_nothing: bool = False) -> None:
         call = self._pdc.calls.get(self._key.attempt_id)
         if call is not None and call.nonce == self._key.nonce and call.ended:
             return
         call = self._live()
         if outcome:
             call.code = self._code(outcome)
+        if said_nothing:
+            call.code = call.code or call.session.default_code
         if error:
             call.error = error
             call.code = call.code or SystemCode.APPLICATION_ERROR.value

@@ -25,7 +25,7 @@ ENTRY_POINTS = "outdial.ivr_apps"
 APP_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 IMPORT_LIMIT_S = 10.0  # an app's file that thinks longer than this while it is read is broken
 
-Script = Callable[[Call], Awaitable[Outcome]]
+Script = Callable[[Call], Awaitable[Outcome | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class IvrApp:
         """The first line of the script's docstring."""
         return (self.run.__doc__ or "").strip().partition("\n")[0]
 
-    async def __call__(self, call: Call) -> Outcome:
+    async def __call__(self, call: Call) -> Outcome | None:
         return await self.run(call)
 
 

@@ -56,15 +56,18 @@ async def rehearse(
     codes: Collection[str] | None = None,
     prompt_folders: Collection[Path] = (),
     prompts: Prompts | None = None,
+    default_code: str = "",
 ) -> Played:
     """Run `app` against `player`. `codes` are the campaign's custom codes; by default those that the app declares.
+
+    `default_code` is the strategy's, for an app that returns nothing.
 
     A contact list has the attributes that its contact has: where neither `contact` nor `attributes` is given, any may be set.
     """
     who = contact or Contact(user_contact_id="1", address="+15550100")
     who = replace(who, attributes={**who.attributes, **(attributes or {})}, language=language or who.language)
     pdc = FakePdc(codes=app.codes if codes is None else codes, any_attribute=contact is None and attributes is None)
-    key = pdc.add_call(app=app.name, contact=who, parameters=parameters, answered_by=answered_by)
+    key = pdc.add_call(app=app.name, contact=who, parameters=parameters, answered_by=answered_by, default_code=default_code)
     sounds = prompts or TextPrompts(PromptTexts(list(prompt_folders)))
     settings = CallSettings(transfer_trunk="carrier", recordings=Path("/recordings"))
     verbs = pdc.on(key)

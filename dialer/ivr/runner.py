@@ -78,7 +78,7 @@ class CallRun:
             work.cancel()
         return await self._conclude(work)
 
-    async def _guarded(self, app: IvrApp) -> Outcome:
+    async def _guarded(self, app: IvrApp) -> Outcome | None:
         try:
             return await app.run(self._call)
         except (Exception, asyncio.CancelledError):
@@ -96,7 +96,7 @@ class CallRun:
             return await self._fail(str(exc))
         return Ending()
 
-    async def _conclude(self, work: asyncio.Task[Outcome]) -> Ending:
+    async def _conclude(self, work: asyncio.Task[Outcome | None]) -> Ending:
         try:
             outcome = await work
         except CallEnded:
@@ -109,6 +109,8 @@ class CallRun:
         except Exception as exc:
             log.exception("an IVR app raised", app=self._app_name)
             return await self._fail(f"{type(exc).__name__}: {exc}")
+        if outcome is None and self._call.default_code:
+            return await self._succeed(self._call.default_code, said_nothing=True)
         if not isinstance(outcome, Outcome):
             return await self._fail(f"the app returned {outcome!r:.80} and not an Outcome")
         return await self._succeed(self._as_it_was(outcome))
@@ -119,9 +121,9 @@ class CallRun:
             return SystemCode.NO_MATCH.value
         return outcome.code
 
-    async def _succeed(self, code: str) -> Ending:
+    async def _succeed(self, code: str, *, said_nothing: bool = False) -> Ending:
         try:
-            await self._pdc.end_session(outcome=code)
+            await self._pdc.end_session(outcome="" if said_nothing else code, said_nothing=said_nothing)
         except PdcError as exc:
             # The contact has heard the whole script, so no apology; but the code is not what the author thinks it is.
             error = f"the outcome {code!r} cannot be kept: {exc.kind}: {exc}"
@@ -132,7 +134,7 @@ class CallRun:
         await self._hang_up()
         return Ending(outcome=code)
 
-    async def _end_hung(self, work: asyncio.Task[Outcome], because: str) -> Ending:
+    async def _end_hung(self, work: asyncio.Task[Outcome | None], because: str) -> Ending:
         log.error("an IVR app hung and was ended", app=self._app_name, because=because)
         self._call.close()  # an app that ignores its cancellation can do nothing more with the call
         work.cancel()

@@ -67,7 +67,7 @@ class CustomActions:
             log.exception("a custom action raised", action=handler.action, attempt=order.attempt_id)
             return _failed(handler.action, order, f"{type(trouble).__name__}: {trouble}")
         if said is None or said == "":
-            return Receipt(code=SystemCode.ACTION_COMPLETED, system_code=SystemCode.ACTION_COMPLETED)
+            return Receipt(code=handler.default_code or SystemCode.ACTION_COMPLETED, system_code=SystemCode.ACTION_COMPLETED)
         if not isinstance(said, str):
             return _failed(handler.action, order, f"it returned {said!r:.80} and not the name of a code")
         return Receipt(code=said, system_code=SystemCode.ACTION_COMPLETED)

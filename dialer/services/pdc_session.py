@@ -42,15 +42,17 @@ class SessionVerbs(OnCall):
         """The call as it stands now."""
         return await self._read(self._session)
 
-    async def end_session(self, *, outcome: str = "", error: str = "", hung_up: bool = False) -> None:
+    async def end_session(self, *, outcome: str = "", error: str = "", hung_up: bool = False, said_nothing: bool = False) -> None:
         """The app has returned, or failed, or the dialplan is through with the call."""
-        name = SystemCode.APPLICATION_ERROR.value if error else outcome
 
         def work(tx: Tx) -> bool:
             attempt = self._known_attempt(tx)
             if attempt.code is not None or attempt.id in self._parts.ended:
                 return False
-            if name and not (error and attempt.app_code):  # an app that fails later does not take back what was said
+            name = self._handler(tx, attempt).default_code if said_nothing else outcome
+            if error:
+                name = SystemCode.APPLICATION_ERROR.value
+            if name and not ((error or said_nothing) and attempt.app_code):  # what was said before is not taken back
                 write_code(tx, attempt, name, self._parts.now())
             if error:
                 tx.attempts.add_events([(attempt.id, self._parts.now(), "app_error", {"error": error[:400]})])
@@ -78,6 +80,7 @@ class SessionVerbs(OnCall):
             contact=contact_on_the_line(tx, attempt),
             parameters=dict(parameters),
             codes=campaign_codes(tx, job),
+            default_code=self._handler(tx, attempt).default_code,
         )
 
 

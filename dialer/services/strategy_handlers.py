@@ -27,7 +27,7 @@ _LONGEST_RING_S = 120.0
 _LONGEST_WAIT_S = 90 * 24 * 3600.0
 _LONGEST_ACTION_S = 300.0
 _TIME = re.compile(r"([01]?[0-9]|2[0-4]):([0-5][0-9])")
-_SHARED_KEYS = ("addresses", "no_suitable_address", "restrictions", "retry_count", "results", "wait", "processor")
+_SHARED_KEYS = ("addresses", "no_suitable_address", "restrictions", "retry_count", "results", "wait", "processor", "default_code")
 
 
 @dataclass(slots=True)
@@ -71,7 +71,8 @@ class HandlerReader:
         )
 
     def _shared(self, table: Table, state: str, places: dict[str, int], channel: Channel) -> dict[str, Any]:
-        results, otherwise = ResultsReader(self.mistakes, self.known_codes, channel).read(table, state, places)
+        reader = ResultsReader(self.mistakes, self.known_codes, channel)
+        results, otherwise = reader.read(table, state, places)
         places[f"{state}.wait"] = table.values.get("wait", table.node).start_mark.line + 1
         return {
             "state": state,
@@ -85,6 +86,7 @@ class HandlerReader:
             ),
             "wait": self._wait(table),
             "processor": processor_name(table),
+            "default_code": reader.default_code(table),
         }
 
     def _wait(self, handler: Table) -> Waiting:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from dialer.domain.channel import Channel
-from dialer.domain.codes import SystemCode, name_key
+from dialer.domain.codes import ACTION_SYSTEM_CODES, SystemCode, name_key
 from dialer.domain.strategy import ANSWERED_BY, DONE, Result, Retry, Treatment
 from dialer.services.marked_yaml import Mistakes, Table, as_number, suggest
 
@@ -20,6 +20,7 @@ START = "s"  # the extension of a context for which none is named
 _MOST_RETRIES = 100
 _LONGEST_INTERVAL_S = 30 * 24 * 3600.0
 _FINAL_CODES = [code for code in SystemCode if code is not SystemCode.ATTEMPT_IN_PROGRESS]
+_SYSTEM = {name_key(code): code for code in SystemCode}
 _ANSWERED = {name_key(code) for codes in ANSWERED_BY.values() for code in codes}
 _ROW_KEYS = ("app", "parameters", "dialplan", "next_state", "retry", "processor")
 _RETRY_KEYS = ("count", "intervals_s", "address_looping", "fail_state")
@@ -54,6 +55,25 @@ class ResultsReader:
             results[key] = self._result(table, code)
             places[f"{state}.{key}"] = table.keys[code].start_mark.line + 1
         return results, otherwise
+
+    def default_code(self, table: Table) -> str:
+        """The key `default_code`: a code that apps and actions may set, as it is written in the ledger; "" = none."""
+        code = table.text("default_code")
+        if not code:
+            return ""
+        if (known := _SYSTEM.get(name_key(code))) is not None:
+            if known not in ACTION_SYSTEM_CODES:
+                table.bad(
+                    "default_code", f"{known.value!r} is for the dialer itself to set", "a code of the campaign, or one for apps"
+                )
+            return known.value
+        if self.known_codes is None:
+            return code
+        mine = {name_key(one): one for one in self.known_codes}
+        if name_key(code) not in mine:
+            names = [*sorted(ACTION_SYSTEM_CODES), *self.known_codes]
+            table.bad("default_code", f"no completion code {code!r} in this campaign", suggest(code, names))
+        return mine.get(name_key(code), code)
 
     def _check_code(self, table: Table, code: str) -> None:
         key = name_key(code)

@@ -56,6 +56,18 @@ async def test_a_failed_app_is_an_application_error_unless_the_contact_had_answe
     assert second.code == "Interested"
 
 
+@pytest.mark.row(16)
+async def test_an_app_that_says_nothing_leaves_its_last_word_or_the_strategys_default(at: Bench) -> None:
+    first, second = await at.opened(), await at.opened()
+    session = await first.pdc.session()
+    assert session.default_code == "Not interested"
+    await first.pdc.end_session(said_nothing=True)
+    assert first.code == "Not interested"
+    await second.pdc.set_code("Interested")
+    await second.pdc.end_session(said_nothing=True)
+    assert second.code == "Interested"
+
+
 async def test_after_the_end_no_verb_does_anything_and_ending_again_is_quiet(at: Bench) -> None:
     call = await at.opened()
     await call.pdc.note("called from the car")

@@ -131,6 +131,15 @@ async def test_each_end_of_an_action_has_its_code_and_the_strategy_goes_on_with_
     assert events[-1][2]["note"] == "ValueError: the other system is down"
 
 
+@pytest.mark.row(16)
+async def test_an_action_that_says_nothing_ends_with_the_default_code_of_its_handler(store: Store, org_id: OrgId) -> None:
+    job = await start(store, org_id, ACTION.replace("results:", "default_code: interested\n      results:"), count=1)
+    clock = FastClock(20)
+    async with running(store, FakeVoice(clock), clock=clock, channels=installed(lambda request: None)):
+        await until(completed(store, job.id))
+    assert [(one.code, one.system_code) for one in made(store, job)] == [("Interested", "Action Completed")]
+
+
 @pytest.mark.row(61)
 @pytest.mark.parametrize(("pace", "count", "factor"), [((10, PaceUnit.SECOND), 30, 3.0), ((60, PaceUnit.MINUTE), 10, 10.0)])
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)

@@ -179,7 +179,9 @@ async def test_a_pdc_that_dies_in_the_middle_ends_the_call_with_an_apology(tmp_p
         async def set_attribute(self, name: str, value: str, *, user_contact_id: str = "", list_name: str = "") -> None:
             raise Unreachable("nobody answers")
 
-        async def end_session(self, *, outcome: str = "", error: str = "", hung_up: bool = False) -> None:
+        async def end_session(
+            self, *, outcome: str = "", error: str = "", hung_up: bool = False, said_nothing: bool = False
+        ) -> None:
             raise Unreachable("nobody answers")
 
     dying = FakePdc(verbs=Dying)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
+from dialer import Call, ivr_app
 from dialer.ivr_apps import announcement, blood_donation, connect, opt_out, press1
 from dialer.testing import Transfer, play
 
@@ -162,3 +163,17 @@ def test_an_announcement_can_be_the_last_one() -> None:
 @pytest.mark.parametrize(("keys", "code"), [("9", "Opted Out"), ("-9", "Opted Out"), ("", "No Input"), ("1", "No Match")])
 def test_the_opt_out_app(keys: str, code: str) -> None:
     assert play(opt_out, keys=keys).code == code
+
+
+@pytest.mark.row(16)
+def test_an_app_that_returns_nothing_ends_with_the_strategys_default_and_without_an_apology() -> None:
+    @ivr_app("silent", codes={"Told"})
+    async def silent(call: Call) -> None:
+        if "told" in call.parameters:
+            await call.pdc.set_code("Told")
+
+    spoken = play(silent, default_code="No Input")
+    assert (spoken.code, spoken.error, spoken.transcript[-1:]) == ("No Input", "", ("(hangs up)",))
+    assert play(silent, default_code="No Input", parameters={"told": "yes"}).code == "Told"
+    failed = play(silent)
+    assert (failed.code, failed.error) == ("Application Error", "the app returned None and not an Outcome")

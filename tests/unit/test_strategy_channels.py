@@ -111,3 +111,23 @@ def test_without_addresses_only_what_concerns_the_person_stands_in_the_way() -> 
     held = pick_address(act, 0, [], (), (), NOON, {"": Held(rule="r", because="too often", until=NOON)})
     assert isinstance(held, Denied)
     assert (held.code, held.until) == (None, NOON)
+
+
+@pytest.mark.row(16)
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("interested", ""),
+        ("action completed", ""),
+        ("Interestd", "did you mean 'Interested'?"),
+        ("Call Busy", "'Call Busy' is for the dialer itself to set"),
+    ],
+)
+def test_a_default_code_is_one_that_the_campaign_may_end_with(code: str, said: str) -> None:
+    text = TEXT.replace("action: open_ticket", f"action: open_ticket\n      default_code: {code}")
+    if not said:
+        assert check_strategy(text, known_codes=["Interested"]).strategy.handler("ticket").default_code == code.title()
+        return
+    with pytest.raises(BadInput) as told:
+        check_strategy(text, known_codes=["Interested"])
+    assert said in str(told.value)

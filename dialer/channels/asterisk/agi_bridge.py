@@ -54,7 +54,8 @@ class DialplanBridge:
             proven()
             call = self._pdc.on(SessionKey(attempt_id=attempt_id, nonce=nonce))
             if request.verb == ENDED:
-                await call.end_session(hung_up=request.arguments[:1] != (BY_CONTACT,))
+                ours = request.arguments[:1] != (BY_CONTACT,)
+                await call.end_session(hung_up=ours, said_nothing=ours)
                 return
             value, result = await self._do(call, request), "OK"
         except NotOurs:
