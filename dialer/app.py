@@ -31,6 +31,7 @@ from dialer.ivr.workers import IvrWorkers, WorkerOptions
 from dialer.ivr_apps import SHIPPED_APPS
 from dialer.ports import Clock
 from dialer.services.custom_actions import CustomActions
+from dialer.services.custom_restrictions import CustomRestrictions
 from dialer.services.export_runs import ExportPlace
 from dialer.services.organisations import DEFAULT
 from dialer.services.pdc import DirectPdc
@@ -44,6 +45,7 @@ log = structlog.get_logger()
 
 
 ACTIONS_GROUP = "outdial.actions"
+RESTRICTIONS_GROUP = "outdial.restrictions"
 PROCESSORS_GROUP = "outdial.result_processors"
 Named = TypeVar("Named", settings_of.Sftp, settings_of.ForeignDatabase)
 
@@ -148,6 +150,7 @@ class Dialer:
             channels={Channel.CUSTOM: CustomActions(installed(ACTIONS_GROUP))},
             importer=make_importer(settings, store, who=f"dialer {settings.node.name}"),
             exports=ExportPlace(folder=settings.exports_folder, keep_free=settings.exports.keep_free_mb << 20),
+            restrictions=CustomRestrictions(installed(RESTRICTIONS_GROUP)),
         )
         pdc = DirectPdc(store, strategy_of=engine.strategy_of, listener=engine.calls, now=clock.now)
         token = settings.pdc.token.get_secret_value() or secrets.token_urlsafe(32)

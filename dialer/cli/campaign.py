@@ -145,6 +145,7 @@ def status_tables(found: jobs.CampaignStatus) -> list[Table]:
         "  not looked at yet": f"{totals.untouched:,}",
         "  about to be called": f"{totals.claimed:,}",
         "  wait for their time": f"{totals.scheduled:,}",
+        "    of these restricted": f"{totals.restricted:,} now, {totals.restrictions:,} times so far",
         "  in a call": f"{totals.in_call:,}",
         "  finished": f"{totals.finished:,}",
         "  left out by the filter": f"{totals.excluded:,}",

@@ -117,6 +117,7 @@ class Job:
     changed_by: str = ""  # who asked for the present state
     recycled_from: JobId | None = None  # it calls only contacts of that earlier job whose last code is one of these
     recycled_codes: tuple[str, ...] = ()
+    restrictions: int = 0  # how often a temporary restriction has held a contact back
 
 
 class JobContactState(StrEnum):
@@ -146,6 +147,8 @@ class JobTotals:
     attempts: int  # rows in the ledger, those ended before a call was placed included
     live: int  # attempts without their code yet
     excluded: int = 0  # looked at, and left out by the filter
+    restricted: int = 0  # of those scheduled: held back by a temporary restriction of the strategy at this moment
+    restrictions: int = 0  # how often such a restriction has held a contact back so far; never falls
 
     @property
     def contacts(self) -> int:

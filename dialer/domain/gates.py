@@ -117,7 +117,9 @@ def _place(facts: GateFacts) -> list[Gate]:
 def _restriction(facts: GateFacts) -> Gate:
     found = restricted_by(facts.handler.restrictions, facts.attributes)
     if found is None:
-        return _pass("restriction", "no restriction of the strategy applies")
+        asked = ", ".join(one.name for one in facts.handler.custom_restrictions)
+        also = f"; {asked} is asked when its turn comes" if asked else ""
+        return _pass("restriction", f"no restriction of the strategy applies{also}")
     if found.kind is RestrictionKind.PERMANENT:
         return _block("restriction", f"restricted: {found}")
     return _wait("restriction", f"restricted for now: {found}", facts.now + timedelta(seconds=found.recheck_s))

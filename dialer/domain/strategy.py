@@ -11,7 +11,7 @@ from typing import ClassVar
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode, name_key
 from dialer.domain.condition import Attributes, Condition, all_hold
-from dialer.domain.restriction import Restriction
+from dialer.domain.restriction import CustomRestriction, Restriction
 from dialer.domain.selector import Selector
 
 INITIAL = "initial"  # where every contact begins; exactly one handler has this state
@@ -120,6 +120,7 @@ class Handler:
     otherwise: str = DONE  # next state for a code without a row
     retry_count: RetryCount = RetryCount.SHARED
     restrictions: tuple[Restriction, ...] = ()
+    custom_restrictions: tuple[CustomRestriction, ...] = ()  # asked before the transaction that takes their verdict
     no_suitable_address: NoSuitableAddress = NoSuitableAddress.WAIT
     wait: Waiting = Waiting()
     processor: str = ""  # the result processor that is told of every code whose row names none

@@ -23,6 +23,7 @@ from dialer.engine.scheduler import Scheduler
 from dialer.engine.supervisor import Supervisor, Trunk
 from dialer.errors import StoreDown
 from dialer.ports import ChannelPort, Clock, SwitchEvent, SwitchState, VoicePort
+from dialer.services.custom_restrictions import CustomRestrictions
 from dialer.services.export_runs import ExportPlace
 from dialer.services.result_processors import ResultProcessors
 from dialer.services.strategies import load_strategy
@@ -75,6 +76,7 @@ class Engine:
         channels: Mapping[Channel, ChannelPort] | None = None,
         importer: Importer | None = None,
         exports: ExportPlace | None = None,
+        restrictions: CustomRestrictions | None = None,
     ) -> None:
         self._importer = importer
         self._processors = processors or ResultProcessors({})
@@ -89,6 +91,7 @@ class Engine:
             voice=voice,
             calls=self.calls,
             deliveries=self.deliveries,
+            restrictions=restrictions or CustomRestrictions({}),
             clock=clock,
             strategy_of=self.strategy_of,
             trunks=tuple(trunks),

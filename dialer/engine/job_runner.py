@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from dialer.domain.attempt import Attempt
 from dialer.domain.campaign import Job, Pace
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode
+from dialer.domain.ids import ContactId
 from dialer.domain.strategy import CallHandler, Strategy
 from dialer.engine.breaker import Breaker
 from dialer.engine.calls import UNSERVED_S, Call, Calls
@@ -24,7 +26,10 @@ from dialer.pacing.guard import Guard
 from dialer.pacing.shares import Shares, Want
 from dialer.pacing.snapshot import Decision, Memory, Pacer, Snapshot
 from dialer.ports import CallOrder, Clock, VoicePort
+from dialer.services.custom_restrictions import CustomRestrictions
+from dialer.services.entering import Judged
 from dialer.services.launching import Route, claim_contacts, commit_intents
+from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store
 
 log = structlog.get_logger()
@@ -59,6 +64,7 @@ class JobRunner:
         voice: VoicePort,
         calls: Calls,
         deliveries: Deliveries,
+        restrictions: CustomRestrictions,
         clock: Clock,
         job: Job,
         strategy: Strategy,
@@ -76,6 +82,10 @@ class JobRunner:
         self._breaker, self._lease_s = breaker, lease_s
         self._pacer, self._memory = pacer_for(job.pace), Memory()
         self._lanes = Lanes(strategy)
+        self._restrictions = restrictions
+        self._judges = any(one.custom_restrictions for one in strategy.handlers)
+        self._judged: dict[ContactId, Judged] = {}
+        self._asking: set[asyncio.Task[None]] = set()
         self._rooms: dict[Channel, int] = {}  # what the last decision found
         self._stopping = False
 
@@ -102,13 +112,14 @@ class JobRunner:
                         log.error("no call is placed while the database cannot commit", job=self.job.id, reason=str(down))
                         await self._clock.sleep(IDLE_TICK_S)
                     await self._clock.sleep(TICK_S)
+                self._ask_no_more()
         finally:
             self._shares.leave(int(self.job.id))
             await self._give_back()
 
     async def _tick(self, placing: asyncio.TaskGroup) -> None:
         now_s = self._clock.monotonic_s()
-        await self._fill(now_s)
+        await self._fill(now_s, placing)
         decision = self._decide(now_s)
         self.progress.decision, self._memory = decision, decision.memory
         if self._stopping or not decision.n:
@@ -117,7 +128,8 @@ class JobRunner:
         if not batch:
             return
         route = Route(trunk=self._trunk, switch=self._voice.switch_for(self._trunk), node=self._node)
-        intents = await commit_intents(self._store, self.job, self._strategy, batch, route, now=self._clock.now())
+        judged = {one.contact_id: self._judged.pop(one.contact_id) for one in batch if one.contact_id in self._judged}
+        intents = await commit_intents(self._store, self.job, self._strategy, batch, route, now=self._clock.now(), judged=judged)
         self._memory = self._memory.spent(len(intents.to_place))
         for one in intents.completed:
             self._calls.on_completed(one)
@@ -175,18 +187,18 @@ class JobRunner:
         """With the room that there is on each channel."""
         return replace(seen, due=self._lanes.due(self._rooms), room=sum(self._rooms.values()))
 
-    async def _fill(self, now_s: float) -> None:
+    async def _fill(self, now_s: float, asking: asyncio.TaskGroup) -> None:
         """Keep about a second's worth of contacts claimed for each channel, and none whose lease is getting old."""
         oldest_s = self._lanes.oldest_s()
         if oldest_s is not None and oldest_s < now_s - self._lease_s * LEASE_SHARE:
             await self._give_back()
         for channel, lane in self._lanes.items():
-            await self._fill_lane(channel, lane, now_s)
+            await self._fill_lane(channel, lane, now_s, asking)
         self.progress.nobody_due = self._lanes.nobody_due
 
-    async def _fill_lane(self, channel: Channel, lane: Lane, now_s: float) -> None:
+    async def _fill_lane(self, channel: Channel, lane: Lane, now_s: float, asking: asyncio.TaskGroup) -> None:
         wanted = max(4, int(self.job.pace.calls_per_s * LOOK_AHEAD_S), self.job.pace.min_ports)
-        wanted = min(wanted, self.job.pace.max_ports) - len(lane.claimed)
+        wanted = min(wanted, self.job.pace.max_ports) - len(lane.claimed) - lane.asking
         no_room = (self._voice.room(self._trunk) if channel is Channel.VOICE else self._deliveries.room(channel)) == 0
         if wanted <= 0 or len(lane.claimed) > wanted or now_s < lane.idle_until_s or no_room:
             return
@@ -199,10 +211,30 @@ class JobRunner:
             now=self._clock.now(),
             handlers=lane.states,
         )
-        self._lanes.put(claims, now_s)
-        lane.nobody_due = not lane.claimed and not claims
+        if claims and self._judges:
+            lane.asking += len(claims)
+            task = asking.create_task(self._ask(lane, claims), name=f"ask restrictions of job {self.job.id}")
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+        else:
+            self._lanes.put(claims, now_s)
+        lane.nobody_due = not lane.claimed and not lane.asking
         if len(claims) < wanted:
             lane.idle_until_s = now_s + IDLE_TICK_S
+
+    async def _ask(self, lane: Lane, claims: Sequence[JobContact]) -> None:
+        """Let custom restrictions judge contacts beside the dialling; who was judged goes on into the lanes."""
+        try:
+            self._judged |= await self._restrictions.judge(self._store, self.job, self._strategy, claims, self._clock.now())
+            self._lanes.put(claims, self._clock.monotonic_s())
+        except StoreDown as down:  # their lease ends, and they come again
+            log.warning("restrictions not asked", job=self.job.id, reason=str(down))
+        finally:
+            lane.asking -= len(claims)
+
+    def _ask_no_more(self) -> None:
+        for task in self._asking:
+            task.cancel()
 
     async def _place(self, call: Call, attempt: Attempt, sender: str) -> None:
         handler = self._strategy.handler(attempt.handler)
@@ -237,7 +269,9 @@ class JobRunner:
             call.placing = False
 
     async def _give_back(self) -> None:
-        if self._lanes.clear():
+        self._ask_no_more()
+        self._judged.clear()
+        if self._lanes.clear() or self._judges:
             now = self._clock.now()
             try:
                 await self._store.write(lambda tx: tx.job_contacts.release(now=now, job_id=self.job.id))

@@ -18,6 +18,7 @@ class Lane:
 
     states: Collection[str] | None  # of the strategy, whose contacts are claimed for it; None = all
     claimed: deque[tuple[float, JobContact]] = field(default_factory=deque)
+    asking: int = 0  # claimed for it, and with their custom restrictions
     idle_until_s: float = 0.0  # nobody more was due: not asked again before
     nobody_due: bool = False
 

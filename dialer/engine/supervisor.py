@@ -21,6 +21,7 @@ from dialer.errors import Conflict, NotFound, OutdialError, StoreDown
 from dialer.pacing.shares import Shares
 from dialer.ports import Clock, VoicePort
 from dialer.services.completion import Completed, StrategyOf
+from dialer.services.custom_restrictions import CustomRestrictions
 from dialer.services.finishing import complete, finish_if_late
 from dialer.services.holding import HELD, held_because
 from dialer.services.result_processors import ResultProcessors
@@ -68,6 +69,7 @@ class Supervisor:
         voice: VoicePort,
         calls: Calls,
         deliveries: Deliveries,
+        restrictions: CustomRestrictions,
         clock: Clock,
         strategy_of: StrategyOf,
         trunks: tuple[Trunk, ...],
@@ -75,7 +77,7 @@ class Supervisor:
         lease_s: float = 30.0,
         processors: ResultProcessors,
     ) -> None:
-        self._processors = processors
+        self._processors, self._restrictions = processors, restrictions
         self._store, self._voice, self._calls, self._deliveries, self._clock = store, voice, calls, deliveries, clock
         self._strategy_of, self._node, self._lease_s = strategy_of, node, lease_s
         self._trunks = {trunk.name: trunk for trunk in trunks}
@@ -194,7 +196,7 @@ class Supervisor:
 
     def _runner(self, job: Job) -> JobRunner:
         strategy = self._strategy_of(job.id, job.strategy_text)
-        if because := self._deliveries.cannot(strategy):
+        if because := self._deliveries.cannot(strategy) or self._restrictions.cannot(strategy):
             raise NotFound(because)
         trunk = self._trunks[self._trunk_of(job)]
         return JobRunner(
@@ -202,6 +204,7 @@ class Supervisor:
             voice=self._voice,
             calls=self._calls,
             deliveries=self._deliveries,
+            restrictions=self._restrictions,
             clock=self._clock,
             job=job,
             strategy=strategy,

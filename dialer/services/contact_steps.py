@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from dialer.domain.address_choice import has_another
 from dialer.domain.attempt import COMPLIANCE, Attempt
@@ -21,7 +22,7 @@ from dialer.store.store import Tx
 
 def apply_step(tx: Tx, job_id: JobId, contact_id: ContactId, step: NextStep, *, code: str | None, now: datetime) -> None:
     """Write where the contact stands from now on."""
-    last = {} if code is None else {"last_code": code}
+    last: dict[str, Any] = {} if code is None else {"last_code": code}
     match step:
         case Done(because=because):
             tx.job_contacts.finish(job_id, contact_id, at=now, because=because, **last)

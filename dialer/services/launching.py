@@ -14,18 +14,17 @@ from dialer.domain.callback import Callback, CallbackLimits, CallbackState
 from dialer.domain.campaign import Job, JobContactState, JobState
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SYSTEM_NAME_KEYS, SystemCode, name_key
-from dialer.domain.condition import Attributes
 from dialer.domain.contact import Address
 from dialer.domain.gates import Allowed, Denied, pick_address
 from dialer.domain.ids import AttemptId, ContactId, JobId, new_attempt_id
-from dialer.domain.next_step import Done, Goto, NextStep, Outcome, step_after, waited_out
+from dialer.domain.next_step import Done, NextStep, Outcome, step_after
 from dialer.domain.progress import Progress
-from dialer.domain.restriction import RestrictionKind, restricted_by
 from dialer.domain.rules import Kind
-from dialer.domain.strategy import DONE, INITIAL, WAIT, CallHandler, Handler, Strategy
+from dialer.domain.strategy import INITIAL, WAIT, CallHandler, Handler, Strategy
 from dialer.services.callback_steps import close_late, for_callback, go_on_without, limits_for, looked_for
 from dialer.services.completion import Completed
-from dialer.services.contact_steps import add_to_history, apply_step, known_of, result_for_processor
+from dialer.services.contact_steps import add_to_history, apply_step, result_for_processor
+from dialer.services.entering import Judged, enter, known_of_claim, restriction_on
 from dialer.services.finishing import finish_if_met
 from dialer.services.holding import RECHECK_S, held_contacts
 from dialer.services.rules import rules_now
@@ -34,6 +33,7 @@ from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store, Tx
 
 LOOKS_MOST = 10  # looks along the lists for one claim: some 40,000 contacts, a fraction of a second
+NOBODY_JUDGED: Mapping[ContactId, Judged] = {}
 BUSY_RECHECK_S = 15.0  # a number or contact in another live call is looked at again after this long
 
 
@@ -93,20 +93,36 @@ async def claim_contacts(
 
 
 async def commit_intents(
-    store: Store, job: Job, strategy: Strategy, claims: Sequence[JobContact], route: Route, *, now: datetime
+    store: Store,
+    job: Job,
+    strategy: Strategy,
+    claims: Sequence[JobContact],
+    route: Route,
+    *,
+    now: datetime,
+    judged: Mapping[ContactId, Judged] = NOBODY_JUDGED,
 ) -> Intents:
     """Write the intents of those that may be called at this instant; when it returns they are on disk.
 
     Compliance (DNC, window, one live call per contact and number) is decided inside the same transaction, so nothing that
-    was committed before can be overlooked. Raises StoreDown: then nothing may be dialled.
+    was committed before can be overlooked. `judged`: what custom restrictions said before; a contact of whom they were not
+    asked is due again, to be asked first. Raises StoreDown: then nothing may be dialled.
     """
-    intents = await store.write(lambda tx: _write_intents(tx, job, strategy, claims, route, now))
+    intents = await store.write(lambda tx: _write_intents(tx, job, strategy, claims, route, now, judged))
     if intents.to_place:
         failpoints.hit("K2")
     return intents
 
 
-def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobContact], route: Route, now: datetime) -> Intents:
+def _write_intents(
+    tx: Tx,
+    job: Job,
+    strategy: Strategy,
+    claims: Sequence[JobContact],
+    route: Route,
+    now: datetime,
+    judged: Mapping[ContactId, Judged],
+) -> Intents:
     current = tx.jobs(None).get(job.id)
     if current.state is not JobState.RUNNING:
         # Paused, stopped or finished since the claim: the contacts go back, nothing is dialled.
@@ -131,7 +147,7 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
     senders: dict[AttemptId, str] = {}
     completed: list[Completed] = []
     kept: list[tuple[Callback, AttemptId]] = []
-    waiting = left = 0
+    waiting = left = restrictions = 0
     for claim in claims:
         if claim.contact_id in excluded:
             tx.job_contacts.finish(
@@ -163,8 +179,8 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
             tx.job_contacts.start_handler(job.id, claim.contact_id, state)
             claim = replace(claim, handler=state, address_index=0, progress={})
         owned = addresses.get(claim.contact_id, ())
-        known = _known(claim, attributes, owned)
-        entered = _enter(tx, job, strategy, claim, known, now)
+        known = known_of_claim(claim, attributes, owned)
+        entered = enter(tx, job, strategy, claim, known, now)
         if entered is None:
             left += 1
             continue
@@ -174,11 +190,18 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
             tx.job_contacts.schedule(job.id, claim.contact_id, due_at=until, because="in a call of another job")
             waiting += 1
             continue
+        verdict = judged.get(claim.contact_id)
+        if handler.custom_restrictions and (verdict is None or verdict.handler != handler.state):
+            because = "its custom restrictions are to be asked first"
+            tx.job_contacts.schedule(job.id, claim.contact_id, due_at=now, because=because)
+            waiting += 1
+            continue
         blocked = on_dnc.get(claim.contact_id, frozenset())
         barred = rules.held(claim.contact_id, handler, Kind.CAMPAIGN if callback is None else Kind.CALLBACK)
         busy = {value for channel, value in busy_addresses if channel is handler.channel}
         calling = handler if callback is None else for_callback(handler, callback, owned, limits)
-        match _restriction(handler, known, now) or pick_address(calling, claim.address_index, owned, blocked, busy, now, barred):
+        restricted = restriction_on(handler, known, verdict, now)
+        match restricted or pick_address(calling, claim.address_index, owned, blocked, busy, now, barred):
             case Allowed(address=address, index=index):
                 intent = _intent(job, claim, handler, address, route, now)
                 new.append(intent)
@@ -193,10 +216,13 @@ def _write_intents(tx: Tx, job: Job, strategy: Strategy, claims: Sequence[JobCon
                 again = opens or now + timedelta(seconds=BUSY_RECHECK_S)
                 if callback is not None:  # when it can no more be kept, the contact goes on without it
                     again, because = min(again, callback.expires_at or again), f"callback {callback.id}: {because}"
-                tx.job_contacts.schedule(job.id, claim.contact_id, due_at=again, because=because)
-                waiting += 1
+                by_strategy = restricted is not None
+                tx.job_contacts.schedule(job.id, claim.contact_id, due_at=again, because=because, restricted=by_strategy)
+                waiting, restrictions = waiting + 1, restrictions + by_strategy
             case Denied(code=str() as code, because=because):
                 completed.append(_end_without_call(tx, job, claim, handler, str(code), because, route, now))
+    if restrictions:
+        tx.jobs(None).count_restrictions(job.id, restrictions)
     tx.attempts.begin(new)
     for one, attempt_id in kept:
         tx.callbacks(None).keep(one.id, attempt_id)
@@ -211,45 +237,6 @@ def _take_back(tx: Tx, promised: Iterable[Callback]) -> None:
         place = tx.job_contacts.get(one.job_id, one.contact_id)
         if place is not None and place.state is JobContactState.FINISHED:
             tx.callbacks(None).close(one.id, CallbackState.CANCELLED, place.because)
-
-
-def _known(claim: JobContact, attributes: Mapping[ContactId, Mapping[str, str]], owned: Sequence[Address]) -> Attributes:
-    if claim.contact_id not in attributes:
-        return {}  # no condition asks
-    return known_of(attributes[claim.contact_id], owned, last_code=claim.last_code, attempts=claim.attempts)
-
-
-def _enter(
-    tx: Tx, job: Job, strategy: Strategy, claim: JobContact, known: Attributes, now: datetime
-) -> tuple[JobContact, Handler] | None:
-    """The handler that has the contact now, chosen by the selector or reached by waiting; None when the contact has left."""
-    if claim.handler == WAIT:
-        step = waited_out(strategy, Progress.from_json(claim.progress), now)
-        if not isinstance(step, Goto):
-            apply_step(tx, job.id, claim.contact_id, step, code=None, now=now)
-            return None
-        claim = replace(claim, handler=step.state, address_index=0, progress={})
-        tx.job_contacts.start_handler(job.id, claim.contact_id, step.state)
-        return claim, strategy.handler(step.state)
-    state, because = strategy.enter(claim.handler, known)
-    if state == DONE:
-        apply_step(tx, job.id, claim.contact_id, Done(because=because), code=None, now=now)
-        return None
-    if state != claim.handler:
-        claim = replace(claim, handler=state, address_index=0)
-        tx.job_contacts.start_handler(job.id, claim.contact_id, state)
-    return claim, strategy.handler(state)
-
-
-def _restriction(handler: Handler, known: Attributes, now: datetime) -> Denied | None:
-    """What the handler's restrictions say of a contact at this moment."""
-    found = restricted_by(handler.restrictions, known)
-    if found is None:
-        return None
-    if found.kind is RestrictionKind.PERMANENT:
-        return Denied(code=SystemCode.RESTRICTED_OTHER, because=f"restricted: {found}")
-    because = f"restricted for now: {found}; looked at again after {found.recheck_s:g} s"
-    return Denied(code=None, because=because, until=now + timedelta(seconds=found.recheck_s))
 
 
 def _intent(job: Job, claim: JobContact, handler: Handler, address: Address, route: Route, now: datetime) -> Attempt:

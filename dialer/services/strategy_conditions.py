@@ -7,10 +7,11 @@ import re
 import yaml
 
 from dialer.domain.condition import ARITY, Condition, Operator
-from dialer.domain.restriction import Restriction, RestrictionKind
+from dialer.domain.restriction import CustomRestriction, Restriction, RestrictionKind
 from dialer.domain.selector import Branch, Selector
 from dialer.domain.strategy import DONE, Sender
 from dialer.services.marked_yaml import Mistakes, Table, suggest
+from dialer.services.strategy_results import NAME
 
 SENDER = re.compile(r"\+[0-9]{3,15}")
 SENDER_MEND = 'for example "+15550100"'
@@ -37,11 +38,12 @@ def read_when(table: Table, key: str, *, required: bool = True) -> tuple[Conditi
     return tuple(one for one in read if one is not None)
 
 
-def read_restrictions(call: Table) -> tuple[Restriction, ...]:
-    """The list `restrictions`."""
-    found = []
+def read_restrictions(call: Table) -> tuple[tuple[Restriction, ...], tuple[CustomRestriction, ...]]:
+    """The list `restrictions`: those with conditions, and those that a program judges."""
+    found: list[Restriction] = []
+    custom: list[CustomRestriction] = []
     for at, node in call.items("restrictions"):
-        table = Table.read(node, at, call.mistakes, ("when", "unless", "type", "recheck_s"))
+        table = Table.read(node, at, call.mistakes, ("when", "unless", "custom", "type", "recheck_s"))
         if table is None:
             continue
         kinds = [one.value for one in RestrictionKind]
@@ -49,6 +51,9 @@ def read_restrictions(call: Table) -> tuple[Restriction, ...]:
         if kind not in kinds:
             table.bad("type", f"{kind!r} is no type of restriction", suggest(kind, kinds))
             kind = RestrictionKind.PERMANENT.value
+        if table.has("custom"):
+            custom.append(_custom(table, RestrictionKind(kind)))
+            continue
         if table.has("recheck_s") and kind == RestrictionKind.PERMANENT:
             table.bad("recheck_s", "has no meaning: a permanent restriction is not looked at again", "or say `type: temporary`")
         found.append(
@@ -59,7 +64,18 @@ def read_restrictions(call: Table) -> tuple[Restriction, ...]:
                 recheck_s=table.number("recheck_s", 60.0, least=_LEAST_RECHECK_S, most=_MOST_RECHECK_S),
             )
         )
-    return tuple(found)
+    return tuple(found), tuple(custom)
+
+
+def _custom(table: Table, kind: RestrictionKind) -> CustomRestriction:
+    name = table.text("custom")
+    if not NAME.fullmatch(name):
+        table.bad("custom", "must be the name of a custom restriction")
+    for key in ("when", "unless"):
+        if table.has(key):
+            table.bad(key, "has no place beside `custom`", "the program judges; conditions are a restriction of their own")
+    recheck_s = table.number("recheck_s", 60.0, least=_LEAST_RECHECK_S, most=_MOST_RECHECK_S)
+    return CustomRestriction(name=name, kind=kind, recheck_s=recheck_s)
 
 
 def read_senders(call: Table) -> tuple[Sender, ...]:

@@ -71,6 +71,7 @@ class HandlerReader:
         )
 
     def _shared(self, table: Table, state: str, places: dict[str, int], channel: Channel) -> dict[str, Any]:
+        restrictions, custom = read_restrictions(table)
         reader = ResultsReader(self.mistakes, self.known_codes, channel)
         results, otherwise = reader.read(table, state, places)
         places[f"{state}.wait"] = table.values.get("wait", table.node).start_mark.line + 1
@@ -80,7 +81,8 @@ class HandlerReader:
             "results": results,
             "otherwise": otherwise,
             "retry_count": RetryCount(_word(table, "retry_count", [one.value for one in RetryCount])),
-            "restrictions": read_restrictions(table),
+            "restrictions": restrictions,
+            "custom_restrictions": custom,
             "no_suitable_address": NoSuitableAddress(
                 _word(table, "no_suitable_address", [one.value for one in NoSuitableAddress])
             ),

@@ -122,7 +122,7 @@ class JobContacts:
             self._connection.execute(
                 sa.update(job_contacts)
                 .where(job_contacts.c.job_id == job_id, job_contacts.c.contact_id.in_([row.contact_id for row in rows]))
-                .values(state=_CLAIMED, lease_owner=owner, lease_until=lease_until, because="")
+                .values(state=_CLAIMED, lease_owner=owner, lease_until=lease_until, because="", restricted=False)
             )
         return rows
 
@@ -181,9 +181,22 @@ class JobContacts:
         if contact_ids:
             self._connection.execute(_ENTER_CALL, {"job": job_id, "contacts": list(contact_ids)})
 
-    def schedule(self, job_id: JobId, contact_id: ContactId, *, due_at: datetime, because: str, **changes: Any) -> None:
-        """Not before `due_at`. `changes`: handler, address_index, progress, last_code, finished_at (None: it was done before)."""
-        self._set(job_id, contact_id, state=_SCHEDULED, due_at=due_at, because=because[:200], **changes)
+    def schedule(
+        self,
+        job_id: JobId,
+        contact_id: ContactId,
+        *,
+        due_at: datetime,
+        because: str,
+        restricted: bool = False,
+        **changes: Any,
+    ) -> None:
+        """Not before `due_at`; `restricted`: a restriction of the strategy holds the contact back.
+
+        `changes`: handler, address_index, progress, last_code, finished_at (None: it was done before).
+        """
+        why = {"because": because[:200], "restricted": restricted}
+        self._set(job_id, contact_id, state=_SCHEDULED, due_at=due_at, **why, **changes)
 
     def finish(self, job_id: JobId, contact_id: ContactId, *, at: datetime, because: str, **changes: Any) -> None:
         """The contact is done in this job."""

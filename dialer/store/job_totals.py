@@ -35,3 +35,9 @@ def job_totals(connection: sa.Connection, job_id: JobId, walk: JobWalk) -> JobTo
         attempts=coded + live,
         live=live,
     )
+
+
+def restricted_now(connection: sa.Connection, job_id: JobId) -> int:
+    """How many contacts a temporary restriction holds back at this moment. It looks at all that wait: only where one ever did."""
+    waiting = (job_contacts.c.job_id == job_id, job_contacts.c.state == JobContactState.SCHEDULED.value)
+    return connection.scalar(sa.select(sa.func.count()).where(*waiting, job_contacts.c.restricted)) or 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from dialer.store.callbacks import Callbacks
 from dialer.store.campaign_json import campaign_from_json, campaign_to_json, pace_from_json, pace_to_json
 from dialer.store.code_counts import CodeCounts
 from dialer.store.exports import Exports
-from dialer.store.job_totals import job_totals
+from dialer.store.job_totals import job_totals, restricted_now
 from dialer.store.job_walk import JobWalk
 from dialer.store.sort_index import ensure_sort_index
 from dialer.store.tables import campaigns, jobs
@@ -40,6 +41,7 @@ def _job(row: sa.Row[Any]) -> Job:
         changed_by=row.changed_by,
         recycled_from=None if row.recycled_from is None else JobId(row.recycled_from),
         recycled_codes=tuple(row.recycled_codes or ()),
+        restrictions=row.restrictions,
         pace=pace_from_json(row.pace),
         force=row.force,
         created_at=row.created_at,
@@ -191,10 +193,18 @@ class Jobs:
         self.get(job_id)
         return CodeCounts(self._connection).all(job_id)
 
+    def count_restrictions(self, job_id: JobId, contacts: int) -> None:
+        """So many contacts more were held back by a temporary restriction."""
+        values = {"restrictions": jobs.c.restrictions + contacts}
+        self._connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(values))
+
     def totals(self, job_id: JobId) -> JobTotals:
         """Where the job's contacts stand, all in one look. Raises NotFound."""
-        self.get(job_id)
-        return job_totals(self._connection, job_id, JobWalk(self._connection, job_id, self._now))
+        job = self.get(job_id)
+        found = job_totals(self._connection, job_id, JobWalk(self._connection, job_id, self._now))
+        if not job.restrictions:
+            return found
+        return replace(found, restricted=restricted_now(self._connection, job_id), restrictions=job.restrictions)
 
     def _mine(self) -> sa.Select[Any]:
         return _JOBS if self._org_id is None else _JOBS.where(jobs.c.org_id == self._org_id)

@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialer.domain.condition import Condition, Operator
-from dialer.domain.restriction import Restriction, RestrictionKind, restricted_by
+from dialer.domain.restriction import CustomRestriction, Restriction, RestrictionKind, restricted_by
 from dialer.domain.strategy import CallHandler
 from dialer.errors import BadInput
 from dialer.resources import resource
 from dialer.services.strategies import check_strategy, load_strategy
+from dialer.services.strategy_diagram import as_text
 
 pytestmark = pytest.mark.unit
 
@@ -158,3 +159,30 @@ def test_a_selector_alone_and_one_in_the_middle_are_refused() -> None:
 def test_a_wait_to_which_nothing_leads_is_a_warning() -> None:
     text = NOTICE.replace("next_state: wait", "next_state: done")
     assert any("friendly.wait: no row leads to 'wait'" in one for one in check_strategy(text, "s").warnings)
+
+
+CUSTOM = """\
+strategy: s
+status: completed
+handlers:
+  - state: initial
+    call:
+      addresses: [{attribute: mobile, from: "00:00", to: "24:00"}]
+      restrictions: [{custom: credit, type: temporary, recheck_s: 600}, {custom: claims}]
+      results: {otherwise: done, Answer Human: {app: ask}}
+"""
+
+
+@pytest.mark.row(51)
+def test_custom_restrictions_are_read_and_drawn() -> None:
+    handler = load_strategy(CUSTOM).handler("initial")
+    assert handler.restrictions == ()
+    assert handler.custom_restrictions == (
+        CustomRestriction(name="credit", kind=RestrictionKind.TEMPORARY, recheck_s=600),
+        CustomRestriction(name="claims"),
+    )
+    assert "not called (temporary): whom credit holds back" in as_text(load_strategy(CUSTOM))
+    with pytest.raises(BadInput, match="when: has no place beside `custom`"):
+        load_strategy(CUSTOM.replace("custom: claims", "custom: claims, when: {attribute: a, equals: b}"))
+    with pytest.raises(BadInput, match="must be the name of a custom restriction"):
+        load_strategy(CUSTOM.replace("custom: claims", "custom: '1'"))
