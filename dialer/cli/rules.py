@@ -23,6 +23,8 @@ Channel = Annotated[str | None, typer.Option(help="voice, sms or email; all toge
 Code = Annotated[list[str] | None, typer.Option("--code", help="Count only attempts that ended with this code.")]
 Last = Annotated[bool | None, typer.Option("--if-last/--count-codes", help="Hold only while the latest attempt ended so.")]
 Campaign = Annotated[list[str] | None, typer.Option("--campaign", help="Only for this campaign; all if not given.")]
+Zone = Annotated[list[str] | None, typer.Option("--zone", help='Only for addresses in this time zone; "" = in all.')]
+NotIn = Annotated[list[str] | None, typer.Option("--not-in-zone", help='Not for addresses in this time zone; "" = in none.')]
 Exempt = Annotated[list[Kind] | None, typer.Option("--exempt", help="Attempts that the rule lets pass.")]
 Finish = Annotated[str | None, typer.Option("--finish-with", help="End the contact with this code instead of waiting.")]
 Position = Annotated[int | None, typer.Option(help="Rules are asked in this order.")]
@@ -35,14 +37,17 @@ def list_(config: Config = None, org: Org = DEFAULT) -> None:
     with opened(config, org) as (store, org_id):
         found = asyncio.run(rules.list_rules(store, org_id))
         names = {one.id: one.name for one in store.read_now(lambda tx: tx.campaigns(org_id).all())}
-    table = Table("Rule", "On", "At most", "Per", "Codes", "Campaigns", "Lets pass", "Then")
+    table = Table("Rule", "On", "At most", "Per", "Codes", "Campaigns", "Zones", "Lets pass", "Then")
     for one in found:
         window = f"{one.max_attempts} in {one.window_s / 3600:g} h"
         codes = ", ".join(one.codes) + (" (last)" if one.only_last else "")
         campaigns = ", ".join(names.get(of, str(of)) for of in one.campaigns) or "all"
         then = one.then.value if one.then is Then.WAIT else f"finish: {one.code}"
         per = f"{one.per.value} {one.channel}".rstrip()
-        table.add_row(one.name, "on" if one.active else "off", window, per, codes, campaigns, ", ".join(one.exempt), then)
+        zones = ", ".join(one.zones) or "all"
+        zones += f" but {', '.join(one.except_zones)}" if one.except_zones else ""
+        on = "on" if one.active else "off"
+        table.add_row(one.name, on, window, per, codes, campaigns, zones, ", ".join(one.exempt), then)
     out.print(table)
 
 
@@ -57,6 +62,8 @@ def add(
     code: Code = None,
     if_last: Last = False,
     campaign: Campaign = None,
+    zone: Zone = None,
+    not_in_zone: NotIn = None,
     exempt: Exempt = None,
     finish_with: Finish = None,
     position: Position = 100,
@@ -64,8 +71,8 @@ def add(
     org: Org = DEFAULT,
 ) -> None:
     """Make a rule: at most 3 attempts in 24 hours for each person, if nothing else is said. Running jobs obey at once."""
-    rule = _changed(Rule(name=name, max_attempts=3, window_s=86400), attempts, hours, per, channel, code, if_last, exempt,
-                    finish_with, position)  # fmt: skip
+    plain = Rule(name=name, max_attempts=3, window_s=86400)
+    rule = _changed(plain, attempts, hours, per, channel, code, if_last, zone, not_in_zone, exempt, finish_with, position)
     with opened(config, org) as (store, org_id):
         made = asyncio.run(rules.create_rule(store, org_id, rule, campaigns=campaign or ()))
     out.print(f"{made.name}: in force")
@@ -82,6 +89,8 @@ def edit(
     code: Code = None,
     if_last: Last = None,
     campaign: Campaign = None,
+    zone: Zone = None,
+    not_in_zone: NotIn = None,
     exempt: Exempt = None,
     finish_with: Finish = None,
     position: Position = None,
@@ -92,7 +101,7 @@ def edit(
     """Change what is named of a rule; running jobs obey at once."""
     with opened(config, org) as (store, org_id):
         before = store.read_now(lambda tx: tx.rules(org_id).by_name(name))
-        after = _changed(before, attempts, hours, per, channel, code, if_last, exempt, finish_with, position)
+        after = _changed(before, attempts, hours, per, channel, code, if_last, zone, not_in_zone, exempt, finish_with, position)
         after = after if on is None else replace(after, active=on)
         asyncio.run(rules.edit_rule(store, org_id, after, campaigns=campaign))
     out.print(f"{after.name}: {'in force' if after.active else 'off'}")
@@ -115,6 +124,8 @@ def _changed(
     channel: str | None,
     codes: list[str] | None,
     if_last: bool | None,
+    zones: list[str] | None,
+    except_zones: list[str] | None,
     exempt: list[Kind] | None,
     finish_with: str | None,
     position: int | None,
@@ -127,6 +138,8 @@ def _changed(
         channel=rule.channel if channel is None else channel,
         codes=rule.codes if codes is None else tuple(codes),
         only_last=rule.only_last if if_last is None else if_last,
+        zones=rule.zones if zones is None else tuple(one for one in zones if one),
+        except_zones=rule.except_zones if except_zones is None else tuple(one for one in except_zones if one),
         exempt=rule.exempt if exempt is None else tuple(exempt),
         then=Then.FINISH if finish_with else rule.then,
         code=finish_with or rule.code,

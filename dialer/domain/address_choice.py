@@ -144,7 +144,8 @@ def pick_address(
     against = against_addresses(handler, address_index, addresses, on_dnc, busy, now, held)
     if isinstance(against, Allowed):
         return against
-    because = "; ".join(one.because for one in against)
+    # What a rule says comes first: by it the contacts are found that an edit of the rule lets go.
+    because = "; ".join(one.because for one in sorted(against, key=lambda one: one.kind != "rule"))
     waits = [one.until for one in against if one.until is not None]
     only_hours = all(one.kind == "window" for one in against if one.passes)
     if waits and only_hours and handler.no_suitable_address is NoSuitableAddress.DONE:

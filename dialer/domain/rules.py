@@ -62,6 +62,11 @@ class Rule:
     system: bool = False  # shipped: may be edited and switched off, not deleted
 
     @property
+    def said(self) -> str:
+        """How its name stands in a reason."""
+        return f"rule {self.name!r}"
+
+    @property
     def window(self) -> timedelta:
         """How far back the rule looks."""
         return timedelta(seconds=self.window_s)
@@ -74,13 +79,14 @@ class Rule:
 # Both come from the regulators' view of predictive dialling (Ofcom: a silent or abandoned call bars the number for 72 hours
 # unless a person is sure to be there; a detected machine for 24). The first is on: nobody should be annoyed twice. The second
 # is off, because an IVR campaign always has something to say and its strategy decides when to try a machine again.
+SOMEBODY_IS_THERE = (Kind.CALLBACK, Kind.PREVIEW, Kind.MANUAL, Kind.REDIAL)
 NUISANCE_72H = Rule(
     name="72 hours after a nuisance call",
     max_attempts=1,
     window_s=72 * 3600,
     per=Per.ADDRESS,
     codes=(SystemCode.NUISANCE_CALL.value,),
-    exempt=(Kind.CALLBACK,),
+    exempt=SOMEBODY_IS_THERE,
     position=1,
     system=True,
 )
@@ -90,7 +96,7 @@ MACHINE_24H = Rule(
     window_s=24 * 3600,
     per=Per.ADDRESS,
     codes=(SystemCode.ANSWER_MACHINE.value, SystemCode.MESSAGE_LEFT.value),
-    exempt=(Kind.CALLBACK,),
+    exempt=SOMEBODY_IS_THERE,
     active=False,
     position=2,
     system=True,
@@ -163,7 +169,7 @@ def _held(rule: Rule, past: Sequence[Past], now: datetime) -> Held | None:
     if len(recent) < rule.max_attempts:
         return None
     which = f" ended with {', '.join(rule.codes)}" if rule.codes else ""
-    said = f"rule {rule.name!r}: {len(recent)} of {rule.max_attempts} in {_span(rule.window_s)}{which}"
+    said = f"{rule.said}: {len(recent)} of {rule.max_attempts} in {_span(rule.window_s)}{which}"
     if rule.then is Then.FINISH:
         return Held(rule=rule.name, because=said, until=None, code=rule.code)
     return Held(rule=rule.name, because=said, until=recent[-rule.max_attempts].at + rule.window)

@@ -13,6 +13,7 @@ from dialer.domain.contact import Address
 from dialer.domain.ids import CampaignId, ContactId, OrgId
 from dialer.domain.rules import Held, Kind, Past, Per, Rule, Then, holds, in_force
 from dialer.domain.strategy import Handler
+from dialer.domain.window import zone_named
 from dialer.errors import BadInput
 from dialer.services.names import checked_name
 from dialer.store.store import Store, Tx
@@ -31,25 +32,36 @@ async def create_rule(store: Store, org_id: OrgId, rule: Rule, *, campaigns: Seq
 async def edit_rule(store: Store, org_id: OrgId, rule: Rule, *, campaigns: Sequence[str] | None = None) -> Rule:
     """Replace the rule of that name (which cannot be changed); running jobs obey with their next call.
 
-    `campaigns` None leaves them as they are in `rule`. Raises BadInput, NotFound.
+    `campaigns` None leaves them as they are in `rule`. Whom the rule has held back is asked about anew. Raises BadInput,
+    NotFound.
     """
 
     def work(tx: Tx) -> Rule:
         before = tx.rules(org_id).by_name(rule.name)
         after = replace(rule, name=before.name, system=before.system)
-        return tx.rules(org_id).edit(_checked(tx, org_id, after, campaigns))
+        return _let_go(tx, org_id, tx.rules(org_id).edit(_checked(tx, org_id, after, campaigns)))
 
     return await store.write(work)
 
 
 async def switch_rule(store: Store, org_id: OrgId, name: str, *, active: bool) -> Rule:
     """Turn a rule on or off. Raises NotFound."""
-    return await store.write(lambda tx: tx.rules(org_id).edit(replace(tx.rules(org_id).by_name(name), active=active)))
+
+    def work(tx: Tx) -> Rule:
+        return _let_go(tx, org_id, tx.rules(org_id).edit(replace(tx.rules(org_id).by_name(name), active=active)))
+
+    return await store.write(work)
 
 
 async def delete_rule(store: Store, org_id: OrgId, name: str) -> None:
     """Remove a rule. Raises NotFound; Conflict for one that comes with the system."""
-    await store.write(lambda tx: tx.rules(org_id).delete(name))
+
+    def work(tx: Tx) -> None:
+        rule = tx.rules(org_id).by_name(name)
+        tx.rules(org_id).delete(name)
+        _let_go(tx, org_id, rule)
+
+    await store.write(work)
 
 
 async def list_rules(store: Store, org_id: OrgId) -> list[Rule]:
@@ -96,6 +108,13 @@ def rules_now(
     return RulesNow(rules=rules, campaign_id=campaign_id, owned=owned, past=past, now=now)
 
 
+def _let_go(tx: Tx, org_id: OrgId, rule: Rule) -> Rule:
+    """Whom the rule, as it was, has put off in a job that is not over is due now: the next look decides by what holds now."""
+    for job in tx.jobs(org_id).not_completed():
+        tx.job_contacts.let_go(job.id, held=rule.said, now=tx.now, anywhere=True)
+    return rule
+
+
 def _checked(tx: Tx, org_id: OrgId, rule: Rule, campaigns: Sequence[str] | None) -> Rule:
     if not 1 <= rule.max_attempts <= MAX_ATTEMPTS:
         raise BadInput(f"{rule.max_attempts} attempts", where="attempts", mend=f"1 to {MAX_ATTEMPTS:,}")
@@ -103,6 +122,9 @@ def _checked(tx: Tx, org_id: OrgId, rule: Rule, campaigns: Sequence[str] | None)
         raise BadInput(f"a window of {rule.window_s:g} s", where="window", mend="one second to 400 days")
     if rule.channel not in CHANNELS:
         raise BadInput(f"no channel {rule.channel!r}", where="channel", mend=f"{', '.join(Channel)}; none for all")
+    for zone in (*rule.zones, *rule.except_zones):
+        if zone_named(zone) is None:
+            raise BadInput(f"no such time zone {zone!r}", where="zone", mend="for example Europe/Berlin")
     if rule.only_last and not rule.codes:
         raise BadInput("a rule about the last code names the code", where="codes")
     known = {code.value for code in SystemCode}

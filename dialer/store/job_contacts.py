@@ -226,10 +226,12 @@ class JobContacts:
         values = {"state": _SCHEDULED, "due_at": now, "lease_owner": None, "lease_until": None}
         return self._connection.execute(statement.values(**values)).rowcount
 
-    def let_go(self, job_id: JobId, *, held: str, now: datetime) -> int:
-        """Contacts that wait for a reason that begins so are due at once; returns how many there were."""
+    def let_go(self, job_id: JobId, *, held: str, now: datetime, anywhere: bool = False) -> int:
+        """Contacts that wait for a reason that begins so, or has it `anywhere`, are due at once; returns how many there were."""
         waiting = sa.and_(job_contacts.c.job_id == job_id, job_contacts.c.state == _SCHEDULED, job_contacts.c.due_at > now)
-        statement = sa.update(job_contacts).where(waiting, job_contacts.c.because.startswith(held, autoescape=True))
+        because = job_contacts.c.because
+        like = because.contains(held, autoescape=True) if anywhere else because.startswith(held, autoescape=True)
+        statement = sa.update(job_contacts).where(waiting, like)
         return self._connection.execute(statement.values(due_at=now)).rowcount
 
     def mend_calls_without_attempt(self, now: datetime) -> int:

@@ -15,7 +15,9 @@ from dialer.errors import BadInput, Conflict, NotFound
 from dialer.services.rules import create_rule, delete_rule, edit_rule, list_rules, switch_rule
 from dialer.services.why import why_not_called
 from dialer.store.store import Store
+from dialer.testing_voice import FakeCallee, FakeVoice
 from tests.campaign_texts import STRATEGY
+from tests.engine_kit import FastClock, running, until
 from tests.launch_kit import Launch
 
 pytestmark = pytest.mark.integration
@@ -145,3 +147,67 @@ async def test_a_call_that_never_left_is_not_counted(store: Store, org_id: OrgId
     (first,) = (await launch.run(NOW, 1)).to_place
     await launch.end(first.id, "Not Launched", NOW)
     assert "+15550100000" in [one.address for one in (await launch.run(NOW + HOUR)).to_place]
+
+
+AGAIN_AND_AGAIN = """\
+strategy: ask
+status: completed
+handlers:
+  - state: initial
+    call:
+      detect_machine: false
+      addresses: [{attribute: mobile, from: "00:00", to: "24:00"}]
+      results: {otherwise: done, Call Busy: {retry: {count: 100, intervals_s: [1]}}}
+"""
+AT_ONCE = timedelta(seconds=5)
+
+
+@pytest.mark.row(58)
+async def test_a_running_job_obeys_an_edit_within_five_seconds_also_with_whom_a_rule_has_put_off(
+    store: Store, org_id: OrgId
+) -> None:
+    launch = await Launch.ready(store, org_id, strategy=AGAIN_AND_AGAIN, count=1)
+    two, many = Rule(name="Two", max_attempts=2, window_s=86400, position=50), replace(ONE_A_DAY, name="Three", max_attempts=3)
+    await create_rule(store, org_id, many)
+    await create_rule(store, org_id, two)
+    clock = FastClock(10)
+    store._now = clock.now  # what operators do happens by the clock of the engine
+
+    def held_by(name: str) -> bool:
+        place = launch.place("d0")
+        return place is not None and place.due_at is not None and f"rule '{name}'" in place.because
+
+    async def goes_on(after: datetime, attempts: int) -> None:
+        await until(lambda: len(launch.attempts()) >= attempts)
+        assert launch.attempts()[attempts - 1].intent_at - after <= AT_ONCE
+
+    busy = FakeCallee(ring_s=0.01, answer_s=None, hangup_s=0.02, cause=17, tech_cause=486)
+    async with running(store, FakeVoice(clock, default=busy), clock=clock):
+        await until(lambda: held_by("Two"))  # the first in the way gives the reason
+        assert len(launch.attempts()) == 2
+        at = clock.now()
+        await switch_rule(store, org_id, "Two", active=False)
+        await goes_on(at, 3)
+        await until(lambda: held_by("Three"))
+        at = clock.now()
+        await edit_rule(store, org_id, replace(many, max_attempts=4))
+        await goes_on(at, 4)
+        await until(lambda: held_by("Three"))
+        at = clock.now()
+        await edit_rule(store, org_id, replace(many, max_attempts=4, except_zones=("UTC",)))
+        await goes_on(at, 5)
+        at = clock.now()
+        await edit_rule(store, org_id, many)
+        await until(lambda: held_by("Three"))
+        assert all(one.intent_at - at <= AT_ONCE for one in launch.attempts())
+        at = clock.now()
+        before = len(launch.attempts())
+        await delete_rule(store, org_id, "Three")
+        await goes_on(at, before + 1)
+
+
+async def test_a_rule_names_zones_that_exist(store: Store, org_id: OrgId) -> None:
+    with pytest.raises(BadInput, match="no such time zone 'Berlin'"):
+        await create_rule(store, org_id, replace(ONE_A_DAY, except_zones=("Berlin",)))
+    made = await create_rule(store, org_id, replace(ONE_A_DAY, zones=("Europe/Berlin",), except_zones=("UTC",)))
+    assert [one for one in await list_rules(store, org_id) if not one.system] == [made]

@@ -81,3 +81,45 @@ def test_a_rule_can_finish_the_contact_with_a_code() -> None:
 @pytest.mark.row(57)
 def test_of_the_systems_rules_the_one_against_nuisance_is_on() -> None:
     assert (NUISANCE_72H.active, MACHINE_24H.active) == (True, False)
+
+
+@pytest.mark.row(59)
+@pytest.mark.parametrize("exempt", list(Kind))
+def test_each_kind_of_attempt_can_be_exempted_and_then_it_alone_passes(exempt: Kind) -> None:
+    rule = replace(THREE_A_DAY, exempt=(exempt,))
+    seen = past(1, 2, 3)
+    for kind in Kind:
+        held = holds(in_force([rule], CampaignId(1), kind), [MOBILE], seen, NOW)
+        assert bool(held) is (kind is not exempt), kind
+
+
+@pytest.mark.row(59)
+def test_where_somebody_is_sure_to_be_there_the_systems_rules_stand_back() -> None:
+    for rule in (NUISANCE_72H, replace(MACHINE_24H, active=True)):
+        asked = {kind for kind in Kind if in_force([rule], CampaignId(1), kind)}
+        assert asked == {Kind.CAMPAIGN}
+
+
+@pytest.mark.row(58)
+@pytest.mark.parametrize(
+    ("zones", "except_zones", "of_address", "held"),
+    [
+        ((), (), ("America/Chicago",), True),
+        (("America/Chicago",), (), ("America/Chicago",), True),
+        (("America/Denver",), (), ("America/Chicago",), False),
+        ((), ("America/Chicago",), ("America/Chicago",), False),
+        ((), ("America/Chicago",), ("America/Chicago", "America/Denver"), True),  # it may be where the rule holds
+        (("America/Denver",), (), (), True),  # nobody knows where it is
+    ],
+)
+def test_a_rule_can_be_off_in_some_time_zones(
+    zones: tuple[str, ...], except_zones: tuple[str, ...], of_address: tuple[str, ...], held: bool
+) -> None:
+    rule = replace(THREE_A_DAY, zones=zones, except_zones=except_zones)
+    assert bool(holds([rule], [replace(MOBILE, zones=of_address)], past(1, 2, 3), NOW)) is held
+
+
+def test_a_rule_per_address_says_nothing_of_an_attempt_without_one() -> None:
+    nowhere = Address(name="", value="")
+    assert holds([THREE_A_DAY], [nowhere], past(1, 2, 3), NOW)
+    assert not holds([replace(THREE_A_DAY, per=Per.ADDRESS)], [nowhere], past(1, 2, 3, address=""), NOW)
