@@ -17,6 +17,8 @@ from aiohttp import web
 from dialer import settings as settings_of
 from dialer.channels.asterisk.config import SwitchConfig, TrunkConfig
 from dialer.channels.asterisk.voice import AsteriskVoice
+from dialer.channels.json_lines import JsonLines
+from dialer.channels.webhook import Webhook, WebhookConfig
 from dialer.domain.campaign import JobState
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode
@@ -24,12 +26,13 @@ from dialer.domain.data_source import CustomPlace, DatabasePlace, DataSource, Fi
 from dialer.engine.clock import SystemClock
 from dialer.engine.engine import Engine, EngineOptions
 from dialer.engine.importer import GROUP, Importer, ImporterOptions
+from dialer.engine.publisher import Target
 from dialer.engine.supervisor import Trunk
 from dialer.errors import BadInput, BadSettings, Conflict
 from dialer.ivr.registry import Apps
 from dialer.ivr.workers import IvrWorkers, WorkerOptions
 from dialer.ivr_apps import SHIPPED_APPS
-from dialer.ports import Clock
+from dialer.ports import Clock, ResultTarget
 from dialer.services.custom_actions import CustomActions
 from dialer.services.custom_restrictions import CustomRestrictions
 from dialer.services.export_runs import ExportPlace
@@ -151,6 +154,7 @@ class Dialer:
             importer=make_importer(settings, store, who=f"dialer {settings.node.name}"),
             exports=ExportPlace(folder=settings.exports_folder, keep_free=settings.exports.keep_free_mb << 20),
             restrictions=CustomRestrictions(installed(RESTRICTIONS_GROUP)),
+            targets={one.name: _target(settings, one) for one in settings.publish},
         )
         pdc = DirectPdc(store, strategy_of=engine.strategy_of, listener=engine.calls, now=clock.now)
         token = settings.pdc.token.get_secret_value() or secrets.token_urlsafe(32)
@@ -297,6 +301,16 @@ def _trunk(one: settings_of.Trunk) -> TrunkConfig:
         max_channels=one.max_channels,
         tag_calls=one.tag_calls,
     )
+
+
+def _target(settings: Settings, one: settings_of.Publish) -> Target:
+    port: ResultTarget
+    if one.file is not None:
+        port = JsonLines(settings.root / one.file)
+    else:
+        secret = one.secret.get_secret_value()
+        port = Webhook(WebhookConfig(url=one.url, secret=secret, timeout_s=one.timeout_s, at_once=one.at_once))
+    return Target(port=port, organisation=one.organisation)
 
 
 def _listen(address: str) -> socket.socket:

@@ -10,6 +10,7 @@ K1 claimed, intent not committed             K6 answered, the app not yet connec
 K2 intent on disk, nothing written           K7 inside the IVR app
 K3 order written, no response yet            K8 hung up, code not committed
 K4 order accepted by the switch              K9 code committed
+W1 results told to a target, not yet noted
 
 In the process that reads a data source:
 R0 a batch written, not committed            R2 every row committed, the run not ended
@@ -22,7 +23,7 @@ import os
 import signal
 import time
 
-NAMES = ("K0", "K1", "K2", "K3", "K4", "K5", "K6", "K7", "K8", "K9", "R0", "R1", "R2", "R3")
+NAMES = ("K0", "K1", "K2", "K3", "K4", "K5", "K6", "K7", "K8", "K9", "R0", "R1", "R2", "R3", "W1")
 
 
 class _Failpoint:

@@ -12,6 +12,7 @@ from dialer.domain.codes import SystemCode
 from dialer.domain.email_content import EmailContent
 from dialer.domain.ids import AttemptId
 from dialer.domain.message_state import MessageState, Refusal
+from dialer.domain.published import PublishedResult
 from dialer.domain.strategy import Handler
 
 
@@ -337,3 +338,26 @@ class ChannelPort(Protocol):
 
         Raises NotSent (surely nothing happened), Rejected (refused, nothing happened), MaybeSent (nobody knows).
         """
+
+
+# -- those who are told of results -----------------------------------------------------------------------------------------------
+
+
+class ResultTarget(Protocol):
+    """Somebody who is told of results, at least once each. The adapter translates; order and repetition are the publisher's."""
+
+    batch: int
+    """How many results it takes in one call."""
+
+    at_once: int
+    """How many calls it takes at the same time."""
+
+    async def tell(self, results: Sequence[PublishedResult]) -> None:
+        """Tell them in this order; returns when the target has all of them.
+
+        Raises NotSent, MaybeSent (they are told again later) or Rejected (the target refuses these: they are told again much
+        later, and the contact's later ones wait for them).
+        """
+
+    async def close(self) -> None:
+        """Give back connections and files."""

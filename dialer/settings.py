@@ -132,6 +132,20 @@ class ForeignDatabase(Section):
     secret_file: Path | None = None
 
 
+class Publish(Section):
+    """[[publish]]: who is told of the results that strategies publish: a web address, or a file."""
+
+    name: Name
+    url: Annotated[str, StringConstraints(pattern=r"^(https?://[^\s]+)?$")] = ""
+    secret: SecretStr = SecretStr("")  # by which the other side knows that a webhook is ours
+    secret_file: Path | None = None
+    allow_insecure: bool = False  # results name people: http to another machine needs a private network, and this word
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    at_once: Annotated[int, Field(ge=1, le=64)] = 4  # contacts whose results are told at the same time
+    file: Path | None = None
+    organisation: str = ""  # whose results; "" = everybody's
+
+
 class Numbers(Section):
     """[numbers]: how telephone numbers are read."""
 
@@ -182,6 +196,7 @@ class Settings(Section):
     imports: Imports = Imports()
     sftp: tuple[Sftp, ...] = ()
     foreign_database: tuple[ForeignDatabase, ...] = ()
+    publish: tuple[Publish, ...] = ()
     numbers: Numbers = Numbers()
     dialling: Dialling = Dialling()
     access: Access = Access()

@@ -7,6 +7,7 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ValidationError
@@ -34,6 +35,7 @@ _PATTERNS = {  # the key -> what its pattern means
     "advertise": 'must be "host:port"',
     "caller_id": 'must be a number in E.164: "+15550100"',
     "region": 'must be a country code of two capital letters: "US"',
+    "url": "must be a web address: https://example.org/results",
     "level": "must be debug, info, warning or error",
     "language": 'must be a language code: "en", "pt-BR"',
     "name": "must begin with a letter or digit and hold only letters, digits and . _ - (40 at most)",
@@ -127,6 +129,8 @@ def cross_checks(raw: Mapping[str, Any]) -> Iterator[tuple[At, str]]:
         if ("host_key" in server) == ("known_hosts" in server):
             what = "either host_key or known_hosts, not both" if "host_key" in server else "is missing (or known_hosts)"
             yield ("sftp", index, "host_key"), f"{what}: files are fetched from no server whose key is not known before"
+    for index, target in _entries(raw.get("publish")):
+        yield from _target_checks(index, target)
     for section in ("ivr", "pdc"):
         table = raw.get(section)
         if not isinstance(table, Mapping):
@@ -145,6 +149,20 @@ def cross_checks(raw: Mapping[str, Any]) -> Iterator[tuple[At, str]]:
         if isinstance(zone, str) and zone and zone not in (zones := available_timezones()):
             close = difflib.get_close_matches(zone, zones, n=1)
             yield ("numbers", "default_time_zone"), "no such time zone" + (f" (did you mean {close[0]!r}?)" if close else "")
+
+
+def _target_checks(index: int, target: Mapping[str, Any]) -> Iterator[tuple[At, str]]:
+    url = target.get("url")
+    if bool(url) == bool(target.get("file")):
+        yield ("publish", index, "url"), "either a url or a file, not both" if url else "is missing (or file)"
+    if not url or not isinstance(url, str):
+        return
+    if not target.get("secret") and "secret_file" not in target:
+        yield ("publish", index, "secret"), f"is missing (or secret_file, or the variable {_variable('publish', target)})"
+    host = urlsplit(url).hostname or ""
+    if url.startswith("http://") and not _is_true(target.get("allow_insecure")) and not _is_loopback(host):
+        what = "must begin with https://, as results name people (or set allow_insecure = true on a private network)"
+        yield ("publish", index, "url"), what
 
 
 def _entries(value: object) -> list[tuple[int, dict[str, Any]]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 At = tuple[str | int, ...]  # where a key stands: ("trunk", 0, "max_cps")
 PREFIX = "OUTDIAL__"
-LISTS = ("switch", "trunk", "sftp", "foreign_database")  # the lists of tables
+LISTS = ("switch", "trunk", "sftp", "foreign_database", "publish")  # the lists of tables
 
 
 def mistake(where: str, what: str) -> str:

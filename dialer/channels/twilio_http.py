@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.http.response import Response
 
+from dialer.channels.retry_after import retry_after_s
 from dialer.channels.twilio_codes import verdict
 from dialer.errors import MaybeSent, NotSent
 
@@ -67,20 +66,6 @@ class TwilioHttp(AsyncTwilioHttpClient):  # type: ignore[misc]  # the library ha
             code, words = _error_in(text)
             raise verdict(answer.status, code, words, retry_after_s(answer.headers.get("Retry-After")))
         return Response(answer.status, text, answer.headers)
-
-
-def retry_after_s(value: str | None) -> float | None:
-    """The Retry-After header: seconds, or a date (RFC 9110)."""
-    if not value:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):  # no date, or one without a zone
-        return None
 
 
 async def _bounded(answer: aiohttp.ClientResponse) -> bytes:

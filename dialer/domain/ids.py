@@ -25,15 +25,21 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
 
 
 def new_attempt_id() -> AttemptId:
-    """A fresh attempt id: 48 bits of milliseconds and 80 random bits in 26 characters (the layout of a ULID)."""
-    return _attempt_id(time.time_ns() // 1_000_000, secrets.randbits(80))
+    """A fresh attempt id."""
+    return AttemptId(_sortable(time.time_ns() // 1_000_000, secrets.randbits(80)))
 
 
 def first_attempt_id(at: datetime) -> AttemptId:
     """The least id that can be given at a moment: ids of later attempts are greater."""
-    return _attempt_id(max(0, int(at.timestamp() * 1000)), 0)
+    return AttemptId(_sortable(max(0, int(at.timestamp() * 1000)), 0))
 
 
-def _attempt_id(ms: int, rest: int) -> AttemptId:
+def new_event_id() -> str:
+    """A fresh id of something that others are told of."""
+    return _sortable(time.time_ns() // 1_000_000, secrets.randbits(80))
+
+
+def _sortable(ms: int, rest: int) -> str:
+    """48 bits of milliseconds and 80 more in 26 characters (the layout of a ULID)."""
     value = (ms & (1 << 48) - 1) << 80 | rest
-    return AttemptId("".join(ALPHABET[value >> shift & 31] for shift in range(125, -1, -5)))
+    return "".join(ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,6 +32,15 @@ class JobStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TargetStatus:
+    """A target of published results as the node sees it."""
+
+    told: int  # results since the node began
+    refused: int  # contacts whose next result was refused, and is told again later
+    because: str  # what stands in the way; "" = nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeStatus:
     """One node at one moment."""
 
@@ -39,6 +48,7 @@ class NodeStatus:
     at: datetime
     switches: Mapping[str, SwitchStatus] = field(default_factory=dict)
     jobs: Mapping[int, JobStatus] = field(default_factory=dict)
+    targets: Mapping[str, TargetStatus] = field(default_factory=dict)
 
     def fresh(self, now: datetime) -> bool:
         """Whether the node is there at all."""
@@ -51,6 +61,7 @@ class NodeStatus:
             "jobs": {
                 str(job): {name: getattr(one, name) for name in JobStatus.__dataclass_fields__} for job, one in self.jobs.items()
             },
+            "targets": {name: asdict(one) for name, one in self.targets.items()},
         }
 
     @classmethod
@@ -61,4 +72,5 @@ class NodeStatus:
             at=at,
             switches={name: SwitchStatus(**one) for name, one in value.get("switches", {}).items()},
             jobs={int(job): JobStatus(**one) for job, one in value.get("jobs", {}).items()},
+            targets={name: TargetStatus(**one) for name, one in value.get("targets", {}).items()},
         )

@@ -124,6 +124,7 @@ class Handler:
     no_suitable_address: NoSuitableAddress = NoSuitableAddress.WAIT
     wait: Waiting = Waiting()
     processor: str = ""  # the result processor that is told of every code whose row names none
+    publish: bool = False  # tell the targets of the settings of every result
     default_code: str = ""  # the code of an attempt that was carried out and got none from anybody; "" = the system's
 
     @property

@@ -18,6 +18,7 @@ from dialer.engine.deliveries import Deliveries
 from dialer.engine.exporter import Exporter
 from dialer.engine.importer import Importer
 from dialer.engine.list_emptier import ListEmptier
+from dialer.engine.publisher import Publisher, Target
 from dialer.engine.reconcile import Reconciler
 from dialer.engine.scheduler import Scheduler
 from dialer.engine.supervisor import Supervisor, Trunk
@@ -77,6 +78,7 @@ class Engine:
         importer: Importer | None = None,
         exports: ExportPlace | None = None,
         restrictions: CustomRestrictions | None = None,
+        targets: Mapping[str, Target] | None = None,
     ) -> None:
         self._importer = importer
         self._processors = processors or ResultProcessors({})
@@ -85,6 +87,7 @@ class Engine:
         self.strategy_of = StrategyShelf()
         self.calls = Calls(store, self.strategy_of, clock)
         self.deliveries = Deliveries(store, self.strategy_of, clock, channels or {})
+        self._publisher = Publisher(store=store, clock=clock, targets=targets or {})
         self._reconciler = Reconciler(store, voice, self.calls, clock, sweep_s=options.sweep_s, give_up_s=options.give_up_s)
         self.supervisor = Supervisor(
             store=store,
@@ -116,6 +119,7 @@ class Engine:
                     vital.create_task(ListEmptier(store=self._store, clock=self._clock).run(), name="empty lists"),
                     vital.create_task(self._reconciler.run(), name="sweep"),
                     vital.create_task(self.deliveries.run(), name="follow deliveries"),
+                    vital.create_task(self._publisher.run(), name="publish results"),
                     *([vital.create_task(self._importer.run(), name="read data sources")] if self._importer else []),
                     vital.create_task(self._tell_status(), name="tell status"),
                 ]
@@ -179,7 +183,13 @@ class Engine:
                 for name in self._voice.switches()
             }
             jobs = self.supervisor.status()
-            status = NodeStatus(node=self._options.node, at=self._clock.now(), switches=switches, jobs=jobs)
+            status = NodeStatus(
+                node=self._options.node,
+                at=self._clock.now(),
+                switches=switches,
+                jobs=jobs,
+                targets=self._publisher.status(),
+            )
             try:
                 await self._store.write(partial(_put_status, status))
             except StoreDown as down:

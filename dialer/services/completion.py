@@ -21,6 +21,7 @@ from dialer.domain.strategy import Handler, Strategy
 from dialer.services.callback_steps import still_promised
 from dialer.services.contact_steps import add_to_history, apply_step, result_for_processor, treat_number
 from dialer.services.finishing import finish_if_met
+from dialer.services.publishing import publish
 from dialer.store.attempts import Closing
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store, Tx
@@ -80,6 +81,7 @@ def _close(tx: Tx, attempt_id: AttemptId, system: Closing, strategy_of: Strategy
     place = tx.job_contacts.get(closed.job_id, closed.contact_id, hold=True)  # a callback may be promised at this moment
     if place is not None:
         _move_contact(tx, closed, place, handler, custom, closing.ended_at, other_numbers=others)
+    publish(tx, job, closed, handler, closing.ended_at)
     return Completed(
         attempt=closed,
         job_finished_because=finish_if_met(tx, job, closing.code),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from dialer.domain.campaign import Job
@@ -15,6 +16,7 @@ from dialer.services.codes import system_code_called
 from dialer.services.completion import StrategyOf
 from dialer.services.contact_steps import apply_step, opt_out, treat_number
 from dialer.services.finishing import finish_if_met
+from dialer.services.publishing import publish
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store, Tx
 
@@ -50,6 +52,9 @@ async def record_late_code(
             others = treat_number(tx, job, attempt, handler, custom, now)
             if name == SystemCode.OPTED_OUT:
                 opt_out(tx, attempt, now)
+            if name != attempt.code:
+                late = replace(attempt, code=name, code_source="operator")
+                publish(tx, job, late, handler, now, before=attempt.code or "")
         outcome = Outcome(code=name, custom=custom, address_index=place.address_index, other_numbers=others)
         step = step_after(handler, outcome, Progress(), now)
         if not isinstance(step, Goto | Stay):

@@ -27,6 +27,7 @@ from dialer.services.contact_steps import add_to_history, apply_step, result_for
 from dialer.services.entering import Judged, enter, known_of_claim, restriction_on
 from dialer.services.finishing import finish_if_met
 from dialer.services.holding import RECHECK_S, held_contacts
+from dialer.services.publishing import publish
 from dialer.services.rules import rules_now
 from dialer.store.attempts import Closing
 from dialer.store.job_contacts import JobContact
@@ -279,6 +280,7 @@ def _end_without_call(
         outcome = Outcome(code=code, address_index=claim.address_index)
         step = step_after(handler, outcome, Progress.from_json(claim.progress), now)
     apply_step(tx, job.id, claim.contact_id, step, code=code, now=now)
+    publish(tx, job, closed, handler, now)
     return Completed(
         attempt=closed,
         job_finished_because=finish_if_met(tx, job, code),

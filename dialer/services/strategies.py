@@ -45,7 +45,7 @@ def load_for_campaign(text: str, source: str = "strategy", *, known_codes: Colle
 def check_strategy(text: str, source: str = "strategy", *, known_codes: Collection[str] | None = None) -> CheckedStrategy:
     """As `load_strategy`, with the warnings."""
     mistakes = Mistakes(source)
-    root = Table.read(compose(text, source), "", mistakes, ("strategy", "status", "handlers"))
+    root = Table.read(compose(text, source), "", mistakes, ("strategy", "status", "publish", "handlers"))
     if root is None:
         raise BadInput("\n".join(mistakes.lines))
     strategy, places = _Reader(mistakes, known_codes).strategy(root)
@@ -68,7 +68,7 @@ class _Reader:
         if root.has("status") and status not in list(StrategyStatus):
             root.bad("status", f"{status!r} is no status", suggest(status, [one.value for one in StrategyStatus]))
         handlers: list[Handler] = []
-        reader = HandlerReader(self.mistakes, self.known_codes)
+        reader = HandlerReader(self.mistakes, self.known_codes, root.truth("publish", False))
         places: dict[str, int] = {}  # what a message may have to point at -> its line
         states: set[str] = set()
         for at, node in root.items("handlers", required=True):

@@ -36,6 +36,7 @@ class HandlerReader:
 
     mistakes: Mistakes
     known_codes: Collection[str] | None
+    publish: bool = False  # what the strategy says for all of them
 
     def read(self, kind: str, handler: Table, state: str, places: dict[str, int]) -> Handler | None:
         """The handler under one of KINDS; None when it is no table. Notes in `places` where its parts stand."""
@@ -73,13 +74,14 @@ class HandlerReader:
     def _shared(self, table: Table, state: str, places: dict[str, int], channel: Channel) -> dict[str, Any]:
         restrictions, custom = read_restrictions(table)
         reader = ResultsReader(self.mistakes, self.known_codes, channel)
-        results, otherwise = reader.read(table, state, places)
+        results = reader.read(table, state, places, publish=self.publish)
         places[f"{state}.wait"] = table.values.get("wait", table.node).start_mark.line + 1
         return {
             "state": state,
             "addresses": tuple(self._addresses(table, required=channel is not Channel.CUSTOM)),
-            "results": results,
-            "otherwise": otherwise,
+            "results": results.rows,
+            "otherwise": results.otherwise,
+            "publish": results.publish,
             "retry_count": RetryCount(_word(table, "retry_count", [one.value for one in RetryCount])),
             "restrictions": restrictions,
             "custom_restrictions": custom,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dialer.domain.channel import Channel
 from dialer.domain.codes import ACTION_SYSTEM_CODES, SystemCode, name_key
@@ -26,6 +26,15 @@ _ROW_KEYS = ("app", "parameters", "dialplan", "next_state", "retry", "processor"
 _RETRY_KEYS = ("count", "intervals_s", "address_looping", "fail_state")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """A handler's result table: the rows by the name_key of their code, and what holds for all."""
+
+    rows: dict[str, Result] = field(default_factory=dict)
+    otherwise: str = DONE
+    publish: bool = False
+
+
 @dataclass(slots=True)
 class ResultsReader:
     """Reads result tables. `known_codes`: the custom codes of the campaign, where they are known."""
@@ -34,19 +43,19 @@ class ResultsReader:
     known_codes: Collection[str] | None
     channel: Channel = Channel.VOICE
 
-    def read(self, call: Table, state: str, places: dict[str, int]) -> tuple[dict[str, Result], str]:
-        """The rows by the name_key of their code, and the next state of all other codes. Notes in `places` where they stand."""
+    def read(self, call: Table, state: str, places: dict[str, int], *, publish: bool = False) -> Results:
+        """The table `results`. Notes in `places` where its rows stand. `publish`: what holds where it does not say."""
         if not call.has("results"):
             call.bad("results", "is missing", "at least `results: {otherwise: done}`")
-            return {}, DONE
+            return Results()
         table = Table.read(call.values["results"], f"{call.at}.results", self.mistakes)
         if table is None:
-            return {}, DONE
+            return Results()
         otherwise = table.text("otherwise", DONE)
         places[f"{state}.otherwise"] = table.keys.get("otherwise", table.node).start_mark.line + 1
         results: dict[str, Result] = {}
         for code in table.values:
-            if code == "otherwise":
+            if code in ("otherwise", "publish"):
                 continue
             key = name_key(code)
             self._check_code(table, code)
@@ -54,7 +63,7 @@ class ResultsReader:
                 table.bad(code, "has a second row", "names are the same without regard to case")
             results[key] = self._result(table, code)
             places[f"{state}.{key}"] = table.keys[code].start_mark.line + 1
-        return results, otherwise
+        return Results(rows=results, otherwise=otherwise, publish=table.truth("publish", publish))
 
     def default_code(self, table: Table) -> str:
         """The key `default_code`: a code that apps and actions may set, as it is written in the ledger; "" = none."""

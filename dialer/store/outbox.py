@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from dialer.domain.ids import ContactId, OrgId
+from dialer.domain.published import Backlog, PublishedResult
 from dialer.store.tables_outbox import outbox
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """One result on its way to one target. `event_id` is the same however often it is told, and to whomever."""
-
-    id: int
-    event_id: str
-    contact_id: ContactId
-    created_at: datetime
-    body: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
-    """How many results wait for a target (None: for targets to be named in the settings), and since when the oldest does."""
-
-    target: str | None
-    results: int
-    oldest_at: datetime
 
 
 class Outbox:
@@ -44,26 +24,31 @@ class Outbox:
         row = {"org_id": org_id, "contact_id": contact_id, "event_id": event_id, "body": dict(body), "created_at": self._now}
         self._connection.execute(sa.insert(outbox).values(target=None, **row))
 
-    def give_out(self, targets: Sequence[str], *, limit: int) -> int:
-        """Put new results, oldest first, into the queue of each target; returns how many there were."""
+    def give_out(self, targets: Mapping[str, OrgId | None], *, limit: int) -> int:
+        """Put new results, oldest first, into the queue of each target that hears of their organisation (None: of all).
+
+        Returns how many there were. What no target hears of is dropped.
+        """
         query = sa.select(outbox).where(outbox.c.target.is_(None)).order_by(outbox.c.id).limit(limit)
         rows = [dict(row._mapping) for row in self._connection.execute(query.with_for_update(skip_locked=True))]
-        if not rows or not targets:
-            return 0
-        copies = [{**row, "target": target} for row in rows for target in targets]
-        for copy in copies:
-            del copy["id"]
-        self._connection.execute(sa.insert(outbox), copies)
+        copies = [
+            {**{name: row[name] for name in row if name != "id"}, "target": target}
+            for row in rows
+            for target, of_org in targets.items()
+            if of_org in (None, row["org_id"])
+        ]
+        if copies:
+            self._connection.execute(sa.insert(outbox), copies)
         self.told([row["id"] for row in rows])
         return len(rows)
 
-    def waiting(self, target: str, *, without: Collection[ContactId] = (), limit: int) -> list[Waiting]:
+    def waiting(self, target: str, *, without: Collection[ContactId] = (), limit: int) -> list[PublishedResult]:
         """The oldest results that wait for a target, leaving out those of some contacts."""
         query = sa.select(outbox).where(outbox.c.target == target).order_by(outbox.c.id).limit(limit)
         if without:
             query = query.where(outbox.c.contact_id.not_in(list(without)))
         return [
-            Waiting(
+            PublishedResult(
                 id=row.id,
                 event_id=row.event_id,
                 contact_id=ContactId(row.contact_id),

@@ -21,9 +21,9 @@ import pytest
 from openapi_schema_validator import OAS30Validator
 from twilio.request_validator import RequestValidator
 
+from dialer.channels.retry_after import retry_after_s
 from dialer.channels.twilio_codes import reason_of, verdict
 from dialer.channels.twilio_config import TwilioConfig
-from dialer.channels.twilio_http import retry_after_s
 from dialer.channels.twilio_sms import TwilioSms
 from dialer.channels.twilio_webhooks import SIGNATURE_HEADER
 from dialer.domain.ids import new_attempt_id

@@ -238,7 +238,7 @@ def test_the_shipped_file_holds_with_and_without_its_suggestions(tmp_path: Path)
     )
     (tmp_path / "config" / "secrets").mkdir()
     (tmp_path / "config" / "secrets" / "main").write_text("x")
-    for name in ("pdc", "partner", "crm"):
+    for name in ("pdc", "partner", "crm", "crm-webhook"):
         (tmp_path / "config" / "secrets" / name).write_text("y")
     suggested = re.sub(r"(?m)^#(\[|[a-z_]+ =)", r"\1", text)
     settings = load_settings(write(tmp_path, suggested), environ={})
@@ -246,9 +246,42 @@ def test_the_shipped_file_holds_with_and_without_its_suggestions(tmp_path: Path)
     assert settings.trunk[0].endpoint == "carrier"
     assert settings.dialling == Settings().dialling  # what the comments give as defaults are the defaults
     assert (settings.ivr.tts, settings.log, settings.numbers) == (Settings().ivr.tts, Settings().log, Settings().numbers)
+    assert [(one.name, one.timeout_s, one.at_once) for one in settings.publish] == [("crm", 10.0, 4), ("log", 10.0, 4)]
     assert ([one.name for one in settings.sftp], settings.imports) == (["partner"], Settings().imports)
 
 
 def test_addresses_are_split() -> None:
     assert split_listen("127.0.0.1:4573") == ("127.0.0.1", 4573)
     assert split_listen("[::1]:0") == ("::1", 0)
+
+
+PUBLISH = """\
+[[publish]]
+name = "both"
+url = "https://crm.example.org/x"
+file = "var/results.jsonl"
+secret = "s"
+[[publish]]
+name = "neither"
+[[publish]]
+name = "open"
+url = "http://crm.example.org/x"
+[[publish]]
+name = "odd"
+url = "ftp://crm.example.org"
+secret = "s"
+[[publish]]
+name = "own"
+url = "http://127.0.0.1:8000/x"
+"""
+
+
+def test_a_target_of_results_is_a_signed_address_or_a_file(tmp_path: Path) -> None:
+    assert mistakes(tmp_path, PUBLISH, OUTDIAL__PUBLISH__OWN__SECRET="s") == [
+        "dialer.toml:13: publish[3].url: must be a web address: https://example.org/results",
+        "dialer.toml:3: publish[0].url: either a url or a file, not both",
+        "dialer.toml:6: publish[1].url: is missing (or file)",
+        "dialer.toml:8: publish[2].secret: is missing (or secret_file, or the variable OUTDIAL__PUBLISH__OPEN__SECRET)",
+        "dialer.toml:10: publish[2].url: must begin with https://, as results name people "
+        "(or set allow_insecure = true on a private network)",
+    ]

@@ -131,3 +131,17 @@ def test_a_default_code_is_one_that_the_campaign_may_end_with(code: str, said: s
     with pytest.raises(BadInput) as told:
         check_strategy(text, known_codes=["Interested"])
     assert said in str(told.value)
+
+
+@pytest.mark.row(52)
+def test_results_are_published_where_the_strategy_or_a_handler_says_so() -> None:
+    def published(text: str) -> list[bool]:
+        return [one.publish for one in load_strategy(text).handlers]
+
+    assert published(TEXT) == [False, False]
+    whole = TEXT.replace("status: completed", "status: completed\npublish: true")
+    assert published(whole) == [True, True]
+    assert published(whole.replace("results: {otherwise", "results: {publish: false, otherwise")) == [True, False]
+    assert published(TEXT.replace("results: {otherwise", "results: {publish: true, otherwise")) == [False, True]
+    with pytest.raises(BadInput, match="publish: must be true or false"):
+        load_strategy(whole.replace("publish: true", "publish: sometimes"))
