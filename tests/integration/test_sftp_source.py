@@ -12,6 +12,7 @@ from typing import Any
 
 import asyncssh
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from dialer.channels.sftp import SftpServer, fetch
@@ -74,6 +75,7 @@ def test_a_file_on_an_openssh_server_becomes_contacts(
         assert len(ids_on(store, org_id)) == 310
     finally:
         store.close_now()
+        structlog.reset_defaults()  # a run in the foreground says what is logged, and where: here it was the command's own output
 
 
 class _Doorkeeper(asyncssh.SSHServer):

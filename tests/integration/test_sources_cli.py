@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from dialer.cli.contacts import contacts_app
@@ -16,7 +18,7 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def ready(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def ready(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give a database without anything in it, and a file of people."""
     config = tmp_path / "dialer.toml"
     config.write_text(
@@ -29,7 +31,8 @@ def ready(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     store = Store(sqlite_url)
     store.migrate()
     store.close_now()
-    return write_people(tmp_path / "people.csv", 30, bad_every=10)
+    yield write_people(tmp_path / "people.csv", 30, bad_every=10)
+    structlog.reset_defaults()  # a run in the foreground says what is logged, and where: here it was the command's own output
 
 
 def run(*words: str, fails: bool = False) -> str:
