@@ -11,15 +11,14 @@ import typer
 from rich.table import Table
 
 from dialer.cli.context import Config, Org, err, opened, out, plain_errors, read_settings
+from dialer.cli.import_options import CheckFormats, CheckPatterns, Delimiter, Encoding, Region, delimiter_sign
 from dialer.domain.dnc import DncKind
-from dialer.errors import BadInput
 from dialer.services import dnc, dnc_groups
+from dialer.services.dnc_import import DncImportOptions, import_dnc
 from dialer.services.organisations import DEFAULT
 from dialer.settings import Settings
 
 dnc_app = typer.Typer(help="Who must not be called.", no_args_is_help=True)
-
-SHOWN = 10  # rejected lines that are told one by one
 
 Reason = Annotated[str, typer.Option(help="Why, for the record.")]
 Kind = Annotated[DncKind, typer.Option("--by", help="What is named: an address, your id of a contact, or a customer_id.")]
@@ -78,32 +77,53 @@ def remove(
 @dnc_app.command("import")
 @plain_errors
 def import_numbers(
-    file: Annotated[Path, typer.Argument(help="One number a line; what follows a comma is ignored.")],
-    reason: Reason = "imported",
+    file: Annotated[Path, typer.Argument(help="One number or id a row; columns may say number, reason, days, until.")],
+    reason: Annotated[str, typer.Option(help="Why, for the record; of rows that say nothing themselves.")] = "imported",
     kind: Kind = DncKind.ADDRESS,
     list_name: ListName = "",
     common: Common = False,
     days: Days = None,
     until: Until = None,
     time_zone: Zone = "",
+    region: Region = None,
+    check_patterns: CheckPatterns = False,
+    check_formats: CheckFormats = False,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    errors_to: Annotated[Path | None, typer.Option(help="The file for the reasons; in the data folder if not given.")] = None,
     config: Config = None,
     org: Org = DEFAULT,
 ) -> None:
-    """Put the numbers (or ids) of a file on a list."""
+    """Put the numbers (or ids) of a CSV file on a list. Rows that cannot be used are listed in a file, with their reasons."""
     settings = read_settings(config)
-    ends_at = _ends_at(settings, days, until, time_zone)
-    onto, region = dnc.Onto(name=list_name, common=common), settings.numbers.region
-    try:
-        with opened(org=org, settings=settings) as (store, org_id), file.open(encoding="utf-8-sig") as lines:
-            importing = dnc.import_dnc(store, org_id, lines, reason=reason, region=region, kind=kind, ends_at=ends_at, onto=onto)
-            done = asyncio.run(importing)
-    except (OSError, UnicodeDecodeError) as exc:
-        raise BadInput(f"cannot be read: {exc}", where=str(file)) from exc
-    out.print(f"{done.added:,} added, {done.already:,} were listed already, {len(done.rejected):,} rejected")
-    for line, text, reason_why in done.rejected[:SHOWN]:
-        err.print(f"{file}:{line}: {text!r}: {reason_why}", soft_wrap=True)
-    if len(done.rejected) > SHOWN:
-        err.print(f"... and {len(done.rejected) - SHOWN:,} more")
+    options = DncImportOptions(
+        onto=dnc.Onto(name=list_name, common=common),
+        kind=kind,
+        reason=reason,
+        ends_at=_ends_at(settings, days, until, time_zone),
+        zone=time_zone or settings.numbers.default_time_zone,
+        region=(region or settings.numbers.region).upper(),
+        check_patterns=check_patterns,
+        check_formats=check_formats,
+        encoding=encoding,
+        delimiter=delimiter_sign(delimiter),
+        errors_to=errors_to or settings.imports_folder / f"{file.stem}-errors.csv",
+    )
+    with opened(org=org, settings=settings) as (store, org_id):
+        done = import_dnc(store, org_id, file, options)
+    out.print(f"{done.added:,} added, {done.already:,} were listed already, {done.rejected:,} rejected")
+    for count, what in (
+        (done.matched_pattern, "matched a reject pattern"),
+        (done.format_failed, "not of their country's format"),
+    ):
+        if count:
+            out.print(f"{count:,} {what}")
+    for line, text, why in done.first_rejected:
+        err.print(f"{file}:{line}: {text!r}: {why}", soft_wrap=True)
+    if done.rejected > len(done.first_rejected):
+        err.print(f"... and {done.rejected - len(done.first_rejected):,} more")
+    if done.errors_file is not None:
+        out.print(f"reasons: {done.errors_file}", soft_wrap=True)
 
 
 @dnc_app.command("list")

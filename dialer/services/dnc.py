@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,7 +16,6 @@ from dialer.store.store import Store, Tx
 
 REASON_LIMIT = 200
 EMAIL_LIMIT = 254
-BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +28,6 @@ class Onto:
     def of(self, tx: Tx, org_id: OrgId) -> Dnc:
         """The repository that speaks of this list."""
         return tx.dnc(None if self.common else org_id).on(self.name)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DncImport:
-    """What became of the lines. `rejected` holds line number, text and reason."""
-
-    added: int
-    already: int
-    rejected: tuple[tuple[int, str, str], ...]
 
 
 ALWAYS_LIST = Onto()
@@ -84,48 +73,6 @@ async def count_dnc(store: Store, org_id: OrgId, *, onto: Onto = ALWAYS_LIST) ->
     return await store.read(lambda tx: onto.of(tx, org_id).count())
 
 
-async def import_dnc(
-    store: Store,
-    org_id: OrgId,
-    lines: Iterable[str],
-    *,
-    reason: str = "imported",
-    region: str = "US",
-    kind: DncKind = DncKind.ADDRESS,
-    ends_at: datetime | None = None,
-    onto: Onto = ALWAYS_LIST,
-) -> DncImport:
-    """List what stands at the beginning of each line (what follows a comma, semicolon or tab is ignored).
-
-    Empty lines, lines that begin with # and a heading on the first line are passed over. Entries are written in batches;
-    doing the same import again does no harm.
-    """
-    why = checked_text(reason, "reason", REASON_LIMIT)
-    rejected: list[tuple[int, str, str]] = []
-    batch: list[tuple[str, str]] = []
-    added = read = 0
-
-    async def flush() -> int:
-        return await store.write(lambda tx: onto.of(tx, org_id).add_many(batch, kind=kind, ends_at=ends_at)) if batch else 0
-
-    for place, line in enumerate(lines, start=1):
-        text = _first_cell(line)
-        if not text or text.startswith("#") or (place == 1 and _is_heading(text, kind)):
-            continue
-        try:
-            kept = entry_value(text, kind, region)
-        except BadInput as exc:
-            rejected.append((place, text[:80], exc.what))
-            continue
-        read += 1
-        batch.append((kept, why))
-        if len(batch) >= BATCH:
-            added += await flush()
-            batch.clear()
-    added += await flush()
-    return DncImport(added=added, already=read - added, rejected=tuple(rejected))
-
-
 def dnc_ends_at(*, days: int | None = None, until: datetime | None = None, zone: str = "", now: datetime) -> datetime | None:
     """When a timed entry ends: at a moment, or after so many days, at midnight in `zone` (UTC if none). None = never.
 
@@ -167,15 +114,3 @@ def entry_value(value: str, kind: DncKind, region: str) -> str:
             f"{value[:80]!r} is not a telephone number: {found.reason}", where="number", mend="for example +15550100123"
         )
     return found.e164
-
-
-def _is_heading(text: str, kind: DncKind) -> bool:
-    if kind is DncKind.ADDRESS:
-        return "@" not in text and not any(char.isdigit() for char in text)
-    return text.casefold().replace(" ", "_") in ("id", "contact", "contact_id", "user_contact_id", "customer", "customer_id")
-
-
-def _first_cell(line: str) -> str:
-    for separator in ",;\t":
-        line = line.partition(separator)[0]
-    return line.strip().strip('"').strip().lstrip("\ufeff")

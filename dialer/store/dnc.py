@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from dialer.domain.contact import Address
 from dialer.domain.dnc import ALWAYS, CUSTOMER_ATTRIBUTE, DncEntry, DncKind
@@ -16,8 +15,6 @@ from dialer.domain.ids import CampaignId, ContactId
 from dialer.store.dnc_lists import DncLists
 from dialer.store.tables import contacts, microseconds
 from dialer.store.tables_dnc import campaign_dnc_groups, dnc_entries, dnc_group_lists, dnc_lists
-
-CHUNK = 500  # values per statement
 
 _BINDING_LISTS = sa.union(
     sa.select(dnc_lists.c.id).where(
@@ -42,6 +39,30 @@ _FOUND_TEXTS = {
     """,
 }
 _FOUND = {dialect: sa.text(statement) for dialect, statement in _FOUND_TEXTS.items()}
+_ENTRIES = {
+    "sqlite": "SELECT json_extract(value, '$[0]') AS value, json_extract(value, '$[1]') AS reason FROM json_each(:entries)",
+    "postgresql": "SELECT one->>0 AS value, one->>1 AS reason FROM json_array_elements(CAST(:entries AS json)) AS entries(one)",
+}
+# An entry whose time is over would stand in the way of a new one.
+_DROP_ENDED = """
+    DELETE FROM dnc_entries WHERE list_id = :list AND kind = :kind AND ends_at <= :now
+    AND value IN (SELECT value FROM ({given}) AS given)
+"""
+_INSERT = """
+    INSERT INTO dnc_entries (list_id, kind, value, reason, created_at, ends_at)
+    SELECT CAST(:list AS BIGINT), :kind, value, reason, CAST(:now AS BIGINT), CAST(:ends_at AS BIGINT)
+    FROM ({given}) AS given WHERE true
+    ON CONFLICT (list_id, value, kind) DO NOTHING
+"""
+_LENGTHEN = """
+    UPDATE dnc_entries SET ends_at = CAST(:ends_at AS BIGINT) WHERE list_id = :list AND kind = :kind
+    AND value IN (SELECT value FROM ({given}) AS given)
+    AND ends_at IS NOT NULL AND (CAST(:ends_at AS BIGINT) IS NULL OR ends_at < :ends_at)
+"""
+_ADDING = {
+    dialect: tuple(sa.text(statement.format(given=given)) for statement in (_DROP_ENDED, _INSERT, _LENGTHEN))
+    for dialect, given in _ENTRIES.items()
+}
 _PEOPLE = sa.select(contacts.c.id, contacts.c.user_contact_id, contacts.c.attributes).where(
     contacts.c.org_id == sa.bindparam("org"), contacts.c.id.in_(sa.bindparam("ids", expanding=True))
 )
@@ -69,29 +90,20 @@ class Dnc(DncLists):
         unique: dict[str, str] = {}
         for value, reason in entries:
             unique.setdefault(value, reason)
-        values = list(unique)
-        if not values:
+        if not unique:
             return 0
-        list_id = self._ensure_list()
-        self._drop_ended(list_id, values, kind, at)
-        added = 0
-        for start in range(0, len(values), CHUNK):
-            chunk = values[start : start + CHUNK]
-            rows = [
-                {
-                    "list_id": list_id,
-                    "kind": kind.value,
-                    "value": one,
-                    "reason": unique[one],
-                    "created_at": at,
-                    "ends_at": ends_at,
-                }
-                for one in chunk
-            ]
-            fresh = set(self._connection.scalars(self._insert(rows)))
-            added += len(fresh)
-            if again := [one for one in chunk if one not in fresh]:
-                self._lengthen(list_id, again, kind, ends_at)
+        values = {
+            "list": self._ensure_list(),
+            "kind": kind.value,
+            "entries": json.dumps(list(unique.items())),
+            "now": microseconds(at),
+            "ends_at": None if ends_at is None else microseconds(ends_at),
+        }
+        drop_ended, insert, lengthen = _ADDING[self._connection.dialect.name]
+        self._connection.execute(drop_ended, values)
+        added = self._connection.execute(insert, values).rowcount
+        if added < len(unique):
+            self._connection.execute(lengthen, values)
         return added
 
     def remove(self, value: str, *, kind: DncKind = DncKind.ADDRESS) -> bool:
@@ -161,34 +173,6 @@ class Dnc(DncLists):
 
     def _mine(self) -> sa.Select[Any]:
         return sa.select(dnc_entries).where(dnc_entries.c.list_id == self._list_id())
-
-    def _drop_ended(self, list_id: int, values: list[str], kind: DncKind, now: datetime) -> None:
-        """An entry whose time is over would stand in the way of a new one."""
-        for start in range(0, len(values), CHUNK):
-            self._connection.execute(
-                sa.delete(dnc_entries).where(
-                    dnc_entries.c.list_id == list_id,
-                    dnc_entries.c.value.in_(values[start : start + CHUNK]),
-                    dnc_entries.c.kind == kind.value,
-                    dnc_entries.c.ends_at <= now,
-                )
-            )
-
-    def _lengthen(self, list_id: int, values: list[str], kind: DncKind, ends_at: datetime | None) -> None:
-        shorter = sa.and_(
-            dnc_entries.c.list_id == list_id, dnc_entries.c.value.in_(values), dnc_entries.c.kind == kind.value,
-            dnc_entries.c.ends_at.is_not(None) if ends_at is None else dnc_entries.c.ends_at < ends_at,
-        )  # fmt: skip
-        self._connection.execute(sa.update(dnc_entries).where(shorter).values(ends_at=ends_at))
-
-    def _insert(self, rows: Sequence[dict[str, Any]]) -> Any:
-        insert = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
-        return (
-            insert(dnc_entries)
-            .values(rows)
-            .on_conflict_do_nothing(index_elements=["list_id", "value", "kind"])
-            .returning(dnc_entries.c.value)
-        )
 
 
 def _customer_of(attributes: Mapping[str, Any]) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from dialer.domain.dnc import DncKind
 from dialer.domain.ids import ContactId, OrgId
 from dialer.errors import Conflict, NotFound
-from dialer.services.dnc import Onto, add_to_dnc, import_dnc, remove_from_dnc
+from dialer.services.dnc import Onto, add_to_dnc, remove_from_dnc
 from dialer.services.dnc_groups import (
     create_dnc_list,
     dnc_groups,
@@ -18,6 +19,7 @@ from dialer.services.dnc_groups import (
     save_dnc_group,
     set_campaign_dnc,
 )
+from dialer.services.dnc_import import import_dnc
 from dialer.store.store import Store
 from dialer.store.tx import Tx
 from tests.launch_kit import Launch
@@ -122,11 +124,13 @@ async def test_there_are_limits_to_lists_and_groups(launch: Launch) -> None:
     assert len(await dnc_lists(store, org)) == 200
 
 
-async def test_an_import_keeps_good_lines_tells_bad_ones_and_may_be_repeated(launch: Launch) -> None:
+async def test_an_import_keeps_good_lines_tells_bad_ones_and_may_be_repeated(launch: Launch, tmp_path: Path) -> None:
+    file = tmp_path / "dnc.csv"
     lines = ["number,why\n", "+15550100000,asked\n", "not one\n", "12\n", '"+1 555 010 0001"\n', "# by letter\n", "a@b.example\n"]
-    done = await import_dnc(launch.store, launch.org_id, lines)
-    assert (done.added, done.already, [line for line, _, _ in done.rejected]) == (3, 0, [3, 4])
-    again = await import_dnc(launch.store, launch.org_id, lines)
+    file.write_text("".join(lines))
+    done = import_dnc(launch.store, launch.org_id, file)
+    assert (done.added, done.already, [line for line, _, _ in done.first_rejected]) == (3, 0, [3, 4])
+    again = import_dnc(launch.store, launch.org_id, file)
     assert (again.added, again.already) == (0, 3)
 
 

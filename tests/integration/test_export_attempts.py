@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from dialer.domain.contact import Contact, NewAddress, NewContact
 from dialer.domain.export import ExportContent, ExportOf, ExportScope
 from dialer.domain.ids import AttemptId, JobId, OrgId, new_attempt_id
 from dialer.errors import NotFound
-from dialer.services.dnc import add_to_dnc, count_dnc, import_dnc, list_dnc, remove_from_dnc
+from dialer.services.dnc import add_to_dnc, count_dnc, list_dnc, remove_from_dnc
+from dialer.services.dnc_import import import_dnc
 from dialer.services.export import export_to
 from dialer.services.export_attempts import attempts_sheet
 from dialer.services.jobs import start_campaign
@@ -134,12 +136,15 @@ async def test_numbers_go_on_the_dnc_list_in_one_form_and_come_off_it(store: Sto
         await remove_from_dnc(store, org_id, "212-555-0100")
 
 
-async def test_a_dnc_file_is_read_line_by_line_and_says_what_is_wrong(store: Store, org_id: OrgId) -> None:
+async def test_a_dnc_file_is_read_line_by_line_and_says_what_is_wrong(store: Store, org_id: OrgId, tmp_path: Path) -> None:
+    file = tmp_path / "dnc.csv"
     lines = ["number,since\n", "+12125550100,2026\n", "\n", "# a remark\n", '"+12125550101";x\n', "not one\n", "212 555 0100\n"]
-    done = await import_dnc(store, org_id, lines)
+    file.write_text("".join(lines))
+    done = import_dnc(store, org_id, file)
     assert (done.added, done.already) == (2, 1)
-    assert [(line, text) for line, text, _ in done.rejected] == [(6, "not one")]
-    assert (await import_dnc(store, org_id, lines)).already == 3
-    many = await import_dnc(store, org_id, (f"+1212555{index:04d}" for index in range(2500)))
+    assert [(line, text) for line, text, _ in done.first_rejected] == [(6, "not one")]
+    assert import_dnc(store, org_id, file).already == 3
+    file.write_text("\n".join(f"+1212555{index:04d}" for index in range(2500)))
+    many = import_dnc(store, org_id, file)
     assert (many.added, many.already) == (2498, 2)
     assert await count_dnc(store, org_id) == 2500
