@@ -15,9 +15,10 @@ from typing import Any
 
 from bench.bare_probe import percentile_ms
 from bench.databases import opened, postgres
-from bench.people import CHECKS, People
+from bench.people import CHECKS, People, area_codes, zone_of
 from dialer.domain.ids import OrgId
 from dialer.domain.node_status import NodeStatus
+from dialer.services.area_codes import area_code
 from dialer.services.imports import ImportOptions, ImportReport, import_contacts
 from dialer.store.store import Store
 
@@ -118,6 +119,7 @@ async def measure(store: Store, folder: Path, rows: int) -> ImportResult:
 async def _prepare(store: Store, org: OrgId, people: People) -> None:
     await store.write(lambda tx: tx.contact_rules(org).set_phone_checks(CHECKS))
     await store.write(lambda tx: tx.dnc(org).add_many((one, "bench") for one in people.dnc))
+    await store.write(lambda tx: tx.area_codes(org).put([area_code("1", one, zone_of(one)) for one in area_codes()]))
 
 
 def _check(report: ImportReport, people: People) -> None:

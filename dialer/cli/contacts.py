@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from dialer.cli.area_codes import area_codes_app
 from dialer.cli.contact_rules import add_to
 from dialer.cli.contact_show import show, unmaskings
 from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings
@@ -44,6 +45,7 @@ add_to(contacts_app)
 contacts_app.command()(show)
 contacts_app.command()(unmaskings)
 contacts_app.add_typer(source_app, name="source")
+contacts_app.add_typer(area_codes_app, name="area-codes")
 
 
 @contacts_app.command("import")

@@ -62,10 +62,15 @@ def import_options(
         rows=rows,
         on_duplicate=on_duplicate,
         encoding=encoding,
-        delimiter="\t" if delimiter in ("\\t", "tab") else delimiter,
+        delimiter=delimiter_sign(delimiter),
         new_attributes=new_attributes,
         check_patterns=check_patterns,
         check_formats=check_formats,
         check_dnc=check_dnc,
         delete_first=delete_first,
     )
+
+
+def delimiter_sign(written: str | None) -> str | None:
+    """The sign that was meant: a tab is hard to type."""
+    return "\t" if written in ("\\t", "tab") else written

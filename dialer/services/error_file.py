@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from dialer.domain.cell import safe_cell
 
+SHOWN = 200  # characters of a refused value
 ERROR_COLUMNS = ("row", "line", "column", "value", "reason")
 
 
@@ -43,7 +44,8 @@ class ErrorFile:
             self._writer = csv.writer(self._file)
             if not self._file.tell():
                 self._writer.writerow(ERROR_COLUMNS)
-        self._writer.writerow((row, line, column, safe_cell(value[:200].replace("\x00", "\\0")), reason))
+        shown = safe_cell(value[:SHOWN].replace("\x00", "\\0"))
+        self._writer.writerow((row, line, column, shown, reason))
 
     def on_disk(self) -> int:
         """Write out what there is; returns how long the file is then."""

@@ -13,12 +13,13 @@ from dialer.domain.ids import ContactListId, OrgId
 from dialer.domain.imports import ImportOptions, ImportReport, Position, Progress
 from dialer.services.error_file import ErrorFile
 from dialer.services.import_rows import RowReader
-from dialer.services.row_chunks import Chunk, read_chunks
+from dialer.services.row_chunks import Chunk, ChunkSize, read_chunks
 from dialer.services.row_process import RowProcess
 from dialer.services.row_source import RowSource
 from dialer.store.store import Store, Tx
 
 CHUNK = 250  # rows that are read at once
+LONG = 1 << 20  # characters of attributes that are read at once
 MOST_ROWS = 5000  # in a batch
 BATCH_S = 0.1  # that a batch should take
 ALONE = 20_000  # rows for which another process is not worth its start
@@ -59,7 +60,7 @@ def import_batches(
     pace = _Pace(options.batch_size)
     with closing(_chunks(source, reader, pace.chunk, after, alone)) as chunks:
         for chunk in chunks:
-            while chunk.rows < pace.rows and (more := next(chunks, None)) is not None:
+            while pace.wants_more(chunk) and (more := next(chunks, None)) is not None:
                 _append(chunk, more)
             for reason in chunk.reasons:
                 errors.add(*reason)
@@ -82,10 +83,14 @@ class _Pace:
     """
 
     def __init__(self, asked: int | None) -> None:
-        self.chunk = asked or CHUNK  # rows that are read at once
-        self.rows = asked or 4 * CHUNK
+        self.chunk = ChunkSize(rows=asked) if asked else ChunkSize(rows=CHUNK, characters=LONG)
+        self._rows = asked or 4 * CHUNK
         self._fixed = asked is not None
         self._began = 0.0
+
+    def wants_more(self, batch: Chunk) -> bool:
+        """Whether another chunk should go into this batch."""
+        return not self._fixed and batch.rows < self._rows and batch.characters < 4 * LONG
 
     def begin(self) -> None:
         """The batch has its turn."""
@@ -95,11 +100,11 @@ class _Pace:
         """It is on disk."""
         took_s = time.monotonic() - self._began
         if not self._fixed:
-            wanted = self.rows * min(2.0, BATCH_S / max(took_s, 0.001))
-            self.rows = max(CHUNK, min(int(wanted), MOST_ROWS))
+            wanted = self._rows * min(2.0, BATCH_S / max(took_s, 0.001))
+            self._rows = max(CHUNK, min(int(wanted), MOST_ROWS))
 
 
-def _chunks(source: RowSource, reader: RowReader, size: int, after: Position, alone: int) -> Generator[Chunk]:
+def _chunks(source: RowSource, reader: RowReader, size: ChunkSize, after: Position, alone: int) -> Generator[Chunk]:
     """The first rows are read here; if there are more than `alone`, another process goes on behind them where it can."""
     read = 0
     with closing(source.open(after)) as rows:
@@ -118,7 +123,7 @@ def _chunks(source: RowSource, reader: RowReader, size: int, after: Position, al
 def _append(chunk: Chunk, more: Chunk) -> None:
     chunk.contacts.extend(more.contacts)
     chunk.reasons += more.reasons
-    for name in ("rows", "rejected", "left_out", "matched_pattern", "format_failed"):
+    for name in ("rows", "rejected", "left_out", "matched_pattern", "format_failed", "characters"):
         setattr(chunk, name, getattr(chunk, name) + getattr(more, name))
     chunk.bytes_read, chunk.position = more.bytes_read, more.position
 

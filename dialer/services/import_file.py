@@ -14,7 +14,7 @@ from dialer.services.csv_source import CsvSource, examine
 from dialer.services.error_file import ErrorFile
 from dialer.services.import_batches import Target, import_batches
 from dialer.services.import_rows import RowChecks, RowReader
-from dialer.store.store import Store
+from dialer.store.store import Store, Tx
 
 __all__ = ["ImportOptions", "ImportReport", "Progress", "begin_import", "import_file"]
 
@@ -68,10 +68,18 @@ def begin_import(
 
 
 def _checks(store: Store, org_id: OrgId, options: ImportOptions) -> RowChecks:
-    rules = store.read_now(lambda tx: (tx.contact_rules(org_id).phone_checks(), tx.contact_rules(org_id).definitions()))
-    types = {name: one.type for name, one in rules[1].items()}
-    masked = frozenset(name for name, one in rules[1].items() if one.masked)
-    return RowChecks(phones=rules[0], patterns=options.check_patterns, formats=options.check_formats, types=types, masked=masked)
+    def work(tx: Tx) -> RowChecks:
+        definitions = tx.contact_rules(org_id).definitions()
+        return RowChecks(
+            phones=tx.contact_rules(org_id).phone_checks(),
+            patterns=options.check_patterns,
+            formats=options.check_formats,
+            types={name: one.type for name, one in definitions.items()},
+            area_codes=tx.area_codes(org_id).ready(),
+            masked=frozenset(name for name, one in definitions.items() if one.masked),
+        )
+
+    return store.read_now(work)
 
 
 def _refuse_new(store: Store, org_id: OrgId, list_name: str, attributes: Sequence[str], where: str) -> None:

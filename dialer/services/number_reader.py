@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
+from typing import Protocol
 
 from dialer.domain.area_codes import NO_AREA_CODES, AreaCodes
 from dialer.domain.phone_checks import PhoneChecks, Sieve
@@ -37,7 +38,15 @@ Kept = tuple[str, str]
 """A number in E.164, and the IANA zones in which its telephone may be, joined by commas ("" = nobody knows)."""
 
 
-def read_number(raw: str, rules: NumberRules, checks: PhoneChecks | Sieve) -> Kept | LeftOut:
+class ZoneBook(Protocol):
+    """Knows where numbers are: an area-code table, in memory or in the database."""
+
+    def zone_of(self, e164: str) -> str:
+        """An IANA zone; "" = it does not know."""
+        ...
+
+
+def read_number(raw: str, rules: NumberRules, checks: PhoneChecks | Sieve, zones: ZoneBook) -> Kept | LeftOut:
     """A number, step by step: is it one, has it its country's format, does no pattern refuse it, where may it be."""
     number = normalise(raw, rules.region, strict=rules.strict)
     if isinstance(number, Rejected):
@@ -50,7 +59,7 @@ def read_number(raw: str, rules: NumberRules, checks: PhoneChecks | Sieve) -> Ke
         e164 = fitted
     if rules.patterns and (pattern := checks.rejected_by(e164)):
         return LeftOut(f"matches the reject pattern {pattern}", "pattern")
-    return e164, rules.area_codes.zone_of(e164) or ",".join(number.zones) or rules.time_zone
+    return e164, zones.zone_of(e164) or ",".join(number.zones) or rules.time_zone
 
 
 class NumberReader:
@@ -77,7 +86,7 @@ class NumberReader:
 
     def read_thoroughly(self, raw: str) -> Kept | LeftOut:
         """By the slow road."""
-        return read_number(raw, self._rules, self._sieve)
+        return read_number(raw, self._rules, self._sieve, self._rules.area_codes)
 
     def _place_of(self, prefix: str) -> int:
         zones = self._zones_of_prefix(prefix)

@@ -192,7 +192,8 @@ def _fitting(tx: Tx, attempt: Attempt, attributes: Mapping[str, str]) -> dict[st
 def _address(tx: Tx, attempt: Attempt, name: str, number: str, options: NumberOptions) -> NewAddress:
     if not number:
         return NewAddress(name=name, value="")
-    return checked_number(name, number, tx.contact_rules(attempt.org_id).phone_checks(), options)
+    checks = tx.contact_rules(attempt.org_id).phone_checks()
+    return checked_number(name, number, checks, options, tx.area_codes(attempt.org_id))
 
 
 def _check_person(user_contact_id: str, language: str, time_zone: str) -> None:

@@ -19,7 +19,7 @@ import dialer
 from dialer.domain.imports import Position
 from dialer.errors import OutdialError
 from dialer.services.import_rows import RowReader
-from dialer.services.row_chunks import Chunk, read_chunks
+from dialer.services.row_chunks import Chunk, ChunkSize, read_chunks
 from dialer.services.row_source import RowSource
 
 AHEAD = 16  # chunks that wait to be written
@@ -32,7 +32,7 @@ Message = Chunk | OutdialError | OSError | None
 class RowProcess:
     """The process. Iterate over it for its chunks; leave the `with` block and it is gone."""
 
-    def __init__(self, source: RowSource, reader: RowReader, size: int, after: Position) -> None:
+    def __init__(self, source: RowSource, reader: RowReader, size: ChunkSize, after: Position) -> None:
         self._request = pickle.dumps((source, reader, size, after), protocol=pickle.HIGHEST_PROTOCOL)
         self._queue: queue.Queue[Message] = queue.Queue(maxsize=AHEAD)
 
@@ -89,7 +89,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that asked, which then ends us
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a source of somebody else's prints is no chunk
-    source, reader, size, after = pickle.load(sys.stdin.buffer)  # noqa: S301  it comes from our own program
+    try:
+        source, reader, size, after = pickle.load(sys.stdin.buffer)  # noqa: S301  it comes from our own program
+    except (EOFError, pickle.UnpicklingError):
+        return  # whoever asked died while we were starting
     threading.Thread(target=_end_with, args=(sys.stdin.buffer,), name="end", daemon=True).start()
     message: Message = None
     try:

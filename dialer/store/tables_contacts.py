@@ -57,6 +57,18 @@ phone_checks = Table(
     Column("definition", sa.JSON, nullable=False),
 )
 
+area_codes = Table(  # where numbers are, by their first digits; the order of the key is the order in which people read it
+    "area_codes",
+    metadata,
+    Column("org_id", Id, ForeignKey("organisations.id"), primary_key=True),
+    Column("calling_code", String(4), primary_key=True),
+    Column("first", String(11), primary_key=True),
+    Column("last", String(11), primary_key=True),
+    Column("state", String(40), nullable=False),
+    Column("zone", String(64), nullable=False),
+    Column("locked", sa.Boolean, nullable=False),
+)
+
 campaign_counters = Table(
     "campaign_counters",
     metadata,

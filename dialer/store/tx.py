@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from dialer.domain.campaign import Job
 from dialer.domain.ids import CampaignId, JobId, OrgId
+from dialer.store.area_codes import AreaCodeTable
 from dialer.store.attempt_history import AttemptHistory
 from dialer.store.attempts import AttemptLedger
 from dialer.store.callbacks import Callbacks
@@ -66,6 +67,10 @@ class Tx:
     def contact_rules(self, org_id: OrgId) -> ContactRules:
         """What holds for the contacts: definitions, checks of numbers, exclusions, removal."""
         return ContactRules(self.connection, org_id, self.now)
+
+    def area_codes(self, org_id: OrgId) -> AreaCodeTable:
+        """Where numbers are, by their first digits."""
+        return AreaCodeTable(self.connection, org_id)
 
     def dnc(self, org_id: OrgId | None) -> Dnc:
         """Whom an organisation must not call; with None, the lists common to all organisations."""

@@ -156,7 +156,8 @@ def test_the_dnc_list_is_kept_from_the_command_line(dialer: Dialer, tmp_path: Pa
     assert "1 of 1" in dialer.does("dnc", "list")
     dialer.does("dnc", "remove", "212 555 0100")
     assert "not on the DNC list" in dialer.refuses("dnc", "remove", "212 555 0100")
-    assert "cannot be read" in dialer.refuses("dnc", "import", "missing.txt")
+    assert "missing.txt: there is no such file" in dialer.refuses("dnc", "import", "missing.txt")
+    assert "cannot be read" in dialer.refuses("dnc", "import", ".")
 
 
 def test_a_code_is_edited_and_made_passive_from_the_command_line(dialer: Dialer) -> None:

@@ -8,7 +8,7 @@ import os
 import random
 import signal
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -201,6 +201,62 @@ async def test_a_call_writes_between_the_batches_of_an_import(sqlite_url: str, t
     finally:
         await ours.close()
         await theirs.close()
+
+
+@pytest.mark.row(88)
+def test_every_delimiter_is_read_found_out_or_given(store: Store, org_id: OrgId, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    for place, (sign, given) in enumerate([*((one, None) for one in ",\t:;|"), *((one, one) for one in ",\t:;|^~#*!§ ")]):
+        rows = [[f"d{n}", f"+1202{2000000 + n}", f"a{sign}b", "x,y;z"] for n in range(20)]
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, delimiter=sign).writerows([["id", "mobile", "city", "note"], *rows])
+        report = import_file(store, org_id, path, f"L{place}", ImportOptions(delimiter=given))
+        assert (report.delimiter, *counted(report)) == (sign, 20, 0, 0, 0, 0)
+        assert contacts_of(store, org_id, f"L{place}")[7].attributes == {"city": f"a{sign}b", "note": "x,y;z"}
+
+
+@pytest.mark.row(88)
+async def test_fifty_megabytes_take_no_more_memory_than_five(sqlite_url: str, tmp_path: Path) -> None:
+    store = Store(sqlite_url)
+    try:
+        await asyncio.to_thread(store.migrate)
+        org_id = await store.write(lambda tx: tx.organisations.ensure("default"))
+        small = await peak_mb(store, org_id, tmp_path / "small.csv", rows=1300)
+        large = await peak_mb(store, org_id, tmp_path / "large.csv", rows=13_000)
+        assert (tmp_path / "large.csv").stat().st_size > 50_000_000
+        assert large < small + 64 + 20, "the pages that the database keeps at hand, and no more"
+    finally:
+        await store.close()
+
+
+async def peak_mb(store: Store, org_id: OrgId, path: Path, *, rows: int) -> float:
+    """Import long rows, and tell how much memory all processes of the import had at most, each at its own peak."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "mobile", "note"])
+        writer.writerows([f"d{n}", f"+1202{2000000 + n}", f"{n:05d}" * 780] for n in range(rows))
+    peaks: dict[int, float] = {}
+    before = descendants()
+
+    def look(report: ImportReport) -> None:
+        for pid in descendants() - before:
+            with suppress(OSError, StopIteration):  # it has just ended
+                lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+                peaks[pid] = int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+
+    report = await import_contacts(store, org_id, path, path.stem, progress=look)
+    assert counted(report) == (rows, 0, 0, 0, 0)
+    return sum(peaks.values())
+
+
+def descendants(pid: int = 0) -> set[int]:
+    """The processes that this one has started, and those that they have."""
+    found: set[int] = set()
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid or os.getpid()}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                found |= {child, *descendants(child)}
+    return found
 
 
 def test_nothing_is_written_when_the_columns_make_no_sense(store: Store, org_id: OrgId, tmp_path: Path) -> None:
