@@ -41,7 +41,7 @@ check: $(DEVELOPMENT) ## lint, format, types, import rules, and the table of wha
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	$(PY) tools/coverage-table --in-step
+	$(PY) tools/coverage-table --check
 
 .PHONY: bench
 bench: $(DEVELOPMENT) ## run every benchmark, or one: make bench NAME=press1

@@ -19,6 +19,7 @@ from dialer.cli.migrate import migrate
 from dialer.cli.publish import publish_app
 from dialer.cli.rules import rules_app
 from dialer.cli.serve import serve
+from dialer.cli.simulate import simulate_floor
 from dialer.cli.strategy import strategy_app
 from dialer.cli.switch import switch_app
 from dialer.cli.watch import watch
@@ -38,6 +39,7 @@ app.command()(migrate)
 app.command()(serve)
 app.command()(attempts)
 app.command()(why)
+app.command("simulate")(simulate_floor)
 campaign_app.command()(watch)
 app.add_typer(campaign_app, name="campaign")
 app.add_typer(contacts_app, name="contacts")

@@ -1,0 +1,93 @@
+"""The shipped predictive pacer against rules that others publish, on twelve floors, in the product's own simulator."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+
+from bench.pacing_peers import DialLevel, ErlangService, LinesPerAgent
+from dialer.pacing.distributions import Bell, Curve, Exponential, Lognormal, Mixture, steady
+from dialer.pacing.predictive import CruiseControl
+from dialer.pacing.progressive import Progressive
+from dialer.pacing.simulator import FloorPacer, FloorPlan, FloorResult, simulate
+
+HOUR_S = 3600.0
+PACERS = ("outdial", "progressive", "ratio 2", "lines per agent", "dial level", "erlang service")
+MIXED_TALK = Mixture(((0.4, Lognormal(14.0, 0.4)), (0.6, Lognormal(280.0, 0.5))))
+
+
+def _staggered(agents: int, hours: float) -> tuple[tuple[float, float], ...]:
+    end = hours * HOUR_S
+    return tuple((at * 180.0, end - (agents - at) * 150.0) for at in range(agents))
+
+
+FLOORS = (
+    FloorPlan(name="3 agents", agents=3, hours=6.0),
+    FloorPlan(name="8 agents", agents=8, hours=5.0, persons=steady(0.3)),
+    FloorPlan(name="20 agents", agents=20),
+    FloorPlan(name="60 agents, few lines", agents=60, hours=2.0, lines=105, cps=4.0),
+    FloorPlan(name="150 agents", agents=150, hours=1.5),
+    FloorPlan(name="few answers", agents=20, persons=steady(0.09), machines=0.4, failed=0.14),
+    FloorPlan(name="many answers", agents=20, persons=steady(0.5), machines=0.15, person_rings=Lognormal(8.0, 0.5)),
+    FloorPlan(name="short talks", agents=20, talk=Exponential(50.0), wrap=Exponential(9.0)),
+    FloorPlan(name="short or long talks", agents=20, talk=MIXED_TALK),
+    FloorPlan(
+        name="shocks", agents=100, hours=2.0, persons=Curve(((0, 0.16), (2400, 0.16), (2400, 0.42), (4800, 0.42), (4800, 0.12)))
+    ),
+    FloorPlan(
+        name="shifts and breaks",
+        agents=20,
+        hours=5.0,
+        persons=Curve(((0, 0.15), (6000, 0.34), (12000, 0.2), (18000, 0.36))),
+        shifts=_staggered(20, 5.0),
+        break_chance=0.015,
+    ),
+    FloorPlan(name="callers of their own", agents=25, inbound=Curve(((0, 0.03), (7200, 0.08), (14400, 0.03)))),
+    FloorPlan(name="no detector", agents=20, detector=None, machines=0.22, machine_rings=Bell(19.0, 4.0, 2.0, 40.0)),
+)
+
+
+def pacer(name: str, plan: FloorPlan) -> FloorPacer:
+    """A fresh one."""
+    makers: dict[str, Callable[[], FloorPacer]] = {
+        "outdial": lambda: CruiseControl(cap=plan.cap, max_wait_s=plan.max_wait_s, window_s=plan.hours * HOUR_S),
+        "progressive": lambda: Progressive(lines_per_agent=1.0),
+        "ratio 2": lambda: Progressive(lines_per_agent=2.0),
+        "lines per agent": lambda: LinesPerAgent(cap=plan.cap),
+        "dial level": lambda: DialLevel(cap=plan.cap),
+        "erlang service": ErlangService,
+    }
+    return makers[name]()
+
+
+def day(about: tuple[FloorPlan, str, int]) -> FloorResult:
+    """One floor, one pacer, one seed."""
+    plan, name, seed = about
+    return simulate(plan, pacer(name, plan), seed)
+
+
+def main() -> None:
+    """Seeds 1 to 2, or as many as BENCH_SEEDS says; BENCH_HOURS shortens the days."""
+    seeds, hours = int(os.environ.get("BENCH_SEEDS", "2")), float(os.environ.get("BENCH_HOURS", "0"))
+    floors = [replace(one, hours=hours) if hours else one for one in FLOORS]
+    days = [(plan, name, seed + 1) for plan in floors for name in PACERS for seed in range(seeds)]
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    with ProcessPoolExecutor() as processes:
+        results = dict(zip([(plan.name, name, seed) for plan, name, seed in days], processes.map(day, days), strict=True))
+    for plan in floors:
+        for name in PACERS:
+            mine = [results[plan.name, name, seed + 1] for seed in range(seeds)]
+            found.setdefault(plan.name, {})[name] = {
+                "occupancy": round(sum(one.occupancy for one in mine) / seeds, 4),
+                "abandoned": round(sum(one.lost for one in mine) / max(1, sum(one.live for one in mine)), 4),
+                "worst_half_hour": round(max(one.worst_half_hour for one in mine), 4),
+                "ms_per_decision": round(max(one.ms_per_decision for one in mine), 3),
+            }
+    print(json.dumps({"bench": "pacing", "floors": found}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""Dial for agents who are free: so many lines for each, and no more."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dialer.pacing.floor import Fact, Floor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progressive:
+    """`lines_per_agent` calls for each agent who idles. With 1 nobody who answers is without an agent."""
+
+    lines_per_agent: float = 1.0
+
+    def learn(self, facts: Sequence[Fact]) -> None:
+        """Nothing: the ratio is the operator's."""
+
+    def calls(self, floor: Floor) -> int:
+        """Lines for those who idle, less the calls that are out."""
+        free = floor.idle - floor.waiting - floor.inbound_waiting
+        return max(0, math.floor(free * self.lines_per_agent) - len(floor.ringing_s) - len(floor.detecting))

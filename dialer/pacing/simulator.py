@@ -1,0 +1,376 @@
+"""A campaign with agents in virtual time: what a pacing would make of a floor, a day in a second."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Protocol
+
+import numpy as np
+
+from dialer.pacing.distributions import Bell, Curve, Distribution, Exponential, Lognormal, steady
+from dialer.pacing.floor import AgentWentOn, Ended, Fact, Floor, InboundArrived, NobodyAnswered, PersonAnswered, Served
+
+TICK_S = 0.5  # how often a pacer is asked
+HALF_HOUR_S = 1800.0
+FEW_ANSWERS = 30  # fewer in half an hour say nothing about its rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detector:
+    """An answering-machine detector: how long it listens, and how often it is wrong."""
+
+    person: Distribution = Bell(1.6, 0.4, 0.6, 2.8)
+    machine: Distribution = Bell(2.6, 0.6, 1.0, 4.0)
+    persons_lost: float = 0.02  # taken for machines, and hung up on
+    machines_passed: float = 0.05  # taken for persons
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorPlan:
+    """What is simulated: a list of people and a floor of agents. Times in seconds, shares 0 to 1."""
+
+    name: str = "floor"
+    hours: float = 4.0
+    agents: int = 20
+    persons: Curve = steady(0.25)  # share of calls that a person answers, over the day
+    machines: float = 0.30
+    busy: float = 0.05
+    failed: float = 0.08
+    dialling: Distribution = Lognormal(2.0, 0.4)  # from the order until it rings
+    person_rings: Distribution = Lognormal(10.0, 0.55)
+    machine_rings: Distribution = Bell(19.0, 4.0, 2.0, 40.0)
+    fails_after: Distribution = Lognormal(2.3, 0.5)
+    ring_timeout_s: float = 26.0
+    detector: Detector | None = field(default_factory=Detector)
+    greeting_s: float = 1.0  # after it, the law's seconds begin
+    legal_wait_s: float = 2.0
+    patience_s: float = 25.0
+    message_s: float = 7.0  # which the abandoned hear; it keeps the line
+    talk: Distribution = Lognormal(120.0, 0.9)
+    machine_talk: Distribution = Bell(9.0, 3.0, 3.0, 20.0)  # until an agent has noticed that it is one
+    wrap: Distribution = Lognormal(20.0, 0.7)
+    shifts: tuple[tuple[float, float], ...] = ()  # of each agent; () = all day
+    breaks: tuple[tuple[int, float, float], ...] = ()  # agent, from, for
+    break_chance: float = 0.0  # after a contact
+    break_s: Distribution = Exponential(240.0)
+    lines: int = 10_000
+    cps: float = 1e9
+    inbound: Curve = steady(0.0)  # callers a second
+    inbound_talk: Distribution = Lognormal(150.0, 0.8)
+    inbound_patience_s: float = 90.0
+    cap: float = 0.03
+
+    @property
+    def max_wait_s(self) -> float:
+        """For how long a person who is known for one may still wait."""
+        detected = 1.6 if self.detector else 0.0
+        return max(0.3, self.greeting_s + self.legal_wait_s - detected)
+
+
+class FloorPacer(Protocol):
+    """What is put on the floor."""
+
+    def learn(self, facts: Sequence[Fact]) -> None: ...
+
+    def calls(self, floor: Floor) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorResult:
+    """What came of it. Occupancy is talk and wrap-up by the time logged in; rates are of persons."""
+
+    occupancy: float
+    abandoned: float
+    worst_half_hour: float
+    idle_s: float  # mean wait of an agent for the next contact
+    persons_per_agent_hour: float
+    live: int
+    lost: int
+    placed: int
+    ms_per_decision: float
+
+
+class Doing(IntEnum):
+    """What an agent does."""
+
+    AWAY = 0
+    IDLE = 1
+    TALKING = 2
+    WRAPPING = 3
+
+
+@dataclass(slots=True)
+class _Agent:
+    doing: Doing = Doing.AWAY
+    since: float = 0.0
+    leaves: float | None = None  # after this contact: seconds of break, inf = the shift is over
+    talk_s: float = 0.0
+    wrap_s: float = 0.0
+    outbound: bool = True
+
+
+@dataclass(slots=True)
+class _Call:
+    ordered: float
+    person: bool
+    answered: float = 0.0
+    waits_since: float = 0.0
+
+
+class Simulation:
+    """One campaign. `run` gives what came of it; the same seed gives the same day."""
+
+    def __init__(self, plan: FloorPlan, pacer: FloorPacer, seed: int) -> None:
+        self._plan, self._pacer = plan, pacer
+        self._chance = np.random.default_rng([seed, 1])  # what calls and contacts are like
+        self._breaks = np.random.default_rng([seed, 2])
+        self._agents = [_Agent() for _ in range(plan.agents)]
+        self._idle: deque[_Agent] = deque()
+        self._ringing: dict[int, _Call] = {}
+        self._detecting: dict[int, _Call] = {}
+        self._waiting: dict[int, _Call] = {}
+        self._inbound: dict[int, float] = {}
+        self._events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
+        self._facts: list[Fact] = []
+        self._now, self._ids, self._used, self._tokens = 0.0, 0, 0, 1.0
+        self._placed = self._live = self._gone = 0  # as the dialer counts them, machines taken for persons included
+        self._persons: list[tuple[float, bool]] = []  # when, and whether abandoned
+        self._spent = dict.fromkeys(Doing, 0.0)
+        self._idle_waits: list[float] = []
+        self._thinking_s, self._ticks = 0.0, 0
+
+    def run(self) -> FloorResult:
+        """Let the day pass."""
+        plan, end = self._plan, self._plan.hours * 3600.0
+        for at, agent in enumerate(self._agents):
+            begins, ends = plan.shifts[at] if plan.shifts else (0.0, end)
+            self._at(begins, self._free, agent)
+            if ends < end:
+                self._at(ends, self._leave, agent, float("inf"))
+        for number, begins, lasts in plan.breaks:
+            self._at(begins, self._leave, self._agents[number], lasts)
+        if plan.inbound.most > 0:
+            self._at(self._chance.exponential(1 / plan.inbound.most), self._caller)
+        self._at(1e-6, self._tick)
+        while self._events and self._events[0][0] < end:
+            self._now, _, happens, about = heapq.heappop(self._events)
+            happens(*about)
+        self._now = end
+        for agent in self._agents:
+            self._turn(agent, agent.doing)
+        return self._result()
+
+    # ── the dialer ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _tick(self) -> None:
+        plan, now = self._plan, self._now
+        floor = Floor(
+            now_s=now,
+            idle=len(self._idle),
+            talking_s=[now - one.since for one in self._agents if one.doing is Doing.TALKING],
+            wrapping_s=[now - one.since for one in self._agents if one.doing is Doing.WRAPPING],
+            ringing_s=[now - one.ordered for one in self._ringing.values()],
+            detecting=[(one.answered - one.ordered, now - one.answered) for one in self._detecting.values()],
+            waiting=len(self._waiting),
+            inbound_waiting=len(self._inbound),
+            live=self._live,
+            abandoned=self._gone,
+        )
+        began = time.perf_counter()
+        self._pacer.learn(self._facts)
+        wanted = self._pacer.calls(floor)
+        self._thinking_s += time.perf_counter() - began
+        self._ticks += 1
+        self._facts = []
+        self._tokens = min(self._tokens + plan.cps * TICK_S, max(1.0, plan.cps))
+        for _ in range(max(0, min(wanted, plan.lines - self._used, int(self._tokens)))):
+            self._tokens -= 1
+            self._order()
+        self._at(now + TICK_S, self._tick)
+
+    def _order(self) -> None:
+        plan, chance = self._plan, self._chance
+        self._ids += 1
+        self._used += 1
+        self._placed += 1
+        at, persons = chance.random(), plan.persons.at(self._now)
+        call = _Call(self._now, person=at < persons)
+        if at < persons + plan.machines:
+            rings = (plan.person_rings if call.person else plan.machine_rings).draw(chance)
+            age, how = plan.dialling.draw(chance) + rings, None
+        elif at < persons + plan.machines + plan.busy + plan.failed:
+            age, how = plan.fails_after.draw(chance), Ended.FAILED
+        else:
+            age, how = plan.ring_timeout_s, Ended.NO_ANSWER
+        if age >= plan.ring_timeout_s:
+            age, how = plan.ring_timeout_s, Ended.NO_ANSWER
+        self._ringing[self._ids] = call
+        self._at(self._now + age, self._answered_or_over, self._ids, how)
+
+    def _answered_or_over(self, call_id: int, how: Ended | None) -> None:
+        call, detector = self._ringing.pop(call_id), self._plan.detector
+        if how is not None:
+            self._used -= 1
+            self._facts.append(NobodyAnswered(age_s=self._now - call.ordered, how=how))
+            return
+        call.answered = self._now
+        if detector is None:
+            self._present(call_id, call)
+            return
+        self._detecting[call_id] = call
+        listens = (detector.person if call.person else detector.machine).draw(self._chance)
+        self._at(self._now + listens, self._detected, call_id)
+
+    def _detected(self, call_id: int) -> None:
+        call, detector = self._detecting.pop(call_id), self._plan.detector
+        assert detector is not None  # noqa: S101  only a detector calls this
+        wrong = self._breaks.random() < (detector.persons_lost if call.person else detector.machines_passed)
+        if call.person is not wrong:
+            self._present(call_id, call)
+            return
+        self._used -= 1
+        rang, detected = call.answered - call.ordered, self._now - call.answered
+        self._facts.append(NobodyAnswered(age_s=rang, how=Ended.MACHINE, detected_s=detected))
+
+    def _present(self, call_id: int, call: _Call) -> None:
+        """Somebody is on the line who is taken for a person."""
+        plan = self._plan
+        self._facts.append(PersonAnswered(rang_s=call.answered - call.ordered, detected_s=self._now - call.answered))
+        call.waits_since = self._now
+        if self._idle:
+            self._connect(self._idle.popleft(), call)
+            return
+        self._waiting[call_id] = call
+        deadline = call.answered + plan.greeting_s + plan.legal_wait_s
+        patience = self._now + self._chance.exponential(plan.patience_s)
+        self._at(max(self._now, min(deadline, patience)), self._abandon, call_id)
+
+    def _abandon(self, call_id: int) -> None:
+        call = self._waiting.pop(call_id, None)
+        if call is None:
+            return
+        self._live += 1
+        self._gone += 1
+        if call.person:
+            self._persons.append((self._now, True))
+        self._at(self._now + self._plan.message_s, self._line_free)
+
+    def _line_free(self) -> None:
+        self._used -= 1
+
+    # ── agents and callers ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _connect(self, agent: _Agent, call: _Call) -> None:
+        self._live += 1
+        if call.person:
+            self._persons.append((self._now, False))
+        talk = self._plan.talk if call.person else self._plan.machine_talk
+        self._talk(agent, talk.draw(self._chance), outbound=True)
+
+    def _talk(self, agent: _Agent, seconds: float, *, outbound: bool) -> None:
+        plan = self._plan
+        if agent.doing is Doing.IDLE:
+            self._idle_waits.append(self._now - agent.since)
+        self._turn(agent, Doing.TALKING)
+        agent.talk_s, agent.wrap_s, agent.outbound = seconds, plan.wrap.draw(self._chance), outbound
+        if agent.leaves is None and self._breaks.random() < plan.break_chance:
+            agent.leaves = plan.break_s.draw(self._breaks)
+        self._at(self._now + seconds, self._talked, agent)
+
+    def _talked(self, agent: _Agent) -> None:
+        self._used -= agent.outbound
+        self._turn(agent, Doing.WRAPPING)
+        self._at(self._now + agent.wrap_s, self._wrapped, agent)
+
+    def _wrapped(self, agent: _Agent) -> None:
+        self._facts.append(Served(talk_s=agent.talk_s, wrap_s=agent.wrap_s))
+        self._facts.append(AgentWentOn(back=agent.leaves is None))
+        if agent.leaves is None:
+            self._free(agent)
+        else:
+            self._away(agent, agent.leaves)
+
+    def _leave(self, agent: _Agent, seconds: float) -> None:
+        """A break or the end of the shift: at once from idling, after the contact otherwise."""
+        if agent.doing is Doing.IDLE:
+            self._idle.remove(agent)
+            self._away(agent, seconds)
+        elif agent.doing is not Doing.AWAY and (agent.leaves is None or seconds == float("inf")):
+            agent.leaves = seconds
+
+    def _away(self, agent: _Agent, seconds: float) -> None:
+        agent.leaves = None
+        self._turn(agent, Doing.AWAY)
+        if seconds != float("inf"):
+            self._at(self._now + seconds, self._free, agent)
+
+    def _free(self, agent: _Agent) -> None:
+        """Inbound first, then whoever waits, then idling."""
+        self._turn(agent, Doing.IDLE)
+        if self._inbound:
+            self._inbound.pop(next(iter(self._inbound)))
+            self._talk(agent, self._plan.inbound_talk.draw(self._chance), outbound=False)
+        elif self._waiting:
+            self._connect(agent, self._waiting.pop(next(iter(self._waiting))))
+        else:
+            self._idle.append(agent)
+
+    def _caller(self) -> None:
+        plan = self._plan
+        self._at(self._now + self._chance.exponential(1 / plan.inbound.most), self._caller)
+        if self._chance.random() >= plan.inbound.at(self._now) / plan.inbound.most:
+            return
+        self._facts.append(InboundArrived())
+        if self._idle:
+            self._talk(self._idle.popleft(), plan.inbound_talk.draw(self._chance), outbound=False)
+            return
+        self._ids += 1
+        self._inbound[self._ids] = self._now
+        self._at(self._now + self._chance.exponential(plan.inbound_patience_s), self._inbound.pop, self._ids, None)
+
+    # ── bookkeeping ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _at(self, when: float, happens: Callable[..., Any], *about: Any) -> None:
+        self._ids += 1
+        heapq.heappush(self._events, (when, self._ids, happens, about))
+
+    def _turn(self, agent: _Agent, to: Doing) -> None:
+        self._spent[agent.doing] += self._now - agent.since
+        agent.doing, agent.since = to, self._now
+
+    def _result(self) -> FloorResult:
+        busy = self._spent[Doing.TALKING] + self._spent[Doing.WRAPPING]
+        logged = busy + self._spent[Doing.IDLE]
+        lost = sum(gone for _, gone in self._persons)
+        live = len(self._persons)
+        return FloorResult(
+            occupancy=busy / logged if logged else 0.0,
+            abandoned=lost / live if live else 0.0,
+            worst_half_hour=self._worst(),
+            idle_s=float(np.mean(self._idle_waits)) if self._idle_waits else 0.0,
+            persons_per_agent_hour=(live - lost) / (logged / 3600) if logged else 0.0,
+            live=live,
+            lost=lost,
+            placed=self._placed,
+            ms_per_decision=1000 * self._thinking_s / max(1, self._ticks),
+        )
+
+    def _worst(self) -> float:
+        when = np.array([at for at, _ in self._persons])
+        gone = np.cumsum([0, *(lost for _, lost in self._persons)])
+        worst = 0.0
+        for begins in np.arange(0.0, max(1.0, self._plan.hours * 3600.0 - HALF_HOUR_S) + 1, 300.0):
+            first, last = np.searchsorted(when, [begins, begins + HALF_HOUR_S])
+            if last - first >= FEW_ANSWERS:
+                worst = max(worst, float(gone[last] - gone[first]) / float(last - first))
+        return worst
+
+
+def simulate(plan: FloorPlan, pacer: FloorPacer, seed: int = 1) -> FloorResult:
+    """One day of this floor with this pacer."""
+    return Simulation(plan, pacer, seed).run()

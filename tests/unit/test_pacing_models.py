@@ -1,0 +1,95 @@
+"""What the predictive pacer learns: when calls are answered, when agents are free, and what the budget allows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dialer.pacing.call_model import CallModel
+from dialer.pacing.floor import Ended
+from dialer.pacing.service_model import ServiceModel
+from dialer.pacing.steering import CLOSED, Steering
+
+pytestmark = pytest.mark.unit
+
+
+def test_the_hit_rate_and_the_time_to_answer_are_learned() -> None:
+    dice, model = np.random.default_rng(1), CallModel()
+    calls: list[tuple[float, float, bool]] = []  # ordered, over, answered
+    for step in range(4000):
+        now = step * 0.5
+        if step % 2 == 0:
+            answers = dice.random() < 0.4
+            calls.append((now, now + (dice.normal(8.0, 1.5) if answers else 25.0), answers))
+        model.rang(np.array([now - ordered for ordered, over, _ in calls if over > now]), 0.5)
+        for ordered, over, answered in [one for one in calls if one[1] <= now]:
+            if answered:
+                model.person(over - ordered, 0.0)
+            else:
+                model.nobody(over - ordered, Ended.NO_ANSWER)
+        calls = [one for one in calls if one[1] > now]
+        model.refresh()
+    assert model.hit_rate == pytest.approx(0.4, abs=0.06)
+    early, middle, late = model.answer_ages(np.array([0.1, 0.5, 0.9]))
+    assert 5 < early < middle < late < 13
+    assert middle == pytest.approx(8.5, abs=1.0)
+    young, old = model.within(np.array([2.0, 14.0]), np.array([10.0]))[:, 0]
+    assert young > 0.3 > 0.1 > old, "a call that has rung for long is not answered any more"
+
+
+def test_a_sudden_change_of_the_list_is_followed_within_some_answers() -> None:
+    dice, model = np.random.default_rng(2), CallModel()
+    calls: list[tuple[float, float, bool]] = []
+    seen = {}
+    for step in range(6000):
+        now = step * 0.5
+        share = 0.15 if now < 2400 else 0.45
+        answers = dice.random() < share
+        calls.append((now, now + (dice.normal(8.0, 1.5) if answers else 20.0), answers))
+        model.rang(np.array([now - ordered for ordered, over, _ in calls if over > now]), 0.5)
+        for ordered, over, answered in [one for one in calls if one[1] <= now]:
+            if answered:
+                model.person(over - ordered, 0.0)
+            else:
+                model.nobody(over - ordered, Ended.NO_ANSWER)
+        calls = [one for one in calls if one[1] > now]
+        model.refresh()
+        seen[now] = model.hit_rate
+    assert seen[2399.0] == pytest.approx(0.15, abs=0.05)
+    assert seen[2500.0] > 0.3, "a minute after the first answers from the new list"
+
+
+def test_an_agent_is_free_sooner_the_longer_a_regular_talk_has_gone_on() -> None:
+    model, dice = ServiceModel(), np.random.default_rng(3)
+    for _ in range(600):
+        model.served(float(dice.normal(100.0, 5.0)), float(dice.normal(20.0, 2.0)))
+    model.refresh()
+    young, middle, old = model.free_after_talk(np.array([10.0, 95.0, 112.0]), np.array([20.0]))[:, 0]
+    assert young < 0.05
+    assert young < middle < old
+    just, nearly = model.free_after_wrap(np.array([0.0, 15.0]), np.array([10.0]))[:, 0]
+    assert just < 0.05 < 0.9 < nearly
+
+
+def test_who_takes_breaks_is_not_counted_on() -> None:
+    model = ServiceModel()
+    for _ in range(300):
+        model.served(60.0, 10.0)
+        model.went_on(back=False)
+    model.refresh()
+    assert model.free_after_wrap(np.array([8.0]), np.array([60.0]))[0, 0] < 0.15
+
+
+def half_way(abandoned: float) -> tuple[Steering, float]:
+    """A day of an hour, of which half is gone with a thousand answers."""
+    steering = Steering(cap=0.03, window_s=3600.0)
+    steering.risk(gone_s=0.0, live=0.0, abandoned=0.0, waiting=0, agents=20)
+    return steering, steering.risk(gone_s=1800.0, live=1000.0, abandoned=abandoned, waiting=0, agents=20)
+
+
+def test_the_budget_is_spent_evenly_and_never_overdrawn_at_the_end() -> None:
+    steering, even = half_way(29.0)
+    assert even == pytest.approx(0.03, abs=0.005)
+    assert half_way(20.0)[1] > even, "what was saved is spent on the rest of the window"
+    assert half_way(45.0)[1] == CLOSED, "used up"
+    assert steering.risk(gone_s=3500.0, live=1900.0, abandoned=57.0, waiting=0, agents=20) == CLOSED, "nothing is lent at the end"
