@@ -118,7 +118,8 @@ class SmppLink:
                 await self._connected()
             except LinkLost as lost:
                 refused = self.state is GatewayState.REFUSED
-                log.warning("the link to a message centre ended", gateway=self._config.name, why=str(lost))
+                if not self._ending:
+                    log.warning("the link to a message centre ended", gateway=self._config.name, why=str(lost))
             except Exception:
                 log.exception("the link to a message centre failed", gateway=self._config.name)
             finally:

@@ -61,7 +61,7 @@ class _Connection(SMTP):
 class FakeMail:
     """`await start()`, then send mail to 127.0.0.1 and `port`. `faults` (by address) goes before what the mailbox's name says.
 
-    Answers and bounces go by LMTP to `answers_to`, where that is set.
+    Answers and bounces go by LMTP to `answers_to`, where that is set; by SMTP where another mail server is between.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class FakeMail:
         *,
         truth: TruthLog,
         answers_to: tuple[str, int] | None = None,
+        by_smtp: bool = False,
         folder: Path | None = None,
         step_s: float = STEP_S,
         slow_s: float = SLOW_S,
@@ -77,6 +78,7 @@ class FakeMail:
     ) -> None:
         self.truth, self.answers_to, self.folder, self.step_s = truth, answers_to, folder, step_s
         self.slow_s = slow_s
+        self._client = smtplib.SMTP if by_smtp else smtplib.LMTP
         self.faults: dict[str, GatewayFault] = {}
         self.kept: list[KeptMail] = []
         self.connections = 0
@@ -196,7 +198,7 @@ class FakeMail:
         assert self.answers_to is not None, "nobody waits for answers"  # noqa: S101
         for _ in range(TRIES):
             try:
-                return await asyncio.to_thread(_deliver, *self.answers_to, sender, to, octets)
+                return await asyncio.to_thread(_deliver, self._client, self.answers_to, sender, to, octets)
             except smtplib.SMTPResponseException as refused:
                 if refused.smtp_code >= 500:
                     return
@@ -226,7 +228,8 @@ def attempt_in(octets: bytes) -> str:
     return ""
 
 
-def _deliver(host: str, port: int, sender: str, to: str, octets: bytes) -> None:
-    with contextlib.closing(smtplib.LMTP(host, port)) as lmtp:
-        lmtp.sendmail(sender, [to], octets)
-        lmtp.quit()
+def _deliver(client: type[smtplib.SMTP], where: tuple[str, int], sender: str, to: str, octets: bytes) -> None:
+    with contextlib.closing(client(*where)) as server:
+        server.sendmail(sender, [to], octets)
+        with contextlib.suppress(smtplib.SMTPException):  # it is delivered, whatever becomes of the goodbye
+            server.quit()

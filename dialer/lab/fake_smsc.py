@@ -191,7 +191,9 @@ class FakeSmsc:
         self.states[message_id] = MessageState.ACCEPTED
         facts = {"id": message_id, "attempt_id": attempt_id, "to": to, "text": _text(message), "person": row.name}
         self.truth.write("smpp", "accepted", segment=part, segments=parts, **facts)
-        after = self._after(message, message_id, row, replies=part == parts, shuffled=fault is GatewayFault.NEWS_SHUFFLED)
+        after = self._after(
+            session, message, message_id, row, replies=part == parts, shuffled=fault is GatewayFault.NEWS_SHUFFLED
+        )
         if fault is GatewayFault.NEWS_FIRST:
             await after
         else:
@@ -224,7 +226,14 @@ class FakeSmsc:
         session.write(answer)
 
     async def _after(
-        self, message: ShortMessage, message_id: str, row: MessageBehaviour, *, replies: bool, shuffled: bool
+        self,
+        session: Session,
+        message: ShortMessage,
+        message_id: str,
+        row: MessageBehaviour,
+        *,
+        replies: bool,
+        shuffled: bool,
     ) -> None:
         end = row.state if row.state in WORDS else MessageState.DELIVERED
         assert end is not None  # noqa: S101  narrows for the type checker: None is not in the table
@@ -233,12 +242,12 @@ class FakeSmsc:
             await asyncio.sleep(self.step_s)
             self.states[message_id] = self.states[message_id].after(state)
             if state is not MessageState.SENT or shuffled:
-                await self._tell(message, message_id, state)
+                await self._tell(session, message, message_id, state)
         if row.replies and replies:
             await asyncio.sleep(self.step_s)
-            await self.receive(f"+{message.destination.number}", message.source, row.replies)
+            await self.receive(f"+{message.destination.number}", message.source, row.replies, session)
 
-    async def _tell(self, message: ShortMessage, message_id: str, state: MessageState) -> None:
+    async def _tell(self, session: Session, message: ShortMessage, message_id: str, state: MessageState) -> None:
         word, number = WORDS[state]
         when = datetime.now(UTC).strftime("%y%m%d%H%M")
         text = (
@@ -253,11 +262,11 @@ class FakeSmsc:
             esm_class=0x04,
             tlvs=((int(Tag.RECEIPTED_MESSAGE_ID), c_string(message_id)), (int(Tag.MESSAGE_STATE), bytes((number,)))),
         )
-        if await self._deliver(receipt):
+        if await self._deliver(receipt, session):
             self.truth.write("smpp", "told", id=message_id, state=word)
 
-    async def receive(self, sender: str, to: str | Address, text: str) -> None:
-        """A person writes to one of our numbers."""
+    async def receive(self, sender: str, to: str | Address, text: str, session: Session | None = None) -> None:
+        """A person writes to one of our numbers; without a session to the client that came last."""
         if isinstance(to, str):
             to = Address(number=to.removeprefix("+"), ton=1 if to.startswith("+") else 3)
         try:
@@ -266,14 +275,15 @@ class FakeSmsc:
             octets, coding = text.encode("utf-16-be"), 8
         self.truth.write("smpp", "replied", sender=sender, to=to.number, text=text, attempt_id="")
         source = Address(number=sender.removeprefix("+"))
-        await self._deliver(ShortMessage(source=source, destination=to, text=octets, data_coding=coding))
+        await self._deliver(ShortMessage(source=source, destination=to, text=octets, data_coding=coding), session)
 
-    async def _deliver(self, message: ShortMessage) -> bool:
-        """Until a client has taken it, over whichever connection there is."""
+    async def _deliver(self, message: ShortMessage, session: Session | None) -> bool:
+        """Until a client has taken it: over the connection that the message came by, or when that is gone by the latest."""
         for _ in range(TRIES):
             if self.sessions:
+                over = session if session in self.sessions else self.sessions[-1]
                 with contextlib.suppress(TimeoutError, ConnectionError):
-                    answer = await self.sessions[-1].ask(Command.DELIVER_SM, message.body())
+                    answer = await over.ask(Command.DELIVER_SM, message.body())
                     if answer.status != Status.RX_T_APPN:
                         return answer.status == Status.ROK
             await asyncio.sleep(2 * self.step_s)
