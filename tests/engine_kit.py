@@ -9,12 +9,17 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from dialer.domain.campaign import JobState
 from dialer.domain.ids import JobId
 from dialer.engine.engine import Engine, EngineOptions
 from dialer.engine.supervisor import Trunk
 from dialer.ports import VoicePort
 from dialer.store.store import Store
+
+# What does not depend on the kind of database need not be run on both.
+ON_SQLITE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
 
 class FastClock:

@@ -59,7 +59,7 @@ class Webhook:
             ) as answer:
                 status, retry_after = answer.status, retry_after_s(answer.headers.get("Retry-After"))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as exc:
-            raise NotSent(f"no connection: {exc}") from exc
+            raise NotSent(f"no connection: {getattr(exc, 'os_error', None) or exc}") from exc
         except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, OSError) as exc:
             raise MaybeSent(f"no answer: {type(exc).__name__} {exc}".strip()) from exc
         if 200 <= status < 300:

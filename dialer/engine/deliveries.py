@@ -73,11 +73,6 @@ class Deliveries:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def drain(self, within_s: float) -> None:
-        """Wait until what is under way is done, at most so long."""
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=within_s)
-
     async def stop(self) -> None:
         """Give up what is still under way: the next start finds its intents, and sends nothing again."""
         for task in self._tasks:

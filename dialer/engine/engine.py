@@ -132,7 +132,6 @@ class Engine:
                     task.cancel()
         finally:
             await self.calls.drain(2.0)
-            await self.deliveries.drain(0.0)
             await self.calls.stop()
             await self.deliveries.stop()
             await self._processors.drain(PROCESSORS_S)

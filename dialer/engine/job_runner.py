@@ -89,6 +89,11 @@ class JobRunner:
         self._rooms: dict[Channel, int] = {}  # what the last decision found
         self._stopping = False
 
+    @property
+    def calls(self) -> bool:
+        """Whether its strategy calls anybody: else no trunk can hold it up."""
+        return Channel.VOICE in self._lanes.channels
+
     def update(self, job: Job) -> None:
         """The job as it is in the database now: an operator may have changed its pace."""
         if job.pace != self.job.pace:

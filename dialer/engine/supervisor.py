@@ -134,7 +134,7 @@ class Supervisor:
         breaker, progress = self._breakers[self._trunk_of(runner.job)], runner.progress
         if progress.trouble:
             return progress.trouble, False
-        if breaker.because:
+        if breaker.because and runner.calls:
             return f"trunk resting: {breaker.because}", False
         if progress.nobody_due:
             return "nobody is due", True

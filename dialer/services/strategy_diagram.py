@@ -64,6 +64,7 @@ def as_text(strategy: Strategy) -> str:
         lines.append(f"\n[{handler.state}] {attempts_by(handler)}{_limit(handler)}")
         lines += [f"  not called ({one.kind.value}): {one}" for one in handler.restrictions]
         lines += [f"  not called ({one.kind.value}): whom {one.name} holds back" for one in handler.custom_restrictions]
+        lines += ["  tells others of every result"] if handler.publish else []
         if isinstance(handler, CallHandler):
             lines += [f"  shows {one.number}: {said(one.when)}" for one in handler.senders]
         lines += _arrows({handler.state: "again"}, by_origin[handler.state])

@@ -32,7 +32,7 @@ from dialer.services.why import why_not_called
 from dialer.store.store import Store
 from dialer.testing_voice import FakeCallee, FakeVoice
 from tests.campaign_texts import put_donors
-from tests.engine_kit import FastClock, completed, running, until
+from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
 
 pytestmark = pytest.mark.integration
 
@@ -132,6 +132,7 @@ async def test_each_end_of_an_action_has_its_code_and_the_strategy_goes_on_with_
 
 
 @pytest.mark.row(16)
+@ON_SQLITE
 async def test_an_action_that_says_nothing_ends_with_the_default_code_of_its_handler(store: Store, org_id: OrgId) -> None:
     job = await start(store, org_id, ACTION.replace("results:", "default_code: interested\n      results:"), count=1)
     clock = FastClock(20)
@@ -142,7 +143,7 @@ async def test_an_action_that_says_nothing_ends_with_the_default_code_of_its_han
 
 @pytest.mark.row(61)
 @pytest.mark.parametrize(("pace", "count", "factor"), [((10, PaceUnit.SECOND), 30, 3.0), ((60, PaceUnit.MINUTE), 10, 10.0)])
-@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+@ON_SQLITE
 async def test_the_pace_of_the_job_is_kept_on_a_channel_without_a_trunk(
     store: Store, org_id: OrgId, pace: tuple[int, PaceUnit], count: int, factor: float
 ) -> None:
@@ -162,6 +163,7 @@ async def test_the_pace_of_the_job_is_kept_on_a_channel_without_a_trunk(
     assert times[-1] - times[0] <= (count - 1) / per_s * 1.05 + slack_s, "and on the whole not slower"
 
 
+@ON_SQLITE
 async def test_ports_bind_actions_too(store: Store, org_id: OrgId) -> None:
     up, most, lock = 0, 0, threading.Lock()
 
@@ -180,6 +182,7 @@ async def test_ports_bind_actions_too(store: Store, org_id: OrgId) -> None:
     assert most == 3
 
 
+@ON_SQLITE
 async def test_actions_that_hang_keep_their_places_and_no_more_begin(store: Store, org_id: OrgId) -> None:
     release, asked = threading.Event(), []
 
@@ -247,6 +250,7 @@ async def test_an_attempt_that_was_being_made_when_the_dialer_died_ends_as_unkno
     assert {(one.code, one.code_source) for one in made(store, job)} == {("Unknown", "reconcile")}
 
 
+@ON_SQLITE
 async def test_a_job_whose_action_is_not_installed_pauses_and_says_so(store: Store, org_id: OrgId) -> None:
     job = await start(store, org_id)
     clock = FastClock(20)

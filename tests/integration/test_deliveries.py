@@ -21,7 +21,7 @@ from dialer.services.jobs import stop_campaign
 from dialer.store.store import Store
 from dialer.testing import FakeChannel
 from dialer.testing_voice import FakeVoice
-from tests.engine_kit import FastClock, completed, running, until
+from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
 from tests.integration.test_custom_actions import FAST, made, start
 
 pytestmark = pytest.mark.integration
@@ -88,6 +88,7 @@ async def test_an_end_that_is_never_told_is_given_up_after_the_channels_patience
         (None, ["Unknown"]),  # whatever else an adapter raises may have happened after it was sent
     ],
 )
+@ON_SQLITE
 async def test_each_verdict_of_the_wire_has_its_consequence(
     store: Store, org_id: OrgId, error: WireError | None, codes: list[str]
 ) -> None:
@@ -103,6 +104,7 @@ async def test_each_verdict_of_the_wire_has_its_consequence(
     assert len(channel.orders) == len(codes)
 
 
+@ON_SQLITE
 async def test_who_forces_a_job_to_stop_does_not_wait_for_what_is_on_its_way(store: Store, org_id: OrgId) -> None:
     async with job_with(store, org_id, FakeChannel(patience_s=3600)) as (job, _):
         await sent(store, job)

@@ -37,7 +37,7 @@ from dialer.services.publishing import backlog, give_up
 from dialer.store.store import Store, Tx
 from dialer.testing_voice import FakeCallee, FakeVoice
 from tests.campaign_texts import STRATEGY
-from tests.engine_kit import FastClock, completed, running, until
+from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
 from tests.launch_kit import Launch
 
 pytestmark = pytest.mark.integration
@@ -200,6 +200,7 @@ async def test_a_target_that_is_away_is_told_later_in_order_and_holds_up_no_othe
     assert slow.asked < 25, "it is not asked all the time"
 
 
+@ON_SQLITE
 async def test_a_result_that_is_refused_holds_up_its_own_contact_alone(store: Store, org_id: OrgId) -> None:
     put(store, org_id, "d0 A", "d0 bad", "d0 C", "d1 A", "d1 B")
     mended = False
@@ -215,6 +216,7 @@ async def test_a_result_that_is_refused_holds_up_its_own_contact_alone(store: St
     assert web_site.codes()["d0"] == ["A", "bad", "C"]
 
 
+@ON_SQLITE
 async def test_nobody_is_followed_elsewhere_and_a_hanging_target_is_given_up(store: Store, org_id: OrgId) -> None:
     put(store, org_id, "d0 A")
 
@@ -258,6 +260,7 @@ async def test_a_target_of_one_organisation_hears_of_no_other(store: Store, org_
     assert web_site.codes() == {"d1": ["theirs"]}
 
 
+@ON_SQLITE
 async def test_a_file_with_half_a_line_goes_on_with_whole_ones_and_may_be_moved_away(
     store: Store, org_id: OrgId, tmp_path: Path
 ) -> None:
@@ -274,6 +277,7 @@ async def test_a_file_with_half_a_line_goes_on_with_whole_ones_and_may_be_moved_
     assert [json.loads(line)["code"] for line in path.read_text().splitlines()] == ["C"]
 
 
+@ON_SQLITE
 async def test_a_file_that_cannot_be_written_loses_nothing(store: Store, org_id: OrgId, tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     path.mkdir()
@@ -316,7 +320,7 @@ async def killed(script: str, *arguments: str, at: str) -> None:
 
 
 @pytest.mark.row(52)
-@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+@ON_SQLITE
 async def test_a_kill_between_any_two_steps_loses_no_result(store: Store, org_id: OrgId) -> None:
     launch = await Launch.ready(store, org_id, strategy=PUBLISHES, count=1)
     (attempt,) = (await launch.run(NOW)).to_place

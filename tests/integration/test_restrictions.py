@@ -17,7 +17,7 @@ from dialer.services.jobs import campaign_status
 from dialer.services.why import why_not_called
 from dialer.store.store import Store
 from dialer.testing_voice import FakeCallee, FakeVoice
-from tests.engine_kit import FastClock, completed, running, until
+from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
 from tests.integration.test_strategy_launch import give
 from tests.launch_kit import Launch
 
@@ -78,6 +78,7 @@ async def test_a_program_says_who_is_not_attempted_for_now_and_for_good(store: S
     assert totals(launch).restrictions >= 4
 
 
+@ON_SQLITE
 async def test_a_permanent_one_ends_the_contact_but_its_failure_does_not(store: Store, org_id: OrgId) -> None:
     def credit(request: RestrictionRequest, /) -> bool:
         answers = {"d0": True, "d1": 7, "d2": False}
@@ -95,6 +96,7 @@ async def test_a_permanent_one_ends_the_contact_but_its_failure_does_not(store: 
     )
 
 
+@ON_SQLITE
 async def test_programs_that_hang_stop_nobody_for_ever(store: Store, org_id: OrgId) -> None:
     release = threading.Event()
 
@@ -112,6 +114,7 @@ async def test_programs_that_hang_stop_nobody_for_ever(store: Store, org_id: Org
     assert launch.codes() == {"d0": "Call Busy", "d1": "Call Busy"}
 
 
+@ON_SQLITE
 async def test_a_job_whose_restriction_is_not_installed_pauses_and_says_so(store: Store, org_id: OrgId) -> None:
     launch = await Launch.ready(store, org_id, strategy=TEXT.replace("KIND", "permanent"))
     async with running(store, FakeVoice(FastClock(20)), clock=FastClock(20)):
