@@ -53,16 +53,21 @@ def may_ring(opens: time, closes: time, zones: Sequence[str], now: datetime) -> 
         if zone is None:
             return Closed(until=None, because=f"there is no time zone {name!r}")
         known.append(zone)
-    shown = "all day" if opens == closes else f"{opens:%H:%M}–{closes:%H:%M}"
+    shown = _shown(opens, closes)
     where = known[0].key if len(known) == 1 else f"all of {len(known)} possible zones"
-    closed = [zone for zone in known if not _is_open(opens, closes, zone, now)]
-    if not closed:
+    closed = next((zone for zone in known if not _is_open(opens, closes, zone, now)), None)
+    if closed is None:
         return Open(because=f"inside {shown} in {where}")
     until = _first_open(opens, closes, known, now)
     if until is None:
         return Closed(until=None, because=f"{shown} never comes at the same time in {where}")
-    there = now.astimezone(closed[0])
-    return Closed(until=until, because=f"outside {shown} in {closed[0].key}: it is {there:%H:%M} there")
+    there = now.astimezone(closed)
+    return Closed(until=until, because=f"outside {shown} in {closed.key}: it is {there.hour:02}:{there.minute:02} there")
+
+
+@lru_cache(maxsize=1024)
+def _shown(opens: time, closes: time) -> str:
+    return "all day" if opens == closes else f"{opens:%H:%M}–{closes:%H:%M}"
 
 
 def _is_open(opens: time, closes: time, zone: ZoneInfo, at: datetime) -> bool:
