@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from dialer.domain.callback import CallbackState
 from dialer.domain.campaign import Job
 from dialer.domain.codes import CustomCode, SystemCode, name_key
 from dialer.domain.ids import ContactId, JobId, OrgId
-from dialer.domain.next_step import Goto, NextStep, Outcome, Stay, step_after
+from dialer.domain.next_step import Done, Goto, NextStep, Outcome, Stay, step_after
 from dialer.domain.progress import Progress
 from dialer.domain.strategy import WAIT
 from dialer.errors import BadInput, Conflict, NotFound
@@ -55,8 +56,18 @@ async def record_late_code(
             if name != attempt.code:
                 late = replace(attempt, code=name, code_source="operator")
                 publish(tx, job, late, handler, now, before=attempt.code or "")
-        outcome = Outcome(code=name, custom=custom, address_index=place.address_index, other_numbers=others)
+        # Promised while a node had taken the contact out of its wait, and had not dialled yet.
+        callback = tx.callbacks(None).pending_of(job.id, [place.contact_id]).get(place.contact_id)
+        outcome = Outcome(
+            code=name,
+            custom=custom,
+            address_index=place.address_index,
+            other_numbers=others,
+            callback_at=None if callback is None else max(callback.at, now),
+        )
         step = step_after(handler, outcome, Progress(), now)
+        if callback is not None and isinstance(step, Done):
+            tx.callbacks(None).close(callback.id, CallbackState.CANCELLED, step.because)
         if not isinstance(step, Goto | Stay):
             tx.job_contacts.start_handler(job.id, place.contact_id, handler.state)  # called again, or done, by that handler
         apply_step(tx, job.id, place.contact_id, step, code=name, now=now)

@@ -94,7 +94,7 @@ def _write_intents(
     ours = tx.job_contacts.still_claimed(job.id, [claim.contact_id for claim in claims], route.node)
     facts = Facts.read(tx, current, strategy, list(ours), now)
     writer = IntentWriter(tx, job, strategy, route, now, judged, facts)
-    for claim in claims:
-        if claim.contact_id in ours:
-            writer.look(claim)
+    # Each once: a node that lost a lease and claimed the contact again may hold both claims.
+    for claim in {claim.contact_id: claim for claim in claims if claim.contact_id in ours}.values():
+        writer.look(claim)
     return writer.done()

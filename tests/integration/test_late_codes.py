@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dialer.domain.callback import CallbackState
 from dialer.domain.campaign import JobContactState, JobState
 from dialer.domain.codes import CustomCode
 from dialer.domain.ids import JobId, OrgId
 from dialer.engine.engine import StrategyShelf
 from dialer.errors import Conflict
+from dialer.services.callback_promise import Wanted
+from dialer.services.callbacks import add_callback
 from dialer.services.codes import create_code
 from dialer.services.late_codes import record_late_code
 from dialer.store.store import Store
@@ -73,3 +76,25 @@ async def test_a_late_code_does_to_the_number_what_it_would_do_on_the_call(store
     await late(launch, "d0", "Interested")
     await late(launch, "d1", "Opted Out")
     assert store.read_now(lambda tx: tx.dnc(org_id).listed(called, now=NOW)) == called
+
+
+@pytest.mark.row(106)
+@pytest.mark.parametrize(("code", "kept"), [("Interested", True), ("Opted Out", False)])
+async def test_a_late_code_does_not_lose_a_callback_that_was_promised_while_the_wait_was_ending(
+    store: Store, org_id: OrgId, code: str, kept: bool
+) -> None:
+    launch = await Launch.ready(store, org_id, strategy=WAITS, count=1)
+    (attempt,) = (await launch.run(NOW)).to_place
+    await launch.end(attempt.id, "Disconnected by User", NOW)
+    claims = await launch.claim(NOW + timedelta(days=2))  # its wait is over, and a node is about to go on with it
+    assert [one.handler for one in claims] == ["wait"]
+    at = NOW + timedelta(days=3)
+    wanted, now = Wanted(at=at), NOW + timedelta(days=2)
+    promised = await add_callback(store, org_id, "d0", wanted, strategy_of=StrategyShelf(), now=now, by="ann")
+    await late(launch, "d0", code)
+    callback, place = store.read_now(lambda tx: tx.callbacks(org_id).get(promised.id)), launch.place("d0")
+    assert place is not None
+    if kept:
+        assert (callback.state, place.state, place.due_at) == (CallbackState.PENDING, JobContactState.SCHEDULED, at)
+    else:
+        assert (callback.state, place.state) == (CallbackState.CANCELLED, JobContactState.FINISHED)
