@@ -19,8 +19,9 @@ from dialer.store.tables import attempts, job_contacts, jobs, microseconds
 
 _CLAIMED, _SCHEDULED = JobContactState.CLAIMED.value, JobContactState.SCHEDULED.value
 _IN_CALL, _FINISHED = JobContactState.IN_CALL.value, JobContactState.FINISHED.value
-# Written out: an index on those that are claimed serves only statements that say so themselves.
+# Written out: an index on those in one state serves only statements that say so themselves.
 _IS_CLAIMED = job_contacts.c.state == sa.literal_column(f"'{_CLAIMED}'")
+_IS_SCHEDULED = job_contacts.c.state == sa.literal_column(f"'{_SCHEDULED}'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,16 +109,17 @@ class JobContacts:
     def _claim_scheduled(
         self, job_id: JobId, limit: int, now: datetime, owner: str, lease_until: datetime, handlers: Collection[str] | None
     ) -> list[JobContact]:
-        query = (
+        due = (
             sa.select(job_contacts)
-            .where(job_contacts.c.job_id == job_id, job_contacts.c.state == _SCHEDULED, job_contacts.c.due_at <= now)
+            .where(job_contacts.c.job_id == job_id, _IS_SCHEDULED, job_contacts.c.due_at <= now)
             .order_by(job_contacts.c.due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        if handlers is not None:
-            query = query.where(job_contacts.c.handler.in_(handlers))
-        rows = [_job_contact(row) for row in self._connection.execute(query)]
+        # State by state: contacts that wait for another channel, a million perhaps, are not gone through to find these.
+        queries = [due] if handlers is None else [due.where(job_contacts.c.handler == one) for one in sorted(handlers)]
+        found = [_job_contact(row) for query in queries for row in self._connection.execute(query)]
+        rows = sorted(found, key=lambda one: one.due_at or now)[:limit]
         if rows:
             self._connection.execute(
                 sa.update(job_contacts)

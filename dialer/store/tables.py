@@ -197,6 +197,7 @@ jobs = Table(
 )
 
 _LEASED = text("state = 'claimed'")
+_WAITING = text("state = 'scheduled'")
 
 job_contacts = Table(
     "job_contacts",
@@ -218,6 +219,7 @@ job_contacts = Table(
     Column("list_id", Id),  # the list that it is on; NULL = the contact was deleted since
     CheckConstraint("state IN ('claimed','scheduled','in_call','finished')", name="state"),
     Index("ix_job_contacts_due", "job_id", "state", "due_at", "list_id"),  # the queue; and everything that totals ask
+    Index("ix_job_contacts_handler", "job_id", "handler", "due_at", sqlite_where=_WAITING, postgresql_where=_WAITING),
     Index("ix_job_contacts_lease", "lease_until", sqlite_where=_LEASED, postgresql_where=_LEASED),  # few, on any list
     Index("ix_job_contacts_contact_id", "contact_id"),
 )

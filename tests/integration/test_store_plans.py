@@ -72,6 +72,9 @@ QUESTIONS: dict[str, Callable[[Tx, OrgId, JobId], Any]] = {
     "claim what is due": lambda tx, _, job: tx.job_contacts.claim_due(
         job, limit=5, now=NOW + timedelta(days=1), owner="n", lease_until=NOW
     ),
+    "claim for one channel": lambda tx, _, job: tx.job_contacts.claim_due(
+        job, limit=5, now=NOW + timedelta(days=1), owner="n", lease_until=NOW, handlers=["letter", "wait"]
+    ),
     "more contacts?": lambda tx, _, job: tx.job_contacts.has_untouched(job),
     "anybody not done?": lambda tx, _, job: tx.job_contacts.has_unfinished(job),
     "expired leases": lambda tx, _, job: tx.job_contacts.release(now=NOW, expired_only=True),
