@@ -8,50 +8,33 @@ import json
 import os
 import shutil
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import sqlalchemy as sa
 
 from bench.databases import opened, postgres
+from bench.huge_list import CHUNK, FILTER, ORDER, new_database, put_people, say, skip_row_checks
 from dialer.domain.campaign import Campaign, Job, JobContactState
 from dialer.domain.ids import CampaignId, ContactListId, JobId, OrgId
-from dialer.services.knobs import parse_filter, parse_sort
 from dialer.services.launching import claim_contacts
 from dialer.store.contact_filter import fits, sort_key
 from dialer.store.store import Store, Tx
-from dialer.store.tables import contacts, job_contacts, jobs, microseconds
+from dialer.store.tables import contacts, job_contacts, jobs
 
 Measured = tuple[dict[int, float], dict[int, float]]  # milliseconds by size, before and after the statistics
 
 CLAIM = 100
 WARM_UP, ROUNDS = 1, 11  # twice; a list of 10^4 has no more to give from its middle on
-CHUNK = 500_000  # rows that one statement fills in
 BYTES_PER_CONTACT = 1000  # of disk, for a contact with its indexes and its place in the job, generously
 
-FILTER, ORDER = parse_filter(["city in c1, c3, c5, c7, c9", "age # >= 18"]), parse_sort("age # desc")
 MIDDLE = 58.0  # by age, half of the list is older: 80 ages from 18 on
-
-_SQLITE_CONTACTS = """
-    WITH RECURSIVE n(i) AS (SELECT :first UNION ALL SELECT i + 1 FROM n WHERE i < :last)
-    INSERT INTO contacts (org_id, list_id, user_contact_id, language, time_zone, attributes, created_at, updated_at)
-    SELECT :org, :list, printf('p%09d', i), 'en', 'Europe/Berlin',
-        '{"city": "c' || (i * 40503 / 64 % 10) || '", "age": "' || (18 + i * 2654435761 / 65536 % 80) || '"}', :now, :now FROM n
-"""
-_POSTGRES_CONTACTS = """
-    INSERT INTO contacts (org_id, list_id, user_contact_id, language, time_zone, attributes, created_at, updated_at)
-    SELECT :org, :list, 'p' || lpad(i\\:\\:text, 9, '0'), 'en', 'Europe/Berlin',
-        json_build_object('city', 'c' || (i * 40503 / 64 % 10), 'age', (18 + i * 2654435761 / 65536 % 80)\\:\\:text), :now, :now
-    FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS i
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,22 +46,13 @@ class Filled:
     job_id: JobId
 
 
-def say(text: str) -> None:
-    """What is going on: the JSON line has the standard output to itself."""
-    print(text, file=sys.stderr, flush=True)
-
-
 async def fill(store: Store, size: int) -> JobId:
     """Make the list, and a running job whose walk stands at its middle: those before it are done, as far as they fit."""
     began = time.monotonic()
     await asyncio.to_thread(store.migrate)
     org = await store.write(lambda tx: tx.organisations.ensure("default"))
     people = await store.write(lambda tx: tx.contact_lists(org).create("People", ["city", "age"]).id)
-    dialect = store.url.get_backend_name()
-    text = _SQLITE_CONTACTS if dialect == "sqlite" else _POSTGRES_CONTACTS
-    for first in range(1, size + 1, CHUNK):
-        values = {"org": org, "list": people, "first": first, "last": min(first + CHUNK - 1, size)}
-        await store.write(partial(_fill_in, text, values))
+    await put_people(store, org, people, size)
     filled = time.monotonic()
     await store.index_order(ORDER)
     job = await store.write(lambda tx: _start(tx, org))
@@ -88,6 +62,7 @@ async def fill(store: Store, size: int) -> JobId:
     for first in range(1, size + 1, CHUNK):
         await store.write(partial(_finish_older, job.id, people, first))
     await store.write(lambda tx: _move_walk(tx, job.id))
+    dialect = store.url.get_backend_name()
     say(
         f"{dialect}: {size:,} contacts in {filled - began:.1f} s, the campaign's index in {indexed - filled:.1f} s, "
         f"half a job in {time.monotonic() - indexed:.1f} s"
@@ -105,17 +80,10 @@ def _start(tx: Tx, org: OrgId) -> Job:
     return tx.jobs(org).create(campaign, strategy_text="-", list_ids=lists, by="bench")
 
 
-def _fill_in(text: str, values: Mapping[str, int], tx: Tx) -> None:
-    if tx.connection.dialect.name == "postgresql":  # no row by row look at the list and the organisation, which are there
-        tx.connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
-    tx.connection.execute(sa.text(text), {**values, "now": microseconds(tx.now)})
-
-
 def _finish_older(job_id: JobId, list_id: ContactListId, first: int, tx: Tx) -> None:
     assert ORDER is not None
     dialect = tx.connection.dialect.name
-    if dialect == "postgresql":
-        tx.connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+    skip_row_checks(tx)
     constant = {"state": JobContactState.FINISHED.value, "because": "", "handler": "initial", "address_index": 0, "attempts": 1}
     empty = sa.cast(sa.literal("{}"), sa.JSON) if dialect == "postgresql" else sa.literal("{}")
     values: dict[str, Any] = {
@@ -176,16 +144,9 @@ async def _postgresql(folder: Path, sizes: Sequence[int]) -> Measured:
         async with contextlib.AsyncExitStack() as stack:
             lists = []
             for size in sizes:
-                store = await stack.enter_async_context(opened(_database(url, f"list_{size}")))
+                store = await stack.enter_async_context(opened(new_database(url, f"list_{size}")))
                 lists.append(Filled(size=size, store=store, job_id=await fill(store, size)))
             return await measure(lists)
-
-
-def _database(url: str, name: str) -> str:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    made = sa.make_url(url).set(drivername="postgresql+psycopg", database=name)
-    return made.render_as_string(hide_password=False)
 
 
 async def run(sizes: Sequence[int], databases: Sequence[str]) -> dict[str, Any]:
