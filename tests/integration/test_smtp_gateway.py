@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from dialer.channels.email_config import MailSecurity, SmtpConfig
-from dialer.channels.smtp_codes import Stage, refusal_of, verdict
 from dialer.channels.smtp_email import SmtpEmail
 from dialer.domain.email_content import Attachment, EmailContent
 from dialer.domain.message_state import Refusal
@@ -105,17 +104,17 @@ async def test_an_address_in_another_script_needs_a_server_that_takes_it(line: E
         assert no.value.refusal == Refusal.ADDRESS
 
 
-@pytest.mark.parametrize("evil", ["\r\nBcc: all@example.org", "\n.\r\nMAIL FROM:<x@y>", "\0"])
-async def test_what_would_be_a_header_or_a_command_is_refused_before_anything_is_written(line: EmailLine, evil: str) -> None:
+async def test_what_would_be_a_header_or_a_command_is_refused_before_anything_is_written(line: EmailLine) -> None:
     content = EmailContent(subject=MessageTemplate("Hi ${x}"), text=MessageTemplate("x"))
-    for order in (
-        line.order("45", content=content, values={"x": evil}),
-        line.order("45", name=evil),
-        line.order("45", address=f"a@b.test{evil}"),
-        line.order("45", unsubscribe_url=f"https://x.org/{evil}"),
-    ):
-        with pytest.raises(Rejected):
-            await line.send(order)
+    for evil in ("\r\nBcc: all@example.org", "\n.\r\nMAIL FROM:<x@y>", "\0"):
+        for order in (
+            line.order("45", content=content, values={"x": evil}),
+            line.order("45", name=evil),
+            line.order("45", address=f"a@b.test{evil}"),
+            line.order("45", unsubscribe_url=f"https://x.org/{evil}"),
+        ):
+            with pytest.raises(Rejected):
+                await line.send(order)
     assert line.provider.truth.entries == []
 
 
@@ -151,29 +150,6 @@ async def test_orders_that_find_no_free_connection_in_time_are_not_sent() -> Non
         line.plan(first.address, GatewayFault.HANG_AFTER)
         outcomes = await asyncio.gather(line.send(first), line.send(line.order("45")), return_exceptions=True)
         assert [type(one) for one in outcomes] == [MaybeSent, NotSent]
-
-
-@pytest.mark.parametrize(
-    ("stage", "code", "text", "kind", "refusal"),
-    [
-        (Stage.RECIPIENT, 450, "4.2.0 greylisted", NotSent, None),
-        (Stage.RECIPIENT, 550, "5.1.1 no such user", Rejected, Refusal.ADDRESS),
-        (Stage.RECIPIENT, 550, "no", Rejected, Refusal.ADDRESS),
-        (Stage.RECIPIENT, 552, "5.2.2 mailbox full", Rejected, Refusal.UNREACHABLE),
-        (Stage.RECIPIENT, 554, "5.7.1 relay access denied", Rejected, Refusal.ACCOUNT),
-        (Stage.SENDER, 550, "no", Rejected, Refusal.ACCOUNT),
-        (Stage.SENDER, 553, "5.1.8 bad sender", Rejected, Refusal.ACCOUNT),
-        (Stage.SENDER, 530, "5.7.0 log in first", NotSent, None),
-        (Stage.FINAL, 554, "5.7.1 spam", Rejected, Refusal.CONTENT),
-        (Stage.FINAL, 552, "5.3.4 too big", Rejected, Refusal.CONTENT),
-        (Stage.FINAL, 451, "try later", NotSent, None),
-    ],
-)
-def test_the_table_of_answers(stage: Stage, code: int, text: str, kind: type, refusal: Refusal | None) -> None:
-    found = verdict(stage, code, text, later_s=1800)
-    assert type(found) is kind
-    assert getattr(found, "refusal", None) == refusal
-    assert refusal_of(None, "5.1.1") is Refusal.ADDRESS
 
 
 # -- protection ----------------------------------------------------------------------------------------------------------------

@@ -19,16 +19,12 @@ from typing import Any
 import aiohttp
 import pytest
 from openapi_schema_validator import OAS30Validator
-from twilio.request_validator import RequestValidator
 
-from dialer.channels.retry_after import retry_after_s
-from dialer.channels.twilio_codes import reason_of, verdict
-from dialer.channels.twilio_config import TwilioConfig
 from dialer.channels.twilio_sms import TwilioSms
 from dialer.channels.twilio_webhooks import SIGNATURE_HEADER
 from dialer.domain.ids import new_attempt_id
 from dialer.domain.message_state import MessageState, Refusal
-from dialer.errors import BadInput, MaybeSent, NotSent, Rejected
+from dialer.errors import MaybeSent, NotSent
 from dialer.lab.message_behaviours import MESSAGE_BEHAVIOURS, GatewayFault
 from dialer.lab.twilio_wire import signature
 from dialer.ports import CannotTell, Found, GatewayState, MessageUpdate, NoTrace
@@ -123,25 +119,6 @@ async def test_a_look_up_reads_more_than_one_page(line: SmsLine) -> None:
     assert isinstance(await line.port.look_up(order, since=line.since), Found)
 
 
-async def test_a_full_queue_with_twilio_is_not_sent_and_30001_is_nobodys_fault() -> None:
-    full = verdict(400, 21611, "queue", None)
-    assert isinstance(full, NotSent)
-    assert full.retry_after_s == 60
-    assert reason_of(30001) is Refusal.NETWORK
-    assert isinstance(verdict(503, None, "", 5.0), MaybeSent)
-    assert isinstance(verdict(302, None, "", None), MaybeSent)
-    refused = verdict(400, 99999, "", None)
-    assert isinstance(refused, Rejected)
-    assert refused.refusal == Refusal.NETWORK
-
-
-def test_retry_after_is_read_as_seconds_or_as_a_date() -> None:
-    assert retry_after_s("7") == 7
-    soon = (datetime.now(UTC) + timedelta(seconds=30)).strftime("%a, %d %b %Y %H:%M:%S GMT")
-    assert retry_after_s(soon) == pytest.approx(29.5, abs=1.0)
-    assert [retry_after_s(text) for text in (None, "", "soon", "-4")] == [None, None, None, 0.0]
-
-
 async def test_no_more_than_the_limit_is_on_its_way_at_once() -> None:
     async with twilio_line(max_in_flight=2, answer_timeout_s=5.0) as line:
         sending = [asyncio.create_task(line.send(line.order("64"))) for _ in range(2)]
@@ -150,28 +127,6 @@ async def test_no_more_than_the_limit_is_on_its_way_at_once() -> None:
             await line.send(line.order("45"))
         await line.port.stop()  # waits for what is on the wire, up to its limit
         await asyncio.gather(*sending, return_exceptions=True)
-
-
-def test_a_configuration_that_cannot_work_is_refused_with_its_place() -> None:
-    right: dict[str, Any] = {
-        "name": "t",
-        "account_sid": "AC" + "0" * 32,
-        "auth_token": "secret",
-        "sender": OURS,
-        "public_url": "https://dialer.example.org",
-    }
-    assert "secret" not in repr(TwilioConfig(**right))
-    for field, value in (
-        ("name", "a/b"),
-        ("account_sid", "SK" + "0" * 32),
-        ("auth_token", ""),
-        ("sender", "twelve letters"),
-        ("public_url", "dialer.example.org"),
-        ("public_url", "https://dialer.example.org/path"),
-        ("max_per_s", 0),
-    ):
-        with pytest.raises(BadInput):
-            TwilioConfig(**{**right, field: value})
 
 
 def test_twilio_is_not_loaded_before_it_is_used() -> None:
@@ -299,9 +254,3 @@ async def test_what_we_ask_and_what_the_laboratorys_twilio_answers_are_as_publis
             assert complaints(document, message, await answer.json(), closed=True) == []
         async with http.post(base + ".json", data={"To": "+15550100048", "From": OURS, "Body": "x"}) as answer:
             assert (answer.status, (await answer.json())["code"]) == (400, 21211)
-
-
-async def test_the_laboratory_signs_as_twilios_own_library_checks() -> None:
-    fields = {"Body": "ä=&", "From": "+1555", "To": "+1556"}
-    url = "https://dialer.example.org/hooks?x=1&y=%20"
-    assert RequestValidator("token").validate(url, fields, signature("token", url, fields))
