@@ -23,6 +23,7 @@ from dialer.domain.campaign import JobState
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode
 from dialer.domain.data_source import CustomPlace, DatabasePlace, DataSource, FilePlace, SftpPlace
+from dialer.domain.retention import NEVER_ARCHIVED, RetentionClass, RetentionPlan
 from dialer.engine.clock import SystemClock
 from dialer.engine.engine import Engine, EngineOptions
 from dialer.engine.importer import GROUP, Importer, ImporterOptions
@@ -83,6 +84,26 @@ def make_importer(settings: Settings, store: Store, *, who: str, log_level: str 
             log_level=log_level or settings.log.level,
             log_json=settings.log.json_lines,
         ),
+    )
+
+
+def retention_plan(settings: Settings) -> RetentionPlan:
+    """How long things are kept by these settings, and where the files among them lie."""
+    said, data = settings.retention, settings.data_dir
+    return RetentionPlan(
+        days={kind: getattr(said, kind.value) for kind in RetentionClass},
+        archive=settings.archive_folder,
+        folders={
+            RetentionClass.EXPORTS: settings.exports_folder,
+            RetentionClass.IMPORTS: settings.imports_folder,
+            RetentionClass.RECORDINGS: data / "recordings",
+            RetentionClass.PROMPTS: data / "prompts",
+            RetentionClass.ARCHIVES: settings.archive_folder,
+        },
+        without_archive=NEVER_ARCHIVED | {RetentionClass(one) for one in said.without_archive},
+        at=said.at,
+        zone=said.time_zone,
+        keep_free=said.keep_free_mb << 20,
     )
 
 
@@ -152,6 +173,7 @@ class Dialer:
             processors=ResultProcessors(installed(PROCESSORS_GROUP)),
             channels={Channel.CUSTOM: CustomActions(installed(ACTIONS_GROUP))},
             importer=make_importer(settings, store, who=f"dialer {settings.node.name}"),
+            retention=retention_plan(settings),
             exports=ExportPlace(folder=settings.exports_folder, keep_free=settings.exports.keep_free_mb << 20),
             restrictions=CustomRestrictions(installed(RESTRICTIONS_GROUP)),
             targets={one.name: _target(settings, one) for one in settings.publish},

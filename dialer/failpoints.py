@@ -15,6 +15,10 @@ W1 results told to a target, not yet noted
 In the process that reads a data source:
 R0 a batch written, not committed            R2 every row committed, the run not ended
 R1 a batch committed                         R3 contacts deleted before, not committed
+
+In the process that archives and purges:
+P0 a file of the archive half written        P2 some of its rows removed
+P1 it is whole, nothing is removed
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ import os
 import signal
 import time
 
-NAMES = ("K0", "K1", "K2", "K3", "K4", "K5", "K6", "K7", "K8", "K9", "R0", "R1", "R2", "R3", "W1")
+NAMES = ("K0", "K1", "K2", "K3", "K4", "K5", "K6", "K7", "K8", "K9", "R0", "R1", "R2", "R3", "W1", "P0", "P1", "P2")
 
 
 class _Failpoint:

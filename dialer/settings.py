@@ -6,8 +6,9 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
 
@@ -22,6 +23,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,3
 CallerId = Annotated[str, StringConstraints(pattern=r"^(\+[0-9]{3,15})?$")]
 Listen = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:.]+\]|[^:\s\[\]]+):\d{1,5}$")]
 Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+Days = Annotated[int, Field(ge=0, le=36_500)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
@@ -176,6 +178,27 @@ class Exports(Section):
     keep_free_mb: Annotated[int, Field(ge=0, le=1_000_000)] = 200  # an export that would leave less on its disk is not made
 
 
+class Retention(Section):
+    """[retention]: how long things are kept, in days; 0 = for ever. What is older is archived and purged each night."""
+
+    at: time = time(3, 30)  # by the clocks of `time_zone`
+    time_zone: str = ""  # "" = the machine's own
+    archive: Path = Path()  # "" = "archive" in data_dir
+    keep_free_mb: Annotated[int, Field(ge=0, le=1_000_000)] = 200  # nothing is archived that would leave less on its disk
+    without_archive: tuple[Literal["exports", "imports", "recordings"], ...] = ()  # purged, and kept nowhere
+    attempts: Days = 0
+    places: Days = 0
+    callbacks: Days = 0
+    contacts: Days = 0
+    exports: Days = 0
+    schedule_runs: Days = 0
+    imports: Days = 0
+    edits: Days = 0
+    recordings: Days = 0
+    prompts: Days = 0
+    archives: Days = 0
+
+
 class Log(Section):
     """[log]: what is told."""
 
@@ -201,6 +224,7 @@ class Settings(Section):
     dialling: Dialling = Dialling()
     access: Access = Access()
     exports: Exports = Exports()
+    retention: Retention = Retention()
     log: Log = Log()
 
     @property
@@ -217,6 +241,11 @@ class Settings(Section):
     def exports_folder(self) -> Path:
         """Where recurring exports are written."""
         return self.data_dir / "exports" if self.exports.folder == Path() else self.root / self.exports.folder
+
+    @property
+    def archive_folder(self) -> Path:
+        """Where what is purged is kept."""
+        return self.data_dir / "archive" if self.retention.archive == Path() else self.root / self.retention.archive
 
     @property
     def app_folders(self) -> tuple[Path, ...]:

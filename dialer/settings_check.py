@@ -27,6 +27,8 @@ _EXPECTED = {
     "string_type": "must be text in quotes",
     "path_type": "must be a path in quotes",
     "tuple_type": "must be a list: [...]",
+    "time_parsing": 'must be a time of day: "03:30"',
+    "time_type": 'must be a time of day: "03:30"',
     "missing": "is missing",
     "finite_number": "must be a finite number",
 }
@@ -143,12 +145,12 @@ def cross_checks(raw: Mapping[str, Any]) -> Iterator[tuple[At, str]]:
                 yield (section, key), "a port is at most 65535"
             if key == "listen" and not _is_true(table.get("allow_remote")) and not _is_loopback(found[1].strip("[]")):
                 yield (section, key), _remote("it is not encrypted")
-    numbers = raw.get("numbers")
-    if isinstance(numbers, Mapping):
-        zone = numbers.get("default_time_zone")
+    for section, key in (("numbers", "default_time_zone"), ("retention", "time_zone")):
+        table = raw.get(section)
+        zone = table.get(key) if isinstance(table, Mapping) else None
         if isinstance(zone, str) and zone and zone not in (zones := available_timezones()):
             close = difflib.get_close_matches(zone, zones, n=1)
-            yield ("numbers", "default_time_zone"), "no such time zone" + (f" (did you mean {close[0]!r}?)" if close else "")
+            yield (section, key), "no such time zone" + (f" (did you mean {close[0]!r}?)" if close else "")
 
 
 def _target_checks(index: int, target: Mapping[str, Any]) -> Iterator[tuple[At, str]]:

@@ -17,6 +17,7 @@ from dialer.cli.ivr import ivr_app_cli
 from dialer.cli.lab import lab_app
 from dialer.cli.migrate import migrate
 from dialer.cli.publish import publish_app
+from dialer.cli.retention import retention_app
 from dialer.cli.rules import rules_app
 from dialer.cli.serve import serve
 from dialer.cli.simulate import simulate_floor
@@ -47,6 +48,7 @@ app.add_typer(callbacks_app, name="callbacks")
 app.add_typer(codes_app, name="codes")
 app.add_typer(dnc_app, name="dnc")
 app.add_typer(publish_app, name="publish")
+app.add_typer(retention_app, name="retention")
 app.add_typer(rules_app, name="rules")
 app.add_typer(strategy_app, name="strategy")
 app.add_typer(export_app, name="export")

@@ -12,15 +12,15 @@ class RetentionClass(StrEnum):
     """What can grow old, in the order in which it goes: what refers to something goes before it."""
 
     EXPORTS = "exports"  # files of recurring exports, and the record of their runs
-    IMPORTS = "imports"  # error files of imports
+    SCHEDULE_RUNS = "schedule_runs"  # what became of the runs of schedules
+    IMPORTS = "imports"  # runs of data sources, and error files of imports
     RECORDINGS = "recordings"  # what contacts said
-    PROMPTS = "prompts"  # texts that were spoken and kept; spoken again when they are wanted
+    PROMPTS = "prompts"  # texts that were spoken and kept, by their last use; spoken again when they are wanted
     CALLBACKS = "callbacks"  # promises that were kept, cancelled or expired, of jobs that are over
     ATTEMPTS = "attempts"  # attempts of jobs that are over, with their events
     PLACES = "places"  # where contacts stood in jobs that are over
     CONTACTS = "contacts"  # bare rows of contacts that were deleted, once nothing refers to them
-    SCHEDULE_RUNS = "schedule_runs"  # what became of the runs of schedules
-    EDITS = "edits"  # who changed what, and the runs of retention itself
+    EDITS = "edits"  # who changed what, who saw what is masked, and the runs of retention itself
     ARCHIVES = "archives"  # the archive's own files
 
 
@@ -61,7 +61,7 @@ class ClassReport:
     of: RetentionClass
     days: int
     found: int = 0  # rows or files that are old enough and may go
-    size: int = 0  # bytes of the files, or of the rows as they are archived (in a dry run reckoned from the first thousand)
+    size: int = 0  # bytes of the files, or of the rows as they are written to the archive, before it is compressed
     archived: int = 0
     purged: int = 0
     oldest: datetime | None = None

@@ -12,10 +12,12 @@ import structlog
 from dialer.domain.channel import Channel
 from dialer.domain.ids import JobId
 from dialer.domain.node_status import NodeStatus, SwitchStatus
+from dialer.domain.retention import RetentionPlan
 from dialer.domain.strategy import Strategy
 from dialer.engine.calls import Calls
 from dialer.engine.deliveries import Deliveries
 from dialer.engine.exporter import Exporter
+from dialer.engine.housekeeper import Housekeeper
 from dialer.engine.importer import Importer
 from dialer.engine.list_emptier import ListEmptier
 from dialer.engine.publisher import Publisher, Target
@@ -79,10 +81,14 @@ class Engine:
         exports: ExportPlace | None = None,
         restrictions: CustomRestrictions | None = None,
         targets: Mapping[str, Target] | None = None,
+        retention: RetentionPlan | None = None,
     ) -> None:
         self._importer = importer
         self._processors = processors or ResultProcessors({})
         self._exporter = None if exports is None else Exporter(store=store, clock=clock, place=exports)
+        self._housekeeper = (
+            None if retention is None else Housekeeper(store=store, clock=clock, plan=retention, node=options.node)
+        )
         self._store, self._voice, self._clock, self._options = store, voice, clock, options
         self.strategy_of = StrategyShelf()
         self.calls = Calls(store, self.strategy_of, clock)
@@ -125,6 +131,8 @@ class Engine:
                 ]
                 if self._exporter is not None:
                     tasks.append(vital.create_task(self._exporter.run(), name="make exports"))
+                if self._housekeeper is not None:
+                    tasks.append(vital.create_task(self._housekeeper.run(), name="keep house"))
                 await self._draining.wait()
                 self.supervisor.drain()
                 await self._wait_for_calls()

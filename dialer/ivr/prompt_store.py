@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import time
 from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 RECORDED = (".ulaw", ".wav", ".alaw", ".sln", ".gsm", ".g722")
+USED_S = 86_400.0
 APOLOGIES = SHIPPED / "sounds"
 
 
@@ -115,7 +117,7 @@ class PromptStore:
             raise TtsFailed("no speech engine is set up")
         digest = hashlib.sha256("\0".join((text, language, self._tts.identity)).encode()).hexdigest()[:40]
         base = self._cache / language / digest[:2] / digest
-        if not os.path.isfile(f"{base}.ulaw"):
+        if not _is_kept(f"{base}.ulaw"):
             await self._at_home(self._make_once(str(base), text, language))
         return Sound(path=str(base), text=text, key=key, language=language)
 
@@ -147,6 +149,18 @@ class PromptStore:
             except (ValueError, OSError) as exc:
                 raise TtsFailed(f"the speech cannot be used: {exc}") from exc
             self.rendered += 1
+
+
+def _is_kept(file: str) -> bool:
+    """Whether the prompt is there. Its time tells when it was used last, to the day: what nobody wants is removed some day."""
+    try:
+        age_s = time.time() - os.stat(file).st_mtime
+        if age_s > USED_S:
+            for ending in (".ulaw", ".wav"):
+                os.utime(file.removesuffix(".ulaw") + ending)
+    except OSError:
+        return False
+    return True
 
 
 def _keep(base: Path, wav: bytes) -> None:

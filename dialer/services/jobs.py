@@ -78,7 +78,7 @@ async def recycle_campaign(
 ) -> Job:
     """Begin a run with those contacts of the last job (or of `job_id`) that ended with one of `codes`, each of them once.
 
-    Raises NotFound; BadInput; Conflict while a job of the campaign is not over.
+    Raises NotFound; BadInput; Conflict while a job of the campaign is not over, and for one whose contacts were archived.
     """
 
     def work(tx: Tx) -> Job:
@@ -86,6 +86,8 @@ async def recycle_campaign(
         runs = [job for job in tx.jobs(org_id).by_campaign(campaign.id) if job_id in (None, job.id)]
         if not runs:
             raise BadInput(f"{campaign.name!r} has no such job", where="job", mend="see: dialer campaign status")
+        if tx.jobs(org_id).is_archived(runs[0].id):
+            raise Conflict(f"the contacts of job {runs[0].id} are in the archive: it is too old to be recycled")
         reached = {name_key(code): code for code in tx.jobs(org_id).code_counts(runs[0].id)}
         missing = [code for code in codes if name_key(code) not in reached]
         if missing or not codes:

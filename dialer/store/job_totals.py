@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from dialer.domain.campaign import JobContactState, JobTotals
 from dialer.domain.ids import JobId
 from dialer.store.job_walk import JobWalk
-from dialer.store.tables import attempts, contacts, job_code_counts, job_contacts
+from dialer.store.tables import attempts, contacts, job_code_counts, job_contacts, jobs
 
 
 def job_totals(connection: sa.Connection, job_id: JobId, walk: JobWalk) -> JobTotals:
@@ -20,8 +20,11 @@ def job_totals(connection: sa.Connection, job_id: JobId, walk: JobWalk) -> JobTo
     counted = sa.select(job_contacts.c.state, sa.func.count(), on_lists).where(of_job).group_by(job_contacts.c.state)
     places = connection.execute(counted).all()
     states = {JobContactState(state): count for state, count, _ in places}
+    archived: dict[str, int] = connection.scalar(sa.select(jobs.c.archived).where(jobs.c.id == job_id)) or {}
+    for state in JobContactState:  # retention has taken the places and left their numbers
+        states[state] = states.get(state, 0) + archived.get(state, 0)
     listed = connection.scalar(sa.select(sa.func.count()).where(contacts.c.list_id.in_(walk.list_ids))) or 0
-    rest = max(0, listed - sum(on_list for *_, on_list in places))
+    rest = max(0, listed - sum(on_list for *_, on_list in places) - archived.get("on_lists", 0))
     excluded = min(rest, walk.passed) if walk.has_more() else rest
     live = connection.scalar(sa.select(sa.func.count()).where(attempts.c.job_id == job_id, attempts.c.code.is_(None))) or 0
     coded = connection.scalar(sa.select(sa.func.sum(job_code_counts.c.count)).where(job_code_counts.c.job_id == job_id)) or 0

@@ -138,6 +138,10 @@ class Jobs:
             query = query.where(jobs.c.campaign_id == campaign_id)
         return [JobId(one) for one in self._connection.scalars(query)]
 
+    def is_archived(self, job_id: JobId) -> bool:
+        """Whether retention has taken places of this job."""
+        return self._connection.scalar(sa.select(jobs.c.archived).where(jobs.c.id == job_id)) is not None
+
     def not_completed(self) -> list[Job]:
         """Jobs that are queued, running, paused or stopping, in the order in which they were started."""
         query = self._mine().where(jobs.c.state != JobState.COMPLETED.value).order_by(jobs.c.id)

@@ -66,6 +66,17 @@ class RetentionRuns:
         changed = sa.update(retention_runs).where(retention_runs.c.id == run_id).values(values).returning(retention_runs)
         return _run(self._connection.execute(changed).one())
 
+    def give_up(self, run_id: int) -> None:
+        """The run was stopped half way; its night is free for another one."""
+        mine = sa.update(retention_runs).where(retention_runs.c.id == run_id, _RUNNING)
+        values = {"state": RetentionState.FAILED.value, "night": None, "because": "it was stopped", "ended_at": self._now}
+        self._connection.execute(mine.values(values))
+
+    def wants(self, night: str) -> bool:
+        """Whether that night's run is still to be made: it was not begun, or it has died."""
+        row = self._connection.execute(sa.select(retention_runs).where(retention_runs.c.night == night)).first()
+        return row is None or (row.state == RetentionState.RUNNING.value and self._now - row.seen_at >= SILENT)
+
     def latest(self, *, limit: int = 30) -> list[RetentionRun]:
         """Runs, the latest first."""
         query = sa.select(retention_runs).order_by(retention_runs.c.id.desc()).limit(limit)

@@ -17,6 +17,7 @@ from dialer.domain.filter import Sort
 from dialer.domain.ids import JobId
 from dialer.errors import Conflict, StoreDown
 from dialer.store import schema
+from dialer.store.compaction import compact
 from dialer.store.engine_lock import REFUSED, FileLock, SessionLock
 from dialer.store.engines import lone_engine, parse_url, reader_engine, sqlite_path, writer_engine
 from dialer.store.schema import SchemaState
@@ -151,6 +152,17 @@ class Store:
                 f"the database {self.url.database} is damaged ({'; '.join(found)}): nothing will be dialled. Keep a copy of "
                 "the file and restore the last backup"
             )
+
+    def compact(self) -> tuple[int, int]:
+        """Write an embedded database anew without its empty pages; returns its bytes before and after. For nobody but the engine.
+
+        It needs as much room again on the disk. Raises StoreDown when there is not so much; Conflict for a server, which does
+        this by itself.
+        """
+        path = sqlite_path(self.url)
+        if path is None:
+            raise Conflict("a PostgreSQL server uses the room of purged rows by itself (autovacuum)")
+        return compact(path)
 
     def hold_engine_lock(self) -> None:
         """Be the one engine of this database until `close`. Raises Conflict when there is another, StoreDown."""

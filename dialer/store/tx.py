@@ -27,6 +27,7 @@ from dialer.store.import_runs import ImportRuns
 from dialer.store.job_contacts import JobContacts
 from dialer.store.jobs import Jobs
 from dialer.store.node_status import NodeStatuses
+from dialer.store.old_data import OldData
 from dialer.store.organisations import Organisations
 from dialer.store.outbox import Outbox
 from dialer.store.retention_runs import RetentionRuns
@@ -147,6 +148,11 @@ class Tx:
     def job_contacts(self) -> JobContacts:
         """Where contacts stand in jobs, for the engine."""
         return JobContacts(self.connection, self.now)
+
+    @property
+    def old_data(self) -> OldData:
+        """What is old enough to be archived and purged, of all organisations."""
+        return OldData(self.connection, self.now)
 
     @property
     def retention_runs(self) -> RetentionRuns:

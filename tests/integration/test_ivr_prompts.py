@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+import os
 import sys
+import time
 from array import array
 from pathlib import Path
 
@@ -70,6 +72,18 @@ async def test_the_same_words_are_spoken_once_for_a_hundred_calls(tmp_path: Path
     again = store(tmp_path, hum)
     await again.sound("blood_donation.ask", "en", {})
     assert (len(hum.said), again.rendered) == (1, 0)  # also after a restart
+
+
+async def test_a_prompt_that_is_used_is_young_whenever_it_was_spoken(tmp_path: Path) -> None:
+    hum = Hum()
+    prompts = store(tmp_path, hum)
+    used, unused = [Path((await prompts.speech(text, "en", {})).path) for text in ("Hello", "Goodbye")]
+    files = [one.with_suffix(ending) for one in (used, unused) for ending in (".ulaw", ".wav")]
+    for file in files:
+        os.utime(file, (1e9, 1e9))
+    await prompts.speech("Hello", "en", {})
+    assert [time.time() - file.stat().st_mtime < 60 for file in files] == [True, True, False, False]
+    assert len(hum.said) == 2
 
 
 async def test_what_is_rendered_is_telephone_sound_that_another_user_may_read(tmp_path: Path) -> None:

@@ -22,27 +22,12 @@ from dialer.services.recurring_exports import NewExport, RecurringExport, add_ex
 from dialer.services.side_process import Ask, ask, ask_here
 from dialer.store.store import Store
 from tests.export_kit import called_job, finish_job, read
+from tests.still_clock import StillClock
 
 pytestmark = pytest.mark.integration
 
 ATTEMPTS = ExportContent(of=ExportOf.ATTEMPTS)
 CODES = ExportContent(of=ExportOf.CODES)
-
-
-class StillClock:
-    """A clock that stands until a test moves it."""
-
-    def __init__(self, at: datetime) -> None:
-        self.at = at
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic_s(self) -> float:
-        return self.at.timestamp()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(0)
 
 
 class Making:

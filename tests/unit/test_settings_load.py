@@ -119,6 +119,24 @@ def test_a_server_whose_key_is_not_known_before_is_a_mistake(tmp_path: Path, cha
     assert any(told in one for one in mistakes(tmp_path, text, **SPARE, OUTDIAL__SFTP__PARTNER__SECRET="x"))
 
 
+def test_how_long_things_are_kept_is_read_and_its_mistakes_are_told(tmp_path: Path) -> None:
+    said = '[retention]\nat = "02:15"\ntime_zone = "Europe/Istanbul"\nattempts = 730\nwithout_archive = ["recordings"]\n'
+    kept = load_settings(write(tmp_path, said + '[exports]\nfolder = "out"\n'), environ={})
+    assert (f"{kept.retention.at:%H:%M}", kept.retention.attempts, kept.retention.places) == ("02:15", 730, 0)
+    assert (kept.archive_folder, kept.exports_folder) == (tmp_path / "var" / "archive", tmp_path / "out")
+    wrong = '[retention]\nat = "night"\ntime_zone = "Europe/Istambul"\nattempts = -1\nplaces = "long"\n'
+    told = mistakes(tmp_path, wrong + 'without_archive = ["attempts"]\n')
+    assert told[:2] == [
+        'dialer.toml:2: retention.at: must be a time of day: "03:30"',
+        "dialer.toml:6: retention.without_archive[0]: input should be 'exports', 'imports' or 'recordings'",
+    ]
+    assert sorted(told[2:]) == [
+        "dialer.toml:3: retention.time_zone: no such time zone (did you mean 'Europe/Istanbul'?)",
+        "dialer.toml:4: retention.attempts: must be at least 0",
+        "dialer.toml:5: retention.places: must be a whole number",
+    ]
+
+
 TEN_MISTAKES = """\
 [node]
 nme = "x"
