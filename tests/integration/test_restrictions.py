@@ -39,7 +39,7 @@ handlers:
       addresses: [{attribute: mobile, from: "00:00", to: "24:00"}]
       restrictions:
         - {when: {attribute: city, equals: Izmir}, type: temporary, recheck_s: 5}
-        - {custom: credit, type: KIND, recheck_s: 8}
+        - {custom: credit, type: KIND, recheck_s: 40}
       results: {otherwise: done}
 """
 
@@ -68,7 +68,7 @@ async def test_a_program_says_who_is_not_attempted_for_now_and_for_good(store: S
         await until(lambda: {launch.codes().get("d3")} == {"Call Busy"} and totals(launch).restricted == 3)
         await until(lambda: "credit: has a claim open" in str(launch.place("d0")))
         (why,) = await why_not_called(store, org_id, "d0", strategy_of=StrategyShelf(), now=clock.now())
-        assert "restricted for now: credit: has a claim open; looked at again after 8 s" in why.because
+        assert "restricted for now: credit: has a claim open; looked at again after 40 s" in why.because
         await until(lambda: "credit cannot be asked: not done within 0.1 s" in str(launch.place("d1")))
         await until(lambda: "credit cannot be asked: ValueError: the ledger is closed" in str(launch.place("d2")))
         paid.set()
@@ -132,7 +132,7 @@ async def test_without_an_answer_no_intent_is_written(store: Store, org_id: OrgI
 
 @pytest.mark.row(46)
 async def test_who_is_restricted_now_falls_and_how_often_it_happened_does_not(store: Store, org_id: OrgId) -> None:
-    plain = TEXT.replace("        - {custom: credit, type: KIND, recheck_s: 8}\n", "")
+    plain = TEXT.replace("        - {custom: credit, type: KIND, recheck_s: 40}\n", "")
     launch = await Launch.ready(store, org_id, strategy=plain)
     for name in ("d0", "d1"):
         await give(launch, name, city="Izmir")
