@@ -19,7 +19,7 @@ from dialer.domain.retention import (
     RetentionRun,
     RetentionState,
 )
-from dialer.errors import OutdialError
+from dialer.errors import OutdialError, StoreDown
 from dialer.services.archive import archive_files, archive_rows
 from dialer.services.old_files import old_files, packs, remove
 from dialer.services.whole_file import remove_stale_parts
@@ -30,6 +30,7 @@ PAGE = 1000  # rows per look at the database
 CHUNK = 20_000  # rows in one file of the archive
 TURN_S = 0.02  # a transaction that removes takes about so long; then what calls have to write goes first
 FIRST_TURN, TURN_LEAST, TURN_MOST = 50, 5, 1000  # rows in one such transaction
+DOWN_S = (1.0, 5.0, 20.0)  # before a turn is taken again when the database was away; within the two minutes of a living run
 TELL_S = 10.0  # a run tells at least so often that it lives
 
 Told = Callable[[ClassReport], None]
@@ -133,7 +134,7 @@ class _Run:
                 return tx.old_data.of(kind, self.plan.days[kind], self.now)[index].remove(turn)
 
             began = time.monotonic()
-            self._change(purged=self.reports[-1].purged + self.store.write_now(work))
+            self._change(purged=self.reports[-1].purged + self._patiently(work))
             self._told_at = time.monotonic()
             failpoints.hit("P2")
             took_s = self._told_at - began
@@ -141,6 +142,15 @@ class _Run:
             self._turn = max(TURN_LEAST, min(TURN_MOST, int(suited)))
             time.sleep(max(TURN_S, took_s))
         self._tell()
+
+    def _patiently(self, work: Callable[[Tx], int]) -> int:
+        """A database that is away for a moment does not cost the night. A turn may be taken twice: it removes what is there."""
+        for pause_s in DOWN_S:
+            try:
+                return self.store.write_now(work)
+            except StoreDown:
+                time.sleep(pause_s)
+        return self.store.write_now(work)
 
     def _files_of(self, kind: RetentionClass, folder: Path) -> None:
         files = old_files(folder, self.now - timedelta(days=self.plan.days[kind]))
