@@ -1,4 +1,4 @@
-"""`dialer export`: attempts, contacts and codes as CSV, for other programs."""
+"""`dialer export`: attempts, contacts, codes and DNC entries as CSV, for other programs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class AttemptsByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-export_app = typer.Typer(help="Attempts, contacts and codes as CSV.", cls=AttemptsByDefault)
+export_app = typer.Typer(help="Attempts, contacts, codes and DNC entries as CSV.", cls=AttemptsByDefault)
 export_app.add_typer(schedule_app, name="schedule")
 
 File = Annotated[Path | None, typer.Argument(help="Where to; standard output if not given, or for a dash.", show_default=False)]
@@ -108,6 +108,20 @@ def codes(
     _export(content, file, campaign, job, config, org)
 
 
+@export_app.command("dnc")
+@plain_errors
+def dnc(
+    file: File = None,
+    columns: Columns = "",
+    delimiter: Delimiter = "comma",
+    bom: Bom = False,
+    config: Config = None,
+    org: Org = DEFAULT,
+) -> None:
+    """The entries of all DNC lists, fit for `dialer dnc import`."""
+    _export(content_of(ExportOf.DNC, columns=columns, delimiter=delimiter, bom=bom), file, None, None, config, org)
+
+
 def _export(
     content: ExportContent,
     file: Path | None,
@@ -128,4 +142,5 @@ def _export(
             sys.stdout.buffer.flush()
         else:
             count = export_file(store, org_id, content, scope, file, unmask=unmask)
-    err.print(f"{count:,} {content.of.value if content.of is not ExportOf.CODES else 'lines of codes'} exported")
+    what = {ExportOf.CODES: "lines of codes", ExportOf.DNC: "DNC entries"}.get(content.of, content.of.value)
+    err.print(f"{count:,} {what} exported")

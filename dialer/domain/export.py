@@ -20,6 +20,7 @@ class ExportOf(StrEnum):
     ATTEMPTS = "attempts"  # one call, with everything that is known of its end
     CONTACTS = "contacts"  # one person, with attributes and the last result
     CODES = "codes"  # one completion code of a job or campaign, and how often it was reached
+    DNC = "dnc"  # one entry of a do-not-call list
 
 
 class Only(StrEnum):

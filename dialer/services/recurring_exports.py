@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from dialer.domain.export import ExportContent, ExportScope
+from dialer.domain.export import ExportContent, ExportOf, ExportScope
 from dialer.domain.export_definition import AFTER_JOB_FILE, CALENDAR_FILE, ExportDefinition, ExportRun
 from dialer.domain.ids import ExportId, OrgId
 from dialer.domain.schedule import RunOutcome, Schedule, ScheduledRun
@@ -46,6 +46,8 @@ async def add_export(store: Store, org_id: OrgId, new: NewExport, *, by: str, no
         raise BadInput("a rule without a first time", where="at", mend="2026-03-28T06:00")
     if first is None and new.content.days:
         raise BadInput("an export after a job holds the whole job", where="days", mend="leave it out")
+    if new.content.of is ExportOf.DNC and (first is None or new.campaign):
+        raise BadInput("DNC entries belong to no job and no campaign", where="at", mend="--at with --every, and no campaign")
     pattern = new.file or (AFTER_JOB_FILE if first is None else CALENDAR_FILE)
     check_pattern(pattern, after_jobs=first is None)
     # Columns and names that do not exist are told now, not by the runs.

@@ -153,6 +153,14 @@ class Dnc(DncLists):
         query = self._mine().where(dnc_entries.c.value > after).order_by(dnc_entries.c.value).limit(limit)
         return [_entry(row) for row in self._connection.execute(query)]
 
+    def entries(self, list_id: int, *, after: tuple[str, str], limit: int) -> list[DncEntry]:
+        """Entries of any list that `lists` tells, in the order of value and kind, from behind `after` on."""
+        query = sa.select(dnc_entries).where(
+            dnc_entries.c.list_id == list_id, sa.tuple_(dnc_entries.c.value, dnc_entries.c.kind) > after
+        )
+        rows = self._connection.execute(query.order_by(dnc_entries.c.value, dnc_entries.c.kind).limit(limit))
+        return [_entry(row) for row in rows]
+
     def count(self) -> int:
         """How many entries the list has."""
         query = sa.select(sa.func.count()).select_from(dnc_entries).where(dnc_entries.c.list_id == self._list_id())

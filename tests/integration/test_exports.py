@@ -9,17 +9,22 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dialer.domain.contact import NewContact
+from dialer.domain.dnc import DncKind
 from dialer.domain.export import ExportContent, ExportOf, ExportScope, Only, Per
-from dialer.domain.ids import OrgId
+from dialer.domain.ids import CampaignId, OrgId
 from dialer.errors import BadInput, NotFound
+from dialer.services.dnc import add_to_dnc, list_dnc
+from dialer.services.dnc_import import import_dnc
 from dialer.services.export import export_file, export_to
 from dialer.services.export_contacts import contacts_sheet
+from dialer.services.organisations import create_organisation
 from dialer.services.whole_file import remove_stale_parts, whole_file
 from dialer.store.store import Store, Tx
 from tests.export_kit import AT, IBAN, NAMES, called_job, read
@@ -141,6 +146,30 @@ async def test_codes_go_out_with_their_numbers_by_job_and_by_campaign(store: Sto
     together = export(store, org_id, ExportContent(of=ExportOf.CODES, per=Per.CAMPAIGN))
     assert "job_id" not in together[0]
     assert {row["campaign"] for row in together} == {"Blood"}
+
+
+async def test_do_not_call_lists_go_out_and_come_in_again(store: Store, org_id: OrgId, tmp_path: Path) -> None:
+    other = await create_organisation(store, "other")
+    later = datetime(2126, 5, 11, tzinfo=UTC)
+    await add_to_dnc(store, org_id, "+12125550100", reason="=asked")
+    await add_to_dnc(store, org_id, "+12125550101", ends_at=later)
+    await add_to_dnc(store, org_id, "c-17", kind=DncKind.CONTACT)
+    await add_to_dnc(store, other, "+12125550199")
+    path = tmp_path / "dnc.csv"
+    dnc = ExportContent(of=ExportOf.DNC)
+    assert export_file(store, org_id, dnc, ALL, path) == 3
+    rows = read(path.read_bytes())
+    assert [(row["value"], row["kind"], row["reason"], row["until"], row["common"]) for row in rows] == [
+        ("+12125550100", "address", "'=asked", "", "no"),
+        ("+12125550101", "address", "", "2126-05-11T00:00:00.000Z", "no"),
+        ("c-17", "contact", "", "", "no"),
+    ]
+    empty = await create_organisation(store, "restored")
+    came_in = import_dnc(store, empty, path)
+    assert (came_in.added, came_in.rejected) == (2, 1), "what names a contact is imported as such"
+    assert {one.value: one.ends_at for one in await list_dnc(store, empty)} == {"+12125550100": None, "+12125550101": later}
+    with pytest.raises(BadInput, match="belong to no campaign"):
+        export(store, org_id, dnc, ExportScope(campaign_id=CampaignId(1), at=AT))
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
