@@ -169,6 +169,7 @@ class Dialer:
                 sweep_s=settings.dialling.sweep_s,
                 drain_s=settings.dialling.drain_s,
                 max_call_s=settings.dialling.max_call_s,
+                memory=settings.data_dir / f"{settings.node.name}.seen",
             ),
             processors=ResultProcessors(installed(PROCESSORS_GROUP)),
             channels={Channel.CUSTOM: CustomActions(installed(ACTIONS_GROUP))},

@@ -49,6 +49,7 @@ class NodeStatus:
     switches: Mapping[str, SwitchStatus] = field(default_factory=dict)
     jobs: Mapping[int, JobStatus] = field(default_factory=dict)
     targets: Mapping[str, TargetStatus] = field(default_factory=dict)
+    beat: int = 0  # counts what the node has written, whatever its clock says
 
     def fresh(self, now: datetime) -> bool:
         """Whether the node is there at all."""
@@ -62,6 +63,7 @@ class NodeStatus:
                 str(job): {name: getattr(one, name) for name in JobStatus.__dataclass_fields__} for job, one in self.jobs.items()
             },
             "targets": {name: asdict(one) for name, one in self.targets.items()},
+            "beat": self.beat,
         }
 
     @classmethod
@@ -73,4 +75,5 @@ class NodeStatus:
             switches={name: SwitchStatus(**one) for name, one in value.get("switches", {}).items()},
             jobs={int(job): JobStatus(**one) for job, one in value.get("jobs", {}).items()},
             targets={name: TargetStatus(**one) for name, one in value.get("targets", {}).items()},
+            beat=value.get("beat", 0),
         )

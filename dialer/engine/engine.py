@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -28,6 +30,7 @@ from dialer.errors import StoreDown
 from dialer.ports import ChannelPort, Clock, SwitchEvent, SwitchState, VoicePort
 from dialer.services.custom_restrictions import CustomRestrictions
 from dialer.services.export_runs import ExportPlace
+from dialer.services.restored import Memory, last_beat, pause_all
 from dialer.services.result_processors import ResultProcessors
 from dialer.services.strategies import load_strategy
 from dialer.store.store import Store, Tx
@@ -35,6 +38,7 @@ from dialer.store.store import Store, Tx
 log = structlog.get_logger()
 
 STATUS_S = 1.0
+REMEMBER_EVERY = 5  # statuses
 PROCESSORS_S = 2.0  # at the end, result processors get this long for what they were told last
 
 
@@ -48,6 +52,7 @@ class EngineOptions:
     give_up_s: float = 600.0  # a switch that is away for so long has lost its calls
     max_call_s: float = 900.0  # no call lasts longer
     drain_s: float = 10.0  # at an orderly stop, calls in flight get this long
+    memory: Path | None = None  # the file by which a restored database is noticed; None = it is not
 
 
 class StrategyShelf:
@@ -111,6 +116,7 @@ class Engine:
         self._draining = asyncio.Event()
         self._treatment_ready = asyncio.Event()
         self._because: dict[str, str] = {}  # why each switch is in its state
+        self._beat = 0
 
     async def run(self) -> None:
         """Recover, then dial until `drain` is called; returns when the calls in flight have ended or their time is up."""
@@ -155,6 +161,7 @@ class Engine:
 
     async def _recover(self) -> None:
         """What a dead predecessor held is ours: its claims are due again, its open attempts count as up until reconciled."""
+        await self._notice_restored()
         now = self._clock.now()
 
         def work(tx: Tx) -> tuple[int, int]:
@@ -167,6 +174,21 @@ class Engine:
         lost = await self.deliveries.take_up()
         log.info(
             "taken up", deliveries_lost=lost, claims_released=released, mended=mended, attempts_to_reconcile=len(open_attempts)
+        )
+
+    async def _notice_restored(self) -> None:
+        """A database that has not come as far as we have seen it was restored from a backup: nobody is called from it unseen."""
+        beat, since = await last_beat(self._store, self._options.node)
+        known = None if self._options.memory is None else Memory.recall(self._options.memory, self._store)
+        self._beat = max(beat, 0 if known is None else known.beat)
+        if known is None or known.beat <= beat:
+            return
+        paused = await pause_all(self._store, since=since, until=known.at)
+        log.error(
+            "the database was restored from a backup; its jobs are paused",
+            jobs=paused,
+            missing_from=None if since is None else since.isoformat(),
+            missing_to=known.at.isoformat(),
         )
 
     async def _route(self, vital: asyncio.TaskGroup) -> None:
@@ -196,12 +218,23 @@ class Engine:
                 switches=switches,
                 jobs=jobs,
                 targets=self._publisher.status(),
+                beat=self._beat + 1,
             )
             try:
                 await self._store.write(partial(_put_status, status))
+                self._beat += 1
+                self._remember(status.at)
             except StoreDown as down:
                 log.warning("status not written", reason=str(down))
             await self._clock.sleep(STATUS_S)
+
+    def _remember(self, at: datetime) -> None:
+        """Never before the database has it on disk: or a crash in between would look like a restored backup."""
+        if self._options.memory is not None and self._beat % REMEMBER_EVERY == 0:
+            try:
+                Memory(beat=self._beat, at=at).keep(self._options.memory, self._store)
+            except OSError as exc:  # a full disk: the older note is good enough
+                log.warning("not noted how far the database has come", reason=str(exc))
 
     async def _link(self, event: SwitchEvent) -> None:
         if await self._reconciler.linked(event.switch, restarted=event.restarted):
