@@ -20,6 +20,7 @@ from dialer.domain.ids import CampaignId, JobId, OrgId, new_attempt_id
 from dialer.services.knobs import parse_filter
 from dialer.store.attempts import Closing
 from dialer.store.store import Store, Tx
+from dialer.store.tables import jobs
 
 pytestmark = [pytest.mark.integration, pytest.mark.row(81)]
 
@@ -67,7 +68,16 @@ def half_way(tx: Tx, org_id: OrgId, order: Sort | None) -> JobId:
     return job_id
 
 
+def claim_anew(tx: Tx, job_id: JobId) -> None:
+    """Claim as a job that begins does, and put back how far it had come."""
+    walk = tx.connection.scalar(sa.select(jobs.c.walk).where(jobs.c.id == job_id))
+    tx.connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(walk=sa.null()))
+    tx.job_contacts.claim_due(job_id, limit=5, now=NOW, owner="n", lease_until=NOW)
+    tx.connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(walk=walk))
+
+
 QUESTIONS: dict[str, Callable[[Tx, OrgId, JobId], Any]] = {
+    "first claim": lambda tx, _, job: claim_anew(tx, job),
     "claim": lambda tx, _, job: tx.job_contacts.claim_due(job, limit=50, now=NOW, owner="n", lease_until=NOW),
     "claim what is due": lambda tx, _, job: tx.job_contacts.claim_due(
         job, limit=5, now=NOW + timedelta(days=1), owner="n", lease_until=NOW
