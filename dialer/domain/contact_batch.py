@@ -35,6 +35,11 @@ class ContactBatch:
                 batch.add_address(one.name, one.value, ",".join(one.zones), one.channel)
         return batch
 
+    @property
+    def address_columns(self) -> tuple[list[int], list[str], list[str], list[str], list[str]]:
+        """Owners, names, channels, values, zones."""
+        return self.owners, self.names, self.channels, self.values, self.zones
+
     def add(self, user: str, language: str, time_zone: str, attributes: str) -> None:
         """One more contact; `attributes` is a JSON object."""
         self.users.append(user)
@@ -76,9 +81,7 @@ class ContactBatch:
     def contacts(self) -> list[NewContact]:
         """The same as values, one by one."""
         owned: list[list[NewAddress]] = [[] for _ in self.users]
-        for owner, name, channel, value, zones in zip(
-            self.owners, self.names, self.channels, self.values, self.zones, strict=True
-        ):
+        for owner, name, channel, value, zones in zip(*self.address_columns, strict=True):
             owned[owner].append(NewAddress(name=name, value=value, zones=tuple(filter(None, zones.split(","))), channel=channel))
         return [
             NewContact(

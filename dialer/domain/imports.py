@@ -31,7 +31,7 @@ class ImportOptions:
     encoding: str | None = None  # None = find out
     delimiter: str | None = None  # None = find out
     errors_to: Path | None = None  # the file for the reasons; None = they are only counted
-    batch_size: int | None = None  # rows in a transaction; None = as many as take about a tenth of a second
+    batch_size: int | None = None  # rows in a transaction; None = as many as take a moment
     new_attributes: Literal["add", "refuse"] = "add"  # columns that the list does not have yet
     check_patterns: bool = False  # leave out numbers that match a reject pattern
     check_formats: bool = False  # leave out numbers that have not their country's format

@@ -21,7 +21,8 @@ from dialer.store.store import Store, Tx
 CHUNK = 250  # rows that are read at once
 LONG = 1 << 20  # characters of attributes that are read at once
 MOST_ROWS = 5000  # in a batch
-BATCH_S = 0.1  # that a batch should take
+BATCH_S = 0.1  # that a batch should take where nobody else writes meanwhile ...
+BATCH_BESIDE_OTHERS_S = 0.25  # ... and where others wait only for the contacts that it changes
 ALONE = 20_000  # rows for which another process is not worth its start
 
 Keep = Callable[[Tx, ImportReport], None]
@@ -57,7 +58,7 @@ def import_batches(
     BadInput, NotFound, StoreDown, and what `progress` or `keep` raise; the batches before it are on disk.
     """
     store.widen_cache()
-    pace = _Pace(options.batch_size)
+    pace = _Pace(options.batch_size, BATCH_S if store.one_writer else BATCH_BESIDE_OTHERS_S)
     with closing(_chunks(source, reader, pace.chunk, after, alone)) as chunks:
         for chunk in chunks:
             while pace.wants_more(chunk) and (more := next(chunks, None)) is not None:
@@ -77,15 +78,15 @@ def import_batches(
 
 
 class _Pace:
-    """How many rows go into a batch: as many as were asked for, or as take about a tenth of a second.
+    """How many rows go into a batch: as many as were asked for, or as take the time that a batch should take.
 
     While a batch is written nobody else writes to an SQLite file: calls that begin or end meanwhile wait for it.
     """
 
-    def __init__(self, asked: int | None) -> None:
+    def __init__(self, asked: int | None, batch_s: float) -> None:
         self.chunk = ChunkSize(rows=asked) if asked else ChunkSize(rows=CHUNK, characters=LONG)
         self._rows = asked or 4 * CHUNK
-        self._fixed = asked is not None
+        self._fixed, self._batch_s = asked is not None, batch_s
         self._began = 0.0
 
     def wants_more(self, batch: Chunk) -> bool:
@@ -100,7 +101,7 @@ class _Pace:
         """It is on disk."""
         took_s = time.monotonic() - self._began
         if not self._fixed:
-            wanted = self._rows * min(2.0, BATCH_S / max(took_s, 0.001))
+            wanted = self._rows * min(2.0, self._batch_s / max(took_s, 0.001))
             self._rows = max(CHUNK, min(int(wanted), MOST_ROWS))
 
 

@@ -51,7 +51,7 @@ class ContactBatches:
         ids = [0] * len(batch.users)  # of the contacts to be written; 0 = another row counts, or it stays as it is
         for place, contact_id in zip(fresh, store.insert(list_id, batch, fresh), strict=True):
             ids[place] = contact_id
-        store.insert_addresses(_kept(batch, ids))
+        store.insert_addresses(batch, ids)
         again = len(batch.users) - len(fresh)
         if known:
             self._update(batch, known, existing)
@@ -77,12 +77,11 @@ class ContactBatches:
             merged = json.dumps({**json.loads(attributes), **json.loads(batch.attributes[place])})
             changes.append((batch.languages[place], batch.time_zones[place], merged, contact_id))
         store.update(changes)
-        store.write_addresses(_kept(batch, ids))
-        owned = zip(batch.owners, batch.names, batch.values, strict=True)
-        store.drop_addresses([(ids[owner], name) for owner, name, value in owned if ids[owner] and not value])
-
-
-def _kept(batch: ContactBatch, ids: Sequence[int]) -> list[tuple[int, str, str, str, str]]:
-    """The addresses to be written, of the contacts that have an id here."""
-    owned = zip(batch.owners, batch.names, batch.channels, batch.values, batch.zones, strict=True)
-    return [(ids[one], name, channel, value, zones) for one, name, channel, value, zones in owned if value and ids[one]]
+        written, dropped = list[tuple[int, str, str, str, str]](), list[tuple[int, str]]()
+        for owner, name, channel, value, zones in zip(*batch.address_columns, strict=True):
+            if ids[owner] and value:
+                written.append((ids[owner], name, channel, value, zones))
+            elif ids[owner]:
+                dropped.append((ids[owner], name))
+        store.write_addresses(written)
+        store.drop_addresses(dropped)

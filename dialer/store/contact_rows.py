@@ -35,8 +35,8 @@ class ContactRows(Protocol):
         """Write over contacts that are there."""
         ...
 
-    def insert_addresses(self, rows: Sequence[AddressRow]) -> None:
-        """Write addresses of contacts that have none yet; no two may be for the same contact and name."""
+    def insert_addresses(self, batch: ContactBatch, ids: Sequence[int]) -> None:
+        """Write the addresses of contacts that have none yet. `ids` has an id for each contact of the batch; 0 = not this one."""
         ...
 
     def write_addresses(self, rows: Sequence[AddressRow]) -> None:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import repeat
+from itertools import compress, repeat
 from typing import Any
 
 import sqlalchemy as sa
@@ -100,7 +100,7 @@ def _drop_addresses() -> Any:
 
 _EXISTING, _INSERT, _UPDATE = _existing_contacts(), _insert_contacts(), _update_contacts()
 _WRITE_ADDRESSES, _DROP_ADDRESSES = _write_addresses(), _drop_addresses()
-_NEXT_IDS = sa.text("SELECT nextval(pg_get_serial_sequence('contacts', 'id')) FROM generate_series(1, :number)")
+_NEXT_IDS = sa.text("SELECT array_agg(nextval(pg_get_serial_sequence('contacts', 'id'))) FROM generate_series(1, :number)")
 
 
 class PostgresContactRows:
@@ -119,7 +119,7 @@ class PostgresContactRows:
         if not places:
             return []
         chosen = batch if len(places) == len(batch.users) else batch.only(places)
-        ids = [int(one) for one in self._connection.scalars(_NEXT_IDS, {"number": len(places)})]
+        ids = list(self._connection.scalar(_NEXT_IDS, {"number": len(places)}) or ())
         texts = (chosen.users, chosen.languages, chosen.time_zones, chosen.attributes)
         now = str(microseconds(self._now))
         columns = (map(str, ids), repeat(f"{self._org_id}\t{list_id}"), *map(_escaped, texts), repeat(f"{now}\t{now}"))
@@ -136,14 +136,17 @@ class PostgresContactRows:
             arrays = _arrays(("language", "time_zone", "attributes", "id"), changes)
             self._connection.execute(_UPDATE, {"now": self._now, **arrays})
 
-    def insert_addresses(self, rows: Sequence[tuple[int, str, str, str, str]]) -> None:
+    def insert_addresses(self, batch: ContactBatch, ids: Sequence[int]) -> None:
         """Copied in; one by one where another import came first."""
-        if not rows:
+        wanted = [bool(value and ids[owner]) for owner, value in zip(batch.owners, batch.values, strict=True)]
+        contact_ids = [ids[owner] for owner in compress(batch.owners, wanted)]
+        if not contact_ids:
             return
-        owners, *texts = zip(*rows, strict=True)
-        columns = (repeat(str(self._org_id)), map(str, owners), *map(_escaped, texts))
-        if not self._copied(_COPY_ADDRESSES, _lines(columns)):
-            self.write_addresses(rows)
+        names, channels = list(compress(batch.names, wanted)), list(compress(batch.channels, wanted))
+        values, zones = list(compress(batch.values, wanted)), list(compress(batch.zones, wanted))
+        texts = map(_escaped, (names, channels, values, zones))
+        if not self._copied(_COPY_ADDRESSES, _lines((repeat(str(self._org_id)), map(str, contact_ids), *texts))):
+            self.write_addresses(list(zip(contact_ids, names, channels, values, zones, strict=True)))
 
     def write_addresses(self, rows: Sequence[tuple[int, str, str, str, str]]) -> None:
         """An address that is as it was costs no write."""

@@ -58,9 +58,15 @@ class SqliteContactRows:
         """By id."""
         self._many(_UPDATE, [(language, zone, attributes, self._now, one) for language, zone, attributes, one in changes])
 
-    def insert_addresses(self, rows: Sequence[tuple[int, str, str, str, str]]) -> None:
+    def insert_addresses(self, batch: ContactBatch, ids: Sequence[int]) -> None:
         """Where nothing can be in the way."""
-        self._many(_INSERT_ADDRESS, [(self._org_id, *row) for row in rows])
+        org = self._org_id
+        rows = [
+            (org, ids[owner], name, channel, value, zones)
+            for owner, name, channel, value, zones in zip(*batch.address_columns, strict=True)
+            if value and ids[owner]
+        ]
+        self._many(_INSERT_ADDRESS, rows)
 
     def write_addresses(self, rows: Sequence[tuple[int, str, str, str, str]]) -> None:
         """An address that is as it was costs no write."""

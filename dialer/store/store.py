@@ -124,9 +124,14 @@ class Store:
         finally:
             engine.dispose()
 
+    @property
+    def one_writer(self) -> bool:
+        """Whether nobody else can write while somebody does."""
+        return sqlite_path(self.url) is not None
+
     def widen_cache(self) -> None:
         """Before a long run of large writes: keep more pages of an embedded database at hand, up to 64 MB. Raises StoreDown."""
-        if sqlite_path(self.url):
+        if self.one_writer:
             self.write_now(lambda tx: tx.connection.exec_driver_sql("PRAGMA cache_size = -65536").close())
 
     def migrate(self) -> SchemaState:

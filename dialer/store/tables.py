@@ -94,7 +94,7 @@ addresses = Table(
     "addresses",
     metadata,
     Column("id", Id, primary_key=True),
-    _org(),
+    Column("org_id", Id, nullable=False),  # its contact's: no reference of its own, which an import would pay for with each row
     Column("contact_id", Id, ForeignKey("contacts.id", ondelete="CASCADE"), nullable=False),
     Column("name", String(40), nullable=False),  # "mobile", "home", ...: what a strategy calls it
     Column("channel", String(8), nullable=False, default="voice"),
