@@ -13,6 +13,7 @@ from rich.table import Table
 from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings
 from dialer.cli.import_options import Delimiter, Encoding, delimiter_sign
 from dialer.services import area_codes
+from dialer.services.area_code_import import import_area_codes
 from dialer.services.organisations import DEFAULT
 
 area_codes_app = typer.Typer(help="Time zones by area code: before what a number alone tells.", no_args_is_help=True)
@@ -102,7 +103,7 @@ def import_(
     settings = read_settings(config)
     reasons = errors_to or settings.imports_folder / f"{file.stem}-errors.csv"
     with opened(settings=settings, org=org) as (store, org_id):
-        importing = area_codes.import_area_codes(
+        importing = import_area_codes(
             store,
             org_id,
             file,

@@ -24,6 +24,11 @@ class AreaCode:
     locked: bool = False  # an import leaves it, and the zone of its numbers, as they are
 
     @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells a row from another."""
+        return self.calling_code, self.first, self.last
+
+    @property
     def digits(self) -> str:
         """As people write it: "212", or "205-209"."""
         return self.first if self.first == self.last else f"{self.first}-{self.last}"

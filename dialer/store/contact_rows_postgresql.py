@@ -4,140 +4,97 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import compress, repeat
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
 from dialer.domain.contact_batch import ContactBatch
 from dialer.domain.ids import ContactListId, OrgId
-from dialer.store.tables import Instant, addresses, contacts, microseconds
+from dialer.store.tables import microseconds
 
-_CONTACT = ("org_id", "list_id", "user_contact_id", "language", "time_zone", "attributes", "created_at", "updated_at")
-_ADDRESS = ("org_id", "contact_id", "name", "channel", "value", "zones")
-_COPY_CONTACTS = f"COPY contacts (id, {', '.join(_CONTACT)}) FROM STDIN"
-_COPY_ADDRESSES = f"COPY addresses ({', '.join(_ADDRESS)}) FROM STDIN"
+# LATERAL with a limit: along the index, whatever the server believes about the size of a table that grows by the minute. The ids
+# come as one JSON text, which costs us next to nothing.
+_EXISTING = """
+SELECT found.id, wanted.one, found.attributes FROM json_array_elements_text(%(users)s::json) AS wanted(one)
+CROSS JOIN LATERAL (
+    SELECT id, attributes::text FROM contacts WHERE list_id = %(list)s AND user_contact_id = wanted.one LIMIT 1
+) AS found
+"""
+_NEXT_IDS = "SELECT array_agg(nextval(pg_get_serial_sequence('contacts', 'id'))) FROM generate_series(1, %(number)s)"
+_COPY_CONTACTS = """
+COPY contacts (id, org_id, list_id, user_contact_id, language, time_zone, attributes, created_at, updated_at) FROM STDIN
+"""
+_INSERT = """
+INSERT INTO contacts (org_id, list_id, user_contact_id, language, time_zone, attributes, created_at, updated_at)
+SELECT %(org)s, %(list)s, one, language, zone, attributes::json, %(now)s, %(now)s
+FROM unnest(%(users)s::text[], %(languages)s::text[], %(zones)s::text[], %(attributes)s::text[])
+    AS given(one, language, zone, attributes)
+ON CONFLICT (list_id, user_contact_id) DO UPDATE SET language = excluded.language, time_zone = excluded.time_zone,
+    attributes = excluded.attributes, updated_at = excluded.updated_at
+RETURNING user_contact_id, id
+"""
+_UPDATE = """
+UPDATE contacts SET language = given.language, time_zone = given.zone, attributes = given.attributes::json, updated_at = %(now)s
+FROM unnest(%(languages)s::text[], %(zones)s::text[], %(attributes)s::text[], %(ids)s::bigint[])
+    AS given(language, zone, attributes, id)
+WHERE contacts.id = given.id
+"""
+_COPY_ADDRESSES = "COPY addresses (org_id, contact_id, name, channel, value, zones) FROM STDIN"
+_WRITE_ADDRESSES = """
+INSERT INTO addresses (org_id, contact_id, name, channel, value, zones) SELECT %(org)s, given.*
+FROM unnest(%(ids)s::bigint[], %(names)s::text[], %(channels)s::text[], %(values)s::text[], %(zones)s::text[]) AS given
+ON CONFLICT (contact_id, name) DO UPDATE SET channel = excluded.channel, value = excluded.value, zones = excluded.zones
+WHERE addresses.channel <> excluded.channel OR addresses.value <> excluded.value OR addresses.zones <> excluded.zones
+"""
+_DROP_ADDRESSES = """
+DELETE FROM addresses USING unnest(%(ids)s::bigint[], %(names)s::text[]) AS given(id, name)
+WHERE addresses.contact_id = given.id AND addresses.name = given.name
+"""
 
 _SPECIAL = re.compile(r"[\\\n\r\t]")
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
-
-
-def _given(types: Mapping[str, Any]) -> Any:
-    """Rows that come as one array per column: PostgreSQL takes thousands of them in one short statement."""
-    arrays = [sa.bindparam(f"all_{name}", type_=postgresql.ARRAY(kind)) for name, kind in types.items()]
-    return (
-        sa.func.unnest(*arrays)
-        .table_valued(*(sa.column(name, kind) for name, kind in types.items()), name="given")
-        .render_derived()
-    )
-
-
-def _insert_contacts() -> Any:
-    given = _given(dict.fromkeys(("user_contact_id", "language", "time_zone", "attributes"), sa.Text()))
-    now = sa.bindparam("now", type_=Instant())
-    rows = sa.select(
-        sa.bindparam("org", type_=sa.BigInteger()),
-        sa.bindparam("of_list", type_=sa.BigInteger()),
-        given.c.user_contact_id,
-        given.c.language,
-        given.c.time_zone,
-        sa.cast(given.c.attributes, sa.JSON),
-        now,
-        now,
-    )
-    statement = postgresql.insert(contacts).from_select(_CONTACT, rows)
-    changed = {name: statement.excluded[name] for name in ("language", "time_zone", "attributes", "updated_at")}
-    statement = statement.on_conflict_do_update(index_elements=["list_id", "user_contact_id"], set_=changed)
-    return statement.returning(contacts.c.id, contacts.c.user_contact_id)
-
-
-def _update_contacts() -> Any:
-    given = _given({"id": sa.BigInteger(), **dict.fromkeys(("language", "time_zone", "attributes"), sa.Text())})
-    return (
-        sa.update(contacts)
-        .where(contacts.c.id == given.c.id)
-        .values(
-            language=given.c.language,
-            time_zone=given.c.time_zone,
-            attributes=sa.cast(given.c.attributes, sa.JSON),
-            updated_at=sa.bindparam("now", type_=Instant()),
-        )
-    )
-
-
-def _write_addresses() -> Any:
-    given = _given({"contact_id": sa.BigInteger(), **dict.fromkeys(_ADDRESS[2:], sa.Text())})
-    rows = sa.select(sa.bindparam("org", type_=sa.BigInteger()), *(given.c[name] for name in _ADDRESS[1:]))
-    statement = postgresql.insert(addresses).from_select(_ADDRESS, rows)
-    names = ("channel", "value", "zones")
-    return statement.on_conflict_do_update(
-        index_elements=["contact_id", "name"],
-        set_={name: statement.excluded[name] for name in names},
-        # An address that is as it was leaves no dead row behind.
-        where=sa.or_(*(addresses.c[name] != statement.excluded[name] for name in names)),
-    )
-
-
-def _existing_contacts() -> Any:
-    # A join with a set, not a long IN: with many parameters and no statistics yet, PostgreSQL would compare every contact of
-    # the list with every one of them. The set comes as one JSON text, which costs the client next to nothing.
-    wanted = sa.func.json_array_elements_text(sa.cast(sa.bindparam("users", type_=sa.Text()), postgresql.JSON))
-    given = wanted.table_valued("user_contact_id", name="given").render_derived()
-    found = sa.select(contacts.c.id, contacts.c.user_contact_id, sa.cast(contacts.c.attributes, sa.Text))
-    return found.join(given, contacts.c.user_contact_id == given.c.user_contact_id).where(
-        contacts.c.list_id == sa.bindparam("of_list")
-    )
-
-
-def _drop_addresses() -> Any:
-    given = _given({"contact_id": sa.BigInteger(), "name": sa.Text()})
-    return sa.delete(addresses).where(addresses.c.contact_id == given.c.contact_id, addresses.c.name == given.c.name)
-
-
-_EXISTING, _INSERT, _UPDATE = _existing_contacts(), _insert_contacts(), _update_contacts()
-_WRITE_ADDRESSES, _DROP_ADDRESSES = _write_addresses(), _drop_addresses()
-_NEXT_IDS = sa.text("SELECT array_agg(nextval(pg_get_serial_sequence('contacts', 'id'))) FROM generate_series(1, :number)")
 
 
 class PostgresContactRows:
     """See `ContactRows`. Another import of the same list may run beside this one: then the later row wins."""
 
     def __init__(self, connection: sa.Connection, org_id: OrgId, now: datetime) -> None:
-        self._connection, self._org_id, self._now = connection, org_id, now
+        self._driver: Any = connection.connection.driver_connection
+        self._dbapi: Any = connection.dialect.loaded_dbapi
+        self._org_id, self._now = org_id, microseconds(now)
 
     def existing(self, list_id: ContactListId, users: Iterable[str]) -> dict[str, tuple[int, str]]:
         """One statement, however many."""
-        rows = self._connection.execute(_EXISTING, {"of_list": list_id, "users": json.dumps(list(users))})
+        rows = self._run(_EXISTING, list=list_id, users=json.dumps(list(users))).fetchall()
         return {user: (contact_id, attributes) for contact_id, user, attributes in rows}
 
     def insert(self, list_id: ContactListId, batch: ContactBatch, places: Sequence[int]) -> list[int]:
-        """Copied in; one by one where another import came first."""
+        """Copied in; by a slower statement where another import came first."""
         if not places:
             return []
         chosen = batch if len(places) == len(batch.users) else batch.only(places)
-        ids = list(self._connection.scalar(_NEXT_IDS, {"number": len(places)}) or ())
-        texts = (chosen.users, chosen.languages, chosen.time_zones, chosen.attributes)
-        now = str(microseconds(self._now))
-        columns = (map(str, ids), repeat(f"{self._org_id}\t{list_id}"), *map(_escaped, texts), repeat(f"{now}\t{now}"))
-        if self._copied(_COPY_CONTACTS, _lines(columns)):
+        ids: list[int] = self._run(_NEXT_IDS, number=len(places)).fetchone()[0]
+        texts = map(_escaped, (chosen.users, chosen.languages, chosen.time_zones, chosen.attributes))
+        owner, now = repeat(f"{self._org_id}\t{list_id}"), repeat(f"{self._now}\t{self._now}")
+        if self._copied(_COPY_CONTACTS, _lines((map(str, ids), owner, *texts, now))):
             return ids
-        arrays = {f"all_{name}": column for name, column in zip(_CONTACT[2:6], texts, strict=True)}
-        rows = self._connection.execute(_INSERT, {"org": self._org_id, "of_list": list_id, "now": self._now, **arrays})
-        found = {user: int(contact_id) for contact_id, user in rows}
+        columns = {"users": chosen.users, "languages": chosen.languages, "zones": chosen.time_zones}
+        rows = self._run(_INSERT, org=self._org_id, list=list_id, now=self._now, attributes=chosen.attributes, **columns)
+        found = dict(rows.fetchall())
         return [found[user] for user in chosen.users]
 
     def update(self, changes: Sequence[tuple[str, str, str, int]]) -> None:
         """By id."""
         if changes:
-            arrays = _arrays(("language", "time_zone", "attributes", "id"), changes)
-            self._connection.execute(_UPDATE, {"now": self._now, **arrays})
+            self._run(_UPDATE, now=self._now, **_columns(("languages", "zones", "attributes", "ids"), changes))
 
     def insert_addresses(self, batch: ContactBatch, ids: Sequence[int]) -> None:
-        """Copied in; one by one where another import came first."""
+        """Copied in; by a slower statement where another import came first."""
         wanted = [bool(value and ids[owner]) for owner, value in zip(batch.owners, batch.values, strict=True)]
         contact_ids = [ids[owner] for owner in compress(batch.owners, wanted)]
         if not contact_ids:
@@ -151,33 +108,42 @@ class PostgresContactRows:
     def write_addresses(self, rows: Sequence[tuple[int, str, str, str, str]]) -> None:
         """An address that is as it was costs no write."""
         if rows:
-            self._connection.execute(_WRITE_ADDRESSES, {"org": self._org_id, **_arrays(_ADDRESS[1:], rows)})
+            self._run(_WRITE_ADDRESSES, org=self._org_id, **_columns(("ids", "names", "channels", "values", "zones"), rows))
 
     def drop_addresses(self, named: Sequence[tuple[int, str]]) -> None:
         """By contact and name."""
         if named:
-            self._connection.execute(_DROP_ADDRESSES, _arrays(("contact_id", "name"), named))
+            self._run(_DROP_ADDRESSES, **_columns(("ids", "names"), named))
+
+    def _run(self, statement: str, **values: Any) -> Any:
+        # Not prepared: a plan that was made while the tables were small would be kept while they grow.
+        with self._errors(statement):
+            return self._driver.execute(statement, values, prepare=False)
 
     def _copied(self, statement: str, text: str) -> bool:
         """Whether it went in; when a row of the same key was there first, nothing of it did."""
-        driver: Any = self._connection.connection.driver_connection
-        dbapi: Any = self._connection.dialect.loaded_dbapi
-        try:
-            driver.execute("SAVEPOINT copied")
+        with self._errors(statement):
+            self._driver.execute("SAVEPOINT copied")
             try:
-                with driver.cursor().copy(statement) as copy:
+                with self._driver.cursor().copy(statement) as copy:
                     copy.write(text)
-            except dbapi.IntegrityError:
-                driver.execute("ROLLBACK TO SAVEPOINT copied")
+            except self._dbapi.IntegrityError:
+                self._driver.execute("ROLLBACK TO SAVEPOINT copied")
                 return False
-            driver.execute("RELEASE SAVEPOINT copied")
-        except dbapi.Error as exc:  # as the rest of the store expects it
-            raise DBAPIError.instance(statement, None, exc, dbapi.Error) from exc
+            self._driver.execute("RELEASE SAVEPOINT copied")
         return True
 
+    @contextmanager
+    def _errors(self, statement: str) -> Iterator[None]:
+        """The driver's errors as the rest of the store expects them."""
+        try:
+            yield
+        except self._dbapi.Error as exc:
+            raise DBAPIError.instance(statement, None, exc, self._dbapi.Error, hide_parameters=True) from exc
 
-def _arrays(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
-    return {f"all_{name}": list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+
+def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
 
 
 def _lines(columns: Iterable[Iterable[str]]) -> str:

@@ -13,8 +13,10 @@ from dialer.domain.contact import Address
 from dialer.domain.dnc import ALWAYS, CUSTOMER_ATTRIBUTE, DncEntry, DncKind
 from dialer.domain.ids import CampaignId, ContactId
 from dialer.store.dnc_lists import DncLists
-from dialer.store.tables import contacts, microseconds
+from dialer.store.tables import Instant, contacts, microseconds
 from dialer.store.tables_dnc import campaign_dnc_groups, dnc_entries, dnc_group_lists, dnc_lists
+
+CHUNK = 5000  # ids per statement
 
 _BINDING_LISTS = sa.union(
     sa.select(dnc_lists.c.id).where(
@@ -24,45 +26,35 @@ _BINDING_LISTS = sa.union(
     .join(campaign_dnc_groups, campaign_dnc_groups.c.group_id == dnc_group_lists.c.group_id)
     .where(campaign_dnc_groups.c.campaign_id == sa.bindparam("campaign")),
 )
-# What is asked for comes as one JSON text, however much it is, and each database goes through it once, along the index.
-_FOUND_TEXTS = {
+# What is asked for comes as one JSON text, and each database goes through it once, along the index, whatever it
+# believes about the size of the table: hence CROSS JOIN, and LATERAL with a limit (there are three kinds).
+_FOUND = {
     "sqlite": """
-        SELECT e.kind, e.value FROM json_each(:wanted) AS wanted CROSS JOIN json_each(:lists) AS lists
+        SELECT e.id, e.kind, e.value, e.ends_at
+        FROM json_each(:wanted) AS wanted CROSS JOIN json_each(:lists) AS lists
         CROSS JOIN dnc_entries AS e ON e.list_id = lists.value AND e.value = wanted.value
-        WHERE e.ends_at IS NULL OR e.ends_at > :now
     """,
     "postgresql": """
-        SELECT e.kind, e.value FROM json_array_elements_text(CAST(:wanted AS json)) AS wanted(value)
-        JOIN dnc_entries AS e ON e.value = wanted.value
-        WHERE e.list_id IN (SELECT CAST(one AS bigint) FROM json_array_elements_text(CAST(:lists AS json)) AS lists(one))
-        AND (e.ends_at IS NULL OR e.ends_at > :now)
+        SELECT e.id, e.kind, e.value, e.ends_at
+        FROM json_array_elements_text(CAST(:wanted AS json)) AS wanted(one)
+        CROSS JOIN json_array_elements_text(CAST(:lists AS json)) AS lists(one)
+        CROSS JOIN LATERAL (
+            SELECT id, kind, value, ends_at FROM dnc_entries
+            WHERE list_id = CAST(lists.one AS bigint) AND value = wanted.one LIMIT 3
+        ) AS e
     """,
 }
-_FOUND = {dialect: sa.text(statement) for dialect, statement in _FOUND_TEXTS.items()}
-_ENTRIES = {
-    "sqlite": "SELECT json_extract(value, '$[0]') AS value, json_extract(value, '$[1]') AS reason FROM json_each(:entries)",
-    "postgresql": "SELECT one->>0 AS value, one->>1 AS reason FROM json_array_elements(CAST(:entries AS json)) AS entries(one)",
-}
-# An entry whose time is over would stand in the way of a new one.
-_DROP_ENDED = """
-    DELETE FROM dnc_entries WHERE list_id = :list AND kind = :kind AND ends_at <= :now
-    AND value IN (SELECT value FROM ({given}) AS given)
-"""
 _INSERT = """
     INSERT INTO dnc_entries (list_id, kind, value, reason, created_at, ends_at)
     SELECT CAST(:list AS BIGINT), :kind, value, reason, CAST(:now AS BIGINT), CAST(:ends_at AS BIGINT)
     FROM ({given}) AS given WHERE true
     ON CONFLICT (list_id, value, kind) DO NOTHING
 """
-_LENGTHEN = """
-    UPDATE dnc_entries SET ends_at = CAST(:ends_at AS BIGINT) WHERE list_id = :list AND kind = :kind
-    AND value IN (SELECT value FROM ({given}) AS given)
-    AND ends_at IS NOT NULL AND (CAST(:ends_at AS BIGINT) IS NULL OR ends_at < :ends_at)
-"""
-_ADDING = {
-    dialect: tuple(sa.text(statement.format(given=given)) for statement in (_DROP_ENDED, _INSERT, _LENGTHEN))
-    for dialect, given in _ENTRIES.items()
+_GIVEN = {
+    "sqlite": "SELECT json_extract(value, '$[0]') AS value, json_extract(value, '$[1]') AS reason FROM json_each(:entries)",
+    "postgresql": "SELECT one->>0 AS value, one->>1 AS reason FROM json_array_elements(CAST(:entries AS json)) AS entries(one)",
 }
+_STATEMENTS = {name: (sa.text(_FOUND[name]), sa.text(_INSERT.format(given=_GIVEN[name]))) for name in _FOUND}
 _PEOPLE = sa.select(contacts.c.id, contacts.c.user_contact_id, contacts.c.attributes).where(
     contacts.c.org_id == sa.bindparam("org"), contacts.c.id.in_(sa.bindparam("ids", expanding=True))
 )
@@ -92,19 +84,29 @@ class Dnc(DncLists):
             unique.setdefault(value, reason)
         if not unique:
             return 0
+        list_id = self._ensure_list()
+        ended = [row.id for row in self._mine_among(list_id, unique, kind) if row.ends_at is not None and row.ends_at <= at]
+        self._execute_for(sa.delete(dnc_entries), ended)  # one whose time is over would stand in the way of a new one
         values = {
-            "list": self._ensure_list(),
+            "list": list_id,
             "kind": kind.value,
             "entries": json.dumps(list(unique.items())),
             "now": microseconds(at),
             "ends_at": None if ends_at is None else microseconds(ends_at),
         }
-        drop_ended, insert, lengthen = _ADDING[self._connection.dialect.name]
-        self._connection.execute(drop_ended, values)
-        added = self._connection.execute(insert, values).rowcount
+        added = self._connection.execute(_STATEMENTS[self._connection.dialect.name][1], values).rowcount
         if added < len(unique):
-            self._connection.execute(lengthen, values)
+            before = [row for row in self._mine_among(list_id, unique, kind) if row.ends_at is not None]
+            shorter = [row.id for row in before if ends_at is None or row.ends_at < ends_at]
+            self._execute_for(sa.update(dnc_entries).values(ends_at=ends_at), shorter)
         return added
+
+    def _mine_among(self, list_id: int, wanted: Iterable[str], kind: DncKind) -> list[sa.Row[Any]]:
+        return [row for row in self._entries([list_id], wanted) if row.kind == kind]
+
+    def _execute_for(self, statement: sa.Delete | sa.Update, ids: Sequence[int]) -> None:
+        for start in range(0, len(ids), CHUNK):
+            self._connection.execute(statement.where(dnc_entries.c.id.in_(ids[start : start + CHUNK])))
 
     def remove(self, value: str, *, kind: DncKind = DncKind.ADDRESS) -> bool:
         """Allow calls again. False when it was not listed."""
@@ -172,12 +174,17 @@ class Dnc(DncLists):
     def _found(self, wanted: list[str], campaign_id: CampaignId | None, now: datetime) -> set[tuple[str, str]]:
         return self._on(self._binding(campaign_id), wanted, now)
 
-    def _on(self, lists: list[int], wanted: list[str], now: datetime) -> set[tuple[str, str]]:
-        if not lists or not wanted:
-            return set()
-        values = {"lists": json.dumps(lists), "wanted": json.dumps(wanted), "now": microseconds(now)}
-        rows = self._connection.execute(_FOUND[self._connection.dialect.name], values)
-        return {(kind, value) for kind, value in rows}
+    def _on(self, lists: list[int], wanted: Iterable[str], now: datetime) -> set[tuple[str, str]]:
+        found = self._entries(lists, wanted)
+        return {(row.kind, row.value) for row in found if row.ends_at is None or row.ends_at > now}
+
+    def _entries(self, lists: list[int], wanted: Iterable[str]) -> list[sa.Row[Any]]:
+        """What stands on these lists of these values, whether its time is over or not."""
+        values = list(wanted)
+        if not lists or not values:
+            return []
+        find = _STATEMENTS[self._connection.dialect.name][0].columns(ends_at=Instant())
+        return list(self._connection.execute(find, {"lists": json.dumps(lists), "wanted": json.dumps(values)}))
 
     def _mine(self) -> sa.Select[Any]:
         return sa.select(dnc_entries).where(dnc_entries.c.list_id == self._list_id())

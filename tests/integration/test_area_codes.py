@@ -12,11 +12,10 @@ from typer.testing import CliRunner
 from dialer.cli.commands import app
 from dialer.domain.ids import OrgId
 from dialer.errors import BadInput, Conflict, NotFound
+from dialer.services.area_code_import import AreaCodeImport, import_area_codes
 from dialer.services.area_codes import (
-    AreaCodeImport,
     add_area_code,
     area_code,
-    import_area_codes,
     list_area_codes,
     lock_area_code,
     remove_area_code,

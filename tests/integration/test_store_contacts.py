@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -93,3 +94,46 @@ def test_an_address_that_is_named_twice_in_a_row_is_the_later_one(store: Store, 
     found = store.read_now(lambda tx: tx.contacts(org_id).find(list_id, "d9"))
     assert found is not None
     assert [address.value for address in found.addresses] == ["+15550100302"]
+
+
+def test_two_imports_of_one_list_at_once_put_each_contact_on_it_once(store: Store, org_id: OrgId, list_id: ContactListId) -> None:
+    other = Store(store.url.render_as_string(hide_password=False))
+    many = [donor(index) for index in range(100, 1600)]
+
+    def put(into: Store) -> int:
+        done = 0
+        for begin in range(0, len(many), 100):
+            part = many[begin : begin + 100]
+            upserted = into.write_now(lambda tx, part=part: tx.contacts(org_id).upsert_batch(list_id, part))  # type: ignore[misc]
+            done += upserted.inserted + upserted.updated
+        return done
+
+    try:
+        with ThreadPoolExecutor(2) as both:
+            assert list(both.map(put, (store, other))) == [len(many)] * 2
+    finally:
+        other.close_now()
+    people = store.read_now(lambda tx: tx.contacts(org_id).page(list_id, limit=5000))
+    assert {one.user_contact_id for one in people[3:]} == {one.user_contact_id for one in many}
+    assert len(people) == 3 + len(many)
+    assert all(len(one.addresses) == len(many[0].addresses) for one in people[3:])
+
+
+def test_whatever_a_text_holds_comes_back_as_it_was(store: Store, org_id: OrgId, list_id: ContactListId) -> None:
+    odd = ("\\N", "a\tb", "a\nb\r\n", "\\.", '"q"', "'", "{}", "ü İ 漢 \U0001f4de", "\\\\t", "%s :x $1 ?", " ")
+    rows = [
+        NewContact(
+            user_contact_id=f"id {text}",
+            attributes={"note": text, text: "key"},
+            addresses=(NewAddress(name=text, value=text, zones=("UTC", "Europe/Paris")),),
+        )
+        for text in odd
+    ]
+    for _ in ("new", "there already"):
+        store.write_now(lambda tx: tx.contacts(org_id).upsert_batch(list_id, rows))
+        people = store.read_now(lambda tx: tx.contacts(org_id).page(list_id))[3:]
+        assert [(one.user_contact_id, one.attributes) for one in people] == [
+            (row.user_contact_id, row.attributes) for row in rows
+        ]
+        kept = [(one.name, one.value, one.zones) for person in people for one in person.addresses]
+        assert kept == [(text, text, ("UTC", "Europe/Paris")) for text in odd]
