@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import compress
 
 from dialer.domain.contact import NewAddress, NewContact
 
@@ -62,21 +61,11 @@ class ContactBatch:
         for name in ("users", "languages", "time_zones", "attributes", "names", "channels", "values", "zones"):
             getattr(self, name).extend(getattr(other, name))
 
-    def only(self, places: Sequence[int]) -> ContactBatch:
-        """The contacts at these places, in this order of the batch."""
-        renumbered = {place: new for new, place in enumerate(sorted(places))}
-        wanted = [owner in renumbered for owner in self.owners]
-        return ContactBatch(
-            users=[self.users[place] for place in renumbered],
-            languages=[self.languages[place] for place in renumbered],
-            time_zones=[self.time_zones[place] for place in renumbered],
-            attributes=[self.attributes[place] for place in renumbered],
-            owners=[renumbered[owner] for owner in compress(self.owners, wanted)],
-            names=list(compress(self.names, wanted)),
-            channels=list(compress(self.channels, wanted)),
-            values=list(compress(self.values, wanted)),
-            zones=list(compress(self.zones, wanted)),
-        )
+    def contact_columns(self, places: Sequence[int]) -> tuple[list[str], list[str], list[str], list[str]]:
+        """Users, languages, time zones and attributes of the contacts at these places, in this order."""
+        columns = (self.users, self.languages, self.time_zones, self.attributes)
+        users, languages, zones, attributes = ([column[place] for place in places] for column in columns)
+        return users, languages, zones, attributes
 
     def contacts(self) -> list[NewContact]:
         """The same as values, one by one."""

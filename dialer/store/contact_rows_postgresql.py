@@ -77,16 +77,15 @@ class PostgresContactRows:
         """Copied in; by a slower statement where another import came first."""
         if not places:
             return []
-        chosen = batch if len(places) == len(batch.users) else batch.only(places)
+        users, languages, zones, attributes = columns = batch.contact_columns(places)
         ids: list[int] = self._run(_NEXT_IDS, number=len(places)).fetchone()[0]
-        texts = map(_escaped, (chosen.users, chosen.languages, chosen.time_zones, chosen.attributes))
+        texts = map(_escaped, columns)
         owner, now = repeat(f"{self._org_id}\t{list_id}"), repeat(f"{self._now}\t{self._now}")
         if self._copied(_COPY_CONTACTS, _lines((map(str, ids), owner, *texts, now))):
             return ids
-        columns = {"users": chosen.users, "languages": chosen.languages, "zones": chosen.time_zones}
-        rows = self._run(_INSERT, org=self._org_id, list=list_id, now=self._now, attributes=chosen.attributes, **columns)
-        found = dict(rows.fetchall())
-        return [found[user] for user in chosen.users]
+        given = {"users": users, "languages": languages, "zones": zones, "attributes": attributes}
+        found = dict(self._run(_INSERT, org=self._org_id, list=list_id, now=self._now, **given).fetchall())
+        return [found[user] for user in users]
 
     def update(self, changes: Sequence[tuple[str, str, str, int]]) -> None:
         """By id."""

@@ -48,10 +48,9 @@ class SqliteContactRows:
         if not places:
             return []
         first = int(self._connection.exec_driver_sql("SELECT coalesce(max(id), 0) FROM contacts").scalar_one()) + 1
-        chosen = batch if len(places) == len(batch.users) else batch.only(places)
-        columns = (chosen.users, chosen.languages, chosen.time_zones, chosen.attributes)
-        now = repeat(self._now)
-        self._many(_INSERT, list(zip(count(first), repeat(self._org_id), repeat(list_id), *columns, now, now, strict=False)))
+        owner, now = (repeat(self._org_id), repeat(list_id)), repeat(self._now)
+        rows = zip(count(first), *owner, *batch.contact_columns(places), now, now, strict=False)
+        self._many(_INSERT, list(rows))
         return list(range(first, first + len(places)))
 
     def update(self, changes: Sequence[tuple[str, str, str, int]]) -> None:

@@ -130,7 +130,7 @@ class Store:
         return sqlite_path(self.url) is not None
 
     def widen_cache(self) -> None:
-        """Before a long run of large writes: keep more pages of an embedded database at hand, up to 64 MB. Raises StoreDown."""
+        """Before a long run of large writes: keep more pages of an SQLite file at hand, up to 64 MB. Raises StoreDown."""
         if self.one_writer:
             self.write_now(lambda tx: tx.connection.exec_driver_sql("PRAGMA cache_size = -65536").close())
 

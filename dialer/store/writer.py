@@ -140,12 +140,15 @@ class GroupWriter:
             return
         with self._engine.connect() as connection:
             self._prepare(connection)
-            with connection.begin():
+            with connection.begin() as transaction:
                 tx = self._make_tx(connection)
                 driver: Any = connection.connection.driver_connection
                 for unit in group:
                     began = time.monotonic()
-                    _run_unit(unit, tx, driver)
+                    if len(group) == 1:
+                        _run_alone(unit, tx, transaction)
+                    else:
+                        _run_unit(unit, tx, driver)
                     if isinstance(unit.error, StoreDown) and time.monotonic() - began > SLOW_NO_S:
                         raise unit.error  # somebody's lock: the others need not wait for the same answer one by one
 
@@ -173,9 +176,22 @@ def _run_unit(unit: _Unit, tx: Tx, driver: Any) -> None:
     except Exception as exc:  # noqa: BLE001 - whatever the work raises belongs to its caller
         # If even this fails, the transaction or the link is gone, and the whole group with it.
         driver.execute("ROLLBACK TO SAVEPOINT unit")
-        unit.error = store_down(exc) if is_down(exc) else exc
-        unit.error.__cause__ = exc if unit.error is not exc else exc.__cause__
+        _refuse(unit, exc)
     driver.execute("RELEASE SAVEPOINT unit")
+
+
+def _run_alone(unit: _Unit, tx: Tx, transaction: sa.RootTransaction) -> None:
+    # No savepoint, for which SQLite would copy each page that a large unit changes: there is no neighbour to be kept.
+    try:
+        unit.value = unit.work(tx)
+    except Exception as exc:  # noqa: BLE001 - whatever the work raises belongs to its caller
+        transaction.rollback()  # if even this fails, the link is gone
+        _refuse(unit, exc)
+
+
+def _refuse(unit: _Unit, exc: Exception) -> None:
+    unit.error = store_down(exc) if is_down(exc) else exc
+    unit.error.__cause__ = exc if unit.error is not exc else exc.__cause__
 
 
 def _answer(unit: _Unit) -> None:
