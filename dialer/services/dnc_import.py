@@ -18,6 +18,7 @@ from dialer.services.error_file import ErrorFile
 from dialer.services.import_rows import column_name
 from dialer.services.names import checked_text
 from dialer.services.number_reader import LeftOut, NumberReader, NumberRules
+from dialer.services.phone import known_region
 from dialer.services.row_source import Record
 from dialer.store.store import Store
 
@@ -81,6 +82,8 @@ def import_dnc(
     Without names the first column counts. Lines that begin with # are passed over. Calls obey each batch from its commit on; the
     same import can run again and does no harm. Raises BadInput, NotFound, StoreDown.
     """
+    if not known_region(options.region):
+        raise BadInput(f"there is no region {options.region!r}", where="--region", mend="a country code such as US or GB")
     source = CsvSource(path=file, written=examine(file, encoding=options.encoding, delimiter=options.delimiter))
     checks = store.read_now(lambda tx: tx.contact_rules(org_id).phone_checks())
     store.read_now(lambda tx: options.onto.of(tx, org_id).page(limit=1))  # a list that is not there is told before any row
@@ -89,8 +92,8 @@ def import_dnc(
         run = _Run(store, org_id, options, NumberReader(rules), errors, now or datetime.now(UTC))
         first = rows.header()
         names = _Columns.named(first, options.kind)
-        top = [] if names is not None else [Record(0, 1, first)]
-        run.columns = names or _Columns()
+        top = [] if names is not None else [Record(0, 1, first)]  # the first line is the first row
+        run.columns, run.shift = names or _Columns(), len(top)
         for record in chain(top, rows.records()):
             run.take(record)
         run.flush()
@@ -130,7 +133,7 @@ class _Run:
         self._numbers, self._errors, self._now = numbers, errors, now
         self._batch: list[_Entry] = []
         self._usual = checked_text(options.reason, "reason", REASON_LIMIT)
-        self.columns = _Columns()
+        self.columns, self.shift = _Columns(), 0
         self.report = DncImportReport()
 
     def take(self, record: Record) -> None:
@@ -195,7 +198,7 @@ class _Run:
 
     def _refuse(self, record: Record, cells: Sequence[str], why: LeftOut) -> None:
         before, text = self.report, cells[0][:80] if record.broken else _cell(cells, self.columns.value)[:80]
-        self._errors.add(record.row, record.line, "", text, why.reason)
+        self._errors.add(record.row + self.shift, record.line, "", text, why.reason)
         shown = ((record.line, text, why.reason),) if len(before.first_rejected) < SHOWN else ()
         self.report = replace(
             before,

@@ -23,6 +23,7 @@ from dialer.services.row_chunks import Chunk, ChunkSize, read_chunks
 from dialer.services.row_source import RowSource
 
 AHEAD = 16  # chunks that wait to be written
+SILENT_S = 300.0  # a disk that gives nothing for so long has failed
 _END_S = 10.0
 
 Message = Chunk | OutdialError | OSError | None
@@ -61,12 +62,18 @@ class RowProcess:
                 pipe.close()
 
     def __iter__(self) -> Iterator[Chunk]:
-        """The chunks in their order. Raises what reading the source raises, and OutdialError when the process dies."""
-        while not isinstance(message := self._queue.get(), Exception):
-            if message is None:
-                return
+        """The chunks in their order. Raises what reading the source raises, and OutdialError when the process dies or stands."""
+        while (message := self._next()) is not None:
             yield message
-        raise message
+
+    def _next(self) -> Chunk | None:
+        try:
+            message = self._queue.get(timeout=SILENT_S)
+        except queue.Empty as exc:
+            raise OutdialError(f"nothing was read for {SILENT_S:.0f} s; the import can be run again") from exc
+        if isinstance(message, Exception):
+            raise message
+        return message
 
     def _receive(self) -> None:
         assert self._process.stdin is not None  # noqa: S101  both are pipes by the arguments above
@@ -80,8 +87,15 @@ class RowProcess:
                 if not isinstance(message, Chunk):
                     return
         except (OSError, EOFError, pickle.UnpicklingError):
-            said = "the process that reads the rows has died"
-            self._queue.put(OutdialError(f"{said} (exit status {self._process.wait(_END_S)}); the import can be run again"))
+            self._queue.put(
+                OutdialError(f"the process that reads the rows has died ({self._ended()}); the import can be run again")
+            )
+
+    def _ended(self) -> str:
+        try:
+            return f"exit status {self._process.wait(1)}"
+        except subprocess.TimeoutExpired:
+            return "it said nothing more"
 
 
 def main() -> None:

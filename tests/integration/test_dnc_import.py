@@ -127,6 +127,8 @@ async def test_nothing_is_listed_when_the_file_or_the_list_makes_no_sense(store:
     file.write_text("+12125550100\n")
     with pytest.raises(NotFound):
         import_dnc(store, org_id, file, DncImportOptions(onto=Onto(name="nowhere")))
+    with pytest.raises(BadInput, match="no region 'XX'"):
+        import_dnc(store, org_id, file, DncImportOptions(region="XX"))
     with pytest.raises(BadInput, match="too long"):
         import_dnc(store, org_id, file, DncImportOptions(reason="x" * 201))
     assert await count_dnc(store, org_id) == 0
