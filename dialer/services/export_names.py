@@ -40,7 +40,7 @@ def file_name(export: ExportDefinition, *, campaign: str, job_id: JobId | None, 
         what=export.content.of.value,
         campaign=in_file_name(campaign or "all"),
         job=job_id,
-        date=f"{local:%Y%m%d}",
+        date=f"{local:%Y-%m-%d}",
         time=f"{local:%H%M}",
     )
     return name.encode()[:LONGEST].decode(errors="ignore")

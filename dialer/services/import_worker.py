@@ -1,9 +1,7 @@
-"""The program of an import's own process: a request on standard input, reports on standard output, one JSON object a line."""
+"""The program of an import's own process."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,9 +9,9 @@ from typing import Any
 
 from dialer.domain.ids import OrgId
 from dialer.domain.imports import RowOptions
-from dialer.errors import BadInput, OutdialError
-from dialer.services.import_file import ImportOptions, import_file
+from dialer.services.import_file import ImportOptions, ImportReport, import_file
 from dialer.services.imports import ImportRequest
+from dialer.services.side_process import Say, serve
 from dialer.store.store import Store
 
 
@@ -31,36 +29,20 @@ def _request(value: Mapping[str, Any]) -> ImportRequest:
     )
 
 
-def _say(message: Mapping[str, Any]) -> None:
-    sys.stdout.write(json.dumps(message, default=str) + "\n")
-    sys.stdout.flush()
+def work(value: Mapping[str, Any], say: Say) -> None:
+    """Import the file; tell after each batch how far it is."""
+    request = _request(value)
 
+    def tell(report: ImportReport, *, final: bool = False) -> None:
+        say({"report": asdict(report), "final": final})
 
-def _run(request: ImportRequest) -> None:
     store = Store(request.database_url)
     try:
-        report = import_file(
-            store,
-            request.org_id,
-            request.source,
-            request.list_name,
-            request.options,
-            lambda so_far: _say({"report": asdict(so_far), "final": False}),
-        )
+        report = import_file(store, request.org_id, request.source, request.list_name, request.options, tell)
     finally:
         store.close_now()
-    _say({"report": asdict(report), "final": True})
-
-
-def main() -> None:
-    """Read a request from standard input; write reports, or one error, to standard output."""
-    try:
-        _run(_request(json.loads(sys.stdin.readline())))
-    except BadInput as exc:
-        _say({"error": "BadInput", "what": exc.what, "where": exc.where, "mend": exc.mend})
-    except OutdialError as exc:
-        _say({"error": type(exc).__name__, "what": str(exc)})
+    tell(report, final=True)
 
 
 if __name__ == "__main__":
-    main()
+    serve(work)

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
-import sys
 from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dialer import errors
 from dialer.domain.ids import OrgId
 from dialer.domain.imports import RowOptions
-from dialer.errors import BadInput, OutdialError
+from dialer.errors import OutdialError
 from dialer.services.import_file import ImportOptions, ImportReport, Progress
+from dialer.services.side_process import ask
 from dialer.store.store import Store
 
 __all__ = ["ImportOptions", "ImportReport", "ImportRequest", "Progress", "RowOptions", "import_contacts"]
 
-_MAX_LINE = 1 << 20
-_END_S = 10.0
+WORKER = "dialer.services.import_worker"
+LIMIT_S = 12 * 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,51 +53,14 @@ async def import_contacts(
         list_name=list_name,
         options=options or ImportOptions(),
     )
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "dialer.services.import_worker",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=_MAX_LINE,
-    )
-    assert process.stdin is not None  # noqa: S101  both are pipes by the arguments above
-    assert process.stdout is not None  # noqa: S101
-    try:
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it died at once: told below
-            # By standard input: a database's password must stand in no list of processes.
-            process.stdin.write(json.dumps(asdict(request), default=str).encode() + b"\n")
-            await process.stdin.drain()
-            process.stdin.close()
-        async for line in process.stdout:
-            message = json.loads(line)
-            if "error" in message:
-                raise _error(message)
-            report = _report(message["report"])
+    report = None
+    async with aclosing(ask(WORKER, asdict(request), limit_s=LIMIT_S)) as answers:
+        async for answer in answers:
+            report = _report(answer["report"])
             progress(report)
-            if message["final"]:
-                await asyncio.wait_for(process.wait(), _END_S)
-                return report
-        status = await process.wait()
-        raise OutdialError(f"the import's process ended without a report (exit status {status}); it can be run again")
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), _END_S)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-
-
-def _error(message: Mapping[str, Any]) -> OutdialError:
-    kind = getattr(errors, str(message["error"]), OutdialError)
-    if not (isinstance(kind, type) and issubclass(kind, OutdialError)):
-        kind = OutdialError
-    if issubclass(kind, BadInput):
-        return BadInput(message["what"], where=message.get("where", ""), mend=message.get("mend", ""))
-    return kind(message["what"])
+    if report is None:
+        raise OutdialError("the import's process ended without a report; it can be run again")
+    return report
 
 
 def _report(value: Mapping[str, Any]) -> ImportReport:

@@ -50,7 +50,7 @@ async def ask(module: str, request: Mapping[str, Any], *, limit_s: float) -> Asy
         async with asyncio.timeout(limit_s):
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it died at once: told below
                 # By standard input: a database's password must stand in no list of processes.
-                process.stdin.write(json.dumps(request).encode() + b"\n")
+                process.stdin.write(json.dumps(request, default=str).encode() + b"\n")
                 await process.stdin.drain()
             async for line in process.stdout:
                 message: dict[str, Any] = json.loads(line)
@@ -70,10 +70,10 @@ async def ask(module: str, request: Mapping[str, Any], *, limit_s: float) -> Asy
 async def ask_here(module: str, request: Mapping[str, Any], *, limit_s: float) -> AsyncGenerator[dict[str, Any]]:
     """The same in a thread of this process, for tests and debugging: its answers come when all is done."""
     answers: list[dict[str, Any]] = []
-    as_sent = json.loads(json.dumps(request))
+    as_sent = json.loads(json.dumps(request, default=str))
     work = importlib.import_module(module).work
     async with asyncio.timeout(limit_s):
-        await asyncio.to_thread(work, as_sent, lambda answer: answers.append(json.loads(json.dumps(answer))))
+        await asyncio.to_thread(work, as_sent, lambda answer: answers.append(json.loads(json.dumps(answer, default=str))))
     for answer in answers:
         yield answer
 
@@ -120,5 +120,5 @@ def serve(work: Callable[[Mapping[str, Any], Say], None]) -> None:
 
 
 def _say(message: Mapping[str, Any]) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.write(json.dumps(message, default=str) + "\n")
     sys.stdout.flush()

@@ -95,7 +95,7 @@ async def test_by_the_calendar_each_hour_is_one_run_and_what_was_missed_is_made_
     assert await making.all() == 1
     made, missed = await export_runs(store, org_id, export.definition.id)
     told = [(f"{run.local:%H:%M}", run.state.value, run.file) for run in reversed(made)]
-    assert told == [("12:00", "done", "attempts-all-20260511-1200.csv"), ("16:00", "done", "attempts-all-20260511-1600.csv")]
+    assert told == [("12:00", "done", "attempts-all-2026-05-11-1200.csv"), ("16:00", "done", "attempts-all-2026-05-11-1600.csv")]
     assert [(f"{run.local:%H:%M}", run.outcome.value) for run in missed] == [("14:00", "missed")]
     (after,) = await list_exports(store, org_id)
     assert after.schedule is not None
