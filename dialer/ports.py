@@ -1,4 +1,4 @@
-"""Everything the core asks of the outside world, on one page."""
+"""Everything the core asks of the outside world, on one page. The voice of agents has a page of its own: `ports_agents`."""
 
 from __future__ import annotations
 
@@ -40,6 +40,9 @@ class CallOrder:
     ring_timeout_s: float
     nonce: str
     amd: bool = False  # run the answering-machine detector before the app
+    floor: bool = False  # a person who answers waits for an agent, and for no app: see `ports_agents`
+    wait_s: float = 2.0  # with `floor`: how long; then the switch itself says `nuisance` and hangs up, be the dialer there or not
+    nuisance: str = ""  # with `floor`: a sound on the switch, without its ending; "": the one that is shipped
 
 
 class VoiceEventKind(StrEnum):

@@ -52,7 +52,8 @@ class FakeVoice:
     """Implements `VoicePort`. Give it a virtual clock and every call runs in virtual time.
 
     `callees` says what each number does (`default` the others); `trunks` maps trunks to switches; `on_answer` is awaited when a
-    call is answered, in place of the FastAGI side. `drop`, `duplicate` and `shuffle` spoil the events of calls on their way.
+    call is answered, in place of the FastAGI side, and `on_end` told of every call's end. `drop`, `duplicate` and `shuffle` spoil
+    the events of calls on their way.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class FakeVoice:
         trunks: Mapping[str, str] | None = None,
         max_channels: int = 250,
         on_answer: Callable[[CallOrder], Awaitable[None]] | None = None,
+        on_end: Callable[[AttemptId], None] | None = None,
         drop: Collection[VoiceEventKind] = (),
         duplicate: bool = False,
         shuffle: random.Random | None = None,
@@ -73,7 +75,7 @@ class FakeVoice:
         self.default = default
         self.trunks = dict(trunks or {"trunk": "switch"})
         self.max_channels = max_channels
-        self.on_answer = on_answer
+        self.on_answer, self.on_end = on_answer, on_end
         self.drop, self.duplicate, self.shuffle = frozenset(drop), duplicate, shuffle
         self.states = dict.fromkeys(self.trunks.values(), SwitchState.DOWN)
         self.calls: dict[AttemptId, FakeCall] = {}
@@ -196,6 +198,8 @@ class FakeVoice:
         if call.state != "up" and VoiceEventKind.HANGUP in self.drop:
             self.say(call, VoiceEventKind.ORIGINATE_FAILED)  # told only where the hang-up does not come
         self.say(call, VoiceEventKind.HANGUP, cause=cause, tech_cause=tech_cause)
+        if self.on_end is not None:
+            self.on_end(call.order.attempt_id)
 
     async def script(self, call: FakeCall, callee: FakeCallee) -> None:
         self.say(call, VoiceEventKind.STARTED)

@@ -20,6 +20,8 @@ ImportRunId = NewType("ImportRunId", int)
 ExportId = NewType("ExportId", int)
 ExportRunId = NewType("ExportRunId", int)
 AttemptId = NewType("AttemptId", str)  # 26 characters 0-9a-z, sortable by time of creation
+LegId = NewType("LegId", str)  # one call to an agent's phone, which stays up from contact to contact; made as an attempt id is
+ConsultId = NewType("ConsultId", str)  # one call to somebody whom an agent asks for help; made as an attempt id is
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case: no character that a wire could mistake
 
@@ -27,6 +29,16 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
 def new_attempt_id() -> AttemptId:
     """A fresh attempt id."""
     return AttemptId(_sortable(time.time_ns() // 1_000_000, secrets.randbits(80)))
+
+
+def new_leg_id() -> LegId:
+    """A fresh id of an agent's leg."""
+    return LegId(new_attempt_id())
+
+
+def new_consult_id() -> ConsultId:
+    """A fresh id of a consultation."""
+    return ConsultId(new_attempt_id())
 
 
 def first_attempt_id(at: datetime) -> AttemptId:

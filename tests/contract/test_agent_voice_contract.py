@@ -1,0 +1,282 @@
+"""Agents' voice keeps the words of its port: the fake of the tests, and Asterisk with real phones on the lab's carrier."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from dialer.domain.ids import AttemptId, LegId
+from dialer.engine.clock import SystemClock
+from dialer.errors import Rejected
+from dialer.ports import SwitchState
+from dialer.ports_agents import AgentVoiceKind, ContactState, LegState, Missing, Parting, SpyMode
+from dialer.testing_agents import FakeAgentVoice
+from dialer.testing_voice import BUSY, NO_ANSWER, FakeCallee, FakeVoice
+from tests.agents_kit import FloorBench
+
+pytestmark = pytest.mark.contract
+
+# The lab's carrier acts by the last two digits; the fake is told the same.
+CONTACT, LEAVES = "+155501230", "+155501233"
+PHONE, ANOTHER, UNANSWERED, BUSY_PHONE, BREAKS = "+155507130", "+155507230", "+155507311", "+155507410", "+155507533"
+EXPERT, NO_EXPERT = "+155509130", "+155509110"
+STAYS, HANGS_UP = FakeCallee(ring_s=None, answer_s=0.05), FakeCallee(ring_s=None, answer_s=0.05, hangup_s=1.0)
+CALLEES = {CONTACT: STAYS, LEAVES: HANGS_UP, EXPERT: STAYS, NO_EXPERT: BUSY}
+PHONES = {PHONE: STAYS, ANOTHER: STAYS, UNANSWERED: NO_ANSWER, BUSY_PHONE: BUSY, BREAKS: HANGS_UP}
+
+
+@pytest.fixture(params=["fake"])
+async def floor(request: pytest.FixtureRequest) -> AsyncIterator[FloorBench]:
+    """A floor whose switch is ready."""
+    clock = SystemClock()
+    voice = FakeVoice(clock, callees=CALLEES)
+    agents = FakeAgentVoice(clock, voice, phones=PHONES)
+    bench = FloorBench(voice, agents)
+    listening = asyncio.create_task(bench.listen())
+    await voice.start()
+    try:
+        await bench.until(lambda: voice.state_of(bench.switch) is SwitchState.RECONCILING)
+        voice.ready(bench.switch)
+        yield bench
+        await bench.clear()
+    finally:
+        await agents.stop()
+        await voice.stop()
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+
+
+async def joined(floor: FloorBench, number: str = CONTACT, phone: str = PHONE) -> tuple[AttemptId, LegId]:
+    """A contact and an agent who talk."""
+    leg_id = await floor.parked(phone)
+    attempt_id = await floor.waiting(number)
+    assert await floor.agents.join(attempt_id, leg_id) is None
+    return attempt_id, leg_id
+
+
+async def whole_call(floor: FloorBench, leg_id: LegId) -> None:
+    """A contact, joined to a parked leg and released."""
+    attempt_id = await floor.waiting(CONTACT)
+    assert await floor.agents.join(attempt_id, leg_id) is None
+    await floor.agents.release(attempt_id)
+    await floor.until(lambda: floor.said(AgentVoiceKind.PARTED, attempt_id=attempt_id))
+    await floor.until(lambda: floor.told(leg_id=leg_id)[-1] is AgentVoiceKind.LEG_PARKED)
+    await floor.until(lambda: floor.hung_up(attempt_id))
+
+
+# -- legs ----------------------------------------------------------------------------------------------------------------------
+
+
+async def test_an_agents_leg_stays_up_from_contact_to_contact(floor: FloorBench) -> None:
+    leg_id = await floor.parked(PHONE)
+    for _ in range(2):
+        await whole_call(floor, leg_id)
+    await floor.agents.drop(leg_id)
+    await floor.until(lambda: floor.said(AgentVoiceKind.LEG_DOWN, leg_id=leg_id))
+    assert floor.told(leg_id=leg_id) == [
+        AgentVoiceKind.LEG_UP,
+        AgentVoiceKind.LEG_PARKED,
+        *(AgentVoiceKind.JOINED, AgentVoiceKind.PARTED, AgentVoiceKind.LEG_PARKED) * 2,
+        AgentVoiceKind.LEG_DOWN,
+    ]
+    await floor.agents.drop(leg_id)  # quiet when it is gone
+
+
+@pytest.mark.parametrize(("phone", "cause"), [(UNANSWERED, 19), (BUSY_PHONE, 17)])
+async def test_a_phone_that_is_not_answered_is_told_with_its_cause(floor: FloorBench, phone: str, cause: int) -> None:
+    leg_id = await floor.ring(phone, ring_timeout_s=1)
+    await floor.until(lambda: floor.said(AgentVoiceKind.LEG_DOWN, leg_id=leg_id))
+    (down,) = floor.said(AgentVoiceKind.LEG_DOWN, leg_id=leg_id)
+    assert down.cause == cause
+    assert not floor.said(AgentVoiceKind.LEG_UP, leg_id=leg_id)
+
+
+async def test_a_leg_that_rings_takes_no_contact_and_can_be_given_up(floor: FloorBench) -> None:
+    leg_id = await floor.ring(UNANSWERED)
+    attempt_id = await floor.waiting(CONTACT)
+    assert await floor.agents.join(attempt_id, leg_id) is Missing.LEG
+    await floor.agents.drop(leg_id)
+    await floor.until(lambda: floor.said(AgentVoiceKind.LEG_DOWN, leg_id=leg_id))
+
+
+# -- contacts ------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_contact_who_hangs_up_leaves_the_agent_parked(floor: FloorBench) -> None:
+    attempt_id, leg_id = await joined(floor, LEAVES)
+    await floor.until(lambda: floor.hung_up(attempt_id))
+    await floor.until(lambda: floor.said(AgentVoiceKind.PARTED, attempt_id=attempt_id, leg_id=leg_id))
+    (parted,) = floor.said(AgentVoiceKind.PARTED, attempt_id=attempt_id)
+    assert parted.parting is Parting.CONTACT_GONE
+    await floor.until(lambda: floor.told(leg_id=leg_id)[-1] is AgentVoiceKind.LEG_PARKED)
+    assert await floor.agents.join(attempt_id, leg_id) is Missing.CONTACT
+
+
+async def test_a_contact_to_whom_nobody_comes_in_time_hears_the_message_and_is_hung_up(floor: FloorBench) -> None:
+    attempt_id = await floor.dial(CONTACT, wait_s=1.3)
+    await floor.until(lambda: floor.said(AgentVoiceKind.NUISANCE, attempt_id=attempt_id))
+    first, last = (floor.at[index] for index, one in enumerate(floor.heard) if one.attempt_id == attempt_id)
+    assert first + 1.2 < last < first + 1.6
+    await floor.until(lambda: floor.hung_up(attempt_id))
+
+
+async def test_a_contact_is_held_and_taken_back(floor: FloorBench) -> None:
+    attempt_id, leg_id = await joined(floor)
+    assert await floor.agents.hold(attempt_id) is None
+    await floor.until(lambda: floor.said(AgentVoiceKind.PARTED, attempt_id=attempt_id))
+    await floor.until(lambda: floor.told(leg_id=leg_id)[-1] is AgentVoiceKind.LEG_PARKED)
+    (parted,) = floor.said(AgentVoiceKind.PARTED, attempt_id=attempt_id)
+    assert (parted.leg_id, parted.parting) == (leg_id, Parting.HELD)
+    seen = await floor.agents.look(floor.switch)
+    assert [one.state for one in seen.contacts] == [ContactState.HELD]
+    assert await floor.agents.resume(attempt_id, leg_id) is None
+    seen = await floor.agents.look(floor.switch)
+    assert [(one.state, one.leg_id) for one in seen.contacts] == [(ContactState.TALKING, leg_id)]
+
+
+async def test_a_contact_whose_agent_is_lost_waits_again_and_gets_another(floor: FloorBench) -> None:
+    other = await floor.parked(ANOTHER)
+    attempt_id, leg_id = await joined(floor, phone=BREAKS)
+    await floor.until(lambda: floor.said(AgentVoiceKind.CONTACT_WAITING, attempt_id=attempt_id, again=True))
+    await floor.until(lambda: floor.said(AgentVoiceKind.LEG_DOWN, leg_id=leg_id))
+    (parted,) = floor.said(AgentVoiceKind.PARTED, attempt_id=attempt_id)
+    assert parted.parting is Parting.LEG_GONE
+    assert await floor.agents.join(attempt_id, leg_id) is Missing.LEG
+    assert await floor.agents.join(attempt_id, other) is None
+    assert not floor.said(AgentVoiceKind.NUISANCE, attempt_id=attempt_id)
+
+
+async def test_a_contact_is_passed_from_agent_to_agent(floor: FloorBench) -> None:
+    other = await floor.parked(ANOTHER)
+    attempt_id, leg_id = await joined(floor)
+    assert await floor.agents.join(attempt_id, other) is None
+    await floor.until(lambda: floor.said(AgentVoiceKind.PARTED, attempt_id=attempt_id))
+    await floor.until(lambda: floor.told(leg_id=leg_id)[-1] is AgentVoiceKind.LEG_PARKED)
+    (parted,) = floor.said(AgentVoiceKind.PARTED, attempt_id=attempt_id)
+    assert (parted.leg_id, parted.parting) == (leg_id, Parting.PASSED_ON)
+    seen = await floor.agents.look(floor.switch)
+    assert [(one.state, one.leg_id) for one in seen.contacts] == [(ContactState.TALKING, other)]
+
+
+async def test_keys_are_pressed_towards_a_contact_and_nonsense_is_refused(floor: FloorBench) -> None:
+    attempt_id, _ = await joined(floor)
+    assert await floor.agents.send_digits(attempt_id, "12#") is None
+    for nonsense in ("", "1w", "1" * 33, "1\r\nAction: Logoff"):
+        with pytest.raises(Rejected):
+            await floor.agents.send_digits(attempt_id, nonsense)
+
+
+async def test_a_message_takes_the_contact_away_from_the_agent_and_ends_the_call(floor: FloorBench) -> None:
+    attempt_id, leg_id = await joined(floor)
+    assert await floor.agents.play_message(attempt_id, "beep") is None
+    await floor.until(lambda: floor.told(leg_id=leg_id)[-1] is AgentVoiceKind.LEG_PARKED)
+    await floor.until(lambda: floor.hung_up(attempt_id))
+
+
+async def test_what_is_there_can_be_looked_at(floor: FloorBench) -> None:
+    idle, waiting = await floor.parked(ANOTHER), await floor.waiting(CONTACT)
+    attempt_id, leg_id = await joined(floor)
+    ringing = await floor.ring(UNANSWERED)
+    seen = await floor.agents.look(floor.switch)
+    assert {one.leg_id: (one.state, one.attempt_id) for one in seen.legs} == {
+        idle: (LegState.PARKED, None),
+        leg_id: (LegState.TALKING, attempt_id),
+        ringing: (LegState.RINGING, None),
+    }
+    assert {one.attempt_id: (one.state, one.leg_id) for one in seen.contacts} == {
+        waiting: (ContactState.WAITING, None),
+        attempt_id: (ContactState.TALKING, leg_id),
+    }
+
+
+# -- third parties -------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_third_party_is_asked_and_gets_the_call(floor: FloorBench) -> None:
+    attempt_id, leg_id = await joined(floor)
+    consult_id = await floor.consult(attempt_id, leg_id, EXPERT)
+    await floor.until(lambda: floor.said(AgentVoiceKind.CONSULT_UP, consult_id=consult_id, leg_id=leg_id))
+    seen = await floor.agents.look(floor.switch)
+    assert ([one.state for one in seen.contacts], list(seen.consults)) == ([ContactState.HELD], [consult_id])
+    assert await floor.agents.transfer(attempt_id, consult_id) is None
+    await floor.until(lambda: floor.told(leg_id=leg_id)[-1] is AgentVoiceKind.LEG_PARKED)
+    seen = await floor.agents.look(floor.switch)
+    assert [(one.state, one.leg_id) for one in seen.contacts] == [(ContactState.TALKING, None)]
+    await floor.agents.drop(leg_id)  # the agent goes home; the transferred call goes on
+    await floor.until(lambda: floor.said(AgentVoiceKind.LEG_DOWN, leg_id=leg_id))
+    assert not floor.hung_up(attempt_id)
+    await floor.agents.cancel_consult(consult_id)
+    await floor.until(lambda: floor.hung_up(attempt_id))
+    await floor.until(lambda: floor.said(AgentVoiceKind.CONSULT_DOWN, consult_id=consult_id))
+
+
+async def test_a_consultation_is_given_up_and_the_contact_taken_back(floor: FloorBench) -> None:
+    attempt_id, leg_id = await joined(floor)
+    consult_id = await floor.consult(attempt_id, leg_id, EXPERT)
+    await floor.until(lambda: floor.said(AgentVoiceKind.CONSULT_UP, consult_id=consult_id))
+    await floor.agents.cancel_consult(consult_id)
+    await floor.until(lambda: floor.said(AgentVoiceKind.CONSULT_DOWN, consult_id=consult_id))
+    await floor.until(lambda: floor.told(leg_id=leg_id)[-1] is AgentVoiceKind.LEG_PARKED)
+    assert await floor.agents.transfer(attempt_id, consult_id) is Missing.THIRD
+    assert await floor.agents.resume(attempt_id, leg_id) is None
+
+
+async def test_a_third_party_who_is_busy_leaves_the_contact_held(floor: FloorBench) -> None:
+    attempt_id, leg_id = await joined(floor)
+    consult_id = await floor.consult(attempt_id, leg_id, NO_EXPERT)
+    await floor.until(lambda: floor.said(AgentVoiceKind.CONSULT_DOWN, consult_id=consult_id))
+    (down,) = floor.said(AgentVoiceKind.CONSULT_DOWN, consult_id=consult_id)
+    assert (down.cause, down.leg_id) == (17, leg_id)
+    assert await floor.agents.resume(attempt_id, leg_id) is None
+
+
+async def test_three_talk_together_and_the_agent_goes_on_alone_with_the_contact(floor: FloorBench) -> None:
+    attempt_id, leg_id = await joined(floor)
+    consult_id = await floor.consult(attempt_id, leg_id, EXPERT)
+    await floor.until(lambda: floor.said(AgentVoiceKind.CONSULT_UP, consult_id=consult_id))
+    assert list(await floor.agents.conference(attempt_id, [leg_id], [consult_id])) == []
+    await floor.until(lambda: floor.told(leg_id=leg_id)[-1] is AgentVoiceKind.JOINED)
+    seen = await floor.agents.look(floor.switch)
+    assert [(one.state, one.leg_id) for one in seen.contacts] == [(ContactState.TALKING, leg_id)]
+    assert await floor.agents.end_conference(attempt_id, leg_id) is None
+    await floor.until(lambda: floor.said(AgentVoiceKind.CONSULT_DOWN, consult_id=consult_id))
+    seen = await floor.agents.look(floor.switch)
+    assert [(one.state, one.leg_id) for one in seen.contacts] == [(ContactState.TALKING, leg_id)]
+    assert not floor.hung_up(attempt_id)
+
+
+async def test_two_agents_consult_and_the_call_changes_its_owner(floor: FloorBench) -> None:
+    other = await floor.parked(ANOTHER)
+    attempt_id, leg_id = await joined(floor)
+    assert await floor.agents.hold(attempt_id) is None
+    await floor.until(lambda: floor.told(leg_id=leg_id)[-1] is AgentVoiceKind.LEG_PARKED)
+    assert await floor.agents.talk(leg_id, other) is None
+    seen = await floor.agents.look(floor.switch)
+    assert {one.state for one in seen.legs} == {LegState.TALKING}
+    assert await floor.agents.park(leg_id) is None
+    await floor.until(lambda: floor.told(leg_id=other)[-1] is AgentVoiceKind.LEG_PARKED)
+    assert await floor.agents.talk(leg_id, other) is None
+    assert list(await floor.agents.conference(attempt_id, [leg_id, other])) == []
+    await floor.until(lambda: floor.said(AgentVoiceKind.JOINED, leg_id=other))
+    assert await floor.agents.end_conference(attempt_id, other) is None
+    await floor.until(lambda: floor.told(leg_id=leg_id)[-1] is AgentVoiceKind.LEG_PARKED)
+    seen = await floor.agents.look(floor.switch)
+    assert [(one.state, one.leg_id) for one in seen.contacts] == [(ContactState.TALKING, other)]
+
+
+async def test_a_supervisor_takes_part_in_a_call_and_leaves_it_as_it_was(floor: FloorBench) -> None:
+    supervisor = await floor.parked(ANOTHER)
+    attempt_id, leg_id = await joined(floor)
+    for mode in SpyMode:
+        assert await floor.agents.spy(supervisor, leg_id, mode) is None
+        seen = await floor.agents.look(floor.switch)
+        assert {one.leg_id: one.state for one in seen.legs} == {supervisor: LegState.SPYING, leg_id: LegState.TALKING}
+    assert await floor.agents.park(supervisor) is None
+    await floor.until(lambda: floor.told(leg_id=supervisor)[-1] is AgentVoiceKind.LEG_PARKED)
+    seen = await floor.agents.look(floor.switch)
+    assert [(one.state, one.leg_id) for one in seen.contacts] == [(ContactState.TALKING, leg_id)]
+    await floor.agents.drop(supervisor)
+    assert await floor.agents.spy(supervisor, leg_id, SpyMode.LISTEN) is Missing.LEG
+    assert not floor.hung_up(attempt_id)
