@@ -1,4 +1,4 @@
-"""Attempts that are old enough to go, with their events: of jobs that are over, that no rule and no callback needs any more."""
+"""Attempts that are old enough to go, with their events and messages: of jobs that are over, that no rule or callback needs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import sqlalchemy as sa
 
 from dialer.domain.campaign import JobState
 from dialer.domain.codes import SystemCode
-from dialer.store.old_rows import Key, OldRow, Page, line_of
+from dialer.store.messages import forget
+from dialer.store.old_rows import Key, OldRow, Page, line_of, plain
 from dialer.store.tables import attempt_events, attempts, jobs
 from dialer.store.tables_callbacks import callbacks
+from dialer.store.tables_messages import message_ids, messages
 
 _NUISANCE = SystemCode.NUISANCE_CALL.value
 
@@ -55,13 +57,39 @@ class OldAttempts:
         same = [row.key[0] for row in self._rows(self._connection.execute(query).all()) if archived.get(row.key) == row.digest]
         if not same:
             return 0
+        forget(self._connection, same)
         self._connection.execute(sa.delete(attempt_events).where(attempt_events.c.attempt_id.in_(same)))
         return self._connection.execute(sa.delete(attempts).where(attempts.c.id.in_(same))).rowcount
 
     def _rows(self, rows: list[sa.Row[Any]] | Any) -> list[OldRow]:
-        events: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         ids = [row.id for row in rows]
-        query = sa.select(attempt_events).where(attempt_events.c.attempt_id.in_(ids))
-        for event in self._connection.execute(query.order_by(attempt_events.c.attempt_id, attempt_events.c.id)) if ids else ():
-            events[event.attempt_id].append({"at": event.at.isoformat(), "kind": event.kind, "data": event.data})
-        return [OldRow((row.id,), line_of("attempts", row, events=events[row.id]), row.ended_at) for row in rows]
+        events = self._beside(sa.select(attempt_events), attempt_events.c.attempt_id, attempt_events.c.id, ids)
+        sent = self._beside(sa.select(messages), messages.c.attempt_id, messages.c.attempt_id, ids)
+        known_as = self._beside(sa.select(message_ids), message_ids.c.attempt_id, message_ids.c.provider_id, ids)
+        return [
+            OldRow(
+                (row.id,),
+                line_of(
+                    "attempts",
+                    row,
+                    events=[{"at": one.at.isoformat(), "kind": one.kind, "data": one.data} for one in events[row.id]],
+                    **_message_of(sent[row.id], known_as[row.id]),
+                ),
+                row.ended_at,
+            )
+            for row in rows
+        ]
+
+    def _beside(
+        self, query: sa.Select[Any], attempt: sa.Column[Any], order: sa.Column[Any], ids: list[str]
+    ) -> defaultdict[str, list[sa.Row[Any]]]:
+        """The rows of another table that belong to these attempts."""
+        found: defaultdict[str, list[sa.Row[Any]]] = defaultdict(list)
+        for row in self._connection.execute(query.where(attempt.in_(ids)).order_by(attempt, order)) if ids else ():
+            found[row.attempt_id].append(row)
+        return found
+
+
+def _message_of(sent: list[sa.Row[Any]], known_as: list[sa.Row[Any]]) -> dict[str, Any]:
+    """The message of an attempt, where it was one."""
+    return {"message": {**plain(sent[0]._mapping), "ids": [plain(one._mapping) for one in known_as]}} if sent else {}

@@ -15,6 +15,7 @@ from dialer.domain.ids import OrgId
 from dialer.domain.retention import ABANDON_WINDOW_DAYS, RetentionClass, RetentionState
 from dialer.domain.rules import Rule
 from dialer.store.contact_lists import GONE
+from dialer.store.messages import strays_before
 from dialer.store.old_attempts import OldAttempts
 from dialer.store.old_places import OldPlaces
 from dialer.store.old_rows import OldRows, PlainRows
@@ -24,6 +25,7 @@ from dialer.store.tables import attempts, contact_lists, contacts, job_contacts,
 from dialer.store.tables_callbacks import callbacks
 from dialer.store.tables_contacts import unmaskings
 from dialer.store.tables_exports import export_runs
+from dialer.store.tables_messages import message_ids
 from dialer.store.tables_retention import retention_runs
 from dialer.store.tables_schedules import edits, schedule_runs
 from dialer.store.tables_sources import import_runs
@@ -43,7 +45,9 @@ class OldData:
         cutoff = today - timedelta(days=days)
         match kind:
             case RetentionClass.ATTEMPTS:
-                return [OldAttempts(self._connection, self._attempts_before(today, days))]
+                # News of a message that never was, such as one of an attempt that is gone, goes with attempts of its age.
+                strays = PlainRows(self._connection, message_ids, at=message_ids.c.at, where=strays_before(cutoff))
+                return [OldAttempts(self._connection, self._attempts_before(today, days)), strays]
             case RetentionClass.PLACES:
                 return [OldPlaces(self._connection, cutoff)]
             case RetentionClass.CALLBACKS:

@@ -53,10 +53,11 @@ def digest_of(line: str) -> bytes:
 
 def line_of(table: str, row: sa.Row[Any], **more: Any) -> str:
     """A row as a line of JSON; moments are in ISO 8601 UTC."""
-    return json.dumps({"table": table, **_plain(row._mapping), **more}, ensure_ascii=False, separators=(",", ":"), default=str)
+    return json.dumps({"table": table, **plain(row._mapping), **more}, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-def _plain(values: Mapping[Any, Any]) -> dict[str, Any]:
+def plain(values: Mapping[Any, Any]) -> dict[str, Any]:
+    """A row's values as JSON has them."""
     return {str(name): value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
 
 

@@ -26,6 +26,7 @@ from dialer.store.exports import Exports
 from dialer.store.import_runs import ImportRuns
 from dialer.store.job_contacts import JobContacts
 from dialer.store.jobs import Jobs
+from dialer.store.messages import Messages
 from dialer.store.node_status import NodeStatuses
 from dialer.store.old_data import OldData
 from dialer.store.organisations import Organisations
@@ -143,6 +144,11 @@ class Tx:
     def attempts(self) -> AttemptLedger:
         """The ledger, for the engine."""
         return AttemptLedger(self.connection)
+
+    @property
+    def messages(self) -> Messages:
+        """Text messages and emails on record, for the engine."""
+        return Messages(self.connection, self.now)
 
     @property
     def job_contacts(self) -> JobContacts:

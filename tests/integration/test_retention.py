@@ -347,5 +347,6 @@ def test_whoever_adds_a_table_that_refers_to_what_is_purged_says_what_becomes_of
         ("callbacks", "contacts", False),
         ("callbacks", "attempts", False),
         ("attempt_events", "attempts", False),
+        ("messages", "attempts", False),
         ("schedule_runs", "import_runs", False),
     }

@@ -1,0 +1,271 @@
+"""Text messages and emails on record: what is told of them comes in any order, and twice, and ends in the same state."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from dialer.domain.channel import Channel
+from dialer.domain.ids import AttemptId, OrgId
+from dialer.domain.message import Message, MessageNews, NewMessage
+from dialer.domain.message_state import MessageFacts, MessageState, Refusal
+from dialer.ports import MessageUpdate
+from dialer.store.tables_messages import message_ids, messages
+
+WHOLE = "~"  # begins the id under which news of a message as one is kept, where it names no id of the provider's
+
+_BY_ATTEMPT = sa.select(messages).where(messages.c.attempt_id == sa.bindparam("attempt"))
+_PARTS = sa.select(message_ids).where(message_ids.c.attempt_id == sa.bindparam("attempt"))
+_BY_ID = sa.select(message_ids).where(
+    message_ids.c.gateway == sa.bindparam("of_gateway"), message_ids.c.provider_id == sa.bindparam("of_id")
+)
+_NEW_ID = sa.insert(message_ids)
+_SET_ID = sa.update(message_ids).where(
+    message_ids.c.gateway == sa.bindparam("of_gateway"), message_ids.c.provider_id == sa.bindparam("of_id")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What was said of one id. Of two pieces of news the weightier is kept, and of equal ones always the same."""
+
+    state: MessageState
+    refusal: str
+    code: str
+    text: str
+
+    def after(self, other: _Told) -> _Told:
+        return max(self, other, key=lambda one: (one.state.rank, one.refusal, one.code, one.text))
+
+    def values(self) -> dict[str, Any]:
+        return {
+            "state": self.state.value,
+            "refusal": self.refusal or None,
+            "told_code": self.code,
+            "told_text": self.text,
+        }
+
+
+class Messages:
+    """Messages of all organisations, for the engine and for those who look after what comes in."""
+
+    def __init__(self, connection: sa.Connection, now: datetime) -> None:
+        self._connection, self._now = connection, now
+
+    # -- out -----------------------------------------------------------------------------------------------------------------
+
+    def put(self, new: NewMessage, *, look_at: datetime | None = None) -> None:
+        """Write what is about to be handed to a gateway. `look_at`: when to ask for it if nothing more is written till then."""
+        self._connection.execute(
+            sa.insert(messages),
+            {
+                "attempt_id": new.attempt_id,
+                "org_id": new.org_id,
+                "channel": new.channel.value,
+                "gateway": new.gateway,
+                "sender": new.sender[:254],
+                "recipient": new.recipient,
+                "subject": new.subject[:500],
+                "body": new.body,
+                "segments": new.segments,
+                "expected": new.expected,
+                "put_at": self._now,
+                "told_code": "",
+                "told_text": "",
+                "looks": 0,
+                "look_at": look_at,
+            },
+        )
+
+    def accepted(
+        self,
+        attempt_id: AttemptId,
+        provider_ids: Sequence[str],
+        *,
+        segments: int,
+        look_at: datetime | None = None,
+        state: MessageState = MessageState.ACCEPTED,
+    ) -> MessageNews | None:
+        """Its provider has it under these ids; news that came before under one of them is counted. None: no such message."""
+        message = self._hold(attempt_id)
+        if message is None:
+            return None
+        ids = list(dict.fromkeys(one[:400] for one in provider_ids if one))
+        for one in ids:
+            self._tell(message.gateway, one, attempt_id, _Told(state, "", "", ""))
+        values = {"segments": segments, "expected": max(1, len(ids)), "look_at": look_at}
+        self._connection.execute(sa.update(messages).where(messages.c.attempt_id == attempt_id).values(values))
+        return self._fold(replace(message, segments=segments, expected=max(1, len(ids)), look_at=look_at))
+
+    def refused(self, attempt_id: AttemptId, *, refusal: str, code: str, text: str) -> None:
+        """Its gateway did not take it, and why."""
+        known = refusal if refusal in set(Refusal) else None
+        values = {"refusal": known, "told_code": code[:40], "told_text": text[:400], "look_at": None}
+        self._connection.execute(sa.update(messages).where(messages.c.attempt_id == attempt_id).values(values))
+
+    # -- what is told ---------------------------------------------------------------------------------------------------------
+
+    def fold(self, update: MessageUpdate) -> MessageNews | None:
+        """Count a piece of news, whenever it comes. None: it is of no message that is on record, or not yet.
+
+        News under an id that nobody knows yet waits for its message, which may be on its way to the disk at this moment.
+        """
+        provider_id = update.provider_id[:400]
+        told = _Told(update.state, update.refusal.value if update.refusal else "", update.code[:40], update.text[:400])
+        attempt_id = update.attempt_id
+        if attempt_id is None and provider_id:
+            row = self._id(update.gateway, provider_id)
+            attempt_id = None if row is None or row.attempt_id is None else AttemptId(row.attempt_id)
+        message = None if attempt_id is None else self._hold(attempt_id)
+        if message is None:
+            if attempt_id is None and provider_id:
+                self._tell(update.gateway, provider_id, None, told)
+            return None
+        self._tell(update.gateway, provider_id or f"{WHOLE}{message.attempt_id}", message.attempt_id, told)
+        return self._fold(message)
+
+    # -- what is doubtful -----------------------------------------------------------------------------------------------------
+
+    def to_look_up(self, now: datetime, *, limit: int, without: Collection[AttemptId] = ()) -> list[Message]:
+        """Messages whose provider is to be asked by now, the longest due first."""
+        query = sa.select(messages).where(messages.c.look_at.is_not(None), messages.c.look_at <= now)
+        if without:
+            query = query.where(messages.c.attempt_id.not_in(list(without)))
+        return [_message(row) for row in self._connection.execute(query.order_by(messages.c.look_at).limit(limit))]
+
+    def look_again(self, attempt_id: AttemptId, at: datetime | None, *, asked: bool = False) -> None:
+        """When its provider is to be asked next; None = never again. `asked`: it was, just now."""
+        values: dict[str, Any] = {"look_at": at}
+        if asked:
+            values["looks"] = messages.c.looks + 1
+        self._connection.execute(sa.update(messages).where(messages.c.attempt_id == attempt_id).values(values))
+
+    def ids_to(self, recipient: str, *, since: datetime, but: AttemptId) -> list[str]:
+        """The provider's ids of all other messages to an address that were put since then."""
+        query = (
+            sa.select(message_ids.c.provider_id)
+            .join(messages, messages.c.attempt_id == message_ids.c.attempt_id)
+            .where(messages.c.recipient == recipient, messages.c.put_at >= since, messages.c.attempt_id != but)
+        )
+        return list(self._connection.scalars(query))
+
+    # -- who reads --------------------------------------------------------------------------------------------------------------
+
+    def get(self, attempt_id: AttemptId) -> Message | None:
+        """The message of an attempt."""
+        row = self._connection.execute(_BY_ATTEMPT, {"attempt": attempt_id}).first()
+        return None if row is None else _message(row)
+
+    def ids_of(self, attempt_id: AttemptId) -> list[str]:
+        """By which its provider knows it."""
+        rows = self._connection.execute(_PARTS, {"attempt": attempt_id})
+        return sorted(row.provider_id for row in rows if not row.provider_id.startswith(WHOLE))
+
+    def with_provider_id(self, gateway: str, provider_id: str) -> Message | None:
+        """The message that a provider calls so."""
+        row = self._id(gateway, provider_id[:400])
+        return None if row is None or row.attempt_id is None else self.get(AttemptId(row.attempt_id))
+
+    def latest_to(
+        self, recipient: str, *, channel: Channel, sender: str | None = None, since: datetime | None = None
+    ) -> Message | None:
+        """The latest message that we put for an address, whatever became of it; `sender`: only from this one of ours."""
+        query = sa.select(messages).where(messages.c.recipient == recipient, messages.c.channel == channel.value)
+        if sender is not None:
+            query = query.where(messages.c.sender == sender)
+        if since is not None:
+            query = query.where(messages.c.put_at >= since)
+        latest = query.order_by(messages.c.put_at.desc(), messages.c.attempt_id.desc()).limit(1)
+        row = self._connection.execute(latest).first()
+        return None if row is None else _message(row)
+
+    # -- the fold ---------------------------------------------------------------------------------------------------------------
+
+    def _hold(self, attempt_id: AttemptId) -> Message | None:
+        row = self._connection.execute(_BY_ATTEMPT.with_for_update(), {"attempt": attempt_id}).first()
+        return None if row is None else _message(row)
+
+    def _id(self, gateway: str, provider_id: str) -> sa.Row[Any] | None:
+        return self._connection.execute(_BY_ID, {"of_gateway": gateway, "of_id": provider_id}).first()
+
+    def _tell(self, gateway: str, provider_id: str, attempt_id: AttemptId | None, told: _Told) -> None:
+        """Keep what was said of an id. An id that belonged to another message is this one's now: providers use ids again."""
+        row, key = self._id(gateway, provider_id), {"of_gateway": gateway, "of_id": provider_id}
+        if row is None:
+            values = {"gateway": gateway, "provider_id": provider_id, "attempt_id": attempt_id, "at": self._now}
+            self._connection.execute(_NEW_ID, {**values, **told.values()})
+            return
+        owner = row.attempt_id if attempt_id is None else attempt_id
+        known = _Told(MessageState(row.state), row.refusal or "", row.told_code, row.told_text)
+        kept = told if row.attempt_id not in (None, owner) else known.after(told)
+        if kept != known or owner != row.attempt_id:
+            values = {"attempt_id": owner, "at": self._now, **kept.values()}
+            self._connection.execute(_SET_ID.values(values), key)
+
+    def _fold(self, message: Message) -> MessageNews:
+        """Bring the message into line with all that was said of its ids."""
+        rows = list(self._connection.execute(_PARTS, {"attempt": message.attempt_id}))
+        state = _state_of(message.expected, rows)
+        if state is None:
+            return MessageNews(message=message, before=message.state)
+        said = [(row.refusal or "", row.told_code, row.told_text) for row in rows if row.state == state.value]
+        refusal, code, text = max(said, default=("", "", ""))
+        now = replace(
+            message,
+            state=state,
+            state_at=message.state_at if state is message.state else self._now,
+            refusal=Refusal(refusal) if refusal else None,
+            told_code=code,
+            told_text=text,
+            look_at=None if state.final else message.look_at,
+        )
+        if now != message:
+            values = {**_Told(state, refusal, code, text).values(), "state_at": now.state_at, "look_at": now.look_at}
+            statement = sa.update(messages).where(messages.c.attempt_id == message.attempt_id)
+            self._connection.execute(statement.values(values))
+        return MessageNews(message=now, before=message.state)
+
+
+def forget(connection: sa.Connection, attempt_ids: Sequence[str]) -> None:
+    """Remove the messages of attempts that go."""
+    connection.execute(sa.delete(message_ids).where(message_ids.c.attempt_id.in_(list(attempt_ids))))
+    connection.execute(sa.delete(messages).where(messages.c.attempt_id.in_(list(attempt_ids))))
+
+
+def strays_before(before: datetime) -> sa.ColumnElement[bool]:
+    """News that waited for its message, and none came."""
+    return sa.and_(message_ids.c.attempt_id.is_(None), message_ids.c.at < before)
+
+
+def _state_of(expected: int, rows: Iterable[sa.Row[Any]]) -> MessageState | None:
+    facts = MessageFacts(expected=expected)
+    for row in rows:
+        facts = facts.seen(MessageState(row.state), "" if row.provider_id.startswith(WHOLE) else row.provider_id)
+    return facts.state
+
+
+def _message(row: sa.Row[Any]) -> Message:
+    return Message(
+        attempt_id=AttemptId(row.attempt_id),
+        org_id=OrgId(row.org_id),
+        channel=Channel(row.channel),
+        gateway=row.gateway,
+        sender=row.sender,
+        recipient=row.recipient,
+        subject=row.subject,
+        body=row.body,
+        segments=row.segments,
+        expected=row.expected,
+        put_at=row.put_at,
+        state=None if row.state is None else MessageState(row.state),
+        state_at=row.state_at,
+        refusal=None if row.refusal is None else Refusal(row.refusal),
+        told_code=row.told_code,
+        told_text=row.told_text,
+        looks=row.looks,
+        look_at=row.look_at,
+    )
