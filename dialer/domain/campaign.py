@@ -11,6 +11,7 @@ from dialer.domain.filter import Filter, Sort
 from dialer.domain.finish import Finish as Finish
 from dialer.domain.hold import Hold
 from dialer.domain.ids import CampaignId, JobId, OrgId
+from dialer.domain.pacing_plan import Pacing
 
 
 class PaceUnit(StrEnum):
@@ -63,6 +64,7 @@ class Campaign:
     priority: int = 5  # PRIORITY_LEAST to PRIORITY_MOST: each step up doubles the share of a trunk that is short of room
     holds: tuple[Hold, ...] = ()  # at most HOLDS_MOST
     then: str = ""  # the campaign that starts when a job of this one has ended by itself
+    pacing: Pacing = field(default_factory=Pacing)  # who decides when a contact is called: the clock, or agents
     version: int = 1  # counts its edits: who edits an old one is told of the newer
 
 

@@ -57,6 +57,9 @@ class SystemCode(StrEnum):
     INTERRUPTED = "Interrupted", "the switch died with the call up, or a restart cut it"
     UNKNOWN = "Unknown", "the call happened while nobody watched; counts as an attempt, never repeated blindly"
     JOB_STOPPED = "Job Stopped", "not dialled: the operator stopped the job"
+    PREVIEW_CANCELLED = "Preview Cancelled", "not dialled: the agent to whom the contact was offered passed it over"
+    AGENT_LOST = "Agent Lost", "the agent's line or desk was lost before the contact had its code"
+    REDIALLED = "Redialled", "the agent called the contact again before giving a code: the next attempt has it"
 
 
 # What an IVR app may set of them: they say what happened in the talk. The rest is the network's and the dialer's to say.
@@ -87,6 +90,17 @@ REACHED = frozenset(
         SystemCode.OPTED_OUT,
         SystemCode.DISCONNECTED_BY_USER,
     }
+)
+
+# What an agent may say besides the campaign's own codes; of a manual campaign also what only the network knows elsewhere.
+AGENT_SYSTEM_CODES = (SystemCode.ANSWER_HUMAN, SystemCode.ANSWER_MACHINE, SystemCode.FAX, SystemCode.OPTED_OUT)
+MANUAL_SYSTEM_CODES = (
+    *AGENT_SYSTEM_CODES,
+    SystemCode.CALL_BUSY,
+    SystemCode.RING_NO_ANSWER,
+    SystemCode.INVALID_NUMBER,
+    SystemCode.CALL_REJECTED,
+    SystemCode.DISCONNECTED_BY_USER,
 )
 
 ACTION_SYSTEM_CODES = APP_SYSTEM_CODES | {SystemCode.ACTION_COMPLETED}  # what a custom action may end its attempt with

@@ -10,6 +10,7 @@ from dialer.domain.campaign import Campaign, Pace
 from dialer.domain.codes import name_key
 from dialer.domain.filter import Filter, Sort
 from dialer.domain.finish import Finish
+from dialer.domain.pacing_plan import Pacing
 from dialer.errors import Conflict
 from dialer.store.edits import Kind
 from dialer.store.store import Tx
@@ -58,7 +59,7 @@ def said(value: Any) -> str:
             parts += [f"after {value.after_hours:g} h"] if value.after_hours else []
             parts += [f"at {value.at}"] if value.at else []
             return ", ".join(parts) or "none"
-        case Filter() | str() | int() | float():
+        case Filter() | Pacing() | str() | int() | float():
             return str(value)
         case tuple():
             return ", ".join(str(one) for one in value) or "none"

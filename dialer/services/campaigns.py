@@ -13,11 +13,13 @@ from dialer.domain.filter import Filter, Sort
 from dialer.domain.finish import EndAt
 from dialer.domain.hold import Hold
 from dialer.domain.ids import CampaignId, OrgId
+from dialer.domain.pacing_plan import Pacing
 from dialer.errors import BadInput, Conflict
 from dialer.services.campaign_edits import check_version, differences, leads_back
 from dialer.services.codes import system_code_called
 from dialer.services.knobs import check_knobs
 from dialer.services.names import checked_name
+from dialer.services.pacing_plans import check_pacing, fitted
 from dialer.services.strategies import load_for_campaign, load_strategy
 from dialer.store.store import Store, Tx
 from dialer.store.strategies import StoredStrategy
@@ -52,6 +54,7 @@ class NewCampaign:
     priority: int = 5
     holds: tuple[Hold, ...] = ()
     then: str = ""  # the campaign that starts when this one has ended
+    pacing: Pacing = field(default_factory=Pacing)
 
 
 async def create_campaign(store: Store, org_id: OrgId, new: NewCampaign, *, trunks: Collection[str] | None = None) -> Campaign:
@@ -140,7 +143,7 @@ def as_new(campaign: Campaign) -> NewCampaign:
     finish = campaign.finish
     names = ("name", "strategy", "contact_lists", "codes", "trunk", "caller_id", "pace", "infinite", "filter", "sort", "priority")
     return NewCampaign(
-        **{name: getattr(campaign, name) for name in (*names, "holds", "then")},
+        **{name: getattr(campaign, name) for name in (*names, "holds", "then", "pacing")},
         finish_after=finish.after_codes,
         responses=finish.responses,
         response_codes=finish.response_codes,
@@ -154,6 +157,7 @@ def _checked(
 ) -> Campaign:
     name = checked_name(new.name, "campaign")
     check_pace(new.pace)
+    check_pacing(new.pacing)
     if not new.contact_lists:
         raise BadInput("there is nobody to call", where="contact lists", mend="name at least one contact list")
     if not _CALLER_ID.fullmatch(new.caller_id):
@@ -185,6 +189,7 @@ def _checked(
         priority=new.priority,
         holds=tuple(replace(hold, codes=_ledger_names(hold.codes, codes, "hold")) for hold in new.holds),
         then=tx.campaigns(org_id).by_name(new.then).name if new.then else "",
+        pacing=fitted(tx, org_id, new.pacing, codes),
     )
     check_knobs(campaign)
     others = [one for one in tx.campaigns(org_id).all() if instead_of is None or one.id != instead_of.id]

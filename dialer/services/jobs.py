@@ -11,11 +11,13 @@ from dialer.domain.codes import name_key
 from dialer.domain.filter import Filter
 from dialer.domain.hold import Hold
 from dialer.domain.ids import JobId, OrgId
+from dialer.domain.pacing_plan import Pacing
 from dialer.errors import BadInput, Conflict
 from dialer.services.campaign_edits import check_version, differences
 from dialer.services.campaigns import check_pace
 from dialer.services.holding import HELD_CONTACT
 from dialer.services.knobs import check_knobs
+from dialer.services.pacing_plans import check_pacing, check_turn, fitted
 from dialer.services.strategies import load_for_campaign
 from dialer.store.store import Store, Tx
 
@@ -151,6 +153,7 @@ class JobEdit:
     contact_lists: tuple[str, ...] | None = None
     filter: Filter | None = None
     holds: tuple[Hold, ...] | None = None
+    pacing: Pacing | None = None
 
 
 async def edit_job(store: Store, org_id: OrgId, name: str, edit: JobEdit, *, by: str, version: int | None = None) -> Job:
@@ -179,6 +182,10 @@ def change_job(tx: Tx, job: Job, edit: JobEdit, *, by: str) -> Job:
         filter=before.filter if edit.filter is None else edit.filter.on(tx.now.date()),
         holds=before.holds if edit.holds is None else edit.holds,
     )
+    if edit.pacing is not None:
+        check_pacing(edit.pacing)
+        check_turn(before.pacing, edit.pacing)
+        after = replace(after, pacing=fitted(tx, job.org_id, edit.pacing, before.codes))
     pace = edit.pace or job.pace
     check_pace(pace)
     check_knobs(after)

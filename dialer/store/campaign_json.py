@@ -11,6 +11,17 @@ from dialer.domain.filter import Compare, Condition, Filter, Sort
 from dialer.domain.finish import EndAt, Finish
 from dialer.domain.hold import Hold, HoldKind
 from dialer.domain.ids import CampaignId, OrgId
+from dialer.domain.pacing_plan import (
+    AbandonBudget,
+    AbandonCount,
+    BudgetWindow,
+    EcrWatch,
+    ExpertRatio,
+    Pacing,
+    PacingKind,
+    PredictiveStyle,
+    StartPoint,
+)
 
 
 def pace_to_json(pace: Pace) -> dict[str, Any]:
@@ -40,6 +51,7 @@ def campaign_to_json(campaign: Campaign) -> dict[str, Any]:
         "priority": campaign.priority,
         "holds": [_hold_to_json(one) for one in campaign.holds],
         "then": campaign.then,
+        "pacing": pacing_to_json(campaign.pacing),
     }
 
 
@@ -62,8 +74,32 @@ def campaign_from_json(data: Mapping[str, Any], *, campaign_id: CampaignId, org_
         priority=data.get("priority", 5),
         holds=tuple(_hold_from_json(one) for one in data.get("holds", ())),
         then=data.get("then", ""),
+        pacing=pacing_from_json(data.get("pacing") or {}),
         version=version,
     )
+
+
+def pacing_to_json(pacing: Pacing) -> dict[str, Any]:
+    """A plan as JSON."""
+    return _plain(
+        pacing, budget=_plain(pacing.budget), ratio=_plain(pacing.ratio), skills=dict(pacing.skills), agents=list(pacing.agents)
+    )
+
+
+def pacing_from_json(data: Mapping[str, Any]) -> Pacing:
+    """The plan that was written, by this program or by an older one that knew less."""
+    budget, ratio = data.get("budget", {}), data.get("ratio", {})
+    given = _read(data, {"kind": PacingKind, "style": PredictiveStyle, "agents": tuple})
+    given["budget"] = AbandonBudget(**_read(budget, _BUDGET))
+    given["ratio"] = ExpertRatio(**_read(ratio, {"watch": EcrWatch}))
+    return Pacing(**given)
+
+
+_BUDGET: Mapping[str, Any] = {"window": BudgetWindow, "start": StartPoint, "count": AbandonCount}
+
+
+def _read(data: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: types[name](value) if name in types else value for name, value in data.items()}
 
 
 def filter_to_json(chosen: Filter) -> list[list[dict[str, Any]]]:

@@ -1,0 +1,101 @@
+"""What an agent's desk is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from dialer.domain.agent import AgentState
+from dialer.domain.ids import AttemptId, CallbackId, ContactId, JobId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateChanged:
+    """The agent's state, line or what is pending is another now."""
+
+    at: datetime
+    state: AgentState
+    pending: str = ""  # "not_ready", "logged_out", "ready" (when the telephone is up); "" = nothing
+    reason: str = ""  # why not ready
+    line: str = ""  # "down", "ringing", "up"; "" = works without a telephone of ours
+    until: datetime | None = None  # when the preview or the wrap-up ends by itself
+    blended_in: bool = False
+
+
+class CallStage(StrEnum):
+    """What has just become of the contact before the agent."""
+
+    OFFERED = "offered"  # to be read about
+    DIALLING = "dialling"  # being called
+    JOINED = "joined"  # talking
+    HELD = "held"
+    RESUMED = "resumed"
+    FAILED = "failed"  # not reached
+    GONE = "gone"  # the talk is over; wrap up
+    CLOSED = "closed"  # recorded; the contact is somebody else's, or nobody's, from now on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallChanged:
+    """Something became of the contact before the agent."""
+
+    at: datetime
+    stage: CallStage
+    campaign: str
+    job_id: JobId
+    contact_id: ContactId
+    kind: str  # "paced", "preview", "manual", "callback"
+    attempt_id: AttemptId | None = None
+    callback_id: CallbackId | None = None
+    code: str = ""  # with FAILED and CLOSED
+    until: datetime | None = None  # with OFFERED and GONE: when it ends by itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsultChanged:
+    """Something became of the third person."""
+
+    at: datetime
+    stage: str  # "calling", "answered", "failed", "cancelled", "transferred", "conference", "ended", "owner", "asked"
+    third: str = ""  # the number, or the agent's login
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobAttached:
+    """The agent may get contacts of this run from now on."""
+
+    at: datetime
+    job_id: JobId
+    campaign: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDetached:
+    """The agent gets no more contacts of this run."""
+
+    at: datetime
+    job_id: JobId
+    campaign: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactChanged:
+    """What the agent sees of the contact has changed: an attribute, a note."""
+
+    at: datetime
+    contact_id: ContactId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something that a person should read."""
+
+    at: datetime
+    text: str
+
+
+AgentEvent: TypeAlias = StateChanged | CallChanged | ConsultChanged | JobAttached | JobDetached | ContactChanged | Notice

@@ -1,0 +1,181 @@
+"""An agent asks a third person: advice, a transfer, a conference; and another agent may be that third person."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from dialer.domain.agent import AgentState
+from dialer.domain.agent_commands import Consult
+from dialer.domain.agent_events import CallStage, ConsultChanged
+from dialer.domain.codes import SystemCode
+from dialer.domain.desk import Answer, Desk, Leg, Moved, Refused, freed, said
+from dialer.domain.desk_call import CallKind, DeskCall, Third
+from dialer.domain.desk_happenings import Consulted, ThirdGone
+from dialer.domain.desk_talk import wrapping
+from dialer.domain.desk_tasks import (
+    CallThird,
+    DropThird,
+    GiveCall,
+    HoldContact,
+    JoinThree,
+    LeaveThree,
+    ResumeContact,
+    Task,
+    TransferContact,
+)
+
+NO_CONSULT = Refused("you are asking nobody")
+
+
+def consult(desk: Desk, wanted: Consult, now: datetime) -> Answer:
+    """Call the third person; the contact hears music meanwhile."""
+    call = desk.call
+    if call is None or desk.state not in (AgentState.TALKING, AgentState.HELD) or call.kind is CallKind.MANUAL:
+        return Refused("you are not talking to a contact")
+    if bool(wanted.number) == bool(wanted.agent):
+        return Refused("whom?", "a number, or the login of an agent")
+    if wanted.agent.casefold() == desk.agent.login.casefold():
+        return Refused("that is you")
+    asked = replace(call, third=Third(number=wanted.number, agent=wanted.agent))
+    music: tuple[Task, ...] = (HoldContact(call=asked),) if desk.state is AgentState.TALKING else ()
+    return Moved(
+        desk=desk.with_call(asked).to(AgentState.CONSULT, now),
+        tasks=(*music, CallThird(call=asked, number=wanted.number, agent=wanted.agent)),
+        events=(_told(asked, "calling", now),),
+    )
+
+
+def answered(desk: Desk, now: datetime) -> Moved:
+    """The third person has answered."""
+    call = _asking(desk)
+    if call is None or call.third is None or call.third.up or desk.state is not AgentState.CONSULT:
+        return Moved(desk=desk)
+    call = replace(call, third=replace(call.third, up=True))
+    return Moved(desk=desk.with_call(call), events=(_told(call, "answered", now),))
+
+
+def third_gone(desk: Desk, happened: ThirdGone, now: datetime) -> Moved:
+    """The third person did not answer, or is gone: back to the contact."""
+    call = _asking(desk)
+    if call is None or call.third is None:
+        return Moved(desk=desk)
+    stage = "ended" if call.third.up else "failed"
+    return _back(desk, call, now, stage=stage, because=happened.because)
+
+
+def cancel(desk: Desk, now: datetime) -> Answer:
+    """Back to the contact, without the third person."""
+    call = _asking(desk)
+    if call is None or desk.state is not AgentState.CONSULT:
+        return NO_CONSULT
+    moved = _back(desk, call, now, stage="cancelled")
+    return replace(moved, tasks=(DropThird(call=call), *moved.tasks))
+
+
+def transfer(desk: Desk, now: datetime) -> Answer:
+    """Leave the contact with the third person. To another agent, the call and its code go along."""
+    call = _asking(desk)
+    if call is None or call.third is None or desk.state is not AgentState.CONSULT:
+        return NO_CONSULT
+    if not call.third.up:
+        return Refused(f"{call.third} has not answered yet", "wait, or cancel the consult")
+    told = _told(call, "transferred", now)
+    if call.third.agent:
+        given = GiveCall(call=call, to=call.third.agent)
+        return freed(desk, now, TransferContact(call=call), given, events=(told, said(call, CallStage.CLOSED, now)))
+    moved = wrapping(desk, replace(call, third=None), now, fallback=SystemCode.ANSWER_HUMAN)
+    return replace(moved, tasks=(TransferContact(call=call), *moved.tasks), events=(told, *moved.events))
+
+
+def start_conference(desk: Desk, now: datetime) -> Answer:
+    """Talk as three."""
+    call = _asking(desk)
+    if call is None or call.third is None or desk.state is not AgentState.CONSULT:
+        return NO_CONSULT
+    if not call.third.up:
+        return Refused(f"{call.third} has not answered yet", "wait, or cancel the consult")
+    moved = desk.to(AgentState.CONFERENCE, now)
+    return Moved(desk=moved, tasks=(JoinThree(call=call),), events=(_told(call, "conference", now),))
+
+
+def end_conference(desk: Desk, now: datetime) -> Answer:
+    """On with the contact alone."""
+    call = _asking(desk)
+    if call is None or desk.state is not AgentState.CONFERENCE:
+        return Refused("you have no conference of your own")
+    moved = _back(desk, call, now, stage="ended")
+    return replace(moved, tasks=(DropThird(call=call), *moved.tasks))
+
+
+def change_owner(desk: Desk, now: datetime) -> Answer:
+    """The other agent ends the conference, and says the code."""
+    call = _asking(desk)
+    if call is None or call.third is None or desk.state is not AgentState.CONFERENCE:
+        return Refused("you have no conference of your own")
+    if not call.third.agent:
+        return Refused(f"{call.third} is no agent", "only an agent can take a call over")
+    given = GiveCall(call=call, to=call.third.agent, stays=True)
+    asked = replace(call, third=None, asked_by=call.third.agent)
+    return Moved(desk=desk.with_call(asked), tasks=(given,), events=(_told(call, "owner", now),))
+
+
+# ── the agent who is asked ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def consulted(desk: Desk, happened: Consulted, now: datetime) -> Moved:
+    """Another agent asks. Only somebody who is free and has a telephone can be asked."""
+    call = replace(happened.call, asked_by=happened.by, third=None)
+    if not desk.is_idle or desk.leg is not Leg.UP:
+        return Moved(desk=desk, tasks=(LeaveThree(call=call),))
+    told = ConsultChanged(at=now, stage="asked", third=happened.by)
+    return Moved(desk=desk.with_call(call).to(AgentState.CONSULT, now), events=(told,))
+
+
+def conference_began(desk: Desk, now: datetime) -> Moved:
+    """The contact was brought in."""
+    call = desk.call
+    if call is None or call.is_own or desk.state is not AgentState.CONSULT:
+        return Moved(desk=desk)
+    told = ConsultChanged(at=now, stage="conference", third=call.asked_by)
+    return Moved(desk=desk.to(AgentState.CONFERENCE, now), events=(told,))
+
+
+def call_given(desk: Desk, now: datetime) -> Moved:
+    """The call is this agent's from now on: alone after a transfer, as the owner in a conference."""
+    call = desk.call
+    if call is None or call.is_own:
+        return Moved(desk=desk)
+    own = replace(call, asked_by="", joined_at=call.joined_at or now, fallback=SystemCode.ANSWER_HUMAN.value)
+    told = ConsultChanged(at=now, stage="owner", third=call.asked_by)
+    if desk.state is AgentState.CONFERENCE:
+        return Moved(desk=desk.with_call(replace(own, third=Third(agent=call.asked_by, up=True))), events=(told,))
+    moved = desk.with_call(own).to(AgentState.TALKING, now)
+    return Moved(desk=moved, events=(told, said(own, CallStage.JOINED, now)))
+
+
+def consult_over(desk: Desk, now: datetime) -> Moved:
+    """Nobody asks any more."""
+    call = desk.call
+    if call is None or call.is_own:
+        return Moved(desk=desk)
+    return freed(desk, now, events=(ConsultChanged(at=now, stage="ended", third=call.asked_by),))
+
+
+def _asking(desk: Desk) -> DeskCall | None:
+    """The own call with its third person."""
+    call = desk.call
+    return call if call is not None and call.is_own and call.third is not None else None
+
+
+def _back(desk: Desk, call: DeskCall, now: datetime, *, stage: str, because: str = "") -> Moved:
+    alone = replace(call, third=None)
+    return Moved(
+        desk=desk.with_call(alone).to(AgentState.TALKING, now),
+        tasks=(ResumeContact(call=alone),),
+        events=(_told(call, stage, now, because=because),),
+    )
+
+
+def _told(call: DeskCall, stage: str, now: datetime, *, because: str = "") -> ConsultChanged:
+    return ConsultChanged(at=now, stage=stage, third=str(call.third or ""), because=because)

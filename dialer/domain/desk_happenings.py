@@ -1,0 +1,136 @@
+"""What happens to an agent's desk without the agent having asked for it. What concerns a call that is over changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from dialer.domain.desk_call import DeskCall
+from dialer.domain.ids import AttemptId
+
+
+@dataclass(frozen=True, slots=True)
+class LegUp:
+    """The agent's telephone was answered, and stays up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegDown:
+    """The agent's telephone was hung up, or not answered."""
+
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """A contact is reserved for this agent, who is to read about it first: preview, manual, a callback."""
+
+    call: DeskCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assigned:
+    """A contact has answered, and this agent is to have it."""
+
+    call: DeskCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """The attempt to call the contact that was offered has begun. Told before anything is waited for."""
+
+    attempt_id: AttemptId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """Agent and contact hear each other."""
+
+    attempt_id: AttemptId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFailed:
+    """The contact was not reached: `code` says why. `closed`: that code is on record already, no call left (DNC, hours)."""
+
+    code: str
+    attempt_id: AttemptId | None = None
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactGone:
+    """The contact has hung up, or the call has ended some other way."""
+
+    attempt_id: AttemptId
+
+
+@dataclass(frozen=True, slots=True)
+class ConsultAnswered:
+    """The third person has answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThirdGone:
+    """The third person did not answer, or has hung up."""
+
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consulted:
+    """Another agent asks this one for advice about a call of theirs."""
+
+    call: DeskCall
+    by: str  # that agent's login
+
+
+@dataclass(frozen=True, slots=True)
+class ConferenceBegan:
+    """The agent who asked for advice has brought the contact in."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallGiven:
+    """The agent who asked for advice has handed the call over: it is this agent's from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsultOver:
+    """Nobody asks this agent for advice any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeIsUp:
+    """The moment `Desk.due_at` has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketLost:
+    """The desk has lost its connection to us."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketBack:
+    """The desk is connected again."""
+
+
+Happening: TypeAlias = (
+    LegUp
+    | LegDown
+    | Offered
+    | Assigned
+    | Placed
+    | Joined
+    | CallFailed
+    | ContactGone
+    | ConsultAnswered
+    | ThirdGone
+    | Consulted
+    | ConferenceBegan
+    | CallGiven
+    | ConsultOver
+    | TimeIsUp
+    | SocketLost
+    | SocketBack
+)

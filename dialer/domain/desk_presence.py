@@ -1,0 +1,165 @@
+"""An agent comes, takes contacts, rests and goes; the telephone and the desk's connection come and go with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from dialer.domain.agent import PREFERRED_MOST, AgentState
+from dialer.domain.agent_commands import GoNotReady, LogIn, PreferJobs
+from dialer.domain.agent_events import Notice
+from dialer.domain.codes import SystemCode
+from dialer.domain.desk import NO_LINE, Answer, Desk, Leg, Moved, Pending, Refused, freed, logged_out
+from dialer.domain.desk_call import CallKind
+from dialer.domain.desk_happenings import LegDown
+from dialer.domain.desk_talk import closed
+from dialer.domain.desk_tasks import (
+    DropLeg,
+    DropThird,
+    GiveBack,
+    HandOver,
+    HangUpContact,
+    KeepPreferred,
+    LeaveThree,
+    RingLeg,
+    Task,
+)
+
+
+def log_in(desk: Desk, wanted: LogIn, now: datetime) -> Answer:
+    """Come to work, come back after a lost connection, or take over from another desk."""
+    phone = wanted.phone or desk.agent.phone
+    if not desk.agent.active:
+        return Refused(f"{desk.agent.login} is not active any more")
+    if desk.state is AgentState.LOGGED_OUT:
+        came = replace(desk.to(AgentState.NOT_READY, now), reason="logged in", phone=phone)
+        return _ring(came)
+    if desk.lost_at is None and not wanted.force:
+        return Refused(f"{desk.agent.login} is logged in at another desk", "log in with force to take over from it")
+    back = socket_back(desk).desk
+    if phone == desk.phone or desk.call is not None:
+        return Moved(desk=back)
+    dropped: tuple[Task, ...] = (DropLeg(),) if desk.leg in (Leg.UP, Leg.RINGING) else ()
+    rung = _ring(replace(back.to(AgentState.NOT_READY, now), phone=phone, leg=Leg.NONE, reason="another telephone"))
+    return replace(rung, tasks=(*dropped, *rung.tasks))
+
+
+def log_out(desk: Desk, now: datetime) -> Answer:
+    """Go home, now or after the contact."""
+    if desk.call is not None:
+        return Moved(desk=replace(desk, pending=Pending.LOGGED_OUT))
+    gone, tasks = logged_out(replace(desk, reason=""), now)
+    return Moved(desk=gone, tasks=tasks)
+
+
+def go_ready(desk: Desk, now: datetime) -> Answer:
+    """Take contacts: now, when the telephone is up, or after this one."""
+    if desk.call is not None:
+        if desk.pending is Pending.NOTHING:
+            return Refused("there is a contact before you", "you are ready again when it is wrapped up")
+        return Moved(desk=replace(desk, pending=Pending.NOTHING, reason="", walked_away=False))
+    if desk.state is AgentState.READY:
+        return Moved(desk=desk)
+    if desk.has_line:
+        return Moved(desk=replace(desk.to(AgentState.READY, now), pending=Pending.NOTHING, reason="", walked_away=False))
+    waiting = replace(desk, pending=Pending.READY, reason=NO_LINE)
+    return Moved(desk=waiting) if desk.leg is Leg.RINGING else _ring(waiting)
+
+
+def go_not_ready(desk: Desk, wanted: GoNotReady, now: datetime) -> Answer:
+    """Rest: now or after the contact."""
+    why = replace(desk, reason=wanted.reason, walked_away=wanted.walked_away)
+    if desk.call is not None:
+        return Moved(desk=replace(why, pending=Pending.NOT_READY))
+    return Moved(desk=replace(why.to(AgentState.NOT_READY, now), pending=Pending.NOTHING))
+
+
+def prefer(desk: Desk, wanted: PreferJobs) -> Answer:
+    """Put some campaigns before the others."""
+    names = tuple(dict.fromkeys(wanted.campaigns))
+    if len(names) > PREFERRED_MOST:
+        return Refused(f"{len(names)} campaigns", f"at most {PREFERRED_MOST} can be preferred")
+    allowed = {one.casefold() for one in desk.agent.campaigns}
+    if strange := [one for one in names if allowed and one.casefold() not in allowed]:
+        return Refused(f"you do not work for {', '.join(strange)}", f"one of: {', '.join(desk.agent.campaigns)}")
+    return Moved(desk=replace(desk, agent=replace(desk.agent, preferred=names)), tasks=(KeepPreferred(campaigns=names),))
+
+
+def blend(desk: Desk, *, inbound: bool) -> Answer:
+    """Over to inbound calls, or back; a contact that is before the agent is finished first."""
+    return Moved(desk=replace(desk, blended_in=inbound))
+
+
+def leg_up(desk: Desk, now: datetime) -> Moved:
+    """The agent's telephone was answered."""
+    if desk.state is AgentState.LOGGED_OUT:
+        return Moved(desk=desk, tasks=(DropLeg(),))
+    desk = replace(desk, leg=Leg.UP)
+    if desk.pending is Pending.READY:
+        return Moved(desk=replace(desk.to(AgentState.READY, now), pending=Pending.NOTHING, reason=""))
+    return Moved(desk=replace(desk, reason="") if desk.reason == NO_LINE else desk)
+
+
+def leg_down(desk: Desk, happened: LegDown, now: datetime) -> Moved:
+    """The agent's telephone was lost. Whoever was on the line must not be left alone."""
+    if desk.state is AgentState.LOGGED_OUT or desk.leg is Leg.NONE:
+        return Moved(desk=desk)
+    told = Notice(at=now, text=f"your telephone is down: {happened.because or 'hung up'}")
+    desk = replace(desk, leg=Leg.DOWN)
+    call = desk.call
+    if call is None:
+        pending = Pending.NOTHING if desk.pending is Pending.READY else desk.pending
+        resting = desk if desk.state is AgentState.NOT_READY else replace(desk.to(AgentState.NOT_READY, now), reason=NO_LINE)
+        return Moved(desk=replace(resting, pending=pending), events=(told,))
+    if desk.state is AgentState.WRAP_UP or call.kind is CallKind.MANUAL:
+        return Moved(desk=desk, events=(told,))  # nobody is on this line
+    if not call.is_own:
+        return freed(desk, now, LeaveThree(call=call), events=(told,))
+    if desk.state is AgentState.PREVIEW:
+        return freed(desk, now, GiveBack(call=call), events=(told,))
+    if desk.state is AgentState.DIALLING and call.kind is not CallKind.PACED:
+        moved = closed(desk, replace(call, fallback=SystemCode.CALL_CANCELLED.value), now)
+        return replace(moved, tasks=(HangUpContact(call=call), *moved.tasks), events=(told, *moved.events))
+    third: tuple[Task, ...] = () if call.third is None else (DropThird(call=call),)
+    lost = HandOver(call=replace(call, third=None), code=SystemCode.AGENT_LOST.value)
+    return freed(desk, now, *third, lost, events=(told,))
+
+
+def socket_lost(desk: Desk, now: datetime) -> Moved:
+    """The desk went silent: no more contacts, and after a while it counts as left."""
+    if desk.state is AgentState.LOGGED_OUT or desk.lost_at is not None:
+        return Moved(desk=desk)
+    return Moved(desk=replace(desk, lost_at=now))
+
+
+def socket_back(desk: Desk) -> Moved:
+    """The desk is there again, as it was."""
+    pending = Pending.NOTHING if desk.away else desk.pending  # it was only to log out because nobody was there
+    return Moved(desk=replace(desk, lost_at=None, away=False, pending=pending))
+
+
+def left(desk: Desk, now: datetime) -> Moved:
+    """The desk has been silent for too long: logged out, after the contact with whom the agent may still be talking."""
+    gone = replace(desk, pending=Pending.LOGGED_OUT, away=True, reason="the desk was silent")
+    call = desk.call
+    if call is None:
+        return freed(gone, now)
+    match desk.state:
+        case AgentState.PREVIEW if call.attempt_id is None:
+            return freed(gone, now, GiveBack(call=call))
+        case AgentState.PREVIEW | AgentState.WRAP_UP:
+            return closed(gone, call, now)
+        case AgentState.TALKING if call.kind is CallKind.MANUAL:
+            return closed(gone, call, now)
+        case AgentState.DIALLING if call.kind is not CallKind.PACED:  # nobody is called for nobody
+            moved = closed(gone, replace(call, fallback=SystemCode.CALL_CANCELLED.value), now)
+            return replace(moved, tasks=(HangUpContact(call=call), *moved.tasks))
+        case _:
+            return Moved(desk=gone)
+
+
+def _ring(desk: Desk) -> Moved:
+    """Ring the telephone, if the agent has one."""
+    if not desk.phone:
+        return Moved(desk=replace(desk, leg=Leg.NONE))
+    return Moved(desk=replace(desk, leg=Leg.RINGING), tasks=(RingLeg(phone=desk.phone),))

@@ -1,0 +1,77 @@
+"""What a campaign's pacing may be, and how its codes, skills and agents are found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import replace
+
+from dialer.domain.agent import SKILL_LEAST, SKILL_MOST
+from dialer.domain.codes import AGENT_SYSTEM_CODES, MANUAL_SYSTEM_CODES, name_key
+from dialer.domain.ids import OrgId
+from dialer.domain.pacing_plan import Pacing, PacingKind
+from dialer.errors import BadInput
+from dialer.store.store import Tx
+
+LINES_MOST = 10.0
+BUDGET_MOST = 100.0
+THRESHOLD_MOST_S = 60.0
+PREVIEW_MOST_S = 3600.0
+WRAP_UP_MOST_S = 4 * 3600.0
+EXTENSIONS_MOST = 20
+SAMPLES_MOST = 10_000
+WORDS_MOST = 80
+
+
+def check_pacing(pacing: Pacing) -> None:
+    """Raises BadInput for a plan that cannot be."""
+    budget, ratio = pacing.budget, pacing.ratio
+    _within(pacing.lines_per_agent, 1.0, LINES_MOST, "lines per agent")
+    _within(budget.percent, 0.0, BUDGET_MOST, "abandon budget")
+    _within(budget.threshold_s, 0.0, THRESHOLD_MOST_S, "abandon threshold")
+    _within(ratio.least_hit_rate, 0.01, 1.0, "least hit rate")
+    _within(ratio.most_hit_rate, ratio.least_hit_rate, 1.0, "most hit rate")
+    _within(ratio.first_hit_rate, ratio.least_hit_rate, ratio.most_hit_rate, "first hit rate")
+    _within(ratio.samples, 1, SAMPLES_MOST, "samples")
+    if pacing.preview_s is not None:
+        _within(pacing.preview_s, 1.0, PREVIEW_MOST_S, "preview")
+    if pacing.wrap_up_s is not None:
+        _within(pacing.wrap_up_s, 0.0, WRAP_UP_MOST_S, "wrap-up")
+    _within(pacing.extension_s, 1.0, WRAP_UP_MOST_S, "extension")
+    _within(pacing.extensions_most, 0, EXTENSIONS_MOST, "extensions")
+    for name, level in pacing.skills.items():
+        _within(level, SKILL_LEAST, SKILL_MOST, f"skill {name}")
+        if not name.strip() or len(name) > WORDS_MOST:
+            raise BadInput(f"{name!r} is no skill", where="skill", mend=f"a name of 1 to {WORDS_MOST} characters")
+    if len(budget.group) > WORDS_MOST or len(pacing.nuisance_message) > WORDS_MOST:
+        raise BadInput("too long a name", where="pacing", mend=f"at most {WORDS_MOST} characters")
+
+
+def check_turn(before: Pacing, after: Pacing) -> None:
+    """Raises BadInput where a running job cannot be turned from one plan to another: people do not become a recording."""
+    if before.has_agents != after.has_agents:
+        mend = "stop it, change the campaign, and start it again"
+        raise BadInput("a job that runs cannot get or lose its agents", where="pacing", mend=mend)
+
+
+def fitted(tx: Tx, org_id: OrgId, pacing: Pacing, codes: Collection[str]) -> Pacing:
+    """The plan with the default code as the ledger writes it. Raises BadInput."""
+    if not pacing.default_code.strip():
+        return replace(pacing, default_code="")
+    known = {name_key(code): code for code in agent_codes(pacing, codes)}
+    found = known.get(name_key(pacing.default_code))
+    if found is None:
+        mend = f"one of: {', '.join(known.values())}"
+        raise BadInput(f"no agent of this campaign can say {pacing.default_code!r}", where="default code", mend=mend)
+    return replace(pacing, default_code=found)
+
+
+def agent_codes(pacing: Pacing, codes: Collection[str]) -> tuple[str, ...]:
+    """From what agents choose: the campaign's codes, and those of the system's that a person can tell."""
+    system = AGENT_SYSTEM_CODES if pacing.kind is not PacingKind.MANUAL else MANUAL_SYSTEM_CODES
+    return (*codes, *(code.value for code in system))
+
+
+def _within(value: float, least: float, most: float, where: str) -> None:
+    if not math.isfinite(value) or not least <= value <= most:
+        raise BadInput(f"{value:g}", where=where, mend=f"{least:g} to {most:g}")

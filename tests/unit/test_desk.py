@@ -1,0 +1,545 @@
+"""An agent's desk: which command is allowed when, what is pending, and that each call leaves it exactly once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dialer.domain import agent_commands as do
+from dialer.domain import desk_happenings as it
+from dialer.domain.agent import STALE_S, Agent, AgentRules, AgentState
+from dialer.domain.agent_commands import Command
+from dialer.domain.agent_events import CallChanged, CallStage, StateChanged
+from dialer.domain.codes import SystemCode
+from dialer.domain.desk import Desk, Leg, Moved, Pending, Refused
+from dialer.domain.desk_call import CallKind, DeskCall, Third
+from dialer.domain.desk_happenings import Happening
+from dialer.domain.desk_machine import after, new_desk
+from dialer.domain.desk_tasks import (
+    CallThird,
+    CloseAttempt,
+    CodeFrom,
+    DropLeg,
+    DropThird,
+    GiveBack,
+    GiveCall,
+    HandOver,
+    HangUpContact,
+    HoldContact,
+    Join,
+    KeepNote,
+    LeaveThree,
+    PlaceCall,
+    PressDigits,
+    ResumeContact,
+    RingLeg,
+    Task,
+    TransferContact,
+)
+from dialer.domain.ids import AgentId, AttemptId, ContactId, JobId, OrgId
+
+pytestmark = pytest.mark.unit
+
+START = datetime(2026, 5, 11, 9, 0, tzinfo=UTC)
+ANN = Agent(id=AgentId(1), org_id=OrgId(1), login="ann", phone="6001")
+RULES = AgentRules(codes=("Interested", "Later", "Answer Machine"), default_code="Later", wrap_up_s=30, extension_s=20)
+FIRST, SECOND = AttemptId("a1"), AttemptId("a2")
+LEAVING = (CloseAttempt, HandOver, GiveBack, GiveCall)
+
+
+def a_call(kind: CallKind, attempt: AttemptId | None = None, rules: AgentRules = RULES) -> DeskCall:
+    return DeskCall(
+        job_id=JobId(7), contact_id=ContactId(3), campaign="Donors", kind=kind, rules=rules, attempt_id=attempt, address="+1555"
+    )
+
+
+class Played:
+    """One desk through which a story goes: `do` insists that nothing is refused."""
+
+    def __init__(self, agent: Agent = ANN) -> None:
+        self.now = START
+        self.desk = new_desk(agent, START)
+        self.tasks: list[Task] = []
+        self.events: list[object] = []
+
+    def do(self, *whats: Command | Happening) -> tuple[Task, ...]:
+        answer = Moved(desk=self.desk)
+        for what in whats:
+            found = after(self.desk, what, self.now)
+            assert isinstance(found, Moved), (what, found)
+            answer, self.desk = found, found.desk
+            self.tasks += answer.tasks
+            self.events += answer.events
+        return answer.tasks
+
+    def refused(self, what: Command) -> str:
+        answer = after(self.desk, what, self.now)
+        assert isinstance(answer, Refused), (what, answer)
+        return str(answer)
+
+    def wait(self, seconds: float) -> tuple[Task, ...]:
+        self.now += timedelta(seconds=seconds)
+        return self.do(it.TimeIsUp())
+
+    def state(self) -> AgentState:
+        return self.desk.state
+
+
+def ready(agent: Agent = ANN) -> Played:
+    played = Played(agent)
+    played.do(do.LogIn(), it.LegUp(), do.GoReady())
+    return played
+
+
+def talking(rules: AgentRules = RULES) -> Played:
+    played = ready()
+    played.do(it.Assigned(call=a_call(CallKind.PACED, FIRST, rules)), it.Joined(attempt_id=FIRST))
+    return played
+
+
+@pytest.mark.row(124)
+def test_an_agent_logs_in_is_ready_when_the_telephone_is_up_and_logs_out() -> None:
+    ann = Played()
+    assert ann.refused(do.GoReady()) == "you are not logged in (log in first)"
+    assert ann.do(do.LogIn()) == (RingLeg(phone="6001"),)
+    assert (ann.state(), ann.desk.leg) == (AgentState.NOT_READY, Leg.RINGING)
+    ann.do(do.GoReady())
+    assert (ann.state(), ann.desk.pending) == (AgentState.NOT_READY, Pending.READY)
+    assert not ann.desk.is_idle
+    ann.do(it.LegUp())
+    assert ann.state() is AgentState.READY
+    assert ann.desk.is_idle
+    assert ann.do(do.LogOut()) == (DropLeg(),)
+    assert ann.state() is AgentState.LOGGED_OUT
+    told = [one.state for one in ann.events if isinstance(one, StateChanged)]
+    assert told[0] is AgentState.NOT_READY
+    assert told[-2:] == [AgentState.READY, AgentState.LOGGED_OUT]
+
+
+@pytest.mark.row(124)
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        (do.DialPreview(), "no preview"),
+        (do.CancelPreview(), "no preview"),
+        (do.Hold(), "not talking"),
+        (do.Resume(), "on hold"),
+        (do.SendDigits(digits="1"), "not talking"),
+        (do.Release(), "no call is up"),
+        (do.WrapUp(code="Interested"), "nothing to wrap up"),
+        (do.ExtendWrapUp(), "nothing to wrap up"),
+        (do.Consult(number="+1555"), "not talking"),
+        (do.CancelConsult(), "asking nobody"),
+        (do.CompleteTransfer(), "asking nobody"),
+        (do.StartConference(), "asking nobody"),
+        (do.EndConference(), "no conference"),
+        (do.ChangeOwner(), "no conference"),
+        (do.Redial(), "nobody to call again"),
+        (do.AddNote(text="x"), "no contact"),
+        (do.ManualConnect(), "no contact of a manual"),
+        (do.ManualCancel(), "no contact of a manual"),
+        (do.ManualRelease(), "no contact of a manual"),
+    ],
+)
+def test_what_needs_a_contact_is_refused_without_one(what: Command, why: str) -> None:
+    assert why in ready().refused(what)
+
+
+@pytest.mark.row(124)
+def test_a_second_log_in_is_refused_or_takes_the_desk_over_with_its_call() -> None:
+    ann = talking()
+    assert "another desk" in ann.refused(do.LogIn())
+    assert ann.do(do.LogIn(force=True, phone="6002")) == ()
+    assert (ann.state(), ann.desk.phone) == (AgentState.TALKING, "6001")
+    other = ready()
+    assert other.do(do.LogIn(force=True, phone="6002")) == (DropLeg(), RingLeg(phone="6002"))
+    gone = Played(replace(ANN, active=False))
+    assert "not active" in gone.refused(do.LogIn())
+
+
+@pytest.mark.row(125)
+@pytest.mark.parametrize(
+    ("asked", "then"),
+    [(do.GoNotReady(reason="lunch"), AgentState.NOT_READY), (do.LogOut(), AgentState.LOGGED_OUT)],
+)
+def test_who_asks_to_rest_or_leave_in_a_call_gets_it_after_the_wrap_up(asked: Command, then: AgentState) -> None:
+    ann = talking()
+    ann.do(asked)
+    assert ann.state() is AgentState.TALKING
+    assert ann.desk.pending.value == then.value
+    ann.do(it.ContactGone(attempt_id=FIRST), do.WrapUp(code="interested"))
+    assert ann.state() is then
+    assert ann.desk.pending is Pending.NOTHING
+    if then is AgentState.NOT_READY:
+        assert ann.desk.reason == "lunch"
+
+
+@pytest.mark.row(125)
+def test_what_is_pending_is_taken_back_by_being_ready() -> None:
+    ann = talking()
+    assert "wrapped up" in ann.refused(do.GoReady())
+    ann.do(do.GoNotReady(reason="lunch"), do.GoReady(), do.Release(), do.WrapUp())
+    assert ann.state() is AgentState.READY
+
+
+def test_a_waiting_contact_is_joined_talked_to_held_and_sent_digits() -> None:
+    ann = ready()
+    (join,) = ann.do(it.Assigned(call=a_call(CallKind.PACED, FIRST)))
+    assert isinstance(join, Join)
+    assert ann.state() is AgentState.DIALLING
+    ann.do(it.Joined(attempt_id=FIRST))
+    assert ann.state() is AgentState.TALKING
+    assert [type(one) for one in ann.do(do.Hold())] == [HoldContact]
+    assert "not talking" in ann.refused(do.SendDigits(digits="1"))
+    assert [type(one) for one in ann.do(do.Resume())] == [ResumeContact]
+    assert [type(one) for one in ann.do(do.SendDigits(digits="12#"))] == [PressDigits]
+    assert "cannot be pressed" in ann.refused(do.SendDigits(digits="12\r\n"))
+    assert "hang up first" in ann.refused(do.WrapUp(code="Interested"))
+    assert [type(one) for one in ann.do(do.Release())] == [HangUpContact]
+    assert ann.do(it.ContactGone(attempt_id=FIRST)) == ()
+    assert ann.state() is AgentState.WRAP_UP
+
+
+@pytest.mark.row(127)
+def test_a_wrap_up_ends_with_the_agents_code_or_by_itself_with_the_default() -> None:
+    ann = talking()
+    ann.do(it.ContactGone(attempt_id=FIRST))
+    assert "no code of Donors" in ann.refused(do.WrapUp(code="Sold"))
+    (closing,) = ann.do(do.WrapUp(code="  INTERESTED ", note="after May"))
+    assert isinstance(closing, CloseAttempt)
+    assert (closing.code, closing.source, closing.note) == ("Interested", CodeFrom.AGENT, "after May")
+    ann.do(it.Assigned(call=a_call(CallKind.PACED, SECOND)), it.Joined(attempt_id=SECOND), do.Release())
+    assert ann.wait(29) == ()
+    (closing,) = ann.wait(1)
+    assert isinstance(closing, CloseAttempt)
+    assert (closing.code, closing.source) == ("Later", CodeFrom.DEFAULT)
+    assert ann.state() is AgentState.READY
+
+
+@pytest.mark.row(127)
+def test_a_wrap_up_is_extended_so_often_and_no_longer_than_the_campaign_allows() -> None:
+    ann = talking()
+    ann.do(do.Release(), do.ExtendWrapUp(seconds=500))
+    assert ann.desk.due_at == START + timedelta(seconds=50)
+    ann.do(do.ExtendWrapUp(seconds=5))
+    assert ann.desk.due_at == START + timedelta(seconds=55)
+    assert "2 of 2 times" in ann.refused(do.ExtendWrapUp())
+    assert ann.wait(54.9) == ()
+    assert len(ann.wait(0.1)) == 1
+    endless = talking(replace(RULES, wrap_up_s=None))
+    endless.do(do.Release())
+    assert endless.desk.due_at is None
+    assert "no end" in endless.refused(do.ExtendWrapUp())
+
+
+def test_without_a_default_code_a_talk_was_answered_by_a_human() -> None:
+    ann = talking(replace(RULES, default_code="", wrap_up_s=0))
+    hang_up, closing = ann.do(do.Release())
+    assert isinstance(hang_up, HangUpContact)
+    assert isinstance(closing, CloseAttempt)
+    assert closing.code == SystemCode.ANSWER_HUMAN
+    assert ann.state() is AgentState.READY
+
+
+def test_a_preview_is_dialled_by_the_agent_or_by_itself_and_passed_over_into_the_wrap_up() -> None:
+    timed = replace(RULES, preview_s=15)
+    ann = ready()
+    ann.do(it.Offered(call=a_call(CallKind.PREVIEW, rules=timed)))
+    assert ann.state() is AgentState.PREVIEW
+    assert ann.wait(14.5) == ()
+    (place,) = ann.wait(0.5)
+    assert isinstance(place, PlaceCall)
+    ann.do(it.Placed(attempt_id=FIRST), it.Joined(attempt_id=FIRST), do.Release(), do.WrapUp(code="Interested"))
+    untimed = a_call(CallKind.PREVIEW)
+    ann.do(it.Offered(call=untimed))
+    assert ann.desk.due_at is None
+    assert ann.do(do.DialPreview(address="home")) == (PlaceCall(call=replace(untimed, offered_at=ann.now), address="home"),)
+    ann.do(it.CallFailed(code=SystemCode.CALL_BUSY, attempt_id=SECOND))
+    assert ann.state() is AgentState.WRAP_UP
+    (closing,) = ann.wait(30)
+    assert isinstance(closing, CloseAttempt)
+    assert closing.code == SystemCode.CALL_BUSY  # nobody was reached: the campaign's default code says something else
+    ann.do(it.Offered(call=untimed), do.CancelPreview())
+    assert ann.state() is AgentState.WRAP_UP
+    (closing,) = ann.wait(30)
+    assert isinstance(closing, CloseAttempt)
+    assert (closing.code, closing.call.attempt_id) == (SystemCode.PREVIEW_CANCELLED, None)
+    strict = ready()
+    strict.do(it.Offered(call=a_call(CallKind.PREVIEW, rules=replace(RULES, can_cancel_preview=False))))
+    assert "cannot be passed over" in strict.refused(do.CancelPreview())
+
+
+def test_a_redial_closes_the_attempt_before_and_is_linked_to_it() -> None:
+    ann = talking()
+    ann.do(it.ContactGone(attempt_id=FIRST))
+    closing, place = ann.do(do.Redial(address="home"))
+    assert isinstance(closing, CloseAttempt)
+    assert isinstance(place, PlaceCall)
+    assert (closing.call.attempt_id, closing.code) == (FIRST, SystemCode.REDIALLED)
+    assert (place.again_after, place.address, place.call.attempt_id) == (FIRST, "home", None)
+    ann.do(it.Placed(attempt_id=SECOND))
+    assert ann.do(it.Joined(attempt_id=FIRST)) == ()  # late news of the call before
+    assert ann.state() is AgentState.DIALLING
+    ann.do(it.Joined(attempt_id=SECOND), do.Release(), do.WrapUp(code="Interested"))
+    assert [one.call.attempt_id for one in ann.tasks if isinstance(one, CloseAttempt)] == [FIRST, SECOND]
+
+
+def test_a_third_person_is_asked_given_the_call_or_brought_in() -> None:
+    ann = talking()
+    assert [type(one) for one in ann.do(do.Consult(number="+15550199"))] == [HoldContact, CallThird]
+    assert ann.state() is AgentState.CONSULT
+    assert "not answered yet" in ann.refused(do.CompleteTransfer())
+    ann.do(it.ThirdGone(because="busy"))
+    assert ann.state() is AgentState.TALKING
+    assert [type(one) for one in ann.do(do.Consult(number="+15550199"), it.ConsultAnswered(), do.CancelConsult())] == [
+        DropThird,
+        ResumeContact,
+    ]
+    ann.do(do.Consult(number="+15550199"), it.ConsultAnswered(), do.StartConference())
+    assert ann.state() is AgentState.CONFERENCE
+    assert "is no agent" in ann.refused(do.ChangeOwner())
+    ann.do(do.EndConference())
+    assert ann.state() is AgentState.TALKING
+    ann.do(do.Consult(number="+15550199"), it.ConsultAnswered())
+    assert [type(one) for one in ann.do(do.CompleteTransfer())] == [TransferContact]
+    assert ann.state() is AgentState.WRAP_UP
+
+
+def test_the_ownership_of_a_conference_moves_to_the_other_agent_with_the_code() -> None:
+    ann, bob = talking(), ready(replace(ANN, id=AgentId(2), login="bob", phone="6002"))
+    ann.do(do.Consult(agent="bob"))
+    assert ann.desk.call is not None
+    bob.do(it.Consulted(call=ann.desk.call, by="ann"))
+    ann.do(it.ConsultAnswered(), do.StartConference())
+    bob.do(it.ConferenceBegan())
+    assert "no conference of your own" in bob.refused(do.EndConference())
+    (given,) = ann.do(do.ChangeOwner())
+    assert isinstance(given, GiveCall)
+    assert (given.to, given.stays) == ("bob", True)
+    bob.do(it.CallGiven())
+    assert [type(one) for one in ann.do(do.Release())] == [LeaveThree]
+    assert ann.state() is AgentState.READY
+    bob.do(it.ThirdGone())
+    assert bob.state() is AgentState.TALKING
+    bob.do(it.ContactGone(attempt_id=FIRST), do.WrapUp(code="Interested"))
+    assert not [one for one in ann.tasks if isinstance(one, CloseAttempt)]
+    assert len([one for one in bob.tasks if isinstance(one, CloseAttempt)]) == 1
+
+
+def test_a_manual_contact_is_connected_released_or_passed_over_and_nothing_is_dialled() -> None:
+    manual = it.Offered(call=a_call(CallKind.MANUAL, FIRST, replace(RULES, preview_s=5)))
+    ann = Played(replace(ANN, phone=""))
+    ann.do(do.LogIn(), do.GoReady())
+    assert not ann.desk.can_take(CallKind.PREVIEW)
+    ann.do(manual)
+    assert ann.desk.due_at is None
+    assert "no preview" in ann.refused(do.DialPreview())
+    ann.do(do.ManualConnect())
+    assert ann.state() is AgentState.TALKING
+    assert "elsewhere" in ann.refused(do.Release())
+    assert "not talking" in ann.refused(do.Hold())
+    ann.do(do.ManualDisconnect(), do.WrapUp(code="Interested"))
+    ann.do(manual, do.ManualRelease(code="Later"))
+    assert ann.state() is AgentState.READY
+    ann.do(manual, do.ManualCancel())
+    ann.wait(30)
+    assert [one.code for one in ann.tasks if isinstance(one, CloseAttempt)] == [
+        "Interested",
+        "Later",
+        SystemCode.PREVIEW_CANCELLED,
+    ]
+    assert not [one for one in ann.tasks if isinstance(one, PlaceCall | Join | RingLeg | HangUpContact)]
+
+
+def test_a_lost_telephone_hands_the_contact_over_and_the_agent_rests() -> None:
+    ann = talking()
+    (over,) = ann.do(it.LegDown(because="hung up"))
+    assert isinstance(over, HandOver)
+    assert (ann.state(), ann.desk.leg) == (AgentState.NOT_READY, Leg.DOWN)
+    assert ann.do(do.GoReady()) == (RingLeg(phone="6001"),)
+    ann.do(it.LegDown(because="no answer"))
+    assert ann.desk.pending is Pending.NOTHING
+    ann.do(do.GoReady(), it.LegUp())
+    assert ann.state() is AgentState.READY
+    ann.do(it.Offered(call=a_call(CallKind.PREVIEW)))
+    assert [type(one) for one in ann.do(it.LegDown())] == [GiveBack]
+    writing = talking()
+    writing.do(do.Release())
+    assert writing.do(it.LegDown()) == ()  # nobody is on that line
+    writing.do(do.WrapUp(code="Interested"))
+    assert writing.state() is AgentState.NOT_READY
+
+
+def test_a_silent_desk_gets_no_contact_and_is_logged_out_after_a_minute_or_after_its_call() -> None:
+    ann = ready()
+    ann.do(it.SocketLost())
+    assert not ann.desk.is_idle
+    ann.do(it.SocketBack())
+    assert ann.desk.is_idle
+    ann.do(it.SocketLost())
+    assert ann.wait(STALE_S) == (DropLeg(),)
+    assert ann.state() is AgentState.LOGGED_OUT
+    busy = talking(replace(RULES, wrap_up_s=None))
+    busy.do(it.SocketLost())
+    busy.wait(STALE_S)
+    assert busy.state() is AgentState.TALKING
+    back = busy.desk
+    closing, drop = busy.do(it.ContactGone(attempt_id=FIRST))
+    assert isinstance(closing, CloseAttempt)
+    assert (closing.code, closing.source, drop) == ("Later", CodeFrom.DEFAULT, DropLeg())
+    assert busy.state() is AgentState.LOGGED_OUT
+    busy.desk = back
+    busy.do(do.LogIn(), it.ContactGone(attempt_id=FIRST))
+    assert (busy.state(), busy.desk.pending) == (AgentState.WRAP_UP, Pending.NOTHING)
+
+
+def test_who_takes_inbound_calls_gets_no_contacts_until_blended_out() -> None:
+    ann = talking()
+    ann.do(do.BlendIn(), do.Release(), do.WrapUp())
+    assert ann.state() is AgentState.READY
+    assert not ann.desk.is_idle
+    assert [type(one) for one in ann.do(it.Assigned(call=a_call(CallKind.PACED, SECOND)))] == [HandOver]
+    ann.do(do.BlendOut())
+    assert ann.desk.is_idle
+
+
+def test_at_most_twenty_campaigns_are_preferred_of_those_for_which_the_agent_works() -> None:
+    ann = ready(replace(ANN, campaigns=("Donors", "Members")))
+    ann.do(do.PreferJobs(campaigns=("donors", "donors")))
+    assert ann.desk.agent.preferred == ("donors",)
+    assert "do not work for Other" in ann.refused(do.PreferJobs(campaigns=("Other",)))
+    assert "at most 20" in ready().refused(do.PreferJobs(campaigns=tuple(str(n) for n in range(21))))
+
+
+def test_notes_are_written_as_long_as_the_contact_is_before_the_agent() -> None:
+    ann = talking()
+    assert [type(one) for one in ann.do(do.AddNote(text=" has moved "))] == [KeepNote]
+    ann.do(do.Release(), do.AddNote(text="once more"))
+    assert "1 to 4000" in ann.refused(do.AddNote(text=" "))
+    ann.do(do.WrapUp())
+    assert "no contact" in ann.refused(do.AddNote(text="late"))
+
+
+def test_a_contact_who_hangs_up_while_being_joined_has_the_networks_code() -> None:
+    ann = ready()
+    (_, closing) = (
+        ann.do(it.Assigned(call=a_call(CallKind.PACED, FIRST)))[0],
+        ann.do(it.ContactGone(attempt_id=FIRST))[0],
+    )
+    assert isinstance(closing, CloseAttempt)
+    assert (closing.code, closing.source) == ("", CodeFrom.NETWORK)
+    assert ann.state() is AgentState.READY
+    assert isinstance(ann.events[-1], CallChanged)
+    assert ann.events[-1].stage is CallStage.CLOSED
+
+
+def test_skills_and_campaigns_say_whose_contacts_an_agent_gets() -> None:
+    bob = replace(ANN, skills={"Turkish": 5}, campaigns=("Donors",))
+    assert bob.may_work("donors", {"turkish": 5}) == ""
+    assert "has not the skill" in bob.may_work("Donors", {"Turkish": 6})
+    assert "does not work for" in bob.may_work("Other", {})
+
+
+# ── any order of anything ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+TIMED = replace(RULES, preview_s=20)
+ENDLESS = replace(RULES, wrap_up_s=None)
+WALK: list[Command | Happening] = [
+    do.LogIn(),
+    do.LogIn(force=True, phone="6002"),
+    do.LogOut(),
+    do.GoReady(),
+    do.GoNotReady(reason="lunch"),
+    do.DialPreview(),
+    do.CancelPreview(),
+    do.Hold(),
+    do.Resume(),
+    do.SendDigits(digits="1"),
+    do.Release(),
+    do.WrapUp(),
+    do.WrapUp(code="Interested"),
+    do.ExtendWrapUp(),
+    do.Consult(number="+1555"),
+    do.Consult(agent="bob"),
+    do.CancelConsult(),
+    do.CompleteTransfer(),
+    do.StartConference(),
+    do.EndConference(),
+    do.ChangeOwner(),
+    do.Redial(),
+    do.AddNote(text="x"),
+    do.BlendIn(),
+    do.BlendOut(),
+    do.ManualConnect(),
+    do.ManualDisconnect(),
+    do.ManualRelease(code="Later"),
+    do.ManualCancel(),
+    it.LegUp(),
+    it.LegDown(),
+    it.Offered(call=a_call(CallKind.PREVIEW, rules=TIMED)),
+    it.Offered(call=a_call(CallKind.CALLBACK, rules=ENDLESS)),
+    it.Offered(call=a_call(CallKind.MANUAL, FIRST)),
+    it.Assigned(call=a_call(CallKind.PACED, FIRST)),
+    it.Placed(attempt_id=FIRST),
+    it.Placed(attempt_id=SECOND),
+    it.Joined(attempt_id=FIRST),
+    it.Joined(attempt_id=SECOND),
+    it.CallFailed(code="Call Busy", attempt_id=FIRST),
+    it.CallFailed(code="Restricted DNC", closed=True),
+    it.ContactGone(attempt_id=FIRST),
+    it.ContactGone(attempt_id=SECOND),
+    it.ConsultAnswered(),
+    it.ThirdGone(),
+    it.Consulted(call=replace(a_call(CallKind.PACED, SECOND), third=Third(agent="ann")), by="bob"),
+    it.ConferenceBegan(),
+    it.CallGiven(),
+    it.ConsultOver(),
+    it.TimeIsUp(),
+    it.SocketLost(),
+    it.SocketBack(),
+]
+LIKELY: list[Command | Happening] = [do.LogIn(), it.LegUp(), do.GoReady()]
+WITHOUT_CALL = (AgentState.LOGGED_OUT, AgentState.NOT_READY, AgentState.READY)
+
+
+def owned(desk: Desk) -> int:
+    return int(desk.call is not None and desk.call.is_own)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(WALK), st.sampled_from([0, 1, 25, 61])), max_size=60))
+def test_whatever_happens_each_call_leaves_once_and_nobody_stays_in_a_state_for_ever(
+    story: list[tuple[Command | Happening, int]],
+) -> None:
+    desk, now, came, left = new_desk(ANN, START), START, 0, 0
+    steps: list[tuple[Command | Happening, int]] = [(what, 0) for what in LIKELY] + story
+    # In the end the desk is silent for good, and so is the line of whoever is still on it.
+    ends: list[Command | Happening] = [it.SocketLost(), it.TimeIsUp(), it.ConsultOver(), it.LegDown(), it.TimeIsUp()]
+    for number, (what, seconds) in enumerate(steps + [(one, 61) for one in ends]):
+        now += timedelta(seconds=seconds)
+        before = desk
+        answer = after(desk, what, now)
+        if isinstance(answer, Refused):
+            assert number < len(steps), "happenings are never refused"
+            continue
+        desk = answer.desk
+        turned_away = isinstance(what, it.Offered | it.Assigned) and not before.can_take(what.call.kind)
+        redialled = isinstance(what, do.Redial)
+        given = isinstance(what, it.CallGiven) and owned(desk) > owned(before)
+        came += owned(desk) if isinstance(what, it.Offered | it.Assigned) and before.call is None else 0
+        came += turned_away + redialled + given
+        left += sum(isinstance(task, LEAVING) for task in answer.tasks)
+        assert came - left == owned(desk), (what, answer)
+        assert (desk.call is None) is (desk.state in WITHOUT_CALL)
+        assert desk.until is None or desk.state in (AgentState.PREVIEW, AgentState.WRAP_UP)
+        assert not (desk.is_idle and (desk.call is not None or desk.pending is not Pending.NOTHING))
+        if desk.call is None and before.call is not None and before.pending is Pending.NOT_READY and not desk.away:
+            assert desk.state in (AgentState.NOT_READY, AgentState.LOGGED_OUT)
+        if desk.state is AgentState.LOGGED_OUT:
+            assert desk.leg is Leg.NONE
+    assert desk.state is AgentState.LOGGED_OUT, desk
+    assert came == left

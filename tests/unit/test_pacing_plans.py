@@ -1,0 +1,60 @@
+"""How a campaign's pacing is checked and said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dialer.domain.pacing_plan import AbandonBudget, ExpertRatio, Pacing, PacingKind, PredictiveStyle
+from dialer.errors import BadInput
+from dialer.services.pacing_plans import agent_codes, check_pacing, check_turn
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize(
+    ("wrong", "where"),
+    [
+        ({"lines_per_agent": 0.5}, "lines per agent"),
+        ({"lines_per_agent": float("nan")}, "lines per agent"),
+        ({"budget": AbandonBudget(percent=-1)}, "abandon budget"),
+        ({"budget": AbandonBudget(threshold_s=90)}, "abandon threshold"),
+        ({"ratio": ExpertRatio(least_hit_rate=0)}, "least hit rate"),
+        ({"ratio": ExpertRatio(least_hit_rate=0.6, most_hit_rate=0.5)}, "most hit rate"),
+        ({"ratio": ExpertRatio(first_hit_rate=0.05)}, "first hit rate"),
+        ({"preview_s": 0.0}, "preview"),
+        ({"wrap_up_s": -1.0}, "wrap-up"),
+        ({"extensions_most": 21}, "extensions"),
+        ({"skills": {"Turkish": 11}}, "skill Turkish"),
+        ({"skills": {" ": 3}}, "skill"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused_and_says_where(wrong: dict[str, Any], where: str) -> None:
+    with pytest.raises(BadInput, match=where):
+        check_pacing(replace(Pacing(), **wrong))
+
+
+def test_a_plan_is_said_with_what_concerns_its_kind() -> None:
+    assert str(Pacing()) == "agentless"
+    cruise = Pacing(kind=PacingKind.PREDICTIVE, skills={"Turkish": 3}, agents=("ann",))
+    assert "cruise control; abandoned: 3 % in 24h, 2 s from answer, plain; wrap-up 60 s + 2 × 60 s" in str(cruise)
+    assert str(cruise).endswith("skills Turkish 3; agents ann")
+    expert = replace(cruise, style=PredictiveStyle.EXPERT_CALLING_RATIO)
+    assert "expert calling ratio by work time, hit rates 0.1 to 1, at first 0.5 for 50 calls" in str(expert)
+    assert "1.5 lines for each free agent" in str(Pacing(kind=PacingKind.PROGRESSIVE, lines_per_agent=1.5))
+    assert "called after 20 s" in str(Pacing(kind=PacingKind.PREVIEW, preview_s=20))
+    assert "wrap-up without limit" in str(Pacing(kind=PacingKind.MANUAL, wrap_up_s=None))
+
+
+def test_a_running_job_changes_its_kind_but_neither_gets_nor_loses_its_agents() -> None:
+    progressive, preview = Pacing(kind=PacingKind.PROGRESSIVE), Pacing(kind=PacingKind.PREVIEW)
+    check_turn(progressive, preview)
+    with pytest.raises(BadInput, match="get or lose its agents"):
+        check_turn(Pacing(), preview)
+
+
+def test_agents_of_manual_campaigns_may_say_what_only_the_network_knows_elsewhere() -> None:
+    assert "Call Busy" not in agent_codes(Pacing(kind=PacingKind.PREVIEW), ("Sold",))
+    assert {"Sold", "Call Busy", "Ring No Answer"} <= set(agent_codes(Pacing(kind=PacingKind.MANUAL), ("Sold",)))
