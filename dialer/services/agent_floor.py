@@ -1,0 +1,38 @@
+"""What an agent's desktop asks of the floor: carry out a command, and tell what happens."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from dialer.domain.agent_commands import Command
+from dialer.domain.agent_events import AgentEvent
+from dialer.domain.desk import Desk, Refused
+from dialer.domain.ids import AgentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A command was carried out."""
+
+    said: Mapping[str, object] = field(default_factory=dict)  # what it answers besides: the moment of a callback that was put off
+
+
+class AgentFloor(Protocol):
+    """The agents who work now, whoever keeps them (engine.floor)."""
+
+    async def command(self, agent_id: AgentId, command: Command) -> Done | Refused:
+        """Carry out a command, or say why not. One that has begun is never cancelled by who asked."""
+
+    def listen(self, agent_id: AgentId) -> AsyncGenerator[AgentEvent, None]:
+        """What the agent is told, from the moment of this call, until the floor closes. It says nothing of who is there."""
+
+    async def socket_lost(self, agent_id: AgentId) -> None:
+        """The agent's desktop has gone away: no new contact for who cannot see it; what goes on goes on."""
+
+    async def socket_back(self, agent_id: AgentId) -> None:
+        """A desktop of this agent is there, for the first time or again."""
+
+    async def desk(self, agent_id: AgentId) -> Desk | None:
+        """The agent's state as it is now; None for one who is not logged in."""
