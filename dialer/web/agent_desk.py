@@ -24,7 +24,7 @@ from dialer.web.agent_line import Goodbye
 from dialer.web.agent_schema import openapi, page
 from dialer.web.agent_sessions import KEPT_ANSWERS, Bounds, Session, Sessions
 from dialer.web.agent_socket import TOO_MANY, AgentSocket, Rhythm
-from dialer.web.agent_wire import MAX_BYTES, Answer, Commands, Result, Said, Unreadable, checked, plain
+from dialer.web.agent_wire import MAX_BYTES, Answer, Commands, Result, Said, Unreadable, checked
 
 log = structlog.get_logger()
 
@@ -45,6 +45,8 @@ UNAUTHORISED = Goodbye(
 TOO_MANY_WRONG = Goodbye(
     code=4429, error="too_many", because="too many wrong tokens came from this address", mend="try again in a minute"
 )
+FAILED = Answer(result=Result.FAILED, because="the dialer could not do it", mend="look at the desk, and try again")
+LOOK = "desk"  # asked like a command, and changes nothing
 UNDER_WAY = 8  # commands of one agent at the same time
 SECURITY = {  # of every page and answer
     "X-Content-Type-Options": "nosniff",
@@ -154,6 +156,8 @@ class _AgentDesk:
 
     def _begun(self, agent: Agent, name: str, arguments: dict[str, Any]) -> Answer | asyncio.Task[Answer]:
         """A command on its way, or why it is not."""
+        if name == LOOK:
+            return self._sessions.spawn(self._look(agent), name=f"agent {agent.id}: looks")
         if name not in COMMANDS:
             because = f"there is no command {name[:64]!r}"
             return Answer(result=Result.UNKNOWN_COMMAND, because=because, mend=f"{PREFIX}/ lists them")
@@ -168,6 +172,14 @@ class _AgentDesk:
         self._under_way[agent.id] += 1
         return self._sessions.spawn(self._done(agent, name, command), name=f"agent {agent.id}: {name}")
 
+    async def _look(self, agent: Agent) -> Answer:
+        """How the desk stands: for a program that would rather ask than keep count of events."""
+        try:
+            return Answer(result=Result.DONE, said={"agent": agent.login, "desk": await self._floor.desk(agent.id)})
+        except Exception:  # the outer edge of a question
+            log.exception("a desk cannot be read", agent=agent.login)
+            return FAILED
+
     async def _answer_of(self, begun: asyncio.Task[Answer]) -> Answer:
         """Its answer, if it comes in time. A command that has begun goes on even so: none is half done."""
         done, _ = await asyncio.wait({begun}, timeout=self._options.command_s)
@@ -180,7 +192,7 @@ class _AgentDesk:
             done = await self._floor.command(agent.id, command)
         except Exception:  # the outer edge of a command: one that fails may not end the desk
             log.exception("a command of an agent failed", agent=agent.login, command=name)
-            return Answer(result=Result.FAILED, because="the dialer could not do it", mend="look at the desk, and try again")
+            return FAILED
         finally:
             self._under_way[agent.id] -= 1
         if isinstance(done, Refused):
@@ -217,7 +229,7 @@ class _AgentDesk:
         agent = await self._sign_in(request)
         if isinstance(agent, Goodbye):
             return _refused(agent)
-        return _json(200, {"agent": agent.login, "desk": plain(await self._floor.desk(agent.id))})
+        return _answer(await self._look(agent))
 
     async def _serve_schema(self, request: web.Request) -> web.StreamResponse:
         return _json(200, openapi(COMMANDS))

@@ -1,0 +1,151 @@
+"""Agents who are programs: they take contacts, talk, choose a code and wrap up, on the same desk as people do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from aiohttp import ClientSession
+
+from dialer.lab.desk_client import DeskClient, DeskLost
+from dialer.pacing.distributions import Bell, Distribution, Lognormal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """How such an agent works. Times in seconds, all divided by `speed`; shares 0 to 1."""
+
+    talk: Distribution = Lognormal(120.0, 0.9)
+    wrap: Distribution = Lognormal(20.0, 0.7)
+    reads: Distribution = Bell(5.0, 2.0, 1.0, 15.0)  # about a contact that is offered
+    rings: Distribution = Bell(12.0, 5.0, 3.0, 30.0)  # a contact of a manual campaign, who is called elsewhere
+    reached: float = 0.5  # share of those who are called elsewhere that answer
+    passed_over: float = 0.0  # share of offered contacts that are not called
+    codes: Mapping[str, float] = field(default_factory=dict)  # with weights; none = those of the campaign, evenly
+    speed: float = 1.0
+
+
+@dataclass(slots=True)
+class Journal:
+    """What became of one agent's shift, by the times that the desk tells."""
+
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))  # by state
+    idle_waits_s: list[float] = field(default_factory=list)  # from ready to talking
+    talks: int = 0
+    codes: Counter[str] = field(default_factory=Counter)  # as the desk recorded them
+    refused: list[str] = field(default_factory=list)  # commands that were, and why
+    state: str = ""
+    since: datetime | None = None
+
+    def turn(self, state: str, at: datetime) -> None:
+        """The agent is in another state."""
+        if self.since is not None:
+            self.seconds[self.state] += (at - self.since).total_seconds()
+            if self.state == "ready" and state == "talking":
+                self.idle_waits_s.append((at - self.since).total_seconds())
+        self.state, self.since = state, at
+
+
+class SyntheticAgent:
+    """One agent at the desk. `work` until it is cancelled or the desk ends; `journal` says what was done."""
+
+    def __init__(self, desk: DeskClient, habits: Habits, chance: np.random.Generator) -> None:
+        self.desk, self.journal = desk, Journal()
+        self._habits, self._chance = habits, chance
+        self._next: asyncio.Task[None] | None = None  # what is done about the contact when its time has come
+
+    @classmethod
+    @asynccontextmanager
+    async def seated(
+        cls, http: ClientSession, url: str, token: str, habits: Habits, *, phone: str = "", seed: Sequence[int] = (1,)
+    ) -> AsyncIterator[SyntheticAgent]:
+        """An agent who has logged in and is ready, and logs out at the end of the block. Raises DeskLost."""
+        async with DeskClient.connected(http, url, token, force=True) as desk:
+            agent = cls(desk, habits, np.random.default_rng(list(seed)))
+            await agent._ask("log_in", phone=phone, force=True)
+            await agent._ask("go_ready")
+            try:
+                yield agent
+            finally:
+                with contextlib.suppress(DeskLost):
+                    await desk.ask("log_out")
+
+    async def work(self) -> None:
+        """Live through the shift."""
+        try:
+            while (event := await self.desk.events.get()) is not None:
+                match event["event"]:
+                    case "state_changed":
+                        self.journal.turn(event["state"], datetime.fromisoformat(event["at"]))
+                    case "call_changed":
+                        self._about(event)
+        finally:
+            self._then(None)
+
+    def _about(self, event: dict[str, Any]) -> None:
+        habits, chance = self._habits, self._chance
+        match event["stage"], event["kind"]:
+            case "offered", kind:
+                self._then(self._reads(manual=kind == "manual"))
+            case "joined", _:
+                self.journal.talks += 1
+                talk_s = habits.talk.draw(chance)
+                self._then(self._after(talk_s, "manual_release" if event["kind"] == "manual" else "release"))
+            case "gone", _:
+                self._then(self._wraps_up())
+            case "failed", _:
+                self._then(self._wraps_up())
+            case "closed", _:
+                self.journal.codes[event["code"]] += 1
+                self._then(None)
+
+    async def _reads(self, *, manual: bool) -> None:
+        """Read about the contact; then call it, or (manual) call it elsewhere and say what came of it."""
+        habits, chance = self._habits, self._chance
+        await self._pass(habits.reads.draw(chance))
+        if chance.random() < habits.passed_over:
+            await self._ask("manual_cancel" if manual else "cancel_preview")
+        elif not manual:
+            await self._ask("dial_preview")
+        else:
+            await self._pass(habits.rings.draw(chance))
+            await self._ask("manual_connect" if chance.random() < habits.reached else "manual_disconnect")
+
+    async def _wraps_up(self) -> None:
+        await self._pass(self._habits.wrap.draw(self._chance))
+        await self._ask("wrap_up", code=await self._code())
+
+    async def _code(self) -> str:
+        weights = self._habits.codes
+        if not weights:
+            call = ((await self.desk.ask("desk")).get("said", {}).get("desk") or {}).get("call") or {}
+            weights = dict.fromkeys(call.get("rules", {}).get("codes", ()), 1.0)
+        if not weights:
+            return ""
+        shares = np.array(list(weights.values())) / sum(weights.values())
+        return str(self._chance.choice(list(weights), p=shares))
+
+    async def _after(self, seconds: float, command: str) -> None:
+        await self._pass(seconds)
+        await self._ask(command)
+
+    async def _pass(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / self._habits.speed)
+
+    async def _ask(self, command: str, **arguments: Any) -> None:
+        answer = await self.desk.ask(command, **arguments)
+        if answer["result"]:
+            self.journal.refused.append(f"{command}: {answer['because']}")
+
+    def _then(self, what: Coroutine[Any, Any, None] | None) -> None:
+        """Do this next, in place of what was to be done about the contact before."""
+        if self._next is not None and self._next is not asyncio.current_task():
+            self._next.cancel()
+        self._next = None if what is None else asyncio.create_task(what, name="synthetic agent: next")
