@@ -49,7 +49,7 @@ class StartPoint(StrEnum):
 
 
 class AbandonCount(StrEnum):
-    """How the share is counted (`pacing.abandonment.Formula`)."""
+    """How the share is counted (`pacing.abandonment`)."""
 
     PLAIN = "plain"  # abandoned by all that persons answered
     OFCOM = "ofcom"  # with the reasoned estimates for machines
@@ -64,6 +64,7 @@ class AbandonBudget:
     start: StartPoint = StartPoint.ANSWER
     threshold_s: float = 2.0  # whoever waited longer was abandoned
     count: AbandonCount = AbandonCount.PLAIN
+    mistaken_share: float = 0.0  # with OFCOM: of the machines that a detector found, so many were persons (0 to 1), estimated
     group: str = ""  # campaigns with the same word here share one budget
 
     def __str__(self) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from datetime import datetime, timedelta
 
+from dialer.domain.ids import AttemptId
+from dialer.domain.live_answer import LiveAnswer, Verdict, window_begins
+from dialer.domain.pacing_plan import AbandonBudget, AbandonCount
 
-class Formula(StrEnum):
-    """Whose count it is."""
-
-    PLAIN = "plain"  # abandoned / (abandoned + connected): 16 CFR 310.4(b)(4)(i), 47 CFR 64.1200(a)(7)
-    OFCOM = "ofcom"  # the same, less the machines among the abandoned, plus the persons whom a detector took for machines
+_BUCKET_S = 60
+_RECENT = timedelta(hours=2)  # longer than any call: what is older does not change any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +30,101 @@ class Tally:
             mistaken=self.mistaken + other.mistaken,
         )
 
-    def rate(self, formula: Formula = Formula.PLAIN) -> float:
+    def __sub__(self, other: Tally) -> Tally:
+        return Tally(
+            connected=self.connected - other.connected,
+            abandoned=self.abandoned - other.abandoned,
+            agent_machines=self.agent_machines - other.agent_machines,
+            mistaken=self.mistaken - other.mistaken,
+        )
+
+    @property
+    def live(self) -> int:
+        """Persons who answered and whose call is decided."""
+        return self.connected + self.abandoned
+
+    def lost(self, count: AbandonCount = AbandonCount.PLAIN) -> float:
+        """Abandoned persons, by this count."""
+        if count is AbandonCount.PLAIN:
+            return float(self.abandoned)
+        # Ofcom, persistent misuse, annex on the abandoned call rate: with n drops, of those that agents had m were machines
+        # and p persons, n * m / (p + m) of the drops are reckoned as machines.
+        presented = self.connected + self.agent_machines
+        machines = self.agent_machines / presented if presented else 0.0
+        return self.abandoned * (1 - machines) + self.mistaken
+
+    def rate(self, count: AbandonCount = AbandonCount.PLAIN) -> float:
         """Abandoned persons by persons who answered, 0 to 1; 0 where nobody has answered."""
-        lost = float(self.abandoned)
-        if formula is Formula.OFCOM:
-            # Ofcom, persistent misuse, annex on the abandoned call rate: with n drops, of those that agents had m were machines
-            # and p persons, n * m / (p + m) of the drops are reckoned as machines.
-            presented = self.connected + self.agent_machines
-            machines = self.agent_machines / presented if presented else 0.0
-            lost = lost * (1 - machines) + self.mistaken
+        lost = self.lost(count)
         return lost / (lost + self.connected) if lost + self.connected else 0.0
+
+
+_COUNTS = {
+    Verdict.CONNECTED: Tally(connected=1),
+    Verdict.ABANDONED: Tally(abandoned=1),
+    Verdict.MACHINE: Tally(agent_machines=1),
+    Verdict.LEFT: Tally(),
+    Verdict.WAITING: Tally(),
+}
+
+
+class Ledger:
+    """The live answers of one budget, counted over its rolling window; what it holds can be read from the database at any time.
+
+    Times only go forward: what has left the window is forgotten.
+    """
+
+    def __init__(self, budget: AbandonBudget) -> None:
+        self.budget = budget
+        self._minutes: dict[int, Tally] = {}
+        self._known: dict[AttemptId, tuple[int, Tally, datetime]] = {}  # the latest ones: they may still change
+        self._whole = Tally()
+        self._machines = 0  # that a detector found in the window
+
+    def note(self, answer: LiveAnswer) -> None:
+        """A live answer as it is known now; it takes the place of what was known of it before."""
+        minute, counts = int(answer.person_at.timestamp()) // _BUCKET_S, _COUNTS[answer.verdict(self.budget)]
+        before = self._known.get(answer.attempt_id)
+        if before is not None:
+            self._add(before[0], Tally() - before[1])
+        self._known[answer.attempt_id] = (minute, counts, answer.person_at)
+        self._add(minute, counts)
+
+    def note_machines(self, found: int) -> None:
+        """So many machines were told apart by a detector in the window."""
+        self._machines = found
+
+    def tally(self, now: datetime) -> Tally:
+        """What the window holds at this moment."""
+        since = window_begins(self.budget, now)
+        if since is not None:
+            first = int(since.timestamp()) // _BUCKET_S
+            while self._minutes and (oldest := next(iter(self._minutes))) < first:
+                self._whole -= self._minutes.pop(oldest)
+        for attempt_id in list(self._known):
+            if self._known[attempt_id][2] > now - _RECENT:
+                break
+            del self._known[attempt_id]
+        return self._whole + Tally(mistaken=self._machines * self.budget.mistaken_share)
+
+    def live(self, tally: Tally) -> float:
+        """Of how many the abandoned are a share: persons who answered, and nobody else."""
+        return tally.connected + tally.lost(self.budget.count)
+
+    def rate(self, now: datetime) -> float:
+        """The rate that the law limits, 0 to 1."""
+        tally = self.tally(now)
+        live = self.live(tally)
+        return tally.lost(self.budget.count) / live if live else 0.0
+
+    def room(self, now: datetime, *, waiting: int = 0) -> float:
+        """How many more people may be abandoned now before the budget is used up; those who wait count as if they were."""
+        tally = self.tally(now)
+        return self.budget.percent / 100 * (self.live(tally) + waiting) - tally.lost(self.budget.count) - waiting
+
+    def _add(self, minute: int, counts: Tally) -> None:
+        if minute not in self._minutes and self._minutes and minute < next(reversed(self._minutes)):
+            self._minutes[minute] = Tally()
+            self._minutes = dict(sorted(self._minutes.items()))
+        self._minutes[minute] = self._minutes.get(minute, Tally()) + counts
+        self._whole += counts

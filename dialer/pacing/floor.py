@@ -21,6 +21,7 @@ class Floor:
     inbound_waiting: int = 0  # callers in the queue of a blended floor: they come first
     live: float = 0.0  # persons who answered and were presented so far, in the window of the budget
     abandoned: float = 0.0  # of them, those who got no agent in time
+    behind_s: float = 0.0  # how long ago the picture was true: the switch's events are late, or the link is down
 
 
 class Ended(StrEnum):

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from dialer.pacing.floor import Fact, Floor
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Progressive:
     """`lines_per_agent` calls for each agent who idles. With 1 nobody who answers is without an agent."""
 
     lines_per_agent: float = 1.0
+    because: str = ""
 
     def learn(self, facts: Sequence[Fact]) -> None:
         """Nothing: the ratio is the operator's."""
@@ -21,4 +22,6 @@ class Progressive:
     def calls(self, floor: Floor) -> int:
         """Lines for those who idle, less the calls that are out."""
         free = floor.idle - floor.waiting - floor.inbound_waiting
-        return max(0, math.floor(free * self.lines_per_agent) - len(floor.ringing_s) - len(floor.detecting))
+        out = len(floor.ringing_s) + len(floor.detecting)
+        self.because = f"{free} idle, {self.lines_per_agent:g} lines for each, {out} calls out"
+        return max(0, math.floor(free * self.lines_per_agent) - out)

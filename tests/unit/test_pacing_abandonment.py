@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dialer.pacing.abandonment import Formula, Tally
+from dialer.domain.pacing_plan import AbandonCount
+from dialer.pacing.abandonment import Tally
 
 pytestmark = pytest.mark.unit
 
@@ -12,15 +13,15 @@ pytestmark = pytest.mark.unit
 @pytest.mark.parametrize(
     ("tally", "formula", "rate"),
     [
-        (Tally(), Formula.PLAIN, 0.0),  # nobody has answered
-        (Tally(connected=97, abandoned=3), Formula.PLAIN, 0.03),  # the safe harbour's own limit
+        (Tally(), AbandonCount.PLAIN, 0.0),  # nobody has answered
+        (Tally(connected=97, abandoned=3), AbandonCount.PLAIN, 0.03),  # the safe harbour's own limit
         # 29 drops; of those whom agents had, 9 were persons and 7 machines: 29 - 29 x 7/16 = 16.31 persons were dropped
-        (Tally(connected=9, abandoned=29, agent_machines=7), Formula.OFCOM, 0.6444),
-        (Tally(connected=97, abandoned=3), Formula.OFCOM, 0.03),  # no machine was ever presented
-        (Tally(connected=96, abandoned=3, mistaken=1.0), Formula.OFCOM, 0.04),  # persons whom the detector hung up on count
+        (Tally(connected=9, abandoned=29, agent_machines=7), AbandonCount.OFCOM, 0.6444),
+        (Tally(connected=97, abandoned=3), AbandonCount.OFCOM, 0.03),  # no machine was ever presented
+        (Tally(connected=96, abandoned=3, mistaken=1.0), AbandonCount.OFCOM, 0.04),  # persons whom the detector hung up on count
     ],
 )
-def test_the_rate_is_that_of_the_regulator(tally: Tally, formula: Formula, rate: float) -> None:
+def test_the_rate_is_that_of_the_regulator(tally: Tally, formula: AbandonCount, rate: float) -> None:
     assert tally.rate(formula) == pytest.approx(rate, abs=5e-5)
 
 
