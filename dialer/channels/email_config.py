@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from email.utils import parseaddr
 from enum import StrEnum
 
-from dialer.channels.message_names import GATEWAY
+from dialer.domain.message_names import GATEWAY
 from dialer.domain.message_template import header_safe
 from dialer.errors import BadInput
 

@@ -13,8 +13,8 @@ from aiosmtpd.smtp import Envelope, Session
 
 from dialer.channels.email_config import MailAddresses, is_address
 from dialer.channels.inbound_parse import Nobodys, Unreadable, read_mail
-from dialer.channels.message_names import GATEWAY
 from dialer.domain.mail_token import TokenUse, read_address
+from dialer.domain.message_names import GATEWAY
 from dialer.errors import BadInput
 from dialer.ports import Clock, InboundSink
 

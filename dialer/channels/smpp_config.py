@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-from dialer.channels.message_names import GATEWAY, SENDER_MEND, SMS_SENDER
+from dialer.domain.message_names import GATEWAY, SENDER_MEND, SMS_SENDER
 from dialer.domain.message_state import Refusal
 from dialer.errors import BadInput
 

@@ -10,7 +10,6 @@ from datetime import datetime
 
 import structlog
 
-from dialer.channels.message_names import NUMBER, SMS_SENDER
 from dialer.channels.send_rate import SendRate
 from dialer.channels.smpp_codes import (
     REASONS,
@@ -26,6 +25,7 @@ from dialer.channels.smpp_config import LongMessages, SmppConfig
 from dialer.channels.smpp_link import SmppLink
 from dialer.channels.smpp_parts import Parts
 from dialer.domain.ids import AttemptId
+from dialer.domain.message_names import NUMBER, SMS_SENDER
 from dialer.domain.message_state import MessageFacts, MessageState, Refusal
 from dialer.domain.sms_text import MAX_SEGMENTS, Alphabet, alphabet_of, segments_of, size_of, to_gsm7
 from dialer.errors import MaybeSent, NotSent, Rejected, WireError

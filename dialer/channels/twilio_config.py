@@ -6,12 +6,11 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from dialer.channels.message_names import GATEWAY, SENDER_MEND, SMS_SENDER
 from dialer.domain.ids import AttemptId
+from dialer.domain.message_names import GATEWAY, SENDER_MEND, SERVICE, SMS_SENDER
 from dialer.errors import BadInput
 
 ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}\Z")
-SERVICE = re.compile(r"MG[0-9a-fA-F]{32}\Z")
 
 # To Twilio itself, and no part of what it requests and signs: repeat a callback five times, also when we answer 503.
 RETRIES = "#rc=5&rp=5xx,ct,rt"

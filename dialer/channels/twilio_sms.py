@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from dialer.channels.message_names import NUMBER
 from dialer.channels.send_rate import SendRate
 from dialer.channels.twilio_codes import LOGIN_AGAIN_S, LoginRefused, state_of
-from dialer.channels.twilio_config import SERVICE, TwilioConfig, may_send
+from dialer.channels.twilio_config import TwilioConfig, may_send
+from dialer.domain.message_names import NUMBER, SERVICE
 from dialer.domain.message_state import MessageState, Refusal
 from dialer.domain.sms_text import size_of
 from dialer.errors import MaybeSent, NotSent, Rejected, WireError

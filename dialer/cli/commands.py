@@ -15,6 +15,7 @@ from dialer.cli.dnc import dnc_app
 from dialer.cli.export import export_app
 from dialer.cli.ivr import ivr_app_cli
 from dialer.cli.lab import lab_app
+from dialer.cli.message import message_app
 from dialer.cli.migrate import migrate
 from dialer.cli.publish import publish_app
 from dialer.cli.retention import retention_app
@@ -47,6 +48,7 @@ app.add_typer(contacts_app, name="contacts")
 app.add_typer(callbacks_app, name="callbacks")
 app.add_typer(codes_app, name="codes")
 app.add_typer(dnc_app, name="dnc")
+app.add_typer(message_app, name="message")
 app.add_typer(publish_app, name="publish")
 app.add_typer(retention_app, name="retention")
 app.add_typer(rules_app, name="rules")

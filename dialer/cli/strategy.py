@@ -14,7 +14,7 @@ from rich.table import Table
 
 from dialer.cli.context import err, out, plain_errors
 from dialer.domain.codes import SYSTEM_NAME_KEYS, SystemCode, name_key
-from dialer.domain.simulation import USUAL_ACTIONS, USUAL_OUTCOMES, Report, Scene, simulate
+from dialer.domain.simulation import USUAL_ACTIONS, USUAL_MAILS, USUAL_OUTCOMES, USUAL_TEXTS, Report, Scene, simulate
 from dialer.domain.window import zone_named
 from dialer.errors import BadInput
 from dialer.services.strategies import CheckedStrategy, check_strategy
@@ -39,7 +39,7 @@ def check(
     code: Annotated[list[str] | None, typer.Option(help="A custom completion code of the campaign; may be repeated.")] = None,
 ) -> None:
     """Report every mistake of a strategy with its line, and what may not be meant."""
-    checked = _read(file, code)
+    checked = read_strategy(file, code)
     for warning in checked.warnings:
         err.print(f"warning: {warning}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     strategy = checked.strategy
@@ -55,7 +55,7 @@ def show(
     form: Annotated[Format, typer.Option("--format", help="Plain text, or Mermaid for a document.")] = Format.TEXT,
 ) -> None:
     """Draw the states of a strategy and what leads from one to the other."""
-    strategy = _read(file).strategy
+    strategy = read_strategy(file).strategy
     drawn = as_mermaid(strategy) if form is Format.MERMAID else as_text(strategy)
     out.print(drawn, markup=False, highlight=False, soft_wrap=True)
 
@@ -72,6 +72,12 @@ def simulate_file(
     action_outcome: Annotated[
         list[str] | None, typer.Option(help="'Interested=0.3': how likely a custom action ends so; may be repeated.")
     ] = None,
+    sms_outcome: Annotated[
+        list[str] | None, typer.Option(help="'SMS Failed=0.1': how likely a text message ends so; may be repeated.")
+    ] = None,
+    email_outcome: Annotated[
+        list[str] | None, typer.Option(help="'Email Bounced=0.1': how likely an email ends so; may be repeated.")
+    ] = None,
     attribute: Annotated[
         list[str] | None, typer.Option(help="'city=Boston|Austin|': one of these for each contact; may be repeated.")
     ] = None,
@@ -80,12 +86,14 @@ def simulate_file(
     seed: Annotated[int, typer.Option(help="The same seed gives the same table.")] = 1,
 ) -> None:
     """Walk people who do not exist through a strategy, without a call, and count how they end."""
-    strategy = _read(file).strategy
+    strategy = read_strategy(file).strategy
     scene = Scene(
         contacts=contacts,
         starts_at=_moment(start),
         outcomes=_outcomes(outcome or (), USUAL_OUTCOMES, "--outcome"),
         actions=_outcomes(action_outcome or (), USUAL_ACTIONS, "--action-outcome"),
+        texts=_outcomes(sms_outcome or (), USUAL_TEXTS, "--sms-outcome"),
+        mails=_outcomes(email_outcome or (), USUAL_MAILS, "--email-outcome"),
         zones=_zones(zone or ()),
         attributes=dict(_attribute(one) for one in attribute or ()),
     )
@@ -115,7 +123,8 @@ def _told(report: Report, scene: Scene) -> str:
     )
 
 
-def _read(file: Path, codes: Sequence[str] | None = None) -> CheckedStrategy:
+def read_strategy(file: Path, codes: Sequence[str] | None = None) -> CheckedStrategy:
+    """The strategy in a file. Raises BadInput."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:

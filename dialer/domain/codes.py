@@ -50,6 +50,14 @@ class SystemCode(StrEnum):
         "the IVR app raised, hung or was missing (the contact heard an apology), or a custom action",
     )
     ACTION_COMPLETED = "Action Completed", "a custom action came to its end, and said no more"
+    SMS_SENT = "SMS Sent", "the gateway took the message, and nobody said in time whether it arrived"
+    SMS_DELIVERED = "SMS Delivered", "it arrived on the telephone"
+    SMS_FAILED = "SMS Failed", "the gateway took it, and it did not arrive"
+    SMS_REJECTED = "SMS Rejected", "the gateway did not take it: no such number, a filter, nothing to send"
+    EMAIL_SENT = "Email Sent", "the mail server took it, and no bounce came in time"
+    EMAIL_DELIVERED = "Email Delivered", "the mail server of the address said that it has it"
+    EMAIL_FAILED = "Email Failed", "it was given up on the way, or refused for its content"
+    EMAIL_BOUNCED = "Email Bounced", "the mail server of the address refused it for good"
     RESTRICTED_DNC = "Restricted DNC", "not dialled: the address is on a DNC list"
     RESTRICTED_OTHER = "Restricted Other", "not dialled: a permanent restriction"
     NO_CALLABLE_ADDRESS = "No Callable Address", "not dialled: the contact has no address that may be used"
@@ -89,6 +97,10 @@ REACHED = frozenset(
         SystemCode.MESSAGE_PLAYED,
         SystemCode.OPTED_OUT,
         SystemCode.DISCONNECTED_BY_USER,
+        SystemCode.SMS_SENT,
+        SystemCode.SMS_DELIVERED,
+        SystemCode.EMAIL_SENT,
+        SystemCode.EMAIL_DELIVERED,
     }
 )
 

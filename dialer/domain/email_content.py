@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dialer.domain.message_template import MessageTemplate, header_safe
 from dialer.errors import BadInput
 
-_CONTENT_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,126}\Z")
+CONTENT_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,126}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class Attachment:
 
     def __post_init__(self) -> None:
         header_safe(self.name, "the name of an attachment")
-        if not self.name.strip() or not _CONTENT_TYPE.match(self.content_type):
+        if not self.name.strip() or not CONTENT_TYPE.match(self.content_type):
             raise BadInput(
                 f"{self.name!r} is {self.content_type!r}",
                 where="an attachment",

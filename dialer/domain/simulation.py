@@ -31,6 +31,8 @@ USUAL_OUTCOMES: Mapping[str, float] = {
     SystemCode.NETWORK_CONGESTION: 0.02,
 }
 USUAL_ACTIONS: Mapping[str, float] = {SystemCode.ACTION_COMPLETED.value: 1.0}
+USUAL_TEXTS: Mapping[str, float] = {SystemCode.SMS_DELIVERED: 0.93, SystemCode.SMS_FAILED: 0.05, SystemCode.SMS_REJECTED: 0.02}
+USUAL_MAILS: Mapping[str, float] = {SystemCode.EMAIL_SENT: 0.96, SystemCode.EMAIL_BOUNCED: 0.04}
 HORIZON = timedelta(days=30)  # who is not done by then is counted as still waiting
 
 
@@ -45,6 +47,13 @@ class Scene:
     attributes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     call_s: float = 30.0
     actions: Mapping[str, float] = field(default_factory=lambda: dict(USUAL_ACTIONS))  # how custom actions end: code -> weight
+    texts: Mapping[str, float] = field(default_factory=lambda: dict(USUAL_TEXTS))
+    mails: Mapping[str, float] = field(default_factory=lambda: dict(USUAL_MAILS))
+
+    def outcomes_on(self, channel: Channel) -> Mapping[str, float]:
+        """How attempts on a channel end."""
+        of_channel = {Channel.CUSTOM: self.actions, Channel.SMS: self.texts, Channel.EMAIL: self.mails}
+        return of_channel.get(channel, self.outcomes)
 
 
 @dataclass(slots=True)
@@ -62,7 +71,7 @@ class Report:
 
     @property
     def calls(self) -> int:
-        """Calls that would have been placed."""
+        """Attempts that would have been made."""
         return sum(count * contacts for count, contacts in self.attempts.items())
 
 
@@ -124,7 +133,7 @@ def _turn(
 
 
 def _call(handler: Handler, scene: Scene, rng: random.Random, person: _Person, report: Report, now: datetime) -> datetime | None:
-    outcomes = scene.actions if handler.channel is Channel.CUSTOM else scene.outcomes
+    outcomes = scene.outcomes_on(handler.channel)
     code = rng.choices(list(outcomes), weights=list(outcomes.values()))[0]
     person.calls += 1
     report.last_call_at = max(now, report.last_call_at or now)
@@ -164,8 +173,13 @@ def _follow(person: _Person, step: NextStep, now: datetime) -> datetime | None:
 def _person(strategy: Strategy, scene: Scene, rng: random.Random, number: int) -> _Person:
     zone = rng.choice(list(scene.zones))
     names = dict.fromkeys(rule.name.casefold() for handler in strategy.handlers for rule in handler.addresses)
+    mailed = [one for one in strategy.handlers if one.channel is Channel.EMAIL]
+    mailboxes = {rule.name.casefold() for handler in mailed for rule in handler.addresses}
     addresses = tuple(
-        Address(name=name, value=f"+1555{index:02d}{number:07d}", zones=(zone,)) for index, name in enumerate(names)
+        Address(name=name, value=f"p{number}@{index}.example", zones=(zone,), channel="email")
+        if name in mailboxes
+        else Address(name=name, value=f"+1555{index:02d}{number:07d}", zones=(zone,))
+        for index, name in enumerate(names)
     )
     known = {name.casefold(): rng.choice(list(values)) for name, values in scene.attributes.items()}
     return _Person(

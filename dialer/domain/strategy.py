@@ -1,4 +1,4 @@
-"""What a campaign does with one contact: whom to ring when, what an answer hears, and what follows each outcome."""
+"""What a campaign does with one contact: whom to ring or write to when, what they hear or read, and what follows each outcome."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import ClassVar
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode, name_key
 from dialer.domain.condition import Attributes, Condition, all_hold
+from dialer.domain.message_template import MessageTemplate
 from dialer.domain.restriction import CustomRestriction, Restriction
 from dialer.domain.selector import Selector
 
@@ -52,10 +53,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """The number that contacts see for whom all of `when` hold."""
+    """What contacts see for whom all of `when` hold: a number, or the address of a mail."""
 
     when: tuple[Condition, ...]
-    number: str
+    shown: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,15 +149,10 @@ class Handler:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallHandler(Handler):
-    """Ring a contact."""
+class SendingHandler(Handler):
+    """Whoever is attempted sees from whom."""
 
-    channel: ClassVar[Channel] = Channel.VOICE
-
-    ring_timeout_s: float = 45.0
-    detect_machine: bool = True
-    detect_silence: bool = True  # with the detector: false = a line without a voice is taken for a person
-    sender: str = ""  # E.164 shown to the callee; "" = the campaign's or the trunk's
+    sender: str = ""  # "" = the campaign's, the trunk's or the gateway's
     senders: tuple[Sender, ...] = ()  # the first whose conditions hold goes before `sender`
 
     @property
@@ -165,8 +161,58 @@ class CallHandler(Handler):
         return bool(self.restrictions or self.senders)
 
     def sender_for(self, of: Attributes) -> str:
-        """The number that a contact with these attributes sees; "" = the campaign's or the trunk's."""
-        return next((one.number for one in self.senders if all_hold(one.when, of)), self.sender)
+        """What a contact with these attributes sees; "" = the campaign's, the trunk's or the gateway's."""
+        return next((one.shown for one in self.senders if all_hold(one.when, of)), self.sender)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallHandler(SendingHandler):
+    """Ring a contact."""
+
+    channel: ClassVar[Channel] = Channel.VOICE
+
+    ring_timeout_s: float = 45.0
+    detect_machine: bool = True
+    detect_silence: bool = True  # with the detector: false = a line without a voice is taken for a person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageHandler(SendingHandler):
+    """Write to a contact."""
+
+    gateway: str = ""  # of the settings; "" = their first for the channel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmsHandler(MessageHandler):
+    """Send a text message."""
+
+    channel: ClassVar[Channel] = Channel.SMS
+
+    text: MessageTemplate
+    valid_for_s: float | None = None  # later than that it is of no use any more; None = as long as the networks keep it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachedFile:
+    """A file that goes with every mail of a handler; it lies in the folder of the settings for attachments."""
+
+    file: str
+    name: str  # as the receiver sees it
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailHandler(MessageHandler):
+    """Send an email; with both, `text` is what is shown where HTML is not."""
+
+    channel: ClassVar[Channel] = Channel.EMAIL
+
+    subject: MessageTemplate
+    text: MessageTemplate | None = None
+    html: MessageTemplate | None = None
+    attachments: tuple[AttachedFile, ...] = ()
+    unsubscribe: bool = True  # offer to stop all mails with one click
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,7 @@ async def record_completion(store: Store, attempt_id: AttemptId, system: Closing
     over it. None when the attempt had its code already: a second writer changes nothing. Raises StoreDown.
     """
     failpoints.hit("K8")
-    completed = await store.write(lambda tx: _close(tx, attempt_id, system, strategy_of))
+    completed = await store.write(lambda tx: close_in(tx, attempt_id, system, strategy_of))
     if completed is None:
         log.info("attempt already has its code", attempt=attempt_id, ignored=system.code)
     else:
@@ -64,7 +64,8 @@ async def record_completion(store: Store, attempt_id: AttemptId, system: Closing
     return completed
 
 
-def _close(tx: Tx, attempt_id: AttemptId, system: Closing, strategy_of: StrategyOf) -> Completed | None:
+def close_in(tx: Tx, attempt_id: AttemptId, system: Closing, strategy_of: StrategyOf) -> Completed | None:
+    """`record_completion` as part of a transaction that does more."""
     attempt = tx.attempts.get(attempt_id)
     if attempt is None or attempt.code is not None:
         return None

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from dialer.domain.attempt import Attempt
 from dialer.domain.callback import CallbackState
 from dialer.domain.campaign import Job
 from dialer.domain.codes import CustomCode, SystemCode, name_key
 from dialer.domain.ids import ContactId, JobId, OrgId
 from dialer.domain.next_step import Done, Goto, NextStep, Outcome, Stay, step_after
 from dialer.domain.progress import Progress
-from dialer.domain.strategy import WAIT
+from dialer.domain.strategy import WAIT, Handler
 from dialer.errors import BadInput, Conflict, NotFound
 from dialer.services.codes import system_code_called
 from dialer.services.completion import StrategyOf
@@ -45,36 +46,60 @@ async def record_late_code(
         place = _waiting(tx, org_id, user_contact_id, job_id)
         job = tx.jobs(org_id).get_for_update(place.job_id)
         name, custom = _checked(tx, job, code)
-        handler = strategy_of(job.id, job.strategy_text).handler(Progress.from_json(place.progress).waits_in)
-        attempt, others = tx.attempts.last_in_job(job.id, place.contact_id), True
-        if attempt is not None:
-            tx.attempts.replace_code(attempt, name, source="operator", at=now)
-            tx.contact_history.replace_code(place.contact_id, name, of_attempt_at=attempt.intent_at)
-            others = treat_number(tx, job, attempt, handler, custom, now)
-            if name == SystemCode.OPTED_OUT:
-                opt_out(tx, attempt, now)
-            if name != attempt.code:
-                late = replace(attempt, code=name, code_source="operator")
-                publish(tx, job, late, handler, now, before=attempt.code or "")
-        # Promised while a node had taken the contact out of its wait, and had not dialled yet.
-        callback = tx.callbacks(None).pending_of(job.id, [place.contact_id]).get(place.contact_id)
-        outcome = Outcome(
-            code=name,
-            custom=custom,
-            address_index=place.address_index,
-            other_numbers=others,
-            callback_at=None if callback is None else max(callback.at, now),
-        )
-        step = step_after(handler, outcome, Progress(), now)
-        if callback is not None and isinstance(step, Done):
-            tx.callbacks(None).close(callback.id, CallbackState.CANCELLED, step.because)
-        if not isinstance(step, Goto | Stay):
-            tx.job_contacts.start_handler(job.id, place.contact_id, handler.state)  # called again, or done, by that handler
-        apply_step(tx, job.id, place.contact_id, step, code=name, now=now)
-        finish_if_met(tx, job, name)
-        return step
+        attempt = tx.attempts.last_in_job(job.id, place.contact_id)
+        return go_on_with(tx, job, place, attempt, name, custom, source="operator", strategy_of=strategy_of, now=now)
 
     return await store.write(work)
+
+
+def go_on_with(
+    tx: Tx,
+    job: Job,
+    place: JobContact,
+    attempt: Attempt | None,
+    name: str,
+    custom: CustomCode | None,
+    *,
+    source: str,
+    strategy_of: StrategyOf,
+    now: datetime,
+) -> NextStep:
+    """Give a contact that waits a code. `place` is held by the caller, `attempt` the contact's last one in this job."""
+    handler, others = strategy_of(job.id, job.strategy_text).handler(Progress.from_json(place.progress).waits_in), True
+    if attempt is not None:
+        others = replace_code(tx, job, attempt, handler, name, custom, source=source, now=now)
+    # Promised while a node had taken the contact out of its wait, and had not dialled yet.
+    callback = tx.callbacks(None).pending_of(job.id, [place.contact_id]).get(place.contact_id)
+    outcome = Outcome(
+        code=name,
+        custom=custom,
+        address_index=place.address_index,
+        other_numbers=others,
+        callback_at=None if callback is None else max(callback.at, now),
+    )
+    step = step_after(handler, outcome, Progress(), now)
+    if callback is not None and isinstance(step, Done):
+        tx.callbacks(None).close(callback.id, CallbackState.CANCELLED, step.because)
+    if not isinstance(step, Goto | Stay):
+        tx.job_contacts.start_handler(job.id, place.contact_id, handler.state)  # called again, or done, by that handler
+    apply_step(tx, job.id, place.contact_id, step, code=name, now=now)
+    finish_if_met(tx, job, name)
+    return step
+
+
+def replace_code(
+    tx: Tx, job: Job, attempt: Attempt, handler: Handler, name: str, custom: CustomCode | None, *, source: str, now: datetime
+) -> bool:
+    """Put a late code in the place of the one that an attempt has; whether its contact has another number to be called at."""
+    tx.attempts.replace_code(attempt, name, source=source, at=now)
+    tx.contact_history.replace_code(attempt.contact_id, name, of_attempt_at=attempt.intent_at)
+    others = treat_number(tx, job, attempt, handler, custom, now)
+    if name == SystemCode.OPTED_OUT:
+        opt_out(tx, attempt, now)
+    if name != attempt.code:
+        late = replace(attempt, code=name, code_source=source)
+        publish(tx, job, late, handler, now, before=attempt.code or "")
+    return others
 
 
 def _checked(tx: Tx, job: Job, code: str) -> tuple[str, CustomCode | None]:

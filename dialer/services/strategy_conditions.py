@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import yaml
 
@@ -13,8 +15,7 @@ from dialer.domain.strategy import DONE, Sender
 from dialer.services.marked_yaml import Mistakes, Table, suggest
 from dialer.services.strategy_results import NAME
 
-SENDER = re.compile(r"\+[0-9]{3,15}")
-SENDER_MEND = 'for example "+15550100"'
+_SENDER = re.compile(r"\+[0-9]{3,15}")
 
 _OPERATORS = tuple(one.value for one in Operator)
 _EXAMPLE = "for example {attribute: city, equals: Boston}"
@@ -78,17 +79,36 @@ def _custom(table: Table, kind: RestrictionKind) -> CustomRestriction:
     return CustomRestriction(name=name, kind=kind, recheck_s=recheck_s)
 
 
-def read_senders(call: Table) -> tuple[Sender, ...]:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What can be a sender: the key under which it stands, and what to say where it cannot be it."""
+
+    key: str
+    can_be: Callable[[str], bool]
+    what: str
+    mend: str
+
+    def check(self, table: Table, key: str) -> str:
+        """What stands under a key; a mistake where it cannot be a sender."""
+        text = table.text(key)
+        if table.has(key) and not self.can_be(text):
+            table.bad(key, self.what, self.mend)
+        return text
+
+
+NUMBER = Shown("number", lambda text: bool(_SENDER.fullmatch(text)), "must be a number in E.164", 'for example "+15550100"')
+
+
+def read_senders(handler: Table, shown: Shown) -> tuple[Sender, ...]:
     """The list `senders`."""
     found = []
-    for at, node in call.items("senders"):
-        table = Table.read(node, at, call.mistakes, ("when", "number"))
+    for at, node in handler.items("senders"):
+        table = Table.read(node, at, handler.mistakes, ("when", shown.key))
         if table is None:
             continue
-        number = table.text("number", required=True)
-        if table.has("number") and not SENDER.fullmatch(number):
-            table.bad("number", "must be a number in E.164", SENDER_MEND)
-        found.append(Sender(when=read_when(table, "when"), number=number))
+        if not table.has(shown.key):
+            table.bad(shown.key, "is missing")
+        found.append(Sender(when=read_when(table, "when"), shown=shown.check(table, shown.key)))
     return tuple(found)
 
 

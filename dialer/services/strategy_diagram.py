@@ -7,7 +7,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dialer.domain.condition import said
-from dialer.domain.strategy import DONE, INITIAL, WAIT, AddressRule, CallHandler, CustomHandler, Handler, Result, Strategy
+from dialer.domain.sms_text import size_of
+from dialer.domain.strategy import (
+    DONE,
+    INITIAL,
+    WAIT,
+    AddressRule,
+    CallHandler,
+    CustomHandler,
+    EmailHandler,
+    Handler,
+    Result,
+    SendingHandler,
+    SmsHandler,
+    Strategy,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +79,10 @@ def as_text(strategy: Strategy) -> str:
         lines += [f"  not called ({one.kind.value}): {one}" for one in handler.restrictions]
         lines += [f"  not called ({one.kind.value}): whom {one.name} holds back" for one in handler.custom_restrictions]
         lines += ["  tells others of every result"] if handler.publish else []
-        if isinstance(handler, CallHandler):
-            lines += [f"  shows {one.number}: {said(one.when)}" for one in handler.senders]
+        if isinstance(handler, SendingHandler):
+            lines += [f"  shows {one.shown}: {said(one.when)}" for one in handler.senders]
+        if isinstance(handler, SmsHandler):
+            lines.append(f"  {segments_told(handler)}")
         lines += _arrows({handler.state: "again"}, by_origin[handler.state])
     if by_origin[WAIT]:
         lines.append(f"\n[{WAIT}] until a code comes")
@@ -80,8 +96,20 @@ def attempts_by(handler: Handler) -> str:
     match handler:
         case CustomHandler(action=action):
             return f"does {action}" + (f" with {to}" if to else "")
+        case SmsHandler():
+            return f"texts {to}"
+        case EmailHandler():
+            return f"mails {to}"
         case _:
             return f"rings {to}"
+
+
+def segments_told(handler: SmsHandler) -> str:
+    """What one text is billed for, as far as that can be known before it is filled in."""
+    bare = size_of(handler.text.fill({}))
+    told = f"{bare.segments} segment{'s' if bare.segments > 1 else ''} of {bare.alphabet.value}, {bare.units} units"
+    names = ", ".join(f"${{{name}}}" for name in sorted(handler.text.names))
+    return told + (f", and what {names} add{'' if ',' in names else 's'}" if names else "")
 
 
 def _limit(handler: Handler) -> str:
@@ -90,6 +118,8 @@ def _limit(handler: Handler) -> str:
             return f" for {limit_s:g} s"
         case CustomHandler(time_limit_s=limit_s):
             return f" within {limit_s:g} s"
+        case SmsHandler(valid_for_s=float() as limit_s):
+            return f", valid for {limit_s:g} s"
     return ""
 
 

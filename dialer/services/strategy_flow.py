@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from dialer.domain.codes import SystemCode
-from dialer.domain.strategy import DONE, INITIAL, WAIT, CallHandler, Strategy, Waiting, treatment_for
+from dialer.domain.strategy import DONE, INITIAL, WAIT, CallHandler, SmsHandler, Strategy, Waiting, treatment_for
 from dialer.services.marked_yaml import Mistakes, suggest
+from dialer.services.strategy_messages import characters_that_cost
 
 _SHORT_RING_S = 15.0
 
@@ -82,6 +83,11 @@ def lint(strategy: Strategy, places: Mapping[str, int], source: str) -> Iterator
         line = places.get(handler.state, 1)
         if isinstance(handler, CallHandler):
             yield from _lint_call(handler, places, source)
+        if isinstance(handler, SmsHandler) and (marks := characters_that_cost(handler)):
+            yield (
+                f"{source}:{places.get(f'{handler.state}.text', line)}: {handler.state}.text: {' '.join(marks)} "
+                f"{'puts' if len(marks) == 1 else 'put'} the whole text into UCS-2: 70 characters a segment instead of 160"
+            )
         if handler.wait != Waiting() and handler.state not in waiting:
             at = places.get(f"{handler.state}.wait", line)
             yield f"{source}:{at}: {handler.state}.wait: no row leads to {WAIT!r}"

@@ -14,13 +14,16 @@ from dialer.domain.strategy import (
     AddressRule,
     CallHandler,
     CustomHandler,
+    EmailHandler,
     Handler,
     NoSuitableAddress,
     RetryCount,
+    SmsHandler,
     Waiting,
 )
 from dialer.services.marked_yaml import Mistakes, Table, suggest
-from dialer.services.strategy_conditions import SENDER, SENDER_MEND, read_restrictions, read_senders
+from dialer.services.strategy_conditions import NUMBER, read_restrictions, read_senders
+from dialer.services.strategy_messages import EMAIL_KEYS, SMS_KEYS, read_email, read_sms
 from dialer.services.strategy_results import NAME, ResultsReader, processor_name
 
 _LONGEST_RING_S = 120.0
@@ -46,18 +49,23 @@ class HandlerReader:
 
     def call(self, table: Table, state: str, places: dict[str, int]) -> Handler:
         """Ring a contact."""
-        sender = table.text("sender")
-        if sender and not SENDER.fullmatch(sender):
-            table.bad("sender", "must be a number in E.164", SENDER_MEND)
         places[f"{state}.ring_timeout_s"] = table.values.get("ring_timeout_s", table.node).start_mark.line + 1
         return CallHandler(
             ring_timeout_s=table.number("ring_timeout_s", 45.0, least=1, most=_LONGEST_RING_S),
             detect_machine=table.truth("detect_machine", True),
             detect_silence=table.truth("detect_silence", True),
-            sender=sender,
-            senders=read_senders(table),
+            sender=NUMBER.check(table, "sender"),
+            senders=read_senders(table, NUMBER),
             **self._shared(table, state, places, Channel.VOICE),
         )
+
+    def sms(self, table: Table, state: str, places: dict[str, int]) -> Handler:
+        """Send a text message."""
+        return SmsHandler(**read_sms(table, state, places), **self._shared(table, state, places, Channel.SMS))
+
+    def email(self, table: Table, state: str, places: dict[str, int]) -> Handler:
+        """Send an email."""
+        return EmailHandler(**read_email(table), **self._shared(table, state, places, Channel.EMAIL))
 
     def custom(self, table: Table, state: str, places: dict[str, int]) -> Handler:
         """Let a custom action make the attempt."""
@@ -75,6 +83,8 @@ class HandlerReader:
         restrictions, custom = read_restrictions(table)
         reader = ResultsReader(self.mistakes, self.known_codes, channel)
         results = reader.read(table, state, places, publish=self.publish)
+        if table.has("default_code") and channel in (Channel.SMS, Channel.EMAIL):
+            table.bad("default_code", "has no meaning here: gateways say how each message ended")
         places[f"{state}.wait"] = table.values.get("wait", table.node).start_mark.line + 1
         return {
             "state": state,
@@ -140,6 +150,8 @@ def _time(table: Table, key: str) -> time | None:
 Build = Callable[[HandlerReader, Table, str, dict[str, int]], Handler]
 _KINDS: Mapping[str, tuple[tuple[str, ...], Build]] = {  # the word in the file -> the keys of its own, and its reader
     "call": (("ring_timeout_s", "detect_machine", "detect_silence", "sender", "senders"), HandlerReader.call),
+    "sms": (SMS_KEYS, HandlerReader.sms),
+    "email": (EMAIL_KEYS, HandlerReader.email),
     "custom": (("action", "parameters", "time_limit_s"), HandlerReader.custom),
 }
 KINDS = tuple(_KINDS)

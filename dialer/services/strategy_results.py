@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from dialer.domain.channel import Channel
 from dialer.domain.codes import ACTION_SYSTEM_CODES, SystemCode, name_key
+from dialer.domain.message_codes import STRANGE
 from dialer.domain.strategy import ANSWERED_BY, DONE, Result, Retry, Treatment
 from dialer.services.marked_yaml import Mistakes, Table, as_number, suggest
 
@@ -89,6 +90,9 @@ class ResultsReader:
         names = [str(one) for one in _FINAL_CODES]
         if key == name_key(SystemCode.ATTEMPT_IN_PROGRESS):
             table.bad(code, "is not final: no attempt ends with it")
+        elif _SYSTEM.get(key) in STRANGE[self.channel]:
+            possible = [str(one) for one in _FINAL_CODES if one not in STRANGE[self.channel]]
+            table.bad(code, f"no attempt by {self.channel.value} ends with it", suggest(code, possible))
         elif key in {name_key(name) for name in names}:
             return
         elif self.known_codes is not None and key not in {name_key(one) for one in self.known_codes}:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode
 from dialer.domain.simulation import Scene, simulate
 from dialer.resources import resource, resources
@@ -61,7 +62,8 @@ def test_a_diagram_shows_every_state(name: str) -> None:
     text, mermaid = as_text(strategy), as_mermaid(strategy)
     assert mermaid.startswith("stateDiagram-v2\n    [*] --> s_initial\n")
     for handler in strategy.handlers:
-        assert f"[{handler.state}] rings" in text
+        does = {Channel.VOICE: "rings", Channel.SMS: "texts", Channel.EMAIL: "mails"}[handler.channel]
+        assert f"[{handler.state}] {does}" in text
         assert f"s_{handler.state}: {handler.state}" in mermaid
     for line in mermaid.splitlines()[2:]:
         assert line.count(":") == 1, "a colon inside a label ends it"

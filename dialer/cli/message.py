@@ -1,0 +1,70 @@
+"""`dialer message`: see what contacts will read, and what it costs, before anybody gets it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dialer.cli.context import err, out, plain_errors
+from dialer.cli.strategy import read_strategy
+from dialer.domain.message_template import MessageTemplate
+from dialer.domain.sms_text import segments_of, size_of
+from dialer.domain.strategy import EmailHandler, SmsHandler, Strategy
+from dialer.errors import BadInput, NotFound
+
+message_app = typer.Typer(help="Text messages and emails.", no_args_is_help=True)
+
+
+@message_app.command("preview")
+@plain_errors
+def preview(
+    file: Annotated[Path, typer.Argument(help="A strategy in YAML.", show_default=False)],
+    state: Annotated[str, typer.Option(help="The handler; the first that writes, if not given.")] = "",
+    value: Annotated[
+        list[str] | None, typer.Option("--set", help="'first_name=Zoe': an attribute of the contact; may be repeated.")
+    ] = None,
+) -> None:
+    """Fill in the message of a strategy, and tell how many segments a text message is billed for."""
+    handler = _handler(read_strategy(file).strategy, state)
+    values = dict(_value(one) for one in value or ())
+    if isinstance(handler, SmsHandler):
+        _warn_of_missing(values, handler.text)
+        text = handler.text.fill(values)
+        size, parts = size_of(text), segments_of(text)
+        out.print(text, markup=False, highlight=False, soft_wrap=True)
+        out.print(f"\n{size.segments} segment(s) of {size.alphabet.value}, {size.units} units")
+        if len(parts) > 1:
+            for number, part in enumerate(parts, start=1):
+                out.print(f"  {number}: {part!r}", markup=False, highlight=False, soft_wrap=True)
+        return
+    templates = [one for one in (handler.subject, handler.text, handler.html) if one is not None]
+    _warn_of_missing(values, *templates)
+    out.print(f"Subject: {handler.subject.fill(values)}", markup=False, highlight=False, soft_wrap=True)
+    for name, body in (("text", handler.text), ("html", handler.html)):
+        if body is not None:
+            filled = body.fill_html(values) if name == "html" else body.fill(values)
+            out.print(f"\n-- {name}\n{filled}", markup=False, highlight=False, soft_wrap=True)
+    for one in handler.attachments:
+        out.print(f"\n-- {one.name} ({one.content_type})", markup=False, highlight=False)
+
+
+def _handler(strategy: Strategy, state: str) -> SmsHandler | EmailHandler:
+    for one in strategy.handlers:
+        if isinstance(one, SmsHandler | EmailHandler) and state in ("", one.state):
+            return one
+    raise NotFound(f"no handler{f' with the state {state!r}' if state else ''} writes to anybody in {strategy.name!r}")
+
+
+def _value(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name.strip():
+        raise BadInput(f"{text!r} is no attribute", where="--set", mend="for example first_name=Zoe")
+    return name.strip(), value
+
+
+def _warn_of_missing(values: dict[str, str], *templates: MessageTemplate) -> None:
+    missing = sorted({name for one in templates for name in one.missing(values)})
+    if missing:
+        err.print(f"without a value here: {', '.join(missing)} (--set)", style="yellow", markup=False, highlight=False)
