@@ -7,8 +7,8 @@ import contextlib
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -40,17 +40,31 @@ class Journal:
     idle_waits_s: list[float] = field(default_factory=list)  # from ready to talking
     talks: int = 0
     codes: Counter[str] = field(default_factory=Counter)  # as the desk recorded them
+    joined_at: dict[str, datetime] = field(default_factory=dict)  # by attempt
     refused: list[str] = field(default_factory=list)  # commands that were, and why
     state: str = ""
     since: datetime | None = None
+    _ready_s: float = 0.0
 
     def turn(self, state: str, at: datetime) -> None:
         """The agent is in another state."""
         if self.since is not None:
             self.seconds[self.state] += (at - self.since).total_seconds()
-            if self.state == "ready" and state == "talking":
-                self.idle_waits_s.append((at - self.since).total_seconds())
+            if self.state == "ready":
+                self._ready_s += (at - self.since).total_seconds()
+        if state == "talking" and self._ready_s:
+            self.idle_waits_s.append(self._ready_s)
+            self._ready_s = 0.0
         self.state, self.since = state, at
+
+    def until_now(self) -> Journal:
+        """The journal as it stands, with the state that goes on counted until now."""
+        kept = replace(
+            self, seconds=defaultdict(float, self.seconds), idle_waits_s=list(self.idle_waits_s), codes=Counter(self.codes)
+        )
+        if self.since is not None:
+            kept.seconds[self.state] += (datetime.now(UTC) - self.since).total_seconds()
+        return kept
 
 
 class SyntheticAgent:
@@ -58,6 +72,7 @@ class SyntheticAgent:
 
     def __init__(self, desk: DeskClient, habits: Habits, chance: np.random.Generator) -> None:
         self.desk, self.journal = desk, Journal()
+        self.gone = asyncio.Event()  # has logged out
         self._habits, self._chance = habits, chance
         self._next: asyncio.Task[None] | None = None  # what is done about the contact when its time has come
 
@@ -84,6 +99,8 @@ class SyntheticAgent:
                 match event["event"]:
                     case "state_changed":
                         self.journal.turn(event["state"], datetime.fromisoformat(event["at"]))
+                        if event["state"] == "logged_out":
+                            self.gone.set()
                     case "call_changed":
                         self._about(event)
         finally:
@@ -96,6 +113,7 @@ class SyntheticAgent:
                 self._then(self._reads(manual=kind == "manual"))
             case "joined", _:
                 self.journal.talks += 1
+                self.journal.joined_at[event["attempt_id"]] = datetime.fromisoformat(event["at"])
                 talk_s = habits.talk.draw(chance)
                 self._then(self._after(talk_s, "manual_release" if event["kind"] == "manual" else "release"))
             case "gone", _:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession
@@ -16,12 +19,13 @@ from dialer.domain.desk_tasks import CodeFrom
 from dialer.domain.ids import AttemptId, ContactId, JobId
 from dialer.engine.clock import SystemClock
 from dialer.lab.desk_client import DeskClient, DeskLost
+from dialer.lab.shift import Seat, work_a_shift
 from dialer.lab.synthetic_agent import Habits, SyntheticAgent
 from dialer.pacing.distributions import Bell
 from dialer.web.agent_desk import DeskOptions, make_agent_desk_app
 from tests.desk_floor import DeskFloor
 from tests.engine_kit import until
-from tests.fake_floor import ANN, ANNS_TOKEN, Tokens
+from tests.fake_floor import ANN, ANNS_TOKEN, BOB, BOBS_TOKEN, Tokens
 
 pytestmark = pytest.mark.integration
 
@@ -112,3 +116,40 @@ async def test_a_desk_that_refuses_the_token_is_told_at_once() -> None:
         with pytest.raises(DeskLost, match="token is missing or wrong"):
             async with DeskClient.connected(http, str(server.make_url("/")), "nobody"):
                 pass
+
+
+async def test_the_example_of_the_manual_works_as_it_stands() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "agents.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(manual.split("```python\n")[1].split("```")[0], names)  # noqa: S102 - our own manual
+    floor = DeskFloor(ANN)
+    app = make_agent_desk_app(floor, Tokens({ANNS_TOKEN: ANN}).identify, SystemClock(), DeskOptions())
+    async with TestServer(app) as server:
+        working = asyncio.create_task(names["work"](str(server.make_url("")).rstrip("/"), ANNS_TOKEN, "phone-1"))
+        await until(lambda: floor.desks[ANN.id].state is AgentState.READY)
+        floor.assign(ANN, call(CallKind.PACED))
+        await until(lambda: [one.code for one in floor.closed] == ["Sold"])
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+async def test_a_shift_says_what_came_of_it() -> None:
+    floor = DeskFloor(ANN, BOB)
+    app = make_agent_desk_app(floor, Tokens({ANNS_TOKEN: ANN, BOBS_TOKEN: BOB}).identify, SystemClock(), DeskOptions())
+    numbers = iter(range(1000))
+
+    def feed(agents: Sequence[SyntheticAgent]) -> None:
+        for one in (ANN, BOB):
+            if floor.desks[one.id].is_idle:
+                floor.assign(one, call(CallKind.PACED, next(numbers)))
+
+    async with TestServer(app) as server:
+        seats = [Seat(token=ANNS_TOKEN, phone="1"), Seat(token=BOBS_TOKEN, phone="2")]
+        url = str(server.make_url("/"))
+        result = await work_a_shift(url, seats, replace(HABITS, codes={"Sold": 1.0}), seconds=2.2, watch=feed)
+    assert set(result.codes) == {"Sold"}
+    assert result.talks == len(floor.closed) >= 4
+    assert 0 < result.occupancy < 1
+    assert result.idle_s > 0
+    assert (result.refused, result.lost) == ((), ())
+    assert all(desk.state is AgentState.LOGGED_OUT for desk in floor.desks.values())
