@@ -7,7 +7,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-CARRIED = ("dialer.toml", "strategies/*.yaml", "samples/*.csv")
+CARRIED = ("dialer.toml", "compliance/*.toml", "strategies/*.yaml", "samples/*.csv")
 
 
 class BuildWithConfig(build_py):

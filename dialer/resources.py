@@ -9,7 +9,7 @@ from dialer.errors import NotFound
 
 # In a checkout they stand in config/ beside the package; a wheel carries them inside it (setup.py puts them there).
 _PACKAGED = "config_files"
-_KINDS = {"": (".toml",), "strategies": (".yaml",), "samples": (".csv",)}
+_KINDS = {"": (".toml",), "compliance": (".toml",), "strategies": (".yaml",), "samples": (".csv",)}
 
 
 def resource(name: str) -> Path:

@@ -189,6 +189,7 @@ class Retention(Section):
     attempts: Days = 0
     places: Days = 0
     callbacks: Days = 0
+    received: Days = 0
     contacts: Days = 0
     exports: Days = 0
     schedule_runs: Days = 0

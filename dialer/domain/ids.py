@@ -20,6 +20,7 @@ ImportRunId = NewType("ImportRunId", int)
 ExportId = NewType("ExportId", int)
 ExportRunId = NewType("ExportRunId", int)
 AgentId = NewType("AgentId", int)
+ReceivedId = NewType("ReceivedId", int)
 AttemptId = NewType("AttemptId", str)  # 26 characters 0-9a-z, sortable by time of creation
 LegId = NewType("LegId", str)  # one call to an agent's phone, which stays up from contact to contact; made as an attempt id is
 ConsultId = NewType("ConsultId", str)  # one call to somebody whom an agent asks for help; made as an attempt id is

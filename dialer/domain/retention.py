@@ -17,6 +17,7 @@ class RetentionClass(StrEnum):
     RECORDINGS = "recordings"  # what contacts said
     PROMPTS = "prompts"  # texts that were spoken and kept, by their last use; spoken again when they are wanted
     CALLBACKS = "callbacks"  # promises that were kept, cancelled or expired, of jobs that are over
+    RECEIVED = "received"  # what people wrote to us, unless it still waits for somebody to read it
     ATTEMPTS = "attempts"  # attempts of jobs that are over, with their events
     PLACES = "places"  # where contacts stood in jobs that are over
     CONTACTS = "contacts"  # bare rows of contacts that were deleted, once nothing refers to them

@@ -12,6 +12,7 @@ from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode, name_key
 from dialer.domain.condition import Attributes, Condition, all_hold
 from dialer.domain.message_template import MessageTemplate
+from dialer.domain.reply import Replies
 from dialer.domain.restriction import CustomRestriction, Restriction
 from dialer.domain.selector import Selector
 
@@ -127,6 +128,7 @@ class Handler:
     processor: str = ""  # the result processor that is told of every code whose row names none
     publish: bool = False  # tell the targets of the settings of every result
     default_code: str = ""  # the code of an attempt that was carried out and got none from anybody; "" = the system's
+    replies: Replies | None = None  # what answers to its messages mean; None = nobody is asked anything
 
     @property
     def asks_attributes(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from dialer.domain.attempt import Attempt
 from dialer.domain.attributes import BadAttribute, kept
@@ -53,9 +54,7 @@ class ContactVerbs(OnCall):
 
         def work(tx: Tx, attempt: Attempt) -> None:
             found = _meant(tx, attempt, user_contact_id, list_name)
-            _check_names(tx.contacts(attempt.org_id).attribute_names(found.id), [name])
-            fitting = _fitting(tx, attempt, {name: value})[name]
-            tx.contacts(attempt.org_id).set_attribute(found.id, name, fitting, now=self._parts.now())
+            set_attribute_in(tx, attempt, found.id, name, value, now=self._parts.now())
 
         await self._write(work)
 
@@ -138,6 +137,13 @@ class ContactVerbs(OnCall):
                 tx.contact_rules(attempt.org_id).remove([ContactId(found.id)])
 
         await self._write(work)
+
+
+def set_attribute_in(tx: Tx, attempt: Attempt, contact_id: ContactId, name: str, value: str, *, now: datetime) -> None:
+    """Write one attribute of a contact, in the form of its type. Raises UnknownAttribute, BadValue."""
+    _check_names(tx.contacts(attempt.org_id).attribute_names(contact_id), [name])
+    fitting = _fitting(tx, attempt, {name: value})[name]
+    tx.contacts(attempt.org_id).set_attribute(contact_id, name, fitting, now=now)
 
 
 def contact_on_the_line(tx: Tx, attempt: Attempt) -> Contact:

@@ -67,22 +67,24 @@ class ResultsReader:
         return Results(rows=results, otherwise=otherwise, publish=table.truth("publish", publish))
 
     def default_code(self, table: Table) -> str:
-        """The key `default_code`: a code that apps and actions may set, as it is written in the ledger; "" = none."""
-        code = table.text("default_code")
+        """The key `default_code`; "" = none."""
+        return self.settable(table, "default_code")
+
+    def settable(self, table: Table, key: str) -> str:
+        """A code that apps and actions may set, as it is written in the ledger; "" where the key is not there."""
+        code = table.text(key)
         if not code:
             return ""
         if (known := _SYSTEM.get(name_key(code))) is not None:
             if known not in ACTION_SYSTEM_CODES:
-                table.bad(
-                    "default_code", f"{known.value!r} is for the dialer itself to set", "a code of the campaign, or one for apps"
-                )
+                table.bad(key, f"{known.value!r} is for the dialer itself to set", "a code of the campaign, or one for apps")
             return known.value
         if self.known_codes is None:
             return code
         mine = {name_key(one): one for one in self.known_codes}
         if name_key(code) not in mine:
             names = [*sorted(ACTION_SYSTEM_CODES), *self.known_codes]
-            table.bad("default_code", f"no completion code {code!r} in this campaign", suggest(code, names))
+            table.bad(key, f"no completion code {code!r} in this campaign", suggest(code, names))
         return mine.get(name_key(code), code)
 
     def _check_code(self, table: Table, code: str) -> None:

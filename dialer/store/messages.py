@@ -183,6 +183,14 @@ class Messages:
         row = self._connection.execute(latest).first()
         return None if row is None else _message(row)
 
+    def put_to(self, recipient: str, *, channel: Channel, since: datetime, limit: int = 20) -> list[Message]:
+        """The messages that we put for an address since then, whatever became of them, the latest first."""
+        query = sa.select(messages).where(
+            messages.c.recipient == recipient, messages.c.put_at >= since, messages.c.channel == channel.value
+        )
+        latest = query.order_by(messages.c.put_at.desc(), messages.c.attempt_id.desc()).limit(limit)
+        return [_message(row) for row in self._connection.execute(latest)]
+
     # -- the fold ---------------------------------------------------------------------------------------------------------------
 
     def _hold(self, attempt_id: AttemptId) -> Message | None:

@@ -12,6 +12,7 @@ from dialer.domain.campaign import JobState
 from dialer.domain.data_source import OVER
 from dialer.domain.export_definition import ExportRunState
 from dialer.domain.ids import OrgId
+from dialer.domain.received import AnswerState, InboxState
 from dialer.domain.retention import ABANDON_WINDOW_DAYS, RetentionClass, RetentionState
 from dialer.domain.rules import Rule
 from dialer.store.contact_lists import GONE
@@ -26,6 +27,7 @@ from dialer.store.tables_callbacks import callbacks
 from dialer.store.tables_contacts import unmaskings
 from dialer.store.tables_exports import export_runs
 from dialer.store.tables_messages import message_ids
+from dialer.store.tables_received import received_messages
 from dialer.store.tables_retention import retention_runs
 from dialer.store.tables_schedules import edits, schedule_runs
 from dialer.store.tables_sources import import_runs
@@ -54,6 +56,13 @@ class OldData:
                 closed = sa.and_(callbacks.c.state != CallbackState.PENDING.value, callbacks.c.closed_at < cutoff)
                 over = callbacks.c.job_id.in_(_JOBS_OVER)  # limits count the callbacks of a job that goes on
                 return [PlainRows(self._connection, callbacks, at=callbacks.c.closed_at, where=sa.and_(closed, over))]
+            case RetentionClass.RECEIVED:
+                settled = sa.and_(
+                    received_messages.c.at < cutoff,
+                    received_messages.c.inbox != InboxState.OPEN.value,
+                    received_messages.c.answer_state.not_in((AnswerState.DUE.value, AnswerState.SENDING.value)),
+                )
+                return [PlainRows(self._connection, received_messages, at=received_messages.c.at, where=settled)]
             case RetentionClass.CONTACTS:
                 return [self._contacts(cutoff)]
             case RetentionClass.SCHEDULE_RUNS:

@@ -31,6 +31,7 @@ from dialer.store.node_status import NodeStatuses
 from dialer.store.old_data import OldData
 from dialer.store.organisations import Organisations
 from dialer.store.outbox import Outbox
+from dialer.store.received import ReceivedMessages
 from dialer.store.retention_runs import RetentionRuns
 from dialer.store.rules import Rules
 from dialer.store.schedules import Schedules
@@ -121,6 +122,10 @@ class Tx:
     def exports(self, org_id: OrgId | None) -> Exports:
         """Recurring exports and their runs; of all organisations with None, for the engine."""
         return Exports(self.connection, org_id, self.now)
+
+    def received(self, org_id: OrgId | None) -> ReceivedMessages:
+        """What people wrote to an organisation; to all of them with None, for the engine."""
+        return ReceivedMessages(self.connection, org_id)
 
     @property
     def outbox(self) -> Outbox:

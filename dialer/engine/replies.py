@@ -1,0 +1,156 @@
+"""Answer those who write to us: each of our answers is on disk before it is sent, and never sent twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from dialer.domain.channel import Channel
+from dialer.domain.email_content import EmailContent
+from dialer.domain.message_template import MessageTemplate
+from dialer.domain.received import AnswerState, Received
+from dialer.errors import BadInput, MaybeSent, NotSent, Rejected, StoreDown
+from dialer.ports import Clock, EmailOrder, MessagePort, MessageReceived, SmsOrder
+from dialer.services.completion import Completed, StrategyOf
+from dialer.services.message_apps import MessageApps
+from dialer.services.opt_outs import ReplyRules
+from dialer.services.received import AppCall, receive
+from dialer.store.store import Store, Tx
+
+log = structlog.get_logger()
+
+LOOK_S = 1.0  # how often answers that are due are looked for
+AT_ONCE = 20
+SEND_S = 60.0  # one answer takes no longer
+AGAIN_S = 5.0  # after a gateway that took nothing
+GIVE_UP_S = 300.0  # an answer that comes later is of no use, and the law gives a confirmation five minutes
+STOP_S = 5.0  # at the end, apps that are at work get this long
+
+
+class ReplyDesk:
+    """Everything that comes in from people, and what is answered. `take` is for gateways, `run` a vital task of the engine."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        strategy_of: StrategyOf,
+        clock: Clock,
+        rules: ReplyRules,
+        gateways: Mapping[str, MessagePort[Any]],
+        apps: MessageApps,
+    ) -> None:
+        self._store, self._strategy_of, self._clock, self._rules = store, strategy_of, clock, rules
+        self._gateways, self._apps = dict(gateways), apps
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.on_completed: Callable[[Completed], None] = lambda completed: None
+
+    async def take(self, news: MessageReceived) -> None:
+        """Keep a message and act on it; returns when that is on disk. Raises StoreDown: tell it again."""
+        heard = await receive(self._store, news, self._rules, self._strategy_of)
+        if heard.completed is not None:
+            self.on_completed(heard.completed)
+        if heard.message is not None and heard.app is not None:
+            self._begin(self._hand_over(heard.message, heard.app), f"message app {heard.message.id}")
+
+    async def run(self) -> None:
+        """Send what is due, for ever."""
+        lost = await self._store.write(lambda tx: tx.received(None).lose_answers())
+        if lost:
+            log.warning("answers may have left when the dialer died; they are not sent again", answers=lost)
+        while True:
+            try:
+                await self.answer()
+            except StoreDown as down:
+                log.error("the database does not answer", reason=str(down))
+            await self._clock.sleep(LOOK_S)
+
+    async def answer(self) -> None:
+        """Send the answers that are due now."""
+        now = self._clock.now()
+        due = await self._store.write(lambda tx: tx.received(None).claim_answers(now, limit=AT_ONCE))
+        await asyncio.gather(*(self._send(one) for one in due))
+
+    async def stop(self) -> None:
+        """Give apps that are at work their time, then give them up: their messages are in the inbox."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=STOP_S)
+        for task in set(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # ── apps ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _begin(self, work: Any, name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _hand_over(self, message: Received, call: AppCall) -> None:
+        try:
+            completed = await self._apps.handle(message, call)
+        except Exception:  # the outer edge of a message's own task: the message stays in the inbox
+            log.exception("what an app made of a message was not recorded", message=message.id, app=call.row.app)
+            return
+        if completed is not None:
+            self.on_completed(completed)
+
+    # ── our answers ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _send(self, one: Received) -> None:
+        port = self._gateways.get(one.gateway)
+        try:
+            if port is None:
+                raise NotSent(f"there is no gateway {one.gateway!r} now")
+            async with asyncio.timeout(SEND_S):
+                await port.send(_order(one))
+        except NotSent as reason:
+            await self._put_off(one, str(reason))
+        except (Rejected, BadInput) as reason:
+            await self._note(one, AnswerState.FAILED, str(reason))
+        except Exception as reason:
+            if not isinstance(reason, MaybeSent | TimeoutError):
+                log.exception("a gateway failed in a way that it should not", gateway=one.gateway)
+            await self._note(one, AnswerState.UNKNOWN, str(reason) or "the gateway did not answer in time")
+        else:
+            await self._note(one, AnswerState.SENT, "")
+
+    async def _put_off(self, one: Received, because: str) -> None:
+        again = self._clock.now() + timedelta(seconds=AGAIN_S)
+        if again > one.at + timedelta(seconds=GIVE_UP_S):
+            await self._note(one, AnswerState.FAILED, because)
+        else:
+            await self._note(one, AnswerState.DUE, because, again)
+
+    async def _note(self, one: Received, state: AnswerState, because: str, at: datetime | None = None) -> None:
+        log.info("an answer", message=one.id, gateway=one.gateway, state=state.value, because=because)
+        values: dict[str, Any] = {"answer_state": state.value, "answer_at": at or self._clock.now()}
+        if because and state is not AnswerState.DUE:
+            values["note"] = f"our answer: {because}"[:400]
+
+        def work(tx: Tx) -> None:
+            tx.received(None).change(one.id, **values)
+
+        while True:
+            try:
+                await self._store.write(work)
+                return
+            except StoreDown as down:
+                log.error("what became of an answer waits for the database", message=one.id, reason=str(down))
+                await self._clock.sleep(AGAIN_S)
+
+
+def _order(one: Received) -> SmsOrder | EmailOrder:
+    """Our answer, from the number or on the thread to which the contact wrote. Raises BadInput."""
+    if one.answer_id is None:
+        raise AssertionError("an answer has an id before it is due")
+    if one.channel is Channel.SMS:
+        return SmsOrder(attempt_id=one.answer_id, number=one.answer_to, text=one.answer, sender=one.recipient)
+    subject = one.subject if one.subject.casefold().startswith("re:") else f"Re: {one.subject}"
+    # A dollar sign in what a person wrote is a dollar sign, and no blank to fill in.
+    content = EmailContent(subject=MessageTemplate(subject[:200].replace("$", "")), text=MessageTemplate(one.answer))
+    return EmailOrder(attempt_id=one.answer_id, address=one.answer_to, content=content)

@@ -1,0 +1,76 @@
+"""Give a message of ours the code that its answer means, whatever has become of the message and of its contact meanwhile."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from dialer.domain.attempt import Attempt
+from dialer.domain.callback import CallbackState
+from dialer.domain.campaign import Job, JobContactState
+from dialer.domain.channel import Channel
+from dialer.domain.codes import SYSTEM_NAME_KEYS, SystemCode, name_key
+from dialer.domain.next_step import Done
+from dialer.domain.progress import Progress
+from dialer.domain.strategy import WAIT
+from dialer.services.completion import Completed, StrategyOf, close_in
+from dialer.services.contact_steps import apply_step
+from dialer.services.finishing import finish_if_met
+from dialer.services.late_codes import go_on_with, replace_code
+from dialer.store.attempts import Closing
+from dialer.store.job_contacts import JobContact
+from dialer.store.store import Tx
+
+REPLY = "reply"  # the source of such a code
+# What the dialer itself can say of a message that was answered before its delivery was told: it has arrived.
+ANSWERED: defaultdict[Channel, SystemCode] = defaultdict(lambda: SystemCode.ACTION_COMPLETED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What became of a code: `because` says why it was not taken, and is "" when it was."""
+
+    because: str = ""
+    completed: Completed | None = None  # the attempt was still open, and is closed now
+
+
+def give_code(tx: Tx, attempt: Attempt, code: str, *, strategy_of: StrategyOf, now: datetime) -> Given:
+    """The code of an answer, as it is written in the ledger (`settable_code`).
+
+    An open attempt ends with it: who answers a message has it, whatever its provider says later. Where the attempt has ended
+    and its contact waits, it is a late code (ADR 0014). A contact that has gone on stays where it is; only an opt-out takes it
+    out of the job all the same.
+    """
+    opted_out = code == SystemCode.OPTED_OUT
+    custom = None if name_key(code) in SYSTEM_NAME_KEYS else tx.codes(attempt.org_id).find(code)
+    if attempt.code is None:
+        closing = Closing(code=code, source=REPLY, system_code=ANSWERED[attempt.channel], ended_at=max(now, attempt.intent_at))
+        return Given(completed=close_in(tx, attempt.id, closing, strategy_of))
+    place = tx.job_contacts.get(attempt.job_id, attempt.contact_id, hold=True)
+    attempt = tx.attempts.get(attempt.id) or attempt  # nobody changes it while its contact's place is held
+    job = tx.jobs(None).get_for_update(attempt.job_id)
+    if opted_out:
+        _leave(tx, job, place, attempt, strategy_of, now)
+        return Given()
+    last = tx.attempts.last_in_job(attempt.job_id, attempt.contact_id)
+    if last is None or last.id != attempt.id or place is None:
+        return Given(because="it came when the campaign had gone on with this contact")
+    waits = place.handler == WAIT and place.finished_at is None and Progress.from_json(place.progress).waits_in == attempt.handler
+    if waits:
+        go_on_with(tx, job, place, attempt, code, custom, source=REPLY, strategy_of=strategy_of, now=now)
+        return Given()
+    return Given(because="it came when this contact did not wait for an answer (any more)")
+
+
+def _leave(tx: Tx, job: Job, place: JobContact | None, attempt: Attempt, strategy_of: StrategyOf, now: datetime) -> None:
+    """Who opts out leaves the job, wherever the contact stands; nothing is planned for it any more."""
+    code = SystemCode.OPTED_OUT.value
+    handler = strategy_of(job.id, job.strategy_text).handler(attempt.handler)
+    replace_code(tx, job, attempt, handler, code, None, source=REPLY, now=now)
+    step = Done(because="opted out", final=True)
+    if (callback := tx.callbacks(None).pending_of(job.id, [attempt.contact_id]).get(attempt.contact_id)) is not None:
+        tx.callbacks(None).close(callback.id, CallbackState.CANCELLED, step.because)
+    if place is not None and place.state not in (JobContactState.FINISHED, JobContactState.IN_CALL):
+        apply_step(tx, job.id, place.contact_id, step, code=code, now=now)
+    finish_if_met(tx, job, code)
