@@ -9,10 +9,11 @@ import structlog
 
 from dialer.domain.attempt import Attempt
 from dialer.domain.channel import Channel
+from dialer.domain.codes import SystemCode
 from dialer.domain.ids import ReceivedId
+from dialer.domain.message import Message
 from dialer.domain.received import InboxState, Received, TakenFor, channel_of, digest_of
 from dialer.domain.reply import Matched, Replies, ReplyRow, match
-from dialer.domain.strategy import Handler
 from dialer.domain.wording import Wish
 from dialer.errors import BadInput, Conflict, NotFound
 from dialer.ports import MessageReceived
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 AGAIN_S = 600.0  # where a provider gives no ids, the same words within this time are the same message
 OLDEST = timedelta(days=90)  # no older message of ours is looked at
 TEXT_LIMIT = 20_000
+NO_ANSWER = "the campaign asks for no answer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +72,15 @@ class _Taking:
         self._tx, self._news, self._rules, self._strategy_of = tx, news, rules, strategy_of
         self._now = news.at
         self._completed: Completed | None = None
+        self._written: list[Message] = []  # our messages to the sender
         self._app: AppCall | None = None
         # Signed: the message itself says what it answers, and only who has got that mail can know it.
         self._signed = None if news.attempt_id is None else tx.attempts.get(news.attempt_id)
 
     def take(self) -> Heard:
         one = self._tidy()
-        attempt, handler = self._answered(one)
+        self._written = self._tx.messages.put_to(one.sender, channel=one.channel, since=one.at - OLDEST)
+        attempt, replies = self._answered(one)
         if attempt is not None:
             one = replace(one, org_id=attempt.org_id, attempt_id=attempt.id, contact_id=attempt.contact_id)
         received = self._tx.received(None)
@@ -87,7 +91,7 @@ class _Taking:
             digest = digest_of("words", one.sender, one.recipient, one.text, one.at.isoformat())
         if received.known(one.gateway, digest):
             return Heard()
-        one = self._understood(one, attempt, handler)
+        one = self._understood(one, attempt, replies)
         one = replace(one, id=received.add(one, digest=digest))
         return Heard(message=one, completed=self._completed, app=self._app)
 
@@ -110,45 +114,41 @@ class _Taking:
 
     # ── whom it answers ───────────────────────────────────────────────────────────────────────────────────────────
 
-    def _answered(self, one: Received) -> tuple[Attempt | None, Handler | None]:
-        """The message of ours that this one answers, and the handler that wrote it.
+    def _answered(self, one: Received) -> tuple[Attempt | None, Replies | str]:
+        """The message of ours that this one answers, and what its handler makes of answers, or why it makes nothing of this one.
 
         What a mail answers it must say itself: anybody can write any sender's name. For a telephone it is the latest message to
         its number that asks for an answer and whose time for one is not over, else the latest at all.
         """
         if self._signed is not None:
-            return self._signed, self._handler(self._signed)
+            return self._signed, self._replies(self._signed) or NO_ANSWER
         if one.channel is not Channel.SMS:
-            return None, None
-        latest: Attempt | None = None
-        for attempt in self._written_to(one):
-            handler = self._handler(attempt)
+            return None, ""
+        latest, because = None, NO_ANSWER
+        for message in self._written_by_number(one):
+            attempt = self._tx.attempts.get(message.attempt_id)
+            if attempt is None or attempt.code == SystemCode.NOT_LAUNCHED:
+                continue
             latest = latest or attempt
-            replies = None if handler is None else handler.replies
-            if replies is not None and one.at <= attempt.intent_at + timedelta(seconds=replies.within_s):
-                return attempt, handler
-        return latest, None if latest is None else self._handler(latest)
+            if (replies := self._replies(attempt)) is None:
+                continue
+            if one.at <= message.put_at + timedelta(seconds=replies.within_s):
+                return attempt, replies
+            because = "it came when the time for answers was over"
+        return latest, because
 
-    def _written_to(self, one: Received) -> list[Attempt]:
-        since = one.at - OLDEST
-        organisations = self._tx.organisations.all().values()
-        found = [
-            attempt
-            for org_id in organisations
-            for attempt in self._tx.attempts.written_to(org_id, one.sender, one.channel, since=since)
-        ]
-        return sorted(found, key=lambda attempt: attempt.id, reverse=True)
+    def _written_by_number(self, one: Received) -> list[Message]:
+        """Our messages to this number, the latest first: from the very number to which it has answered, if any was."""
+        found = [message for message in self._written if message.gateway == one.gateway]
+        return [message for message in found if message.sender == one.recipient] or found
 
-    def _handler(self, attempt: Attempt) -> Handler | None:
+    def _replies(self, attempt: Attempt) -> Replies | None:
         job = self._tx.jobs(None).as_started(attempt.job_id)
-        try:
-            return self._strategy_of(job.id, job.strategy_text).handler(attempt.handler)
-        except KeyError:
-            return None
+        return self._strategy_of(job.id, job.strategy_text).handler(attempt.handler).replies
 
     # ── what it means ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _understood(self, one: Received, attempt: Attempt | None, handler: Handler | None) -> Received:
+    def _understood(self, one: Received, attempt: Attempt | None, replies: Replies | str) -> Received:
         """Opt-outs go before everything. A machine's mail may carry one too: a mail program's button to unsubscribe."""
         wish = self._rules.wording.wish_in(one.text or one.subject)
         if self._news.automatic and (wish is None or wish[0] is not Wish.STOP):
@@ -161,17 +161,17 @@ class _Taking:
                 attempt=attempt,
                 signed=self._signed is not None,
                 automatic=self._news.automatic,
-                writers=[attempt.org_id for attempt in self._written_to(one)],
+                writers=[message.org_id for message in self._written],
                 strategy_of=self._strategy_of,
             )
             one, self._completed = carry_out(asked, *wish)
             return one
         if attempt is None:
             return replace(one, inbox=InboxState.OPEN, note=self._hint(one))
-        if handler is None or handler.replies is None:
-            note = self._hint(one) or "the campaign asks for no answer"
+        if isinstance(replies, str):
+            note = self._hint(one) or replies
             return replace(one, taken_for=TakenFor.NOT_UNDERSTOOD, inbox=InboxState.OPEN, note=note)
-        return self._replied(one, attempt, handler.replies)
+        return self._replied(one, attempt, replies)
 
     def _hint(self, one: Received) -> str:
         return "may be meant as an opt-out" if self._rules.wording.may_mean_stop(one.text) else ""
