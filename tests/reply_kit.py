@@ -5,16 +5,17 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from dialer.domain.attempt import Attempt, AttemptState
 from dialer.domain.channel import Channel
 from dialer.domain.codes import CustomCode, SystemCode, name_key
 from dialer.domain.ids import AttemptId, JobId, OrgId
 from dialer.domain.message import NewMessage
+from dialer.domain.message_template import MessageTemplate
 from dialer.domain.received import Received
 from dialer.domain.reply import Replies, ReplyRow
-from dialer.domain.strategy import AddressRule, Handler, Result, Strategy, StrategyStatus, Waiting
+from dialer.domain.strategy import AddressRule, Handler, Result, SmsHandler, Strategy, StrategyStatus, Waiting
 from dialer.ports import MessageReceived
 from dialer.services.codes import create_code
 from dialer.services.completion import record_completion
@@ -29,7 +30,7 @@ from tests.launch_kit import ROUTE, Launch
 NOW = datetime.now(UTC)
 OURS = "+15550100000"
 GATEWAY = "sms1"
-DELIVERED = SystemCode.ACTION_COMPLETED
+DELIVERED = SystemCode.SMS_DELIVERED
 RULES = ReplyRules(wording=load_wording(), names={"default": "Blood Service"})
 TABLE = Replies(
     rows=(
@@ -43,12 +44,6 @@ TABLE = Replies(
 )
 
 
-class SmsHandler(Handler):
-    """Writes to a contact's mobile."""
-
-    channel: ClassVar[Channel] = Channel.SMS
-
-
 def writes(state: str = "initial", **how: Any) -> Handler:
     """A handler that writes; a message that was delivered waits for its answer, unless `how` says otherwise."""
     usual: dict[str, Any] = {
@@ -57,7 +52,7 @@ def writes(state: str = "initial", **how: Any) -> Handler:
         "wait": Waiting(for_s=3600.0),
         "replies": TABLE,
     }
-    return SmsHandler(state=state, **usual | how)
+    return SmsHandler(state=state, text=MessageTemplate("Will you come?"), **usual | how)
 
 
 @dataclass

@@ -38,6 +38,11 @@ _ARRIVED = {Channel.SMS: SystemCode.SMS_DELIVERED, Channel.EMAIL: SystemCode.EMA
 _FAILED = {Channel.SMS: SystemCode.SMS_FAILED, Channel.EMAIL: SystemCode.EMAIL_FAILED}
 
 
+def arrived(channel: Channel) -> SystemCode:
+    """The code of a message that has arrived: also of one that was answered before its delivery was told."""
+    return _ARRIVED[channel]
+
+
 def code_of(channel: Channel, state: MessageState | None, refusal: Refusal | None) -> SystemCode | None:
     """The code of a message that was taken and came so far; None while it is on its way."""
     if state is None or not state.final:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
 from dialer.domain.attempt import Attempt
 from dialer.domain.callback import CallbackState
 from dialer.domain.campaign import Job, JobContactState
-from dialer.domain.channel import Channel
 from dialer.domain.codes import SYSTEM_NAME_KEYS, SystemCode, name_key
+from dialer.domain.message_codes import arrived
 from dialer.domain.next_step import Done
 from dialer.domain.progress import Progress
 from dialer.domain.strategy import WAIT
@@ -23,8 +22,6 @@ from dialer.store.job_contacts import JobContact
 from dialer.store.store import Tx
 
 REPLY = "reply"  # the source of such a code
-# What the dialer itself can say of a message that was answered before its delivery was told: it has arrived.
-ANSWERED: defaultdict[Channel, SystemCode] = defaultdict(lambda: SystemCode.ACTION_COMPLETED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +42,7 @@ def give_code(tx: Tx, attempt: Attempt, code: str, *, strategy_of: StrategyOf, n
     opted_out = code == SystemCode.OPTED_OUT
     custom = None if name_key(code) in SYSTEM_NAME_KEYS else tx.codes(attempt.org_id).find(code)
     if attempt.code is None:
-        closing = Closing(code=code, source=REPLY, system_code=ANSWERED[attempt.channel], ended_at=max(now, attempt.intent_at))
+        closing = Closing(code=code, source=REPLY, system_code=arrived(attempt.channel), ended_at=max(now, attempt.intent_at))
         return Given(completed=close_in(tx, attempt.id, closing, strategy_of))
     place = tx.job_contacts.get(attempt.job_id, attempt.contact_id, hold=True)
     attempt = tx.attempts.get(attempt.id) or attempt  # nobody changes it while its contact's place is held

@@ -88,6 +88,9 @@ def lint(strategy: Strategy, places: Mapping[str, int], source: str) -> Iterator
                 f"{source}:{places.get(f'{handler.state}.text', line)}: {handler.state}.text: {' '.join(marks)} "
                 f"{'puts' if len(marks) == 1 else 'put'} the whole text into UCS-2: 70 characters a segment instead of 160"
             )
+        if handler.replies is not None and handler.replies.codes and handler.state not in waiting:
+            at = places.get(f"{handler.state}.replies", line)
+            yield f"{source}:{at}: {handler.state}.replies: no row leads to {WAIT!r}: most answers would come too late"
         if handler.wait != Waiting() and handler.state not in waiting:
             at = places.get(f"{handler.state}.wait", line)
             yield f"{source}:{at}: {handler.state}.wait: no row leads to {WAIT!r}"

@@ -24,6 +24,7 @@ from dialer.domain.strategy import (
 from dialer.services.marked_yaml import Mistakes, Table, suggest
 from dialer.services.strategy_conditions import NUMBER, read_restrictions, read_senders
 from dialer.services.strategy_messages import EMAIL_KEYS, SMS_KEYS, read_email, read_sms
+from dialer.services.strategy_replies import REPLIES, RepliesReader
 from dialer.services.strategy_results import NAME, ResultsReader, processor_name
 
 _LONGEST_RING_S = 120.0
@@ -85,6 +86,7 @@ class HandlerReader:
         results = reader.read(table, state, places, publish=self.publish)
         if table.has("default_code") and channel in (Channel.SMS, Channel.EMAIL):
             table.bad("default_code", "has no meaning here: gateways say how each message ended")
+        places[f"{state}.{REPLIES}"] = table.values.get(REPLIES, table.node).start_mark.line + 1
         places[f"{state}.wait"] = table.values.get("wait", table.node).start_mark.line + 1
         return {
             "state": state,
@@ -101,6 +103,7 @@ class HandlerReader:
             "wait": self._wait(table),
             "processor": processor_name(table),
             "default_code": reader.default_code(table),
+            "replies": RepliesReader(self.mistakes, reader).read(table),
         }
 
     def _wait(self, handler: Table) -> Waiting:
@@ -150,8 +153,8 @@ def _time(table: Table, key: str) -> time | None:
 Build = Callable[[HandlerReader, Table, str, dict[str, int]], Handler]
 _KINDS: Mapping[str, tuple[tuple[str, ...], Build]] = {  # the word in the file -> the keys of its own, and its reader
     "call": (("ring_timeout_s", "detect_machine", "detect_silence", "sender", "senders"), HandlerReader.call),
-    "sms": (SMS_KEYS, HandlerReader.sms),
-    "email": (EMAIL_KEYS, HandlerReader.email),
+    "sms": ((*SMS_KEYS, REPLIES), HandlerReader.sms),
+    "email": ((*EMAIL_KEYS, REPLIES), HandlerReader.email),
     "custom": (("action", "parameters", "time_limit_s"), HandlerReader.custom),
 }
 KINDS = tuple(_KINDS)

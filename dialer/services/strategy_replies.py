@@ -17,6 +17,7 @@ from dialer.services.strategy_results import NAME, ResultsReader
 
 _LONGEST_WINDOW_S = 90 * 24 * 3600.0
 _MOST_ROWS = 200
+REPLIES = "replies"  # the key
 _ROW_KEYS = ("words", "pattern", "set", "code", "app", "parameters")
 _OTHERWISE_KEYS = ("set", "code", "app", "parameters")
 
@@ -35,9 +36,9 @@ class RepliesReader:
 
     def read(self, handler: Table) -> Replies | None:
         """The key `replies`; None where it is not there."""
-        if not handler.has("replies"):
+        if not handler.has(REPLIES):
             return None
-        table = Table.read(handler.values["replies"], handler.path("replies"), self.mistakes, ("rows", "otherwise", "within_s"))
+        table = Table.read(handler.values[REPLIES], handler.path(REPLIES), self.mistakes, ("rows", "otherwise", "within_s"))
         if table is None:
             return None
         rows: list[ReplyRow] = []

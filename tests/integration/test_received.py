@@ -34,7 +34,7 @@ async def test_a_reply_sets_the_attribute_and_the_code_and_moves_the_contact(sto
     assert heard.message is not None
     assert (heard.message.taken_for, heard.message.code, heard.message.inbox) == (TakenFor.REPLY, "Interested", InboxState.NONE)
     attempt = writing.attempt("d0")
-    assert (attempt.code, attempt.code_source, attempt.system_code) == ("Interested", "reply", "Action Completed")
+    assert (attempt.code, attempt.code_source, attempt.system_code) == ("Interested", "reply", "SMS Delivered")
     assert heard.message.attempt_id == attempt.id
     assert writing.attribute("d0") == "1"
     place = writing.launch.place("d0")
@@ -115,7 +115,7 @@ async def test_an_answer_after_its_time_is_not_taken_for_one(store: Store, org_i
     assert heard.message is not None
     assert (heard.message.taken_for, heard.message.inbox) == (TakenFor.NOT_UNDERSTOOD, InboxState.OPEN)
     assert heard.message.attempt_id == writing.attempt("d0").id
-    assert writing.attempt("d0").code == "Action Completed"
+    assert writing.attempt("d0").code == "SMS Delivered"
 
 
 @ON_SQLITE
@@ -134,7 +134,7 @@ async def test_a_machines_message_is_kept_and_never_answered(store: Store, org_i
         heard = await writing.says("ann@example.org", text, automatic=True, attempt_id=attempt.id)
         assert heard.message is not None
         assert (heard.message.taken_for, heard.message.answer_state) == (TakenFor.AUTOMATIC, AnswerState.NONE)
-    assert writing.attempt("d0").code == "Action Completed"
+    assert writing.attempt("d0").code == "SMS Delivered"
 
 
 @ON_SQLITE
@@ -190,7 +190,7 @@ async def test_stop_wins_over_whatever_the_contact_said_before_and_wherever_it_s
     assert [writing.attempt(one).code for one in ("d0", "d1")] == ["Opted Out", "Opted Out"]
     assert await writing.send(NOW + timedelta(minutes=5)) == []
     counts = store.read_now(lambda tx: tx.jobs(None).code_counts(writing.launch.job.id))
-    assert {code: count for code, count in counts.items() if count} == {"Opted Out": 2, "Action Completed": 1}
+    assert {code: count for code, count in counts.items() if count} == {"Opted Out": 2, "SMS Delivered": 1}
 
 
 @ON_SQLITE
@@ -236,7 +236,7 @@ async def test_help_is_answered_with_the_organisations_text_and_not_for_ever(sto
     assert [one.answer for one in answers if one] == ["Blood Service, 1 High Street, help@example.org. STOP to end."] * 2 + [
         ""
     ] * 2
-    assert writing.attempt("d0").code == "Action Completed", "the question stays open"
+    assert writing.attempt("d0").code == "SMS Delivered", "the question stays open"
 
 
 @ON_SQLITE
@@ -357,7 +357,7 @@ async def test_news_and_answers_of_a_message_end_in_the_same_state_in_whatever_o
         ends.add((attempt.code, attempt.system_code, place.state, *kept, tuple(told)))
     assert len(ends) == 1, ends
     (end,) = ends
-    assert end[:3] == ("Opted Out", "Action Completed", JobContactState.FINISHED)
+    assert end[:3] == ("Opted Out", "SMS Delivered", JobContactState.FINISHED)
     assert end[4], "on the DNC list"
 
 
