@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
 
+from dialer.domain.installation import InstallationMode
 from dialer.errors import BadSettings
 from dialer.settings_check import cross_checks, explain
 from dialer.settings_sources import KeyLines, environment_layer, merge, mistake, read_secret_files
@@ -21,7 +22,9 @@ SWITCH_PORT = 5038
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")]
 CallerId = Annotated[str, StringConstraints(pattern=r"^(\+[0-9]{3,15})?$")]
-Listen = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:.]+\]|[^:\s\[\]]+):\d{1,5}$")]
+LISTEN = r"(\[[0-9a-fA-F:.]+\]|[^:\s\[\]]+):\d{1,5}"
+LISTEN_OR_NOT = rf"^({LISTEN})?$"
+Listen = Annotated[str, StringConstraints(pattern=rf"^{LISTEN}$")]
 Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Days = Annotated[int, Field(ge=0, le=36_500)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -103,6 +106,15 @@ class Pdc(Section):
     allow_remote: bool = False
     token: SecretStr = SecretStr("")  # "" = a new one at each start, told to our own workers only
     token_file: Path | None = None
+
+
+class Agents(Section):
+    """[agents]: people who talk to contacts, and the desk that their programs connect to."""
+
+    listen: Annotated[str, StringConstraints(pattern=LISTEN_OR_NOT)] = ""  # "" = no desk: nobody can work as an agent
+    allow_remote: bool = False
+    origins: tuple[Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+$")], ...] = ()  # of web pages that may connect
+    mode: InstallationMode = InstallationMode.TELEPHONY
 
 
 class Imports(Section):
@@ -217,6 +229,7 @@ class Settings(Section):
     trunk: tuple[Trunk, ...] = ()
     ivr: Ivr = Ivr()
     pdc: Pdc = Pdc()
+    agents: Agents = Agents()
     imports: Imports = Imports()
     sftp: tuple[Sftp, ...] = ()
     foreign_database: tuple[ForeignDatabase, ...] = ()

@@ -42,6 +42,7 @@ _PATTERNS = {  # the key -> what its pattern means
     "language": 'must be a language code: "en", "pt-BR"',
     "name": "must begin with a letter or digit and hold only letters, digits and . _ - (40 at most)",
     "switch": "must be the name of a [[switch]]",
+    "origins": 'must be the beginning of a web address: "https://desk.example.org"',
     "endpoint": "must be the name of a PJSIP endpoint: letters, digits and . _ -",
     "username": "must be one line of text",
     "host_key": 'must be a public key as `ssh-keyscan` shows it behind the name: "ssh-ed25519 AAAA..."',
@@ -56,7 +57,7 @@ def explain(
     for one in error.errors(include_url=False, include_context=True, include_input=False):
         at: At = tuple(one["loc"])
         kind, context = one["type"], one.get("ctx", {})
-        key = str(at[-1]) if at else ""
+        key = next((str(part) for part in reversed(at) if isinstance(part, str)), "")
         if kind == "extra_forbidden":
             what = "unknown key" + _suggest(key, _keys_of(model, at[:-1]))
         elif kind in ("model_type", "model_attributes_type", "dict_type"):
@@ -65,6 +66,8 @@ def explain(
             what = f"must be a list of tables: write [[{key}]]"
         elif kind == "string_pattern_mismatch":
             what = _PATTERNS.get(key, f"must match {context.get('pattern')}")
+        elif kind == "enum":
+            what = f"must be {context.get('expected')}"
         elif kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
             limit = next(value for name, value in context.items() if name in ("gt", "ge", "lt", "le"))
             words = {"greater_than": "more than", "greater_than_equal": "at least", "less_than": "less than"}
@@ -133,7 +136,7 @@ def cross_checks(raw: Mapping[str, Any]) -> Iterator[tuple[At, str]]:
             yield ("sftp", index, "host_key"), f"{what}: files are fetched from no server whose key is not known before"
     for index, target in _entries(raw.get("publish")):
         yield from _target_checks(index, target)
-    for section in ("ivr", "pdc"):
+    for section in ("ivr", "pdc", "agents"):
         table = raw.get(section)
         if not isinstance(table, Mapping):
             continue

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 
 from dialer.errors import BadInput
 from dialer.pacing.distributions import Curve, Distribution, Exponential, Lognormal
@@ -51,6 +52,35 @@ def compare_pacings(plan: FloorPlan, days: int) -> list[PacingResult]:
     return [_means(name, [one for (_, whose, _), one in zip(asked, found, strict=True) if whose == name]) for name in PACINGS]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What may be expected of one shift: the mean of many, and between what nine of ten of them are."""
+
+    mean: PacingResult
+    least: PacingResult
+    most: PacingResult
+
+
+def predict(plan: FloorPlan, pacing: str, lines_per_agent: float = 1.0, *, shifts: int = 20) -> Prediction:
+    """A shift of this floor, simulated many times. `pacing` is "predictive" or "progressive"; others cannot be foretold.
+
+    Raises BadInput.
+    """
+    if pacing == "predictive":
+        make = PACINGS["predictive (cruise control)"]
+    elif pacing == "progressive":
+        make = partial(_progressive, lines_per_agent)
+    else:
+        raise BadInput(f"{pacing} cannot be simulated", where="pacing", mend="predictive or progressive")
+    found = [_means(pacing, [simulate(plan, make(plan), seed)]) for seed in range(1, shifts + 1)]
+    sides = {}
+    for one in fields(PacingResult)[1:]:
+        values = sorted(getattr(result, one.name) for result in found)
+        sides[one.name] = (sum(values) / shifts, values[shifts // 20], values[-1 - shifts // 20])
+    mean, least, most = (PacingResult(pacing=pacing, **{name: side[which] for name, side in sides.items()}) for which in range(3))
+    return Prediction(mean=mean, least=least, most=most)
+
+
 def length_of(text: str, where: str) -> Distribution:
     """Read "lognormal 120 0.9" (mean in seconds, coefficient of variation) or "exponential 45". Raises BadInput."""
     found = _LENGTH.fullmatch(" ".join(text.split()))
@@ -76,6 +106,10 @@ def share_of(text: str) -> Curve:
         mend = "each above 0 and at most 1, the hours in order"
         raise BadInput(f"{text!r} are no shares of calls by the hour", where="persons", mend=mend)
     return Curve(tuple(points))
+
+
+def _progressive(lines_per_agent: float, plan: FloorPlan) -> FloorPacer:
+    return Progressive(lines_per_agent=lines_per_agent)
 
 
 def _day(about: tuple[FloorPlan, str, int]) -> FloorResult:

@@ -303,3 +303,16 @@ def test_a_target_of_results_is_a_signed_address_or_a_file(tmp_path: Path) -> No
         "dialer.toml:10: publish[2].url: must begin with https://, as results name people "
         "(or set allow_insecure = true on a private network)",
     ]
+
+
+def test_the_agents_desk_is_served_to_this_machine_unless_the_network_is_private(tmp_path: Path) -> None:
+    agents = load_settings(write(tmp_path, '[agents]\nlisten = "127.0.0.1:8090"\nmode = "mixed"\n'), environ={}).agents
+    assert (agents.listen, agents.mode.value) == ("127.0.0.1:8090", "mixed")
+    assert load_settings(write(tmp_path, ""), environ={}).agents.listen == ""
+    wrong = '[agents]\nlisten = "0.0.0.0:8090"\nmode = "phone"\norigins = ["desk.example.org"]\n'
+    assert mistakes(tmp_path, wrong) == [
+        'dialer.toml:4: agents.origins[0]: must be the beginning of a web address: "https://desk.example.org"',
+        "dialer.toml:3: agents.mode: must be 'telephony', 'mixed' or 'non_telephony'",
+        "dialer.toml:2: agents.listen: must be an address of this machine itself, as it is not encrypted "
+        "(or set allow_remote = true on a private network)",
+    ]
