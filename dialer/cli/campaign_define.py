@@ -18,6 +18,7 @@ from dialer.services import campaigns, knobs
 from dialer.services.campaign_edits import in_words
 from dialer.services.campaigns import NewCampaign
 from dialer.services.organisations import DEFAULT
+from dialer.services.pacing_words import parse_pacing
 from dialer.store.store import Store
 
 Name = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's name.")]
@@ -40,6 +41,8 @@ Holds = typer.Option(
     "--hold", help='Hold calls while: "share 30 Network Error", "time 12:00-13:30 UTC"; or some: "contacts city = Bursa".'
 )
 Then = typer.Option(help="The campaign that starts when this one has ended.")
+Pacing = typer.Option(help="Who decides when a contact is called: agentless, progressive, predictive, preview or manual.")
+Knob = typer.Option("--knob", help='Of the pacing: "lines-per-agent=1.5", "wrap-up=30", "abandon=2.5"; docs/agents.md has all.')
 Trunk = typer.Option(help="The way out; the first of the settings if not given.")
 CallerId = typer.Option(help="The number that the callee sees, E.164; the trunk's if not given.")
 
@@ -64,6 +67,8 @@ def create(
     priority: Annotated[int, Priority] = 5,
     hold: Annotated[list[str] | None, Holds] = None,
     then: Annotated[str, Then] = "",
+    pacing: Annotated[str, Pacing] = "agentless",
+    knob: Annotated[list[str] | None, Knob] = None,
     trunk: Annotated[str, Trunk] = "",
     caller_id: Annotated[str, CallerId] = "",
     config: Config = None,
@@ -93,6 +98,7 @@ def create(
                 priority=priority,
                 holds=tuple(knobs.parse_hold(one) for one in hold or ()),
                 then=then,
+                pacing=parse_pacing(pacing, knob or ()),
             )
             trunks = [one.name for one in settings.trunk]
             return (await campaigns.create_campaign(store, org_id, new, trunks=trunks or None)).name
@@ -122,6 +128,8 @@ def change(
     priority: Annotated[int | None, Priority] = None,
     hold: Annotated[list[str] | None, Holds] = None,
     then: Annotated[str | None, Then] = None,
+    pacing: Annotated[str | None, Pacing] = None,
+    knob: Annotated[list[str] | None, Knob] = None,
     trunk: Annotated[str | None, Trunk] = None,
     caller_id: Annotated[str | None, CallerId] = None,
     version: Annotated[int | None, typer.Option(help="Refuse if somebody has changed it since this version.")] = None,
@@ -156,6 +164,7 @@ def change(
                 "priority": priority,
                 "holds": None if hold is None else tuple(knobs.parse_hold(one) for one in _several(hold) or ()),
                 "then": then,
+                "pacing": parse_pacing(pacing, knob or (), now.pacing),
             }
             now = replace(now, **{field: value for field, value in given.items() if value is not None})
             if sort is not None:  # here and below, nothing is a value, too

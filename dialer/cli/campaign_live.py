@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from dialer.cli.campaign_define import Name
+from dialer.cli.campaign_define import Knob, Name, Pacing
 from dialer.cli.context import Config, Org, opened, out, plain_errors, who
+from dialer.domain.campaign import Job
 from dialer.domain.ids import JobId
 from dialer.services import jobs, knobs
 from dialer.services.organisations import DEFAULT
+from dialer.services.pacing_words import parse_pacing
 
 
 @plain_errors
@@ -23,6 +26,8 @@ def live_edit(
     contact_list: Annotated[list[str], typer.Option("--list", help="All the lists that it calls from now on.")] = [],  # noqa: B006  typer copies it
     where: Annotated[list[str], typer.Option(help='Who fits from now on; "" = everybody.')] = [],  # noqa: B006  typer copies it
     hold: Annotated[list[str], typer.Option(help='Hold calls while ...; "" = never.')] = [],  # noqa: B006  typer copies it
+    pacing: Annotated[str | None, Pacing] = None,
+    knob: Annotated[list[str] | None, Knob] = None,
     version: Annotated[int | None, typer.Option(help="Refuse if somebody has changed it since this version.")] = None,
     config: Config = None,
     org: Org = DEFAULT,
@@ -35,7 +40,16 @@ def live_edit(
         holds=tuple(knobs.parse_hold(one) for one in hold if one) if hold else None,
     )
     with opened(config, org) as (store, org_id):
-        job = asyncio.run(jobs.edit_job(store, org_id, name, edit, by=who(), version=version))
+
+        async def work() -> Job:
+            wanted, seen = edit, version
+            if pacing is not None or knob:
+                job = (await jobs.campaign_status(store, org_id, name)).job
+                wanted = replace(edit, pacing=parse_pacing(pacing, knob or (), job.definition.pacing if job else None))
+                seen = job.version if job and version is None else version
+            return await jobs.edit_job(store, org_id, name, wanted, by=who(), version=seen)
+
+        job = asyncio.run(work())
     out.print(f"{job.campaign_name}: job {job.id} is at version {job.version}", soft_wrap=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from dialer.cli.agent import agent_app
 from dialer.cli.attempts import attempts
 from dialer.cli.callbacks import callbacks_app
 from dialer.cli.campaign import campaign_app
@@ -43,6 +44,7 @@ app.command()(attempts)
 app.command()(why)
 app.command("simulate")(simulate_floor)
 campaign_app.command()(watch)
+app.add_typer(agent_app, name="agent")
 app.add_typer(campaign_app, name="campaign")
 app.add_typer(contacts_app, name="contacts")
 app.add_typer(callbacks_app, name="callbacks")

@@ -31,6 +31,9 @@ class AttemptState(StrEnum):
 
 COMPLIANCE = "compliance"  # the source of a code that was given without an attempt: nobody was to be reached
 
+AGENT = "agent"  # the source of a code that an agent chose; DEFAULT: that the dialer set because the agent chose none
+DEFAULT = "default"
+
 STATE_RANK = {state: rank for rank, state in enumerate(AttemptState)}
 
 
@@ -66,4 +69,6 @@ class Attempt:
     next_at: datetime | None = None  # when the contact wants to be called again: for codes whose next action is "schedule"
     system_code: str = "Attempt In Progress"
     code: str | None = None  # the one final completion code; None until FINAL
-    code_source: str | None = None  # "app", "network", "amd", "action", "gateway", "reconcile", "operator", COMPLIANCE
+    code_source: str | None = None  # "app", "network", "amd", "action", "gateway", "reconcile", "operator", AGENT, COMPLIANCE
+    agent: str = ""  # the login of the agent who had the contact; "" = nobody
+    again_after: AttemptId | None = None  # the attempt that the agent redialled

@@ -60,6 +60,8 @@ FACTS: Mapping[str, Getter[Line]] = {
     "duration_s": lambda line: seconds(line.row.attempt.intent_at, line.row.attempt.ended_at),
     "talk_s": lambda line: seconds(line.row.attempt.answered_at, line.row.attempt.ended_at),
     "node": lambda line: line.row.attempt.node,
+    "agent": lambda line: line.row.attempt.agent,
+    "again_after": lambda line: line.row.attempt.again_after,
 }
 
 

@@ -55,7 +55,8 @@ def check_turn(before: Pacing, after: Pacing) -> None:
 
 
 def fitted(tx: Tx, org_id: OrgId, pacing: Pacing, codes: Collection[str]) -> Pacing:
-    """The plan with the default code as the ledger writes it. Raises BadInput."""
+    """The plan with the default code and the agents' logins as they are written. Raises BadInput, NotFound."""
+    pacing = replace(pacing, agents=tuple(tx.agents(org_id).by_login(one).login for one in dict.fromkeys(pacing.agents)))
     if not pacing.default_code.strip():
         return replace(pacing, default_code="")
     known = {name_key(code): code for code in agent_codes(pacing, codes)}

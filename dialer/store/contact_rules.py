@@ -21,6 +21,7 @@ from dialer.store.contact_filter import fits
 from dialer.store.contact_lists import GONE, ContactLists
 from dialer.store.job_contacts import JobContacts
 from dialer.store.tables import addresses, attempts, contacts, job_contacts, jobs
+from dialer.store.tables_agents import contact_notes
 from dialer.store.tables_contacts import attribute_definitions, contact_exclusions, phone_checks
 
 _WAITING = (JobContactState.CLAIMED.value, JobContactState.SCHEDULED.value)
@@ -111,6 +112,7 @@ class ContactRules:
         known |= set(self._connection.scalars(sa.select(attempts.c.contact_id).where(attempts.c.contact_id.in_(mine))))
         self._connection.execute(sa.delete(contact_exclusions).where(contact_exclusions.c.contact_id.in_(mine)))
         self._connection.execute(sa.delete(addresses).where(addresses.c.contact_id.in_(mine)))
+        self._connection.execute(sa.delete(contact_notes).where(contact_notes.c.contact_id.in_(mine)))
         free = [one for one in mine if one not in known]
         self._connection.execute(sa.delete(contacts).where(contacts.c.id.in_(free)))
         if known:

@@ -226,6 +226,7 @@ job_contacts = Table(
 
 _LIVE = text("code IS NULL")
 _LIVE_ADDRESS = text("code IS NULL AND address <> ''")
+_BY_AGENT = text("agent <> ''")
 
 attempts = Table(
     "attempts",
@@ -259,6 +260,8 @@ attempts = Table(
     Column("system_code", String(80), nullable=False),
     Column("code", String(80)),  # NULL while it lives; written once
     Column("code_source", String(16)),
+    Column("agent", String(80), nullable=False, server_default=text("''")),  # who had the contact: the login; "" = nobody
+    Column("again_after", String(26)),  # the attempt that an agent redialled
     CheckConstraint("(code IS NULL) = (state <> 'final')", name="one_code"),
     # On each channel one live attempt per contact, and per address in an organisation (whatever job asks for it).
     Index("uq_attempts_live_contact", "contact_id", "channel", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
@@ -274,6 +277,7 @@ attempts = Table(
     Index("ix_attempts_job_id_id", "job_id", "id"),
     Index("ix_attempts_contact_id", "contact_id"),
     Index("ix_attempts_org_id_address", "org_id", "address", "intent_at"),  # how often was it attempted, and when
+    Index("ix_attempts_agent", "org_id", "agent", "ended_at", sqlite_where=_BY_AGENT, postgresql_where=_BY_AGENT),
 )
 
 attempt_events = Table(  # append-only: what happened, in the order in which we learned it

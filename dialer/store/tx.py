@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from dialer.domain.campaign import Job
 from dialer.domain.ids import CampaignId, JobId, OrgId
+from dialer.store.agents import Agents
 from dialer.store.area_codes import AreaCodeTable
 from dialer.store.attempt_history import AttemptHistory
 from dialer.store.attempts import AttemptLedger
@@ -16,6 +17,7 @@ from dialer.store.campaigns import Campaigns
 from dialer.store.codes import Codes
 from dialer.store.contact_history import ContactHistory
 from dialer.store.contact_lists import ContactLists
+from dialer.store.contact_notes import ContactNotes
 from dialer.store.contact_rules import ContactRules
 from dialer.store.contacts import Contacts
 from dialer.store.counters import Counters
@@ -70,6 +72,14 @@ class Tx:
     def contact_rules(self, org_id: OrgId) -> ContactRules:
         """What holds for the contacts: definitions, checks of numbers, exclusions, removal."""
         return ContactRules(self.connection, org_id, self.now)
+
+    def contact_notes(self, org_id: OrgId) -> ContactNotes:
+        """What people wrote down about contacts."""
+        return ContactNotes(self.connection, org_id, self.now)
+
+    def agents(self, org_id: OrgId | None) -> Agents:
+        """Agents of an organisation; of all of them with None, for the engine."""
+        return Agents(self.connection, org_id, self.now)
 
     def area_codes(self, org_id: OrgId) -> AreaCodeTable:
         """Where numbers are, by their first digits."""

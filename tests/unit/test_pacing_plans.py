@@ -10,6 +10,7 @@ import pytest
 from dialer.domain.pacing_plan import AbandonBudget, ExpertRatio, Pacing, PacingKind, PredictiveStyle
 from dialer.errors import BadInput
 from dialer.services.pacing_plans import agent_codes, check_pacing, check_turn
+from dialer.services.pacing_words import parse_pacing
 
 pytestmark = pytest.mark.unit
 
@@ -58,3 +59,30 @@ def test_a_running_job_changes_its_kind_but_neither_gets_nor_loses_its_agents() 
 def test_agents_of_manual_campaigns_may_say_what_only_the_network_knows_elsewhere() -> None:
     assert "Call Busy" not in agent_codes(Pacing(kind=PacingKind.PREVIEW), ("Sold",))
     assert {"Sold", "Call Busy", "Ring No Answer"} <= set(agent_codes(Pacing(kind=PacingKind.MANUAL), ("Sold",)))
+
+
+def test_a_plan_is_read_as_people_write_it_and_what_is_not_given_stays() -> None:
+    before = parse_pacing("predictive", ["style = expert calling ratio", "abandon=2.5 %", "abandon-window=30d", "wrap-up=none"])
+    assert (before.kind, before.style) == (PacingKind.PREDICTIVE, PredictiveStyle.EXPERT_CALLING_RATIO)
+    assert (before.budget.percent, before.budget.window.value, before.wrap_up_s) == (2.5, "30d", None)
+    after = parse_pacing(None, ["watch=update time", "skills=Turkish 8, Sales", "zip tone=no", "preview=20 s"], before)
+    assert (after.kind, after.budget, after.ratio.watch.value) == (before.kind, before.budget, "update_time")
+    assert (after.skills, after.zip_tone, after.preview_s) == ({"Turkish": 8, "Sales": 5}, False, 20)
+
+
+@pytest.mark.parametrize(
+    ("kind", "knob", "said"),
+    [
+        ("warp", "wrap-up=3", "one of: agentless"),
+        ("manual", "wrap-up", "one of: style="),
+        ("manual", "speed=3", "one of: style="),
+        ("manual", "wrap-up=soon", "no number"),
+        ("manual", "extensions=-1", "whole number"),
+        ("manual", "zip-tone=maybe", "yes or no"),
+        ("manual", "abandon=-1", "abandon budget"),
+        ("manual", "abandon-window=week", "one of: 24h"),
+    ],
+)
+def test_what_is_no_plan_is_refused_with_what_could_be_written(kind: str, knob: str, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        parse_pacing(kind, [knob])
