@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from dialer.cli.agent_play import play
 from dialer.cli.context import Config, Org, opened, out, plain_errors
 from dialer.domain.agent import AgentState
 from dialer.services import agent_times, agents
@@ -17,6 +18,7 @@ from dialer.services.organisations import DEFAULT
 agent_app = typer.Typer(help="Agents: the people who talk to contacts.", no_args_is_help=True)
 reason_app = typer.Typer(help="Why agents may be not ready; while there are none, any word will do.", no_args_is_help=True)
 agent_app.add_typer(reason_app, name="reason")
+agent_app.command()(play)
 
 Login = Annotated[str, typer.Argument(metavar="LOGIN", help="The agent's login.", show_default=False)]
 Skills = Annotated[list[str] | None, typer.Option("--skill", help='What the agent can do, 1 to 10: "Turkish=8".')]
