@@ -31,7 +31,8 @@ from dialer.services.recurrence import rule_for
 from dialer.services.schedules import add_schedule, list_schedules, reckon_again, run_due, schedule_runs, switch_schedule
 from dialer.store.store import Store, Tx
 from dialer.testing_voice import BUSY, FakeVoice
-from tests.engine_kit import completed, until
+from tests import engine_kit
+from tests.engine_kit import FastClock, completed, until
 from tests.integration.test_engine import CLOCK, SHORT, STRATEGY, running
 
 pytestmark = pytest.mark.integration
@@ -208,8 +209,10 @@ async def test_two_jobs_share_a_narrow_trunk_by_priority_and_both_go_on(store: S
     await campaign(store, org_id, "High", first=1000, count=300, priority=6)
     for name in ("Low", "High"):
         await start_campaign(store, org_id, name, by="test")
-    voice = FakeVoice(CLOCK, default=replace(SHORT, hangup_s=1.0), max_channels=4)
-    async with running(store, voice):
+    clock = FastClock(2.0)  # both must have the time to say what they want of each line that becomes free
+    store._now = clock.now
+    voice = FakeVoice(clock, default=replace(SHORT, hangup_s=0.2), max_channels=4)
+    async with engine_kit.running(store, voice, clock=clock):
         await until(lambda: len(voice.placed) >= 80, 40)
     high = sum(one.number >= "+49300001000" for one in voice.placed)
     low = len(voice.placed) - high
