@@ -11,9 +11,12 @@ from dialer.domain.agent import Agent, AgentState
 from dialer.domain.agent_commands import Command
 from dialer.domain.agent_events import AgentEvent, StateChanged
 from dialer.domain.desk import Desk, Refused
+from dialer.domain.desk_call import DeskCall
 from dialer.domain.ids import AgentId, OrgId
-from dialer.errors import StoreDown
+from dialer.errors import NotFound, StoreDown
+from dialer.services.agent_card import AgentCard
 from dialer.services.agent_floor import Done
+from dialer.web.agent_questions import DeskBooks
 
 ANN = Agent(id=AgentId(1), org_id=OrgId(1), login="ann")
 BOB = Agent(id=AgentId(2), org_id=OrgId(1), login="bob")
@@ -90,3 +93,14 @@ class Tokens(dict[str, Agent]):
 
     async def identify(self, token: str) -> Agent | None:
         return self.get(token)
+
+    @property
+    def books(self) -> DeskBooks:
+        """For a desk that looks up nothing else."""
+        return DeskBooks(identify=self.identify, contact=self._nobody, reasons=self._reasons)
+
+    async def _nobody(self, agent: Agent, call: DeskCall) -> AgentCard:
+        raise NotFound("no such contact")
+
+    async def _reasons(self, agent: Agent) -> list[str]:
+        return ["Lunch"]

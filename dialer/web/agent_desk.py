@@ -21,6 +21,7 @@ from dialer.ports import Clock
 from dialer.services.agent_floor import AgentFloor
 from dialer.web.agent_limits import Rate, WrongTokens
 from dialer.web.agent_line import Goodbye
+from dialer.web.agent_questions import FAILED, QUESTIONS, DeskBooks, answered
 from dialer.web.agent_schema import openapi, page
 from dialer.web.agent_sessions import KEPT_ANSWERS, Bounds, Session, Sessions
 from dialer.web.agent_socket import TOO_MANY, AgentSocket, Rhythm
@@ -45,8 +46,6 @@ UNAUTHORISED = Goodbye(
 TOO_MANY_WRONG = Goodbye(
     code=4429, error="too_many", because="too many wrong tokens came from this address", mend="try again in a minute"
 )
-FAILED = Answer(result=Result.FAILED, because="the dialer could not do it", mend="look at the desk, and try again")
-LOOK = "desk"  # asked like a command, and changes nothing
 UNDER_WAY = 8  # commands of one agent at the same time
 SECURITY = {  # of every page and answer
     "X-Content-Type-Options": "nosniff",
@@ -55,8 +54,6 @@ SECURITY = {  # of every page and answer
 }
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Identify = Callable[[str], Awaitable[Agent | None]]
-"""Whose token it is; None for nobody's, or one of an agent who is not active."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +68,14 @@ class DeskOptions:
     bounds: Bounds = field(default_factory=Bounds)
 
 
-def make_agent_desk_app(floor: AgentFloor, identify: Identify, clock: Clock, options: DeskOptions) -> web.Application:
+def make_agent_desk_app(floor: AgentFloor, books: DeskBooks, clock: Clock, options: DeskOptions) -> web.Application:
     """`/agent/v1/ws`, `/agent/v1/commands/<name>` (POST), `/agent/v1/desk`, and a page that lists all of it."""
-    return _AgentDesk(floor, identify, clock, options).app()
+    return _AgentDesk(floor, books, clock, options).app()
 
 
 class _AgentDesk:
-    def __init__(self, floor: AgentFloor, identify: Identify, clock: Clock, options: DeskOptions) -> None:
-        self._floor, self._identify, self._clock, self._options = floor, identify, clock, options
+    def __init__(self, floor: AgentFloor, books: DeskBooks, clock: Clock, options: DeskOptions) -> None:
+        self._floor, self._books, self._clock, self._options = floor, books, clock, options
         self._sessions = Sessions(floor, clock, options.bounds)
         self._wrong = WrongTokens(clock.monotonic_s)
         self._rates: dict[AgentId, Rate] = {}
@@ -91,7 +88,7 @@ class _AgentDesk:
         app = web.Application(client_max_size=MAX_BYTES, middlewares=[self._guarded])
         app.router.add_get(f"{PREFIX}/ws", self._serve_socket)
         app.router.add_post(f"{PREFIX}/commands/{{name}}", self._serve_command)
-        app.router.add_get(f"{PREFIX}/desk", self._serve_desk)
+        app.router.add_get(f"{PREFIX}/{{name:{'|'.join(QUESTIONS)}}}", self._serve_question)
         app.router.add_get(f"{PREFIX}/openapi.json", self._serve_schema)
         app.router.add_get(f"{PREFIX}/", self._serve_page)
         app.on_shutdown.append(self._say_goodbye)
@@ -129,7 +126,7 @@ class _AgentDesk:
             return UNAUTHORISED
         if not self._wrong.may_ask(address, token):
             return TOO_MANY_WRONG
-        agent = await self._identify(token)
+        agent = await self._books.identify(token)
         if agent is None or not agent.active:
             self._wrong.was_wrong(address, token)
             log.warning("a wrong token at the agents' desk", peer=address)
@@ -156,8 +153,9 @@ class _AgentDesk:
 
     def _begun(self, agent: Agent, name: str, arguments: dict[str, Any]) -> Answer | asyncio.Task[Answer]:
         """A command on its way, or why it is not."""
-        if name == LOOK:
-            return self._sessions.spawn(self._look(agent), name=f"agent {agent.id}: looks")
+        if name in QUESTIONS:
+            asked = answered(name, agent, self._floor, self._books)
+            return self._sessions.spawn(asked, name=f"agent {agent.id}: asks {name}")
         if name not in COMMANDS:
             because = f"there is no command {name[:64]!r}"
             return Answer(result=Result.UNKNOWN_COMMAND, because=because, mend=f"{PREFIX}/ lists them")
@@ -171,14 +169,6 @@ class _AgentDesk:
             return TOO_MANY
         self._under_way[agent.id] += 1
         return self._sessions.spawn(self._done(agent, name, command), name=f"agent {agent.id}: {name}")
-
-    async def _look(self, agent: Agent) -> Answer:
-        """How the desk stands: for a program that would rather ask than keep count of events."""
-        try:
-            return Answer(result=Result.DONE, said={"agent": agent.login, "desk": await self._floor.desk(agent.id)})
-        except Exception:  # the outer edge of a question
-            log.exception("a desk cannot be read", agent=agent.login)
-            return FAILED
 
     async def _answer_of(self, begun: asyncio.Task[Answer]) -> Answer:
         """Its answer, if it comes in time. A command that has begun goes on even so: none is half done."""
@@ -225,11 +215,12 @@ class _AgentDesk:
         begun = self._begun(agent, request.match_info["name"], arguments)
         return _answer(begun if isinstance(begun, Answer) else await self._answer_of(begun))
 
-    async def _serve_desk(self, request: web.Request) -> web.StreamResponse:
+    async def _serve_question(self, request: web.Request) -> web.StreamResponse:
         agent = await self._sign_in(request)
         if isinstance(agent, Goodbye):
             return _refused(agent)
-        return _answer(await self._look(agent))
+        name = request.match_info["name"]
+        return _answer(await answered(name, agent, self._floor, self._books))
 
     async def _serve_schema(self, request: web.Request) -> web.StreamResponse:
         return _json(200, openapi(COMMANDS))

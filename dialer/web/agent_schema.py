@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from dialer.domain.agent_events import AgentEvent
+from dialer.web.agent_questions import QUESTIONS
 from dialer.web.agent_wire import Commands, Hello, Result, Said, schema_of, wire_name
 
 REF = "#/components/schemas/{model}"
@@ -45,9 +46,13 @@ def openapi(commands: Commands) -> dict[str, Any]:
         }
         for name, model in commands.models.items()
     }
-    paths["/agent/v1/desk"] = {
-        "get": {"operationId": "desk", "summary": "The agent's state now.", "responses": {"200": _answers("the desk")}}
-    }
+    for name, about in QUESTIONS.items():
+        asked = {
+            "operationId": name,
+            "summary": about,
+            "responses": {"200": _answers("the answer, in `said`"), "401": answers["401"]},
+        }
+        paths[f"/agent/v1/{name}"] = {"get": asked}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -65,13 +70,15 @@ def page(commands: Commands) -> str:
     """A list of commands and events with their fields, to read."""
     described = openapi(commands)["components"]["schemas"]
     listed = "".join(_section(name, described[kind.__name__], _first_line(kind)) for name, kind in commands.kinds.items())
+    asked = "".join(f"<dt><code>{name}</code></dt><dd>{escape(about)}</dd>" for name, about in QUESTIONS.items())
     told = "".join(_section(wire_name(kind), described[kind.__name__], _first_line(kind)) for kind in get_args(AgentEvent))
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><title>Outdial agents' desk</title>"
         "<style>body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}code{background:#eee}</style>"
         "<h1>The agents' desk</h1><p>WebSocket <code>/agent/v1/ws</code>; each command also "
-        "<code>POST /agent/v1/commands/&lt;name&gt;</code> with a bearer token. <a href=openapi.json>OpenAPI</a>.</p>"
-        f"<p>Results: {_NUMBERS}.</p><h2>Commands</h2><dl>{listed}</dl><h2>Events</h2><dl>{told}</dl></html>"
+        "<code>POST /agent/v1/commands/&lt;name&gt;</code> with a token. <a href=openapi.json>OpenAPI</a>.</p>"
+        f"<p>Results: {_NUMBERS}.</p><h2>Commands</h2><dl>{listed}</dl>"
+        f"<h2>Questions</h2><dl>{asked}</dl><h2>Events</h2><dl>{told}</dl></html>"
     )
 
 

@@ -19,6 +19,7 @@ from dialer.domain.desk import Refused
 from dialer.engine.clock import SystemClock
 from dialer.services.agent_floor import Done
 from dialer.web.agent_desk import COMMANDS, DeskOptions, make_agent_desk_app
+from dialer.web.agent_questions import QUESTIONS
 from dialer.web.agent_sessions import Bounds
 from dialer.web.agent_socket import Rhythm
 from tests.engine_kit import until
@@ -81,7 +82,7 @@ class Served:
 @asynccontextmanager
 async def serving(options: DeskOptions = QUICK) -> AsyncIterator[Served]:
     floor, tokens = FakeFloor(), Tokens({ANNS_TOKEN: ANN, BOBS_TOKEN: BOB})
-    app = make_agent_desk_app(floor, tokens.identify, SystemClock(), options)
+    app = make_agent_desk_app(floor, tokens.books, SystemClock(), options)
     async with TestServer(app) as server, ClientSession() as client:
         served = Served(floor, tokens, server, client)
         yield served
@@ -432,7 +433,10 @@ async def test_the_interface_describes_itself(served: Served) -> None:
     async with served.client.get(f"{served.url}/openapi.json") as answer:
         described = await answer.json()
     assert described["openapi"] == "3.1.0"
-    assert set(described["paths"]) == {*(f"/agent/v1/commands/{name}" for name in COMMANDS.kinds), "/agent/v1/desk"}
+    assert set(described["paths"]) == {
+        *(f"/agent/v1/commands/{name}" for name in COMMANDS.kinds),
+        *(f"/agent/v1/{name}" for name in QUESTIONS),
+    }
     schemas = described["components"]["schemas"]
     text = json.dumps(described)
     for reference in text.split('"#/components/schemas/')[1:]:

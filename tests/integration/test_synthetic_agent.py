@@ -48,7 +48,7 @@ def call(kind: CallKind, number: int = 1) -> DeskCall:
 async def desk_of(habits: Habits) -> AsyncIterator[tuple[DeskFloor, SyntheticAgent]]:
     """A synthetic Ann who works."""
     floor = DeskFloor(ANN)
-    app = make_agent_desk_app(floor, Tokens({ANNS_TOKEN: ANN}).identify, SystemClock(), DeskOptions())
+    app = make_agent_desk_app(floor, Tokens({ANNS_TOKEN: ANN}).books, SystemClock(), DeskOptions())
     async with (
         TestServer(app) as server,
         ClientSession() as http,
@@ -111,7 +111,7 @@ async def test_who_is_cut_off_in_mid_call_goes_on_where_things_stand() -> None:
 
 
 async def test_a_desk_that_refuses_the_token_is_told_at_once() -> None:
-    app = make_agent_desk_app(DeskFloor(ANN), Tokens().identify, SystemClock(), DeskOptions())
+    app = make_agent_desk_app(DeskFloor(ANN), Tokens().books, SystemClock(), DeskOptions())
     async with TestServer(app) as server, ClientSession() as http:
         with pytest.raises(DeskLost, match="token is missing or wrong"):
             async with DeskClient.connected(http, str(server.make_url("/")), "nobody"):
@@ -123,7 +123,7 @@ async def test_the_example_of_the_manual_works_as_it_stands() -> None:
     names: dict[str, Any] = {}
     exec(manual.split("```python\n")[1].split("```")[0], names)  # noqa: S102 - our own manual
     floor = DeskFloor(ANN)
-    app = make_agent_desk_app(floor, Tokens({ANNS_TOKEN: ANN}).identify, SystemClock(), DeskOptions())
+    app = make_agent_desk_app(floor, Tokens({ANNS_TOKEN: ANN}).books, SystemClock(), DeskOptions())
     async with TestServer(app) as server:
         working = asyncio.create_task(names["work"](str(server.make_url("")).rstrip("/"), ANNS_TOKEN, "phone-1"))
         await until(lambda: floor.desks[ANN.id].state is AgentState.READY)
@@ -135,7 +135,7 @@ async def test_the_example_of_the_manual_works_as_it_stands() -> None:
 
 async def test_a_shift_says_what_came_of_it() -> None:
     floor = DeskFloor(ANN, BOB)
-    app = make_agent_desk_app(floor, Tokens({ANNS_TOKEN: ANN, BOBS_TOKEN: BOB}).identify, SystemClock(), DeskOptions())
+    app = make_agent_desk_app(floor, Tokens({ANNS_TOKEN: ANN, BOBS_TOKEN: BOB}).books, SystemClock(), DeskOptions())
     numbers = iter(range(1000))
 
     def feed(agents: Sequence[SyntheticAgent]) -> None:
