@@ -14,6 +14,7 @@ from dialer.cli.contacts import contacts_app
 from dialer.cli.demo import demo
 from dialer.cli.dnc import dnc_app
 from dialer.cli.export import export_app
+from dialer.cli.inbox import inbox_app
 from dialer.cli.ivr import ivr_app_cli
 from dialer.cli.lab import lab_app
 from dialer.cli.message import message_app
@@ -56,6 +57,7 @@ app.add_typer(retention_app, name="retention")
 app.add_typer(rules_app, name="rules")
 app.add_typer(strategy_app, name="strategy")
 app.add_typer(export_app, name="export")
+app.add_typer(inbox_app, name="inbox")
 app.add_typer(ivr_app_cli, name="ivr")
 app.add_typer(lab_app, name="lab")
 app.add_typer(switch_app, name="switch")

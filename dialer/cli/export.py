@@ -122,6 +122,20 @@ def dnc(
     _export(content_of(ExportOf.DNC, columns=columns, delimiter=delimiter, bom=bom), file, None, None, config, org)
 
 
+@export_app.command("inbox")
+@plain_errors
+def inbox(
+    file: File = None,
+    columns: Columns = "",
+    delimiter: Delimiter = "comma",
+    bom: Bom = False,
+    config: Config = None,
+    org: Org = DEFAULT,
+) -> None:
+    """Every message that came, what was made of it, and who looks after it; see `dialer inbox`."""
+    _export(content_of(ExportOf.INBOX, columns=columns, delimiter=delimiter, bom=bom), file, None, None, config, org)
+
+
 def _export(
     content: ExportContent,
     file: Path | None,
@@ -142,5 +156,6 @@ def _export(
             sys.stdout.buffer.flush()
         else:
             count = export_file(store, org_id, content, scope, file, unmask=unmask)
-    what = {ExportOf.CODES: "lines of codes", ExportOf.DNC: "DNC entries"}.get(content.of, content.of.value)
+    words = {ExportOf.CODES: "lines of codes", ExportOf.DNC: "DNC entries", ExportOf.INBOX: "messages"}
+    what = words.get(content.of, content.of.value)
     err.print(f"{count:,} {what} exported")

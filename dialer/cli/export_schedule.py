@@ -27,7 +27,7 @@ Number = Annotated[int, typer.Argument(metavar="EXPORT", help="Its number; see `
 @schedule_app.command("add")
 @plain_errors
 def add(
-    what: Annotated[ExportOf, typer.Argument(metavar="WHAT", help="attempts, contacts, codes or dnc.")],
+    what: Annotated[ExportOf, typer.Argument(metavar="WHAT", help="attempts, contacts, codes, dnc or inbox.")],
     campaign: Annotated[str, typer.Option(help="Of this campaign; of the whole organisation if not given.")] = "",
     after_job: Annotated[bool, typer.Option("--after-job", help="At the end of each job.")] = False,
     at: At = "",

@@ -21,6 +21,7 @@ class ExportOf(StrEnum):
     CONTACTS = "contacts"  # one person, with attributes and the last result
     CODES = "codes"  # one completion code of a job or campaign, and how often it was reached
     DNC = "dnc"  # one entry of a do-not-call list
+    INBOX = "inbox"  # one message that somebody wrote to us
 
 
 class Only(StrEnum):

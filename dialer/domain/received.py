@@ -59,7 +59,7 @@ class Received:
     text: str
     at: datetime
     taken_for: TakenFor
-    org_id: OrgId | None = None  # None = it is not known whom it is for
+    org_id: OrgId  # the default one where it is not known whom it is for
     attempt_id: AttemptId | None = None  # the message of ours that it answers
     contact_id: ContactId | None = None
     code: str = ""  # the completion code that it gave

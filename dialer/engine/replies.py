@@ -57,6 +57,11 @@ class ReplyDesk:
         if heard.message is not None and heard.app is not None:
             self._begin(self._hand_over(heard.message, heard.app), f"message app {heard.message.id}")
 
+    @property
+    def at_work(self) -> int:
+        """How many messages are with an app now."""
+        return len(self._tasks)
+
     async def run(self) -> None:
         """Send what is due, for ever."""
         lost = await self._store.write(lambda tx: tx.received(None).lose_answers())

@@ -1,4 +1,4 @@
-"""Hand out attempts, contacts, codes or DNC entries as a CSV file that is whole or not there at all."""
+"""Hand out attempts, contacts, codes, DNC entries or messages to us as a CSV file that is whole or not there at all."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dialer.services.export_attempts import attempts_sheet
 from dialer.services.export_codes import codes_sheet
 from dialer.services.export_contacts import contacts_sheet
 from dialer.services.export_dnc import dnc_sheet
+from dialer.services.export_inbox import inbox_sheet
 from dialer.services.sheet import Sheet, write_csv
 from dialer.services.whole_file import whole_file
 from dialer.store.store import Store
@@ -65,6 +66,8 @@ def open_sheet(store: Store, org_id: OrgId, content: ExportContent, scope: Expor
             return codes_sheet(store, org_id, content, scope)
         case ExportOf.DNC:
             return dnc_sheet(store, org_id, content, scope)
+        case ExportOf.INBOX:
+            return inbox_sheet(store, org_id, content, scope)
 
 
 def check_content(content: ExportContent) -> None:

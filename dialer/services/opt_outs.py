@@ -139,7 +139,7 @@ def _had_enough(tx: Tx, one: Received, wish: Wish) -> bool:
 
 
 def _text(asked: Asked, wish: Wish, languages: Sequence[str]) -> str:
-    organisation = DEFAULT if asked.message.org_id is None else asked.tx.organisations.name_of(asked.message.org_id)
+    organisation = asked.tx.organisations.name_of(asked.message.org_id)
     if wish is Wish.HELP and (own := asked.rules.helps.get(organisation)):
         return own
     shown = asked.rules.names.get(organisation) or ("" if organisation == DEFAULT else organisation)

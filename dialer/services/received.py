@@ -20,6 +20,7 @@ from dialer.ports import MessageReceived
 from dialer.services.codes import settable_code
 from dialer.services.completion import Completed, StrategyOf
 from dialer.services.opt_outs import Asked, ReplyRules, carry_out
+from dialer.services.organisations import DEFAULT
 from dialer.services.pdc_contacts import set_attribute_in
 from dialer.services.reply_codes import give_code
 from dialer.services.reply_patterns import search
@@ -110,6 +111,7 @@ class _Taking:
             text=_plain(news.text, TEXT_LIMIT, lines=True),
             at=news.at,
             taken_for=TakenFor.UNMATCHED,
+            org_id=self._tx.organisations.ensure(DEFAULT),
         )
 
     # ── whom it answers ───────────────────────────────────────────────────────────────────────────────────────────

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,7 +25,7 @@ def _received(row: sa.Row[Any]) -> Received:
 
 
 class ReceivedMessages:
-    """Messages to an organisation, and those of which nobody knows whom they are for; of all with None, for the engine."""
+    """Messages to an organisation; to all of them with None, for the engine."""
 
     def __init__(self, connection: sa.Connection, org_id: OrgId | None) -> None:
         self._connection, self._org_id = connection, org_id
@@ -85,12 +84,10 @@ class ReceivedMessages:
             query = query.where(rows.c.id < before)
         return [_received(row) for row in self._connection.execute(query.order_by(rows.c.id.desc()).limit(limit))]
 
-    def each(self, *, open_only: bool) -> Iterator[Received]:
-        """Every message in the order in which they came; read as they are asked for."""
-        query = self._mine().order_by(rows.c.id)
-        if open_only:
-            query = query.where(rows.c.inbox == sa.literal_column("'open'"))
-        yield from (_received(row) for row in self._connection.execution_options(yield_per=500).execute(query))
+    def after(self, number: int, *, limit: int) -> list[Received]:
+        """Messages in the order in which they came, from behind the one with this number on."""
+        query = self._mine().where(rows.c.id > number).order_by(rows.c.id).limit(limit)
+        return [_received(row) for row in self._connection.execute(query)]
 
     # ── our own answers ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -130,4 +127,4 @@ class ReceivedMessages:
         query = sa.select(*_COLUMNS)
         if self._org_id is None:
             return query
-        return query.where(sa.or_(rows.c.org_id == self._org_id, rows.c.org_id.is_(None)))
+        return query.where(rows.c.org_id == self._org_id)

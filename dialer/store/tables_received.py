@@ -13,7 +13,7 @@ received_messages = Table(
     "received_messages",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("org_id", Id, ForeignKey("organisations.id")),  # NULL = nobody knows whom it is for
+    Column("org_id", Id, ForeignKey("organisations.id"), nullable=False),  # the default one where nobody knows whom it is for
     Column("gateway", String(40), nullable=False),
     Column("digest", String(64), nullable=False),  # of the provider's id; of the words where it gives none
     Column("channel", String(8), nullable=False),

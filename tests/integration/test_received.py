@@ -123,7 +123,7 @@ async def test_a_stranger_is_answered_by_a_person(store: Store, org_id: OrgId) -
     writing = await Writing.delivered(store, org_id)
     heard = await writing.says("+4930123456", "Who wants to know?")
     assert heard.message is not None
-    assert (heard.message.taken_for, heard.message.inbox, heard.message.org_id) == (TakenFor.UNMATCHED, InboxState.OPEN, None)
+    assert (heard.message.taken_for, heard.message.inbox, heard.message.org_id) == (TakenFor.UNMATCHED, InboxState.OPEN, org_id)
 
 
 @ON_SQLITE

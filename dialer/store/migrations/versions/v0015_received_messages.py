@@ -23,7 +23,7 @@ def upgrade() -> None:
     op.create_table(
         "received_messages",
         sa.Column("id", ID, nullable=False),
-        sa.Column("org_id", ID, nullable=True),
+        sa.Column("org_id", ID, nullable=False),
         sa.Column("gateway", sa.String(length=40), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("channel", sa.String(length=8), nullable=False),

@@ -1,0 +1,72 @@
+"""What no program could deal with waits for a person, who says so, and deals with it once."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime
+
+import pytest
+
+from dialer.domain.export import ExportContent, ExportOf, ExportScope
+from dialer.domain.ids import OrgId
+from dialer.domain.received import InboxState
+from dialer.errors import BadInput, Conflict, NotFound
+from dialer.services.export import export_to
+from dialer.services.inbox import assign_message, close_message, list_inbox, show_message
+from dialer.store.store import Store
+from tests.engine_kit import ON_SQLITE
+from tests.reply_kit import Writing
+
+pytestmark = pytest.mark.integration
+
+
+async def test_messages_wait_are_assigned_and_closed_once(store: Store, org_id: OrgId) -> None:
+    writing = await Writing.delivered(store, org_id)
+    await writing.says("d0", "1")
+    await writing.says("d1", "what is this about?")
+    await writing.says("+4930123456", "hello")
+    stranger, known = await list_inbox(store, org_id)
+    assert (known.contact, known.campaign, known.received.text) == ("d1", "Blood", "what is this about?")
+    assert (stranger.contact, stranger.campaign) == ("", "")
+    assert len(await list_inbox(store, org_id, every=True)) == 3
+    number = known.received.id
+    assert (await assign_message(store, org_id, number, "ann")).assigned_to == "ann"
+    assert [one.received.id for one in await list_inbox(store, org_id, assigned_to="ann")] == [number]
+    assert [one.received.id for one in await list_inbox(store, org_id, assigned_to="")] == [stranger.received.id]
+    closed = await close_message(store, org_id, number, by="ann", note="called her")
+    assert (closed.inbox, closed.closed_by, closed.note) == (InboxState.CLOSED, "ann", "called her")
+    assert [one.received.id for one in await list_inbox(store, org_id)] == [stranger.received.id]
+    with pytest.raises(Conflict, match="ann has closed the message"):
+        await close_message(store, org_id, number, by="ben")
+    (shown,) = [await show_message(store, org_id, number)]
+    assert shown.attempt is not None
+
+
+@ON_SQLITE
+async def test_what_was_dealt_with_or_is_not_there_cannot_be_assigned(store: Store, org_id: OrgId) -> None:
+    writing = await Writing.delivered(store, org_id)
+    heard = await writing.says("d0", "1")
+    assert heard.message is not None
+    with pytest.raises(Conflict, match="dealt with by itself"):
+        await assign_message(store, org_id, heard.message.id, "ann")
+    other = await store.write(lambda tx: tx.organisations.ensure("Other"))
+    with pytest.raises(NotFound):
+        await show_message(store, other, heard.message.id)
+    await writing.says("d1", "what?")
+    with pytest.raises(BadInput, match="too long"):
+        await close_message(store, org_id, (await list_inbox(store, org_id))[0].received.id, by="ann", note="x" * 301)
+
+
+@ON_SQLITE
+async def test_the_inbox_can_be_exported_and_no_cell_is_a_formula(store: Store, org_id: OrgId) -> None:
+    writing = await Writing.delivered(store, org_id)
+    await writing.says("d0", "1")
+    await writing.says("d1", '=HYPERLINK("http://x")\n@sum')
+    out = io.BytesIO()
+    content = ExportContent(of=ExportOf.INBOX, columns=("contact_id", "text", "taken_for", "code", "inbox"))
+    assert export_to(store, org_id, content, ExportScope(at=datetime.now(UTC)), out) == 2
+    rows = list(csv.reader(io.StringIO(out.getvalue().decode(), newline="")))
+    assert rows[1] == ["d0", "1", "reply", "Interested", "none"]
+    assert rows[2][0] == "d1"
+    assert not rows[2][1].startswith("=")
