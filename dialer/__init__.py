@@ -1,4 +1,4 @@
-"""Outdial: an outbound dialer and IVR server. For authors of IVR apps: `from dialer import Call, Outcome, ivr_app`."""
+"""Outdial: an outbound dialer and IVR server. For authors of apps: `from dialer import Call, Message, Outcome, ivr_app`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dialer.ivr.call import Call
+    from dialer.ivr.message import Message
     from dialer.ivr.outcome import Outcome
     from dialer.ivr.registry import ivr_app
 
-__all__ = ["Call", "Outcome", "ivr_app"]
+__all__ = ["Call", "Message", "Outcome", "ivr_app"]
 
-_HOMES = {"Call": "dialer.ivr.call", "Outcome": "dialer.ivr.outcome", "ivr_app": "dialer.ivr.registry"}
+_HOMES = {
+    "Call": "dialer.ivr.call",
+    "Message": "dialer.ivr.message",
+    "Outcome": "dialer.ivr.outcome",
+    "ivr_app": "dialer.ivr.registry",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -37,8 +37,10 @@ from dialer.ports import Clock, ResultTarget
 from dialer.services.custom_actions import CustomActions
 from dialer.services.custom_restrictions import CustomRestrictions
 from dialer.services.export_runs import ExportPlace
+from dialer.services.opt_outs import ReplyRules
 from dialer.services.organisations import DEFAULT
 from dialer.services.pdc import DirectPdc
+from dialer.services.reply_words import load_wording
 from dialer.services.result_processors import ResultProcessors
 from dialer.services.single_calls import start_single_call
 from dialer.settings import Settings, split_listen
@@ -105,6 +107,13 @@ def retention_plan(settings: Settings) -> RetentionPlan:
         zone=said.time_zone,
         keep_free=said.keep_free_mb << 20,
     )
+
+
+def reply_rules(settings: Settings) -> ReplyRules:
+    """What these settings say of those who write to us. Raises BadInput."""
+    said = settings.replies
+    words = None if said.words is None else settings.root / said.words
+    return ReplyRules(wording=load_wording(words), confirm=said.confirm, names=dict(said.names), helps=dict(said.help))
 
 
 def open_store(settings: Settings, clock: Clock | None = None) -> Store:

@@ -160,6 +160,15 @@ class Publish(Section):
     organisation: str = ""  # whose results; "" = everybody's
 
 
+class Replies(Section):
+    """[replies]: what people who write to us are answered."""
+
+    words: Path | None = None  # words and texts of your own, on top of the shipped ones
+    confirm: bool = True  # answer opt-outs and opt-ins; false where the provider does
+    names: dict[str, str] = Field(default_factory=dict)  # organisation -> its name as contacts know it
+    help: dict[str, Annotated[str, StringConstraints(max_length=600)]] = Field(default_factory=dict)  # -> its answer to HELP
+
+
 class Numbers(Section):
     """[numbers]: how telephone numbers are read."""
 
@@ -234,6 +243,7 @@ class Settings(Section):
     sftp: tuple[Sftp, ...] = ()
     foreign_database: tuple[ForeignDatabase, ...] = ()
     publish: tuple[Publish, ...] = ()
+    replies: Replies = Replies()
     numbers: Numbers = Numbers()
     dialling: Dialling = Dialling()
     access: Access = Access()

@@ -47,11 +47,8 @@ async def add_export(store: Store, org_id: OrgId, new: NewExport, *, by: str, no
     if first is None and new.content.days:
         raise BadInput("an export after a job holds the whole job", where="days", mend="leave it out")
     if new.content.of in (ExportOf.DNC, ExportOf.INBOX) and (first is None or new.campaign):
-        raise BadInput(
-            f"{new.content.of.value}: what it holds belongs to no job and no campaign",
-            where="at",
-            mend="--at with --every, and no campaign",
-        )
+        what = "messages to us" if new.content.of is ExportOf.INBOX else "DNC entries"
+        raise BadInput(f"{what} belong to no job and no campaign", where="at", mend="--at with --every, and no campaign")
     pattern = new.file or (AFTER_JOB_FILE if first is None else CALENDAR_FILE)
     check_pattern(pattern, after_jobs=first is None)
     # Columns and names that do not exist are told now, not by the runs.
