@@ -179,6 +179,7 @@ class Dialer:
                 drain_s=settings.dialling.drain_s,
                 max_call_s=settings.dialling.max_call_s,
                 memory=settings.data_dir / f"{settings.node.name}.seen",
+                mode=settings.agents.mode,
             ),
             processors=ResultProcessors(installed(PROCESSORS_GROUP)),
             channels={Channel.CUSTOM: CustomActions(installed(ACTIONS_GROUP))},

@@ -115,6 +115,7 @@ class Agents(Section):
     allow_remote: bool = False
     origins: tuple[Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+$")], ...] = ()  # of web pages that may connect
     mode: InstallationMode = InstallationMode.TELEPHONY
+    unmask: tuple[Annotated[str, StringConstraints(min_length=1, max_length=80)], ...] = ()  # logins: see masked attributes
 
 
 class Imports(Section):

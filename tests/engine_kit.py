@@ -13,10 +13,13 @@ import pytest
 
 from dialer.domain.campaign import JobState
 from dialer.domain.ids import JobId
+from dialer.domain.installation import InstallationMode
 from dialer.engine.engine import Engine, EngineOptions
 from dialer.engine.supervisor import Trunk
 from dialer.ports import VoicePort
 from dialer.store.store import Store
+
+TELEPHONY = InstallationMode.TELEPHONY
 
 # What does not depend on the kind of database need not be run on both.
 ON_SQLITE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
@@ -44,7 +47,13 @@ class FastClock:
 
 @asynccontextmanager
 async def running(
-    store: Store, voice: VoicePort, *, clock: FastClock, sweep_s: float = 1.0, **parts: Any
+    store: Store,
+    voice: VoicePort,
+    *,
+    clock: FastClock,
+    sweep_s: float = 1.0,
+    mode: InstallationMode = TELEPHONY,
+    **parts: Any,
 ) -> AsyncIterator[Engine]:
     """Run an engine; `parts`: its processors, channels and whatever else it takes."""
     engine = Engine(
@@ -52,7 +61,7 @@ async def running(
         voice=voice,
         clock=clock,
         trunks=[Trunk(name="trunk", caller_id="")],
-        options=EngineOptions(node="test", sweep_s=sweep_s, drain_s=0.0),
+        options=EngineOptions(node="test", sweep_s=sweep_s, drain_s=0.0, mode=mode),
         **parts,
     )
     engine.treatment_ready()

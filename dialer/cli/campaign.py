@@ -12,7 +12,7 @@ from rich.table import Table
 
 from dialer.cli.campaign_define import Name, change, create, delete, show
 from dialer.cli.campaign_live import gates, live_edit, recycle
-from dialer.cli.context import Config, Org, opened, out, plain_errors, who
+from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings, who
 from dialer.cli.schedule import schedule_app
 from dialer.domain.campaign import Job, JobState
 from dialer.domain.ids import JobId, OrgId
@@ -36,7 +36,8 @@ campaign_app.add_typer(schedule_app, name="schedule")
 @plain_errors
 def start(name: Name, config: Config = None, org: Org = DEFAULT) -> None:
     """Begin a run; `dialer serve` does the calling."""
-    _run(config, org, "started", lambda store, org_id: jobs.start_campaign(store, org_id, name, by=who()))
+    mode = read_settings(config).agents.mode
+    _run(config, org, "started", lambda store, org_id: jobs.start_campaign(store, org_id, name, by=who(), mode=mode))
 
 
 @campaign_app.command("pause")

@@ -101,7 +101,7 @@ def create(
                 pacing=parse_pacing(pacing, knob or ()),
             )
             trunks = [one.name for one in settings.trunk]
-            return (await campaigns.create_campaign(store, org_id, new, trunks=trunks or None)).name
+            return (await campaigns.create_campaign(store, org_id, new, trunks=trunks or None, mode=settings.agents.mode)).name
 
         created = asyncio.run(work())
     out.print(f"campaign created: {created} (start it with: dialer campaign start {created!r})", soft_wrap=True)
@@ -173,7 +173,9 @@ def change(
                 now = replace(now, end_at=knobs.parse_end(end_at))
             trunks = [one.name for one in settings.trunk]
             seen = before.version if version is None else version
-            return await campaigns.edit_campaign(store, org_id, name, now, by=who(), version=seen, trunks=trunks or None)
+            return await campaigns.edit_campaign(
+                store, org_id, name, now, by=who(), version=seen, trunks=trunks or None, mode=settings.agents.mode
+            )
 
         changed = asyncio.run(work())
     out.print(f"{changed.name} is at version {changed.version}", soft_wrap=True)

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from dialer.cli.campaign_define import Knob, Name, Pacing
-from dialer.cli.context import Config, Org, opened, out, plain_errors, who
+from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings, who
 from dialer.domain.campaign import Job
 from dialer.domain.ids import JobId
 from dialer.services import jobs, knobs
@@ -39,7 +39,8 @@ def live_edit(
         filter=knobs.parse_filter([one for one in where if one]) if where else None,
         holds=tuple(knobs.parse_hold(one) for one in hold if one) if hold else None,
     )
-    with opened(config, org) as (store, org_id):
+    settings = read_settings(config)
+    with opened(org=org, settings=settings) as (store, org_id):
 
         async def work() -> Job:
             wanted, seen = edit, version
@@ -47,7 +48,7 @@ def live_edit(
                 job = (await jobs.campaign_status(store, org_id, name)).job
                 wanted = replace(edit, pacing=parse_pacing(pacing, knob or (), job.definition.pacing if job else None))
                 seen = job.version if job and version is None else version
-            return await jobs.edit_job(store, org_id, name, wanted, by=who(), version=seen)
+            return await jobs.edit_job(store, org_id, name, wanted, by=who(), version=seen, mode=settings.agents.mode)
 
         job = asyncio.run(work())
     out.print(f"{job.campaign_name}: job {job.id} is at version {job.version}", soft_wrap=True)
@@ -63,8 +64,10 @@ def recycle(
 ) -> None:
     """Begin a run with those who ended an earlier one with a code."""
     chosen = None if job is None else JobId(job)
-    with opened(config, org) as (store, org_id):
-        made = asyncio.run(jobs.recycle_campaign(store, org_id, name, code, by=who(), job_id=chosen))
+    settings = read_settings(config)
+    with opened(org=org, settings=settings) as (store, org_id):
+        mode = settings.agents.mode
+        made = asyncio.run(jobs.recycle_campaign(store, org_id, name, code, by=who(), job_id=chosen, mode=mode))
     out.print(f"{made.campaign_name}: job {made.id} is {made.state.value}: {made.because}", soft_wrap=True)
 
 

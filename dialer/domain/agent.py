@@ -76,3 +76,4 @@ class AgentRules:
     extensions_most: int = 2
     preview_s: float | None = None  # then the contact is called by itself; None = only when the agent says so
     can_cancel_preview: bool = True
+    script: str = ""  # what agents are to say, as they see it beside the contact

@@ -43,7 +43,7 @@ from dialer.domain.desk_tasks import (
     Task,
 )
 
-NOTE_LIMIT = 4000
+NOTE_LIMIT = 1000  # as everywhere (services.pdc_call)
 DIGITS_LIMIT = 64
 _DIGITS = re.compile(rf"[0-9*#]{{1,{DIGITS_LIMIT}}}")
 WITH_CONTACT = (AgentState.TALKING, AgentState.HELD, AgentState.CONSULT, AgentState.CONFERENCE)

@@ -104,6 +104,7 @@ class Pacing:
     extension_s: float = 60.0
     extensions_most: int = 2
     default_code: str = ""  # when an agent gives none in time; "" = what the dialer itself knows
+    script: str = ""  # what agents are to say, as they see it beside the contact
     nuisance_message: str = ""  # a prompt's name, for persons who find no agent; "" = the one that is shipped
     skills: Mapping[str, int] = field(default_factory=dict)  # that its agents need, each with its least level
     agents: tuple[str, ...] = ()  # logins; () = all who work for the campaign
@@ -133,6 +134,7 @@ class Pacing:
             extensions_most=self.extensions_most,
             preview_s=self.preview_s,
             can_cancel_preview=self.can_cancel_preview,
+            script=self.script,
         )
 
     def __str__(self) -> str:

@@ -13,6 +13,7 @@ import structlog
 
 from dialer.domain.channel import Channel
 from dialer.domain.ids import JobId
+from dialer.domain.installation import InstallationMode
 from dialer.domain.node_status import NodeStatus, SwitchStatus
 from dialer.domain.retention import RetentionPlan
 from dialer.domain.strategy import Strategy
@@ -53,6 +54,7 @@ class EngineOptions:
     max_call_s: float = 900.0  # no call lasts longer
     drain_s: float = 10.0  # at an orderly stop, calls in flight get this long
     memory: Path | None = None  # the file by which a restored database is noticed; None = it is not
+    mode: InstallationMode = InstallationMode.TELEPHONY  # what the installation is for
 
 
 class StrategyShelf:
@@ -112,6 +114,7 @@ class Engine:
             node=options.node,
             lease_s=options.lease_s,
             processors=self._processors,
+            mode=options.mode,
         )
         self._draining = asyncio.Event()
         self._treatment_ready = asyncio.Event()

@@ -12,6 +12,7 @@ import structlog
 from dialer.domain.campaign import Job, JobState
 from dialer.domain.finish import time_is_up
 from dialer.domain.ids import JobId
+from dialer.domain.installation import InstallationMode, forbidden
 from dialer.domain.node_status import JobStatus
 from dialer.engine.breaker import Breaker
 from dialer.engine.calls import Calls
@@ -76,7 +77,9 @@ class Supervisor:
         node: str,
         lease_s: float = 30.0,
         processors: ResultProcessors,
+        mode: InstallationMode = InstallationMode.TELEPHONY,
     ) -> None:
+        self._mode = mode
         self._processors, self._restrictions = processors, restrictions
         self._store, self._voice, self._calls, self._deliveries, self._clock = store, voice, calls, deliveries, clock
         self._strategy_of, self._node, self._lease_s = strategy_of, node, lease_s
@@ -198,6 +201,9 @@ class Supervisor:
         strategy = self._strategy_of(job.id, job.strategy_text)
         if because := self._deliveries.cannot(strategy) or self._restrictions.cannot(strategy):
             raise NotFound(because)
+        # Also asked when it was started; a schedule knows no settings, and these may have changed since.
+        if because := forbidden(self._mode, job.definition.pacing, {one.channel for one in strategy.handlers}):
+            raise Conflict(because)
         trunk = self._trunks[self._trunk_of(job)]
         return JobRunner(
             store=self._store,

@@ -13,10 +13,12 @@ from dialer.domain.filter import Filter, Sort
 from dialer.domain.finish import EndAt
 from dialer.domain.hold import Hold
 from dialer.domain.ids import CampaignId, OrgId
+from dialer.domain.installation import InstallationMode
 from dialer.domain.pacing_plan import Pacing
 from dialer.errors import BadInput, Conflict
 from dialer.services.campaign_edits import check_version, differences, leads_back
 from dialer.services.codes import system_code_called
+from dialer.services.installation import check_mode
 from dialer.services.knobs import check_knobs
 from dialer.services.names import checked_name
 from dialer.services.pacing_plans import check_pacing, fitted
@@ -57,17 +59,24 @@ class NewCampaign:
     pacing: Pacing = field(default_factory=Pacing)
 
 
-async def create_campaign(store: Store, org_id: OrgId, new: NewCampaign, *, trunks: Collection[str] | None = None) -> Campaign:
-    """Define a campaign. The strategy, lists and codes must exist; `trunks` are those of the settings, where known.
+async def create_campaign(
+    store: Store,
+    org_id: OrgId,
+    new: NewCampaign,
+    *,
+    trunks: Collection[str] | None = None,
+    mode: InstallationMode = InstallationMode.TELEPHONY,
+) -> Campaign:
+    """Define a campaign. The strategy, lists and codes must exist; `trunks` and `mode` are those of the settings, where known.
 
     Raises BadInput, NotFound, Conflict when the name is in use.
     """
 
     def work(tx: Tx) -> Campaign:
-        return tx.campaigns(org_id).create(_checked(tx, org_id, new, trunks))
+        return tx.campaigns(org_id).create(_checked(tx, org_id, new, trunks, mode))
 
     if new.sort is not None:
-        await store.index_order((await store.read(lambda tx: _checked(tx, org_id, new, trunks))).sort)
+        await store.index_order((await store.read(lambda tx: _checked(tx, org_id, new, trunks, mode))).sort)
     return await store.write(work)
 
 
@@ -80,6 +89,7 @@ async def edit_campaign(
     by: str,
     version: int | None = None,
     trunks: Collection[str] | None = None,
+    mode: InstallationMode = InstallationMode.TELEPHONY,
 ) -> Campaign:
     """Define a campaign anew; a job that runs keeps its own definition. `version` is the one that the editor has seen.
 
@@ -90,7 +100,7 @@ async def edit_campaign(
         repository = tx.campaigns(org_id)
         before = repository.get_for_update(repository.by_name(name).id)
         check_version(tx, "campaign", before.id, f"the campaign {before.name!r}", before.version, version)
-        after = replace(_checked(tx, org_id, new, trunks, instead_of=before), id=before.id)
+        after = replace(_checked(tx, org_id, new, trunks, mode, instead_of=before), id=before.id)
         changes = differences(before, after)
         if not changes:
             return before
@@ -99,7 +109,7 @@ async def edit_campaign(
         return changed
 
     def check(tx: Tx) -> Campaign:
-        return _checked(tx, org_id, new, trunks, instead_of=tx.campaigns(org_id).by_name(name))
+        return _checked(tx, org_id, new, trunks, mode, instead_of=tx.campaigns(org_id).by_name(name))
 
     if new.sort is not None:
         await store.index_order((await store.read(check)).sort)
@@ -153,7 +163,13 @@ def as_new(campaign: Campaign) -> NewCampaign:
 
 
 def _checked(
-    tx: Tx, org_id: OrgId, new: NewCampaign, trunks: Collection[str] | None, *, instead_of: Campaign | None = None
+    tx: Tx,
+    org_id: OrgId,
+    new: NewCampaign,
+    trunks: Collection[str] | None,
+    mode: InstallationMode,
+    *,
+    instead_of: Campaign | None = None,
 ) -> Campaign:
     name = checked_name(new.name, "campaign")
     check_pace(new.pace)
@@ -171,7 +187,11 @@ def _checked(
     if passive:
         raise BadInput(f"passive, so no campaign can begin to use it: {', '.join(passive)}", where="codes")
     stored = tx.strategies(org_id).latest(new.strategy)
-    load_for_campaign(stored.text, f"strategy {stored.name} version {stored.version}", known_codes=codes)
+    check_mode(
+        mode,
+        new.pacing,
+        load_for_campaign(stored.text, f"strategy {stored.name} version {stored.version}", known_codes=codes),
+    )
     campaign = Campaign(
         id=CampaignId(0),  # given by the database
         org_id=org_id,

@@ -11,11 +11,13 @@ from dialer.domain.codes import name_key
 from dialer.domain.filter import Filter
 from dialer.domain.hold import Hold
 from dialer.domain.ids import JobId, OrgId
+from dialer.domain.installation import InstallationMode
 from dialer.domain.pacing_plan import Pacing
 from dialer.errors import BadInput, Conflict
 from dialer.services.campaign_edits import check_version, differences
 from dialer.services.campaigns import check_pace
 from dialer.services.holding import HELD_CONTACT
+from dialer.services.installation import check_mode
 from dialer.services.knobs import check_knobs
 from dialer.services.pacing_plans import check_pacing, check_turn, fitted
 from dialer.services.strategies import load_for_campaign
@@ -32,12 +34,15 @@ class CampaignStatus:
     codes: Mapping[str, int]  # completion code -> how often
 
 
-async def start_campaign(store: Store, org_id: OrgId, name: str, *, by: str) -> Job:
+async def start_campaign(
+    store: Store, org_id: OrgId, name: str, *, by: str, mode: InstallationMode = InstallationMode.TELEPHONY
+) -> Job:
     """Begin a run: a queued job that keeps the newest version of the strategy as it is now. The engine takes it from there.
 
-    Raises NotFound; BadInput when the strategy is not fit; Conflict while an earlier job of the campaign is not over.
+    Raises NotFound; BadInput when the strategy is not fit, or this installation not made for it; Conflict while an earlier job
+    of the campaign is not over.
     """
-    return await store.write(lambda tx: start_in(tx, org_id, name, by=by))
+    return await store.write(lambda tx: start_in(tx, org_id, name, by=by, mode=mode))
 
 
 def start_in(
@@ -49,11 +54,13 @@ def start_in(
     because: str = "started",
     today: date | None = None,
     recycle: Recycle | None = None,
+    mode: InstallationMode = InstallationMode.TELEPHONY,
 ) -> Job:
     """`start_campaign` inside a transaction. {today} and {month_day} of the filter become `today`, or the date in UTC."""
     campaign = tx.campaigns(org_id).by_name(name)
     stored = tx.strategies(org_id).latest(campaign.strategy)
-    load_for_campaign(stored.text, f"strategy {stored.name} version {stored.version}", known_codes=campaign.codes)
+    strategy = load_for_campaign(stored.text, f"strategy {stored.name} version {stored.version}", known_codes=campaign.codes)
+    check_mode(mode, campaign.pacing, strategy)
     if any(job.state is not JobState.COMPLETED for job in tx.jobs(org_id).by_campaign(campaign.id)):
         raise Conflict(f"a job of the campaign {campaign.name!r} is not over yet")
     return tx.jobs(org_id).create(
@@ -76,7 +83,14 @@ class Recycle:
 
 
 async def recycle_campaign(
-    store: Store, org_id: OrgId, name: str, codes: Sequence[str], *, by: str, job_id: JobId | None = None
+    store: Store,
+    org_id: OrgId,
+    name: str,
+    codes: Sequence[str],
+    *,
+    by: str,
+    job_id: JobId | None = None,
+    mode: InstallationMode = InstallationMode.TELEPHONY,
 ) -> Job:
     """Begin a run with those contacts of the last job (or of `job_id`) that ended with one of `codes`, each of them once.
 
@@ -99,7 +113,8 @@ async def recycle_campaign(
             )
         chosen = tuple(dict.fromkeys(reached[name_key(code)] for code in codes))
         because = f"recycled from job {runs[0].id}: {', '.join(chosen)}"
-        return start_in(tx, org_id, name, by=by, because=because, recycle=Recycle(job_id=runs[0].id, codes=chosen))
+        again = Recycle(job_id=runs[0].id, codes=chosen)
+        return start_in(tx, org_id, name, by=by, because=because, recycle=again, mode=mode)
 
     return await store.write(work)
 
@@ -156,7 +171,16 @@ class JobEdit:
     pacing: Pacing | None = None
 
 
-async def edit_job(store: Store, org_id: OrgId, name: str, edit: JobEdit, *, by: str, version: int | None = None) -> Job:
+async def edit_job(
+    store: Store,
+    org_id: OrgId,
+    name: str,
+    edit: JobEdit,
+    *,
+    by: str,
+    version: int | None = None,
+    mode: InstallationMode = InstallationMode.TELEPHONY,
+) -> Job:
     """Change a campaign's running job, in force within a second. `version` is the one that the operator has seen.
 
     Raises NotFound, BadInput; Conflict when the job is over, or when somebody changed it since that version: with the difference.
@@ -165,6 +189,8 @@ async def edit_job(store: Store, org_id: OrgId, name: str, edit: JobEdit, *, by:
     def work(tx: Tx) -> Job:
         job = _open_job(tx, org_id, name)
         check_version(tx, "job", job.id, f"the job {job.id} of {job.campaign_name!r}", job.version, version)
+        if edit.pacing is not None:
+            check_mode(mode, edit.pacing, load_for_campaign(job.strategy_text, f"strategy of job {job.id}"))
         return change_job(tx, job, edit, by=by)
 
     return await store.write(work)

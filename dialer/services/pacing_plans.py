@@ -21,6 +21,7 @@ WRAP_UP_MOST_S = 4 * 3600.0
 EXTENSIONS_MOST = 20
 SAMPLES_MOST = 10_000
 WORDS_MOST = 80
+SCRIPT_MOST = 4000
 
 
 def check_pacing(pacing: Pacing) -> None:
@@ -29,6 +30,7 @@ def check_pacing(pacing: Pacing) -> None:
     _within(pacing.lines_per_agent, 1.0, LINES_MOST, "lines per agent")
     _within(budget.percent, 0.0, BUDGET_MOST, "abandon budget")
     _within(budget.threshold_s, 0.0, THRESHOLD_MOST_S, "abandon threshold")
+    _within(budget.mistaken_share, 0.0, 1.0, "mistaken share")
     _within(ratio.least_hit_rate, 0.01, 1.0, "least hit rate")
     _within(ratio.most_hit_rate, ratio.least_hit_rate, 1.0, "most hit rate")
     _within(ratio.first_hit_rate, ratio.least_hit_rate, ratio.most_hit_rate, "first hit rate")
@@ -43,6 +45,8 @@ def check_pacing(pacing: Pacing) -> None:
         _within(level, SKILL_LEAST, SKILL_MOST, f"skill {name}")
         if not name.strip() or len(name) > WORDS_MOST:
             raise BadInput(f"{name!r} is no skill", where="skill", mend=f"a name of 1 to {WORDS_MOST} characters")
+    if len(pacing.script) > SCRIPT_MOST:
+        raise BadInput(f"{len(pacing.script)} characters", where="script", mend=f"at most {SCRIPT_MOST}")
     if len(budget.group) > WORDS_MOST or len(pacing.nuisance_message) > WORDS_MOST:
         raise BadInput("too long a name", where="pacing", mend=f"at most {WORDS_MOST} characters")
 

@@ -12,7 +12,7 @@ from dialer.domain.attributes import BadAttribute, kept
 from dialer.domain.contact import ANY_ATTRIBUTE, NewAddress, NewContact
 from dialer.domain.contact import Contact as Known
 from dialer.domain.history import HISTORY_ATTRIBUTES, NO_HISTORY
-from dialer.domain.ids import ContactId
+from dialer.domain.ids import ContactId, OrgId
 from dialer.domain.window import zone_named
 from dialer.services.checked_number import NumberOptions, checked_number
 from dialer.services.contacts import contact_named
@@ -54,7 +54,7 @@ class ContactVerbs(OnCall):
 
         def work(tx: Tx, attempt: Attempt) -> None:
             found = _meant(tx, attempt, user_contact_id, list_name)
-            set_attribute_in(tx, attempt, found.id, name, value, now=self._parts.now())
+            set_attribute_in(tx, attempt.org_id, found.id, name, value, now=self._parts.now())
 
         await self._write(work)
 
@@ -118,7 +118,7 @@ class ContactVerbs(OnCall):
                 user_contact_id=user_contact_id,
                 language=language or (before.language if before else "en"),
                 time_zone=zone,
-                attributes=_fitting(tx, attempt, attributes or {}),
+                attributes=_fitting(tx, attempt.org_id, attributes or {}),
                 addresses=tuple(_address(tx, attempt, name, number, options) for name, number in (phones or {}).items()),
             )
             tx.contacts(attempt.org_id).upsert_batch(target.id, [row])
@@ -139,11 +139,11 @@ class ContactVerbs(OnCall):
         await self._write(work)
 
 
-def set_attribute_in(tx: Tx, attempt: Attempt, contact_id: ContactId, name: str, value: str, *, now: datetime) -> None:
+def set_attribute_in(tx: Tx, org_id: OrgId, contact_id: ContactId, name: str, value: str, *, now: datetime) -> None:
     """Write one attribute of a contact, in the form of its type. Raises UnknownAttribute, BadValue."""
-    _check_names(tx.contacts(attempt.org_id).attribute_names(contact_id), [name])
-    fitting = _fitting(tx, attempt, {name: value})[name]
-    tx.contacts(attempt.org_id).set_attribute(contact_id, name, fitting, now=now)
+    _check_names(tx.contacts(org_id).attribute_names(contact_id), [name])
+    fitting = _fitting(tx, org_id, {name: value})[name]
+    tx.contacts(org_id).set_attribute(contact_id, name, fitting, now=now)
 
 
 def contact_on_the_line(tx: Tx, attempt: Attempt) -> Contact:
@@ -186,9 +186,9 @@ def _check_names(known: Sequence[str], wanted: Sequence[str] | Mapping[str, str]
         raise UnknownAttribute(f"the contact list has no attribute {unknown[0]!r}")
 
 
-def _fitting(tx: Tx, attempt: Attempt, attributes: Mapping[str, str]) -> dict[str, str]:
+def _fitting(tx: Tx, org_id: OrgId, attributes: Mapping[str, str]) -> dict[str, str]:
     """The values in the form of their attributes' types. Raises BadValue."""
-    definitions = tx.contact_rules(attempt.org_id).definitions() if attributes else {}
+    definitions = tx.contact_rules(org_id).definitions() if attributes else {}
     try:
         return {name: kept(definitions[name].type, value) if name in definitions else value for name, value in attributes.items()}
     except BadAttribute as exc:

@@ -200,7 +200,7 @@ class _Taking:
         trouble = []
         for name, value in found.values.items():
             try:
-                set_attribute_in(self._tx, attempt, attempt.contact_id, name, value, now=self._now)
+                set_attribute_in(self._tx, attempt.org_id, attempt.contact_id, name, value, now=self._now)
             except (PdcError, NotFound) as mistake:
                 log.error("an answer could not be kept", attempt=attempt.id, attribute=name, reason=str(mistake))
                 trouble.append(f"{name} was not set: {mistake}")

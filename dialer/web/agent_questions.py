@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -36,11 +36,11 @@ class DeskBooks:
     reasons: Callable[[Agent], Awaitable[Sequence[str]]]
 
     @classmethod
-    def reading(cls, store: Store) -> DeskBooks:
-        """Those of a database."""
+    def reading(cls, store: Store, *, unmask: Collection[str] = ()) -> DeskBooks:
+        """Those of a database; `unmask`: the logins of those who see masked attributes in full."""
         return cls(
             identify=lambda token: agent_of_token(store, token),
-            contact=lambda agent, call: card_of(store, agent, call),
+            contact=lambda agent, call: card_of(store, agent, call, may_unmask=agent.login in unmask),
             reasons=lambda agent: list_reasons(store, agent.org_id),
         )
 

@@ -419,7 +419,7 @@ def test_notes_are_written_as_long_as_the_contact_is_before_the_agent() -> None:
     ann = talking()
     assert [type(one) for one in ann.do(do.AddNote(text=" has moved "))] == [KeepNote]
     ann.do(do.Release(), do.AddNote(text="once more"))
-    assert "1 to 4000" in ann.refused(do.AddNote(text=" "))
+    assert "1 to 1000" in ann.refused(do.AddNote(text=" "))
     ann.do(do.WrapUp())
     assert "no contact" in ann.refused(do.AddNote(text="late"))
 
