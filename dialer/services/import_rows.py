@@ -11,7 +11,8 @@ from zoneinfo import available_timezones
 
 from dialer.domain.area_codes import NO_AREA_CODES, AreaCodes
 from dialer.domain.attributes import AttributeType, BadAttribute, kept, masked
-from dialer.domain.contact import NewContact
+from dialer.domain.channel import misshapen
+from dialer.domain.contact import Address, NewContact
 from dialer.domain.contact_batch import ContactBatch
 from dialer.domain.history import HISTORY_ATTRIBUTES
 from dialer.domain.imports import RowOptions
@@ -22,6 +23,7 @@ from dialer.services.number_reader import UNCHECKED, Kept, LeftOut, NumberReader
 from dialer.services.phone import known_region
 
 PHONE_COLUMNS = ("phone", "phone1", "phone2", "mobile", "home", "work")
+EMAIL_COLUMNS = ("email", "email1", "email2", "e_mail", "mail", "email_address")
 ID_COLUMNS = ("id", "contact_id", "user_contact_id")
 MAX_ID = 80
 MAX_NAME = 40
@@ -79,6 +81,8 @@ class RowReader:
         self._names = [column_name(one) for one in header]
         self._check_names(header, where)
         self._id = self._column(options.id_column, ID_COLUMNS) or 0
+        # Addresses of their own, and attributes still: filters and texts ask for them by the same name.
+        self._emails = [(place, name) for place, name in enumerate(self._names) if name in EMAIL_COLUMNS and place != self._id]
         self._phones = self._phone_columns(where)
         self._language = self._column("", ("language", "lang"))
         self._zone = self._column("", ("time_zone", "timezone"))
@@ -135,12 +139,17 @@ class RowReader:
         if complaints:
             return complaints
         numbers = [self._number(name, cells[index], zone, complaints) for index, name in self._phones]
-        if not any(value for value, _ in numbers):
-            return [*complaints, Complaint("", user_id, "the row has no telephone number that can be used")]
+        elsewhere = next((zones for value, zones in numbers if value), self._options.time_zone)
+        mails = [self._email(name, cells[index], zone or elsewhere, complaints) for index, name in self._emails]
+        if not any(value for value, _ in (*numbers, *mails)):
+            what = "telephone number or email address" if mails else "telephone number"
+            return [*complaints, Complaint("", user_id, f"the row has no {what} that can be used")]
         text = self._template % tuple(map(encode_basestring_ascii, attributes))
         batch.add(user_id, language or self._options.language, zone, text)
         for (_, name), (value, zones) in zip(self._phones, numbers, strict=True):
             batch.add_address(name, value, zones)
+        for (_, name), (value, zones) in zip(self._emails, mails, strict=True):
+            batch.add_address(name, value, zones, "email")
         return complaints
 
     def _wrong_person(self, user_id: str, language: str, zone: str) -> list[Complaint]:
@@ -177,6 +186,19 @@ class RowReader:
             return "", ""
         return value, zone or zones
 
+    def _email(self, name: str, raw: str, zones: str, complaints: list[Complaint]) -> Kept:
+        """An email address, and where its owner may be: as the row says, else where the telephones are."""
+        value = raw.strip().casefold()
+        if not value:
+            return "", ""
+        if wrong := misshapen(Address(name=name, value=value, channel="email")):
+            complaints.append(Complaint(name, raw, f"{wrong}; left out"))
+            return "", ""
+        if not zones:
+            complaints.append(Complaint(name, raw, "no time zone: neither the row nor its numbers tell one; left out"))
+            return "", ""
+        return value, zones
+
     def _unreadable(self, cells: Sequence[str]) -> Sequence[Complaint]:
         # One search over the whole row: almost no row has such a sign.
         joined = "\x1d".join(cells).replace("\x1d", "")
@@ -203,7 +225,7 @@ class RowReader:
         if self._options.phone_columns:
             return [(self._index(name, "--phone"), column_name(name)) for name in self._options.phone_columns]
         found = [(index, name) for index, name in enumerate(self._names) if name in PHONE_COLUMNS and index != self._id]
-        if not found:
+        if not found and not self._emails:
             raise BadInput(
                 f"no column is called {', '.join(PHONE_COLUMNS)}",
                 where=where,

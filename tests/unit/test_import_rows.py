@@ -14,7 +14,7 @@ from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.imports import RowOptions
 from dialer.errors import BadInput
 from dialer.services.csv_source import CsvFile, CsvSource, examine
-from dialer.services.import_rows import RowReader, column_name
+from dialer.services.import_rows import ReadRow, RowReader, column_name
 from dialer.services.row_source import Record
 
 pytestmark = pytest.mark.unit
@@ -256,3 +256,40 @@ def test_no_bytes_make_the_reader_fail_otherwise_than_by_a_plain_message(
             assert record.broken or reader.read(record.cells).complaints is not None
     except BadInput as exc:
         assert str(exc)  # noqa: PT017  being refused is one of two right outcomes
+
+
+def addresses(read: ReadRow) -> list[tuple[str, str, str, tuple[str, ...]]]:
+    assert read.contact is not None, read.complaints
+    return [(one.name, one.channel, one.value, one.zones) for one in read.contact.addresses]
+
+
+def test_an_email_column_is_an_address_and_an_attribute() -> None:
+    reader = RowReader(["id", "mobile", "Email"], RowOptions())
+    read = reader.read(["a1", "+12125550101", " Ann@Example.ORG "])
+    assert addresses(read) == [
+        ("mobile", "voice", "+12125550101", ("America/New_York",)),
+        ("email", "email", "ann@example.org", ("America/New_York",)),
+    ]
+    assert read.contact is not None
+    assert read.contact.attributes["email"] == "Ann@Example.ORG"
+
+
+def test_a_row_may_have_an_email_address_alone_if_it_says_where_it_is() -> None:
+    reader = RowReader(["id", "email", "time_zone"], RowOptions())
+    assert addresses(reader.read(["a1", "ann@example.org", "Europe/Berlin"])) == [
+        ("email", "email", "ann@example.org", ("Europe/Berlin",))
+    ]
+    nowhere = reader.read(["a2", "ben@example.org", ""])
+    assert nowhere.contact is None
+    assert [one.reason for one in nowhere.complaints] == [
+        "no time zone: neither the row nor its numbers tell one; left out",
+        "the row has no telephone number or email address that can be used",
+    ]
+
+
+@pytest.mark.parametrize("odd", ["ann", "ann@", "@example.org", "a b@example.org", "ann@example.org\nbcc: x@y.z", "a@b@c d"])
+def test_what_is_no_email_address_is_left_out(odd: str) -> None:
+    read = RowReader(["id", "mobile", "email"], RowOptions()).read(["a1", "+12125550101", odd])
+    assert [name for name, *_ in addresses(read)] == ["mobile", "email"]
+    assert addresses(read)[1][2] == "", "an address of that name is taken away"
+    assert [one.column for one in read.complaints] == ["email"]

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from dialer import Call, ivr_app
-from dialer.ivr_apps import announcement, blood_donation, connect, opt_out, press1
+from dialer.ivr_apps import announcement, appointment, blood_donation, connect, opt_out, press1
 from dialer.testing import Transfer, play
 
 pytestmark = pytest.mark.unit
@@ -41,6 +41,15 @@ TO = {"transfer_to": "+15550199"}
 def test_donors_keys_become_codes(keys: str, code: str) -> None:
     played = play(blood_donation, keys=keys)
     assert (played.code, played.error, played.hung_up_by) == (code, "", "app")
+
+
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [("1", "Confirmed"), ("2", "Wants Another Day"), ("9", "Opted Out"), ("", "No Input"), ("777", "No Match")],
+)
+def test_keys_confirm_an_appointment_or_ask_for_another_day(keys: str, code: str) -> None:
+    played = play(appointment, keys=keys, attributes={"appointment": "on Monday at nine"})
+    assert (played.code, played.error, played.opted_out) == (code, "", keys == "9")
 
 
 def test_an_interested_donor_is_remembered_as_one() -> None:
