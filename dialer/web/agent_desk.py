@@ -19,7 +19,7 @@ from dialer.domain.desk import Refused
 from dialer.domain.ids import AgentId
 from dialer.ports import Clock
 from dialer.services.agent_floor import AgentFloor
-from dialer.web.agent_limits import Rate, WrongTokens
+from dialer.web.agent_limits import Rate, WrongTokens, address_of
 from dialer.web.agent_line import Goodbye
 from dialer.web.agent_questions import FAILED, QUESTIONS, DeskBooks, answered
 from dialer.web.agent_schema import openapi, page
@@ -103,6 +103,10 @@ class _AgentDesk:
         origin = request.headers.get("Origin")
         if origin is not None and origin not in self._options.origins and urlsplit(origin).netloc != request.host:
             return _told(403, "forbidden_origin", f"pages of {origin[:100]} may not connect", "[agents] origins in the settings")
+        if (
+            origin is not None and request.method == "OPTIONS"
+        ):  # a browser asks before it lets a page of another site send a token
+            return web.Response(status=204, headers=_allowed(origin))
         try:
             response = await handler(request)
         except web.HTTPRequestEntityTooLarge:
@@ -113,7 +117,7 @@ class _AgentDesk:
             mend = f"with {', '.join(wrong.allowed_methods)}"
             response = _told(405, "method_not_allowed", f"it is not asked with {request.method}", mend)
         if not response.prepared:
-            response.headers.update(SECURITY)
+            response.headers.update(SECURITY | (_allowed(origin) if origin is not None else {}))
         return response
 
     async def _sign_in(self, request: web.Request, token: str = "") -> Agent | Goodbye:
@@ -121,7 +125,7 @@ class _AgentDesk:
         shown = request.headers.get("Authorization", "")
         if not token and shown.startswith("Bearer "):
             token = shown.removeprefix("Bearer ").strip()
-        address = request.remote or "?"
+        address = address_of(request)
         if not token:
             return UNAUTHORISED
         if not self._wrong.may_ask(address, token):
@@ -236,6 +240,17 @@ class _AgentDesk:
     async def _running(self, app: web.Application) -> AsyncIterator[None]:
         yield
         await self._sessions.close()
+
+
+def _allowed(origin: str) -> dict[str, str]:
+    """What lets a page of this origin use the desk by REST."""
+    return {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Allow-Headers": "Authorization, Content-Type",
+        "Access-Control-Allow-Methods": "GET, POST",
+        "Access-Control-Max-Age": "600",
+        "Vary": "Origin",
+    }
 
 
 def _answer(answer: Answer) -> web.Response:

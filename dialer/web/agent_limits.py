@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
 
+from aiohttp import web
+
 MOST_KNOWN = 10_000  # addresses and tokens that are remembered; the oldest are forgotten first
 
 Key = TypeVar("Key")
@@ -62,6 +64,13 @@ class WrongTokens:
         rate = self._wrong.setdefault(address, Rate(self._per_minute / 60, self._per_minute, self._now))
         rate.take()
         _forget_the_oldest(self._wrong, address)
+
+
+def address_of(request: web.Request) -> str:
+    """Where a request comes from; behind a web server on this machine, the address that this web server saw."""
+    peer = request.remote or "?"
+    seen = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    return seen[:64] if seen and peer in ("127.0.0.1", "::1") else peer
 
 
 def _forget_the_oldest(known: OrderedDict[Key, Value], used: Key) -> None:

@@ -13,6 +13,7 @@ from aiohttp import WSMsgType, web
 
 from dialer.domain.agent import Agent
 from dialer.ports import Clock
+from dialer.web.agent_limits import address_of
 from dialer.web.agent_line import Goodbye, Line
 from dialer.web.agent_sessions import BROKEN, Session, Sessions
 from dialer.web.agent_wire import MAX_BYTES, Answer, Hello, Result, Said, Unreadable, read_command, read_hello
@@ -60,7 +61,7 @@ class AgentSocket:
         """From the open socket to its end. The session outlives it."""
         socket = web.WebSocketResponse(heartbeat=self.rhythm.beat_s, max_msg_size=MAX_BYTES, timeout=1.0, compress=False)
         await socket.prepare(request)
-        line = Line(socket, peer=request.remote or "?", since=self.clock.now())
+        line = Line(socket, peer=address_of(request), since=self.clock.now())
         writer = asyncio.create_task(line.write(), name="agent socket: writer")
         try:
             welcomed = await self._welcomed(request, socket, line)

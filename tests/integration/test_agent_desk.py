@@ -127,14 +127,16 @@ async def test_a_wrong_token_is_told_so_and_opens_nothing(served: Served) -> Non
 
 
 async def test_too_many_wrong_tokens_shut_out_their_address_but_nobody_who_was_right_before(served: Served) -> None:
-    async def ask(token: str) -> int:
-        async with served.client.get(f"{served.url}/desk", headers={"Authorization": f"Bearer {token}"}) as answer:
+    async def ask(token: str, seen_by_proxy: str = "") -> int:
+        headers = {"Authorization": f"Bearer {token}"} | ({"X-Forwarded-For": seen_by_proxy} if seen_by_proxy else {})
+        async with served.client.get(f"{served.url}/desk", headers=headers) as answer:
             return answer.status
 
     assert await ask(ANNS_TOKEN) == 200
     assert [await ask(f"wrong-{n}") for n in range(21)] == [401] * 20 + [429]
     assert await ask(BOBS_TOKEN) == 429
     assert await ask(ANNS_TOKEN) == 200
+    assert await ask(BOBS_TOKEN, seen_by_proxy="10.0.0.7, 10.0.0.8") == 200  # another address, behind a web server of ours
 
 
 async def test_pages_of_other_sites_may_not_connect() -> None:
@@ -144,10 +146,18 @@ async def test_pages_of_other_sites_may_not_connect() -> None:
             desktop = await served.open(Origin=origin)
             await desktop.socket.send_json({"hello": 1, "token": ANNS_TOKEN, "force": True})
             assert (await desktop.next())["type"] == "welcome"
+            async with served.client.options(f"{served.url}/commands/hold", headers={"Origin": origin}) as asked:
+                assert (asked.status, asked.headers["Access-Control-Allow-Origin"]) == (204, origin)
+            async with served.client.post(f"{served.url}/commands/hold", headers=SHOWN | {"Origin": origin}) as answer:
+                assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (200, origin)
         for origin in ("https://elsewhere.example", "https://desk.example.org.elsewhere.example", "null"):
             with pytest.raises(WSServerHandshakeError) as refused:
                 await served.open(Origin=origin)
             assert refused.value.status == 403
+            async with served.client.post(f"{served.url}/commands/hold", headers=SHOWN | {"Origin": origin}) as answer:
+                assert answer.status == 403
+                assert "Access-Control-Allow-Origin" not in answer.headers
+        assert len(served.floor.commands) == 2
 
 
 async def test_a_hello_that_cannot_be_read_is_told_what_to_say(served: Served) -> None:
