@@ -18,11 +18,13 @@ from dialer import settings as settings_of
 from dialer.channels.asterisk.config import SwitchConfig, TrunkConfig
 from dialer.channels.asterisk.voice import AsteriskVoice
 from dialer.channels.json_lines import JsonLines
+from dialer.channels.no_voice import NOWHERE, NoVoice
 from dialer.channels.webhook import Webhook, WebhookConfig
 from dialer.domain.campaign import JobState
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode
 from dialer.domain.data_source import CustomPlace, DatabasePlace, DataSource, FilePlace, SftpPlace
+from dialer.domain.installation import InstallationMode
 from dialer.domain.retention import NEVER_ARCHIVED, RetentionClass, RetentionPlan
 from dialer.engine.clock import SystemClock
 from dialer.engine.engine import Engine, EngineOptions
@@ -33,7 +35,7 @@ from dialer.errors import BadInput, BadSettings, Conflict
 from dialer.ivr.registry import Apps
 from dialer.ivr.workers import IvrWorkers, WorkerOptions
 from dialer.ivr_apps import SHIPPED_APPS
-from dialer.ports import Clock, ResultTarget
+from dialer.ports import Clock, ResultTarget, VoicePort
 from dialer.services.custom_actions import CustomActions
 from dialer.services.custom_restrictions import CustomRestrictions
 from dialer.services.export_runs import ExportPlace
@@ -138,7 +140,7 @@ class Dialer:
 
         Raises BadSettings, Conflict (another dialer holds the database), StoreDown.
         """
-        if not settings.switch or not settings.trunk:
+        if _has_telephony(settings) and not (settings.switch and settings.trunk):
             raise BadSettings(["there is no [[switch]] with a [[trunk]]: nothing can be dialled ('dialer switch config' helps)"])
         clock = clock or SystemClock()
         store = open_store(settings, clock)
@@ -160,18 +162,22 @@ class Dialer:
     async def _wired(cls, settings: Settings, store: Store, tts: Sequence[str], clock: Clock) -> Dialer:
         ivr_socket = _listen(settings.ivr.listen)
         agi_address = settings.ivr.advertise or _address(ivr_socket)
-        voice = AsteriskVoice(
-            switches=[_switch(one) for one in settings.switch],
-            trunks=[_trunk(one) for one in settings.trunk],
-            node=settings.node.name,
-            agi_address=agi_address,
-            clock=clock,
-        )
+        voice: VoicePort = NoVoice()
+        trunks = [Trunk(name=NOWHERE, caller_id="")]
+        if _has_telephony(settings):
+            voice = AsteriskVoice(
+                switches=[_switch(one) for one in settings.switch],
+                trunks=[_trunk(one) for one in settings.trunk],
+                node=settings.node.name,
+                agi_address=agi_address,
+                clock=clock,
+            )
+            trunks = [Trunk(name=one.name, caller_id=one.caller_id) for one in settings.trunk]
         engine = Engine(
             store=store,
             voice=voice,
             clock=clock,
-            trunks=[Trunk(name=one.name, caller_id=one.caller_id) for one in settings.trunk],
+            trunks=trunks,
             options=EngineOptions(
                 node=settings.node.name,
                 lease_s=settings.dialling.lease_s,
@@ -199,7 +205,7 @@ class Dialer:
             ivr_socket,
             WorkerOptions(
                 pdc_url=f"http://{_address(pdc_socket)}",
-                workers=settings.ivr.workers,
+                workers=settings.ivr.workers if _has_telephony(settings) else 0,
                 max_calls=settings.ivr.max_calls,
                 max_app_s=settings.ivr.max_app_s,
                 stall_s=settings.ivr.stall_s,
@@ -211,7 +217,7 @@ class Dialer:
                 cache=str((settings.data_dir / "prompts").resolve()),
                 recordings=str((settings.data_dir / "recordings").resolve()),
                 warm_apps=("blood_donation",),
-                transfer_trunk=settings.trunk[0].endpoint or settings.trunk[0].name,
+                transfer_trunk=next((one.endpoint or one.name for one in settings.trunk), ""),
                 log_level=settings.log.level,
                 log_json=settings.log.json_lines,
             ),
@@ -344,6 +350,10 @@ def _target(settings: Settings, one: settings_of.Publish) -> Target:
         secret = one.secret.get_secret_value()
         port = Webhook(WebhookConfig(url=one.url, secret=secret, timeout_s=one.timeout_s, at_once=one.at_once))
     return Target(port=port, organisation=one.organisation)
+
+
+def _has_telephony(settings: Settings) -> bool:
+    return settings.agents.mode is not InstallationMode.NON_TELEPHONY
 
 
 def _listen(address: str) -> socket.socket:
