@@ -14,8 +14,9 @@ from dialer.cli.campaign_define import Name, change, create, delete, show
 from dialer.cli.campaign_live import gates, live_edit, recycle
 from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings, who
 from dialer.cli.schedule import schedule_app
-from dialer.domain.campaign import Job, JobState
+from dialer.domain.campaign import Job, JobState, Pace
 from dialer.domain.ids import JobId, OrgId
+from dialer.domain.pacing_plan import Pacing
 from dialer.services import campaigns, jobs
 from dialer.services.organisations import DEFAULT
 from dialer.store.store import Store
@@ -98,12 +99,12 @@ def list_campaigns(config: Config = None, org: Org = DEFAULT) -> None:
             table = Table("Campaign", "Strategy", "Lists", "Pace", "Job", "State")
             for one in await campaigns.list_campaigns(store, org_id):
                 job = running.get(one.id)
-                pace = job.pace if job else one.pace
+                pace, pacing = (job.pace, job.definition.pacing) if job else (one.pace, one.pacing)
                 table.add_row(
                     one.name,
                     one.strategy,
                     ", ".join(one.contact_lists),
-                    f"{pace.calls:g}/{pace.per.value}, {pace.min_ports} to {pace.max_ports} ports",
+                    _pace_of(pace, pacing),
                     str(job.id) if job else "",
                     job.state.value if job else "",
                 )
@@ -139,7 +140,7 @@ def status_tables(found: jobs.CampaignStatus) -> list[Table]:
     head = Table(title=f"{found.campaign.name}: job {job.id}", show_header=False)
     rows = {
         "state": f"{job.state.value} ({job.because})" + (", by force" if job.force else ""),
-        "pace": f"{job.pace.calls:g} per {job.pace.per.value}, {job.pace.min_ports} to {job.pace.max_ports} ports",
+        "pace": _pace_of(job.pace, job.definition.pacing, in_full=True),
         "started": _moment(job.started_at),
         "ended": _moment(job.ended_at),
         "contacts": f"{totals.contacts:,}",
@@ -160,6 +161,14 @@ def status_tables(found: jobs.CampaignStatus) -> list[Table]:
         wanted = job.definition.finish.after_codes.get(code)
         codes.add_row(code, f"{count:,}" + (f" of {wanted:,}" if wanted else ""))
     return [head, codes]
+
+
+def _pace_of(pace: Pace, pacing: Pacing, *, in_full: bool = False) -> str:
+    """What decides when a contact is called: the clock, or agents."""
+    ports = f"{pace.min_ports} to {pace.max_ports} ports"
+    if pacing.has_agents:
+        return f"{pacing if in_full else pacing.kind.value}, {ports}"
+    return f"{pace.calls:g}{' per ' if in_full else '/'}{pace.per.value}, {ports}"
 
 
 def _moment(at: object) -> str:

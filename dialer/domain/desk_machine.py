@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from dialer.domain import agent_commands as command
+from dialer.domain import desk_beside as beside
 from dialer.domain import desk_consult as consult
 from dialer.domain import desk_happenings as happening
 from dialer.domain import desk_presence as presence
@@ -80,7 +81,7 @@ def _moved(desk: Desk, what: Command | Happening, now: datetime) -> Answer:
         case command.Redial():
             return talk.redial(desk, what, now)
         case command.AddNote() | command.ChangeContact() | command.AddToDnc() | command.ScheduleCallback():
-            return talk.beside(desk, what)
+            return beside.written(desk, what)
         case command.BlendIn():
             return presence.blend(desk, inbound=True)
         case command.BlendOut():
@@ -88,13 +89,13 @@ def _moved(desk: Desk, what: Command | Happening, now: datetime) -> Answer:
         case command.PreferJobs():
             return presence.prefer(desk, what)
         case command.ManualConnect():
-            return talk.manual_connect(desk, now)
+            return beside.manual_connect(desk, now)
         case command.ManualDisconnect():
-            return talk.manual_end(desk, what.code, now, by_agent=False)
+            return beside.manual_end(desk, what.code, now, by_agent=False)
         case command.ManualRelease():
-            return talk.manual_end(desk, what.code, now, by_agent=True)
+            return beside.manual_end(desk, what.code, now, by_agent=True)
         case command.ManualCancel():
-            return talk.manual_cancel(desk, now)
+            return beside.manual_cancel(desk, now)
         case _:
             return _happened(desk, what, now)
 

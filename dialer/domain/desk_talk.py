@@ -8,13 +8,9 @@ from datetime import datetime, timedelta
 
 from dialer.domain.agent import AgentState
 from dialer.domain.agent_commands import (
-    AddNote,
-    AddToDnc,
-    ChangeContact,
     DialPreview,
     ExtendWrapUp,
     Redial,
-    ScheduleCallback,
     SendDigits,
     WrapUp,
 )
@@ -24,21 +20,17 @@ from dialer.domain.desk import Answer, Desk, Moved, Refused, freed, said
 from dialer.domain.desk_call import CallKind, DeskCall
 from dialer.domain.desk_happenings import Assigned, CallFailed, Joined, Offered, Placed
 from dialer.domain.desk_tasks import (
-    BarNumber,
     CloseAttempt,
     CodeFrom,
-    CorrectContact,
     DropThird,
     GiveBack,
     HandOver,
     HangUpContact,
     HoldContact,
     Join,
-    KeepNote,
     LeaveThree,
     PlaceCall,
     PressDigits,
-    PromiseCallback,
     ResumeContact,
     Task,
 )
@@ -200,7 +192,7 @@ def wrap_up(desk: Desk, wanted: WrapUp, now: datetime) -> Answer:
     call = desk.call
     if call is None or desk.state is not AgentState.WRAP_UP:
         return Refused("there is nothing to wrap up", "hang up first" if call is not None else "")
-    code = _code_called(call, wanted.code)
+    code = code_called(call, wanted.code)
     if isinstance(code, Refused):
         return code
     if len(wanted.note) > NOTE_LIMIT:
@@ -264,77 +256,13 @@ def time_is_up(desk: Desk, now: datetime) -> Moved:
     return closed(desk, desk.call, now)
 
 
-# ── manual campaigns: the agent calls elsewhere, and tells us ───────────────────────────────────────────────────────────────
-
-
-def manual_connect(desk: Desk, now: datetime) -> Answer:
-    """The contact has answered."""
-    call = _manual(desk)
-    if call is None or desk.state is not AgentState.PREVIEW:
-        return Refused("no contact of a manual campaign is before you")
-    call = replace(call, joined_at=now, fallback=SystemCode.ANSWER_HUMAN.value)
-    return Moved(desk=desk.with_call(call).to(AgentState.TALKING, now), events=(said(call, CallStage.JOINED, now),))
-
-
-def manual_end(desk: Desk, code: str, now: datetime, *, by_agent: bool) -> Answer:
-    """The call is over, or came to nothing; with a code, the wrap-up is, too."""
-    call = _manual(desk)
-    if call is None or desk.state not in (AgentState.PREVIEW, AgentState.TALKING):
-        return Refused("no contact of a manual campaign is before you")
-    chosen = _code_called(call, code)
-    if isinstance(chosen, Refused):
-        return chosen
-    if desk.state is AgentState.TALKING:
-        fallback = SystemCode.ANSWER_HUMAN
-    else:
-        fallback = SystemCode.CALL_CANCELLED if by_agent else SystemCode.RING_NO_ANSWER
-    if chosen:
-        return closed(desk, replace(call, ended_at=now, fallback=fallback.value), now, code=chosen)
-    return wrapping(desk, call, now, fallback=fallback)
-
-
-def manual_cancel(desk: Desk, now: datetime) -> Answer:
-    """Pass the contact over."""
-    call = _manual(desk)
-    if call is None or desk.state is not AgentState.PREVIEW:
-        return Refused("no contact of a manual campaign is before you")
-    return wrapping(desk, call, now, fallback=SystemCode.PREVIEW_CANCELLED)
-
-
-# ── beside the talk ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def beside(desk: Desk, wanted: AddNote | ChangeContact | AddToDnc | ScheduleCallback) -> Answer:
-    """Write something down about the contact, while it is before the agent."""
-    call = desk.call
-    if call is None:
-        return Refused("no contact is before you")
-    task: Task
-    match wanted:
-        case AddNote(text=text):
-            if not text.strip() or len(text) > NOTE_LIMIT:
-                return Refused(f"a note of {len(text)} characters", f"1 to {NOTE_LIMIT}")
-            task = KeepNote(call=call, text=text.strip())
-        case ChangeContact(attribute=attribute, value=value):
-            task = CorrectContact(call=call, attribute=attribute, value=value)
-        case AddToDnc(number=number, reason=reason):
-            task = BarNumber(call=call, number=number, reason=reason)
-        case ScheduleCallback():
-            task = PromiseCallback(call=call, wanted=wanted)
-    return Moved(desk=desk, tasks=(task,))
-
-
 def _call(desk: Desk, call: DeskCall, now: datetime, *, address: str = "") -> Moved:
     event = said(call, CallStage.DIALLING, now)
     return Moved(desk=desk.to(AgentState.DIALLING, now), tasks=(PlaceCall(call=call, address=address),), events=(event,))
 
 
-def _manual(desk: Desk) -> DeskCall | None:
-    return desk.call if desk.call is not None and desk.call.kind is CallKind.MANUAL else None
-
-
-def _code_called(call: DeskCall, name: str) -> str | Refused:
-    """The code as the ledger writes it; "" is none."""
+def code_called(call: DeskCall, name: str) -> str | Refused:
+    """The code that an agent names, as the ledger writes it; "" is none."""
     if not name.strip():
         return ""
     known = {name_key(code): code for code in call.rules.codes}

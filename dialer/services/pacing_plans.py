@@ -6,12 +6,13 @@ import math
 from collections.abc import Collection
 from dataclasses import replace
 
-from dialer.domain.agent import SKILL_LEAST, SKILL_MOST
+from dialer.domain.agent import SKILL_LEAST, SKILL_MOST, AgentRules
+from dialer.domain.campaign import Job
 from dialer.domain.codes import AGENT_SYSTEM_CODES, MANUAL_SYSTEM_CODES, name_key
 from dialer.domain.ids import OrgId
 from dialer.domain.pacing_plan import Pacing, PacingKind
 from dialer.errors import BadInput
-from dialer.store.store import Tx
+from dialer.store.store import Store, Tx
 
 LINES_MOST = 10.0
 BUDGET_MOST = 100.0
@@ -69,6 +70,17 @@ def fitted(tx: Tx, org_id: OrgId, pacing: Pacing, codes: Collection[str]) -> Pac
         mend = f"one of: {', '.join(known.values())}"
         raise BadInput(f"no agent of this campaign can say {pacing.default_code!r}", where="default code", mend=mend)
     return replace(pacing, default_code=found)
+
+
+async def agent_rules(store: Store, job: Job) -> AgentRules:
+    """How agents work on a job's contacts at this moment: its pacing, and the codes that are active. Raises StoreDown."""
+
+    def work(tx: Tx) -> AgentRules:
+        active = [code.name for code in tx.codes(job.org_id).of_campaign(job.campaign_id) if code.active]
+        pacing = job.definition.pacing
+        return pacing.rules(agent_codes(pacing, active))
+
+    return await store.read(work)
 
 
 def agent_codes(pacing: Pacing, codes: Collection[str]) -> tuple[str, ...]:

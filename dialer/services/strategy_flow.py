@@ -108,4 +108,4 @@ def _lint_call(handler: CallHandler, places: Mapping[str, int], source: str) -> 
     answered = "human" if handler.detect_machine else "unknown"
     if treatment_for(handler, answered) is None:
         code = SystemCode.ANSWER_HUMAN if handler.detect_machine else SystemCode.CALL_ANSWERED
-        yield f"{source}:{line}: {handler.state}: {str(code)!r} has no app: who answers hears nothing and is hung up on"
+        yield f"{source}:{line}: {handler.state}: {str(code)!r} has no app: without agents, who answers hears nothing"

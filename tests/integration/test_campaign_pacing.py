@@ -22,6 +22,8 @@ from dialer.domain.pacing_plan import (
 from dialer.errors import BadInput
 from dialer.services import jobs
 from dialer.services.campaigns import as_new, edit_campaign, list_campaigns
+from dialer.services.codes import passivate_code
+from dialer.services.pacing_plans import agent_rules
 from dialer.store.store import Store
 from tests.campaign_texts import ready_campaign
 
@@ -72,3 +74,15 @@ async def test_the_pacing_of_a_running_job_is_changed_without_a_restart(store: S
     assert changed.definition.pacing.preview_s == 15
     with pytest.raises(BadInput, match="lose its agents"):
         await jobs.edit_job(store, org_id, "Blood", jobs.JobEdit(pacing=Pacing()), by="test")
+
+
+@pytest.mark.row(138)
+async def test_agents_choose_from_the_codes_that_are_active_now(store: Store, org_id: OrgId) -> None:
+    new = as_new(await ready_campaign(store, org_id))
+    plan = Pacing(kind=PacingKind.PREVIEW, wrap_up_s=15, script="Good morning")
+    await edit_campaign(store, org_id, "Blood", replace(new, pacing=plan), by="test")
+    job = await jobs.start_campaign(store, org_id, "Blood", by="test")
+    rules = await agent_rules(store, job)
+    assert (rules.codes[0], rules.wrap_up_s, rules.script) == ("Interested", 15, "Good morning")
+    await passivate_code(store, org_id, "Interested")
+    assert "Interested" not in (await agent_rules(store, job)).codes
