@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 
 from dialer import settings as settings_of
+from dialer.app_messages import MessageParts, make_messages
 from dialer.channels.asterisk.config import SwitchConfig, TrunkConfig
 from dialer.channels.asterisk.voice import AsteriskVoice
 from dialer.channels.json_lines import JsonLines
@@ -125,10 +126,19 @@ def open_store(settings: Settings, clock: Clock | None = None) -> Store:
 
 
 class Dialer:
-    """A running dialer: engine, voice channel, IVR workers and their PDC."""
+    """A running dialer: engine, voice channel, IVR workers and their PDC, and the gateways of messages."""
 
-    def __init__(self, *, settings: Settings, store: Store, engine: Engine, workers: IvrWorkers, pdc_site: web.AppRunner) -> None:
-        self.settings, self.store, self.engine = settings, store, engine
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        engine: Engine,
+        workers: IvrWorkers,
+        pdc_site: web.AppRunner,
+        messages: MessageParts | None,
+    ) -> None:
+        self.settings, self.store, self.engine, self.messages = settings, store, engine, messages
         self._workers, self._pdc_site = workers, pdc_site
         self._run: asyncio.Task[None] | None = None
 
@@ -149,6 +159,8 @@ class Dialer:
             store.hold_engine_lock()
             dialer = await cls._wired(settings, store, tts, clock)
             try:
+                if dialer.messages is not None:
+                    await dialer.messages.start()
                 dialer._run = asyncio.create_task(dialer.engine.run(), name="engine")
                 await dialer._workers.start()  # meanwhile the engine reconciles with the switches
                 dialer.engine.treatment_ready()
@@ -173,6 +185,7 @@ class Dialer:
                 clock=clock,
             )
             trunks = [Trunk(name=one.name, caller_id=one.caller_id) for one in settings.trunk]
+        messages = make_messages(settings, store, clock, _listen)
         engine = Engine(
             store=store,
             voice=voice,
@@ -188,7 +201,11 @@ class Dialer:
                 mode=settings.agents.mode,
             ),
             processors=ResultProcessors(installed(PROCESSORS_GROUP)),
-            channels={Channel.CUSTOM: CustomActions(installed(ACTIONS_GROUP))},
+            channels={
+                Channel.CUSTOM: CustomActions(installed(ACTIONS_GROUP)),
+                **({} if messages is None else messages.channels),
+            },
+            messages=None if messages is None else messages.book,
             importer=make_importer(settings, store, who=f"dialer {settings.node.name}"),
             retention=retention_plan(settings),
             exports=ExportPlace(folder=settings.exports_folder, keep_free=settings.exports.keep_free_mb << 20),
@@ -224,7 +241,7 @@ class Dialer:
             token=token,
         )
         log.info("dialer up", node=settings.node.name, ivr=agi_address, pdc=_address(pdc_socket), pid=os.getpid())
-        return cls(settings=settings, store=store, engine=engine, workers=workers, pdc_site=site)
+        return cls(settings=settings, store=store, engine=engine, workers=workers, pdc_site=site, messages=messages)
 
     async def wait(self) -> None:
         """Until the engine ends by itself: after `drain`, or because a vital part died (then it raises)."""
@@ -246,6 +263,8 @@ class Dialer:
             if self._run is not None:
                 await self._run
         finally:
+            if self.messages is not None:
+                await self.messages.stop()
             await self._workers.stop()
             await self._pdc_site.cleanup()
 

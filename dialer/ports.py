@@ -10,10 +10,11 @@ from typing import Protocol, TypeAlias, TypeVar
 
 from dialer.domain.codes import SystemCode
 from dialer.domain.email_content import EmailContent
-from dialer.domain.ids import AttemptId
+from dialer.domain.ids import AttemptId, OrgId
 from dialer.domain.message_state import MessageState, Refusal
 from dialer.domain.published import PublishedResult
 from dialer.domain.strategy import Handler
+from dialer.errors import Rejected
 
 
 class Clock(Protocol):
@@ -285,6 +286,7 @@ class AttemptOrder:
     """One attempt to make on a channel without a switch, with all that is known of its contact."""
 
     attempt_id: AttemptId
+    org_id: OrgId
     campaign: str
     job_id: int
     handler: Handler  # what the strategy says of such attempts: the action, the text, the sender, ...
@@ -294,6 +296,7 @@ class AttemptOrder:
     language: str
     time_zone: str
     attributes: Mapping[str, str] = field(default_factory=dict)
+    sender: str = ""  # whom the contact is to see; "" = the usual one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,6 +306,7 @@ class Receipt:
     code: str = ""  # how it ended: the name of a completion code
     system_code: SystemCode = SystemCode.ATTEMPT_IN_PROGRESS  # with a code: what the dialer itself can say of that end
     note: str = ""
+    kept: bool = False  # the channel itself has put on disk that the order was taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,14 +331,14 @@ class ChannelPort(Protocol):
     unheard: SystemCode
     """The code of an attempt whose end was never told."""
 
-    refused: SystemCode
-    """The code of an attempt that was Rejected."""
-
     def cannot(self, handler: Handler) -> str:
         """Why the orders of such a handler could never be carried out (a part is not installed); "" = they can."""
 
-    def room(self) -> int:
-        """How many orders could be taken right now: its rate, places, back-off."""
+    def room(self, handlers: Sequence[Handler] = ()) -> int:
+        """How many orders of these handlers (of any, if none are given) could be taken now: its rate, places, back-off."""
+
+    def code_of(self, refused: Rejected) -> SystemCode:
+        """The code of an attempt that was Rejected."""
 
     async def send(self, order: AttemptOrder) -> Receipt:
         """Carry it out, within a time limit of its own.

@@ -10,30 +10,21 @@ from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import Field, SecretStr, StringConstraints, ValidationError
 
 from dialer.domain.installation import InstallationMode
 from dialer.errors import BadSettings
 from dialer.settings_check import cross_checks, explain
+from dialer.settings_messages import EmailGateway, Messages, SmsGateway, Web
+from dialer.settings_section import LISTEN_OR_NOT, Listen, Name, Seconds, Section
 from dialer.settings_sources import KeyLines, environment_layer, merge, mistake, read_secret_files
 
 DEFAULT_FILE = Path("config/dialer.toml")
 SWITCH_PORT = 5038
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")]
 CallerId = Annotated[str, StringConstraints(pattern=r"^(\+[0-9]{3,15})?$")]
-LISTEN = r"(\[[0-9a-fA-F:.]+\]|[^:\s\[\]]+):\d{1,5}"
-LISTEN_OR_NOT = rf"^({LISTEN})?$"
-Listen = Annotated[str, StringConstraints(pattern=rf"^{LISTEN}$")]
 Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Days = Annotated[int, Field(ge=0, le=36_500)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-
-
-class Section(BaseModel):
-    """A table of the file: frozen, and strict about its keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
 
 
 class Node(Section):
@@ -245,6 +236,10 @@ class Settings(Section):
     foreign_database: tuple[ForeignDatabase, ...] = ()
     publish: tuple[Publish, ...] = ()
     replies: Replies = Replies()
+    web: Web = Web()
+    messages: Messages = Messages()
+    sms_gateway: tuple[SmsGateway, ...] = ()
+    email_gateway: tuple[EmailGateway, ...] = ()
     numbers: Numbers = Numbers()
     dialling: Dialling = Dialling()
     access: Access = Access()

@@ -13,6 +13,7 @@ from zoneinfo import available_timezones
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from dialer.settings_messages import message_checks
 from dialer.settings_sources import LISTS, PREFIX, At, KeyLines, dotted, mistake
 
 # What was expected where pydantic's own words, made for programmers, would not help.
@@ -37,6 +38,9 @@ _PATTERNS = {  # the key -> what its pattern means
     "advertise": 'must be "host:port"',
     "caller_id": 'must be a number in E.164: "+15550100"',
     "region": 'must be a country code of two capital letters: "US"',
+    "lmtp": 'must be "host:port"',
+    "public_url": "must be a web address without a path: https://dialer.example.org",
+    "api_url": "must be a web address without a path",
     "url": "must be a web address: https://example.org/results",
     "level": "must be debug, info, warning or error",
     "language": 'must be a language code: "en", "pt-BR"',
@@ -136,7 +140,8 @@ def cross_checks(raw: Mapping[str, Any]) -> Iterator[tuple[At, str]]:
             yield ("sftp", index, "host_key"), f"{what}: files are fetched from no server whose key is not known before"
     for index, target in _entries(raw.get("publish")):
         yield from _target_checks(index, target)
-    for section in ("ivr", "pdc", "agents"):
+    yield from message_checks(raw)
+    for section in ("ivr", "pdc", "agents", "web"):
         table = raw.get(section)
         if not isinstance(table, Mapping):
             continue

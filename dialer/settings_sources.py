@@ -10,7 +10,8 @@ from typing import Any
 
 At = tuple[str | int, ...]  # where a key stands: ("trunk", 0, "max_cps")
 PREFIX = "OUTDIAL__"
-LISTS = ("switch", "trunk", "sftp", "foreign_database", "publish")  # the lists of tables
+SECRETS = ("secret", "token", "old_secret", "imap_secret")  # keys whose value may be in a file, NAME_file
+LISTS = ("switch", "trunk", "sftp", "foreign_database", "publish", "sms_gateway", "email_gateway")  # the lists of tables
 
 
 def mistake(where: str, what: str) -> str:
@@ -123,10 +124,10 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_secret_files(raw: dict[str, Any], root: Path, lines: KeyLines) -> list[str]:
-    """Put the content of `secret_file` and `token_file` where the secret belongs. Returns what went wrong."""
+    """Put the content of `secret_file`, `token_file` and the like where the secret belongs. Returns what went wrong."""
     mistakes = []
     for at, table in _tables(raw):
-        for key in ("secret", "token"):
+        for key in SECRETS:
             named = table.get(f"{key}_file")
             if not isinstance(named, str):
                 continue

@@ -5,11 +5,11 @@ Never for users: it reaches nobody.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from dialer.domain.codes import SystemCode
 from dialer.domain.strategy import Handler
-from dialer.errors import WireError
+from dialer.errors import Rejected, WireError
 from dialer.ports import AttemptOrder, Receipt
 
 TAKEN = Receipt()
@@ -29,14 +29,17 @@ class FakeChannel:
         missing: str = "",
     ) -> None:
         self.answer, self.places, self.missing = answer, places, missing
-        self.patience_s, self.unheard, self.refused = patience_s, unheard, refused
+        self.patience_s, self.unheard, self.code_when_refused = patience_s, unheard, refused
         self.orders: list[AttemptOrder] = []  # every order that was taken, or refused: the truth
 
     def cannot(self, handler: Handler) -> str:
         return self.missing
 
-    def room(self) -> int:
+    def room(self, handlers: Sequence[Handler] = ()) -> int:
         return self.places
+
+    def code_of(self, refused: Rejected) -> SystemCode:
+        return self.code_when_refused
 
     async def send(self, order: AttemptOrder) -> Receipt:
         self.orders.append(order)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from dialer.app_messages import gateway_configs
 from dialer.cli.context import Config, out, plain_errors
 from dialer.errors import BadInput
 from dialer.resources import resource, resources
@@ -17,6 +18,7 @@ from dialer.settings import DEFAULT_FILE, Settings, load_settings
 def check_config(config: Config = None) -> None:
     """Read the settings and report every mistake at once, with its file, line and key."""
     settings = load_settings(config)
+    gateway_configs(settings)
     for line in _told(settings, config):
         out.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -48,6 +50,8 @@ def _told(settings: Settings, config: Path | None) -> list[str]:
         f"switch {one.name}: {one.host}:{one.port}, {one.max_cps:g} calls/s, {one.max_channels} calls" for one in settings.switch
     ]
     lines += [f"trunk {one.name} of {one.switch}: {one.max_cps:g} calls/s, {one.max_channels} calls" for one in settings.trunk]
+    lines += [f"SMS gateway {one.name} ({one.type}), from {one.sender}" for one in settings.sms_gateway]
+    lines += [f"email gateway {one.name}: {one.host}:{one.port}, from {one.sender}" for one in settings.email_gateway]
     if not settings.switch or not settings.trunk:
         lines.append("there is no [[switch]] with a [[trunk]] yet: nothing can be dialled")
     return lines

@@ -54,10 +54,11 @@ class Deliveries:
                 return because
         return ""
 
-    def room(self, channel: Channel) -> int:
-        """How many more attempts a channel could take right now."""
+    def room(self, channel: Channel, strategy: Strategy) -> int:
+        """How many more attempts of a strategy its channel could take right now."""
         port = self._channels.get(channel)
-        return 0 if port is None else max(0, port.room() - self._preparing[channel])
+        mine = [one for one in strategy.handlers if one.channel is channel]
+        return 0 if port is None else max(0, port.room(mine) - self._preparing[channel])
 
     def sending(self, job_id: JobId | None = None) -> int:
         """How many attempts are being handed over, of one job or of all; not those whose end is yet to be told."""
@@ -65,11 +66,11 @@ class Deliveries:
 
     # ── out ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def start(self, attempt: Attempt) -> None:
+    def start(self, attempt: Attempt, *, sender: str = "") -> None:
         """An intent is on disk: hand it over. From here on the attempt must end with a code."""
         self._per_job[attempt.job_id] += 1
         self._preparing[attempt.channel] += 1
-        task = asyncio.create_task(self._guarded(attempt), name=f"send {attempt.id}")
+        task = asyncio.create_task(self._guarded(attempt, sender), name=f"send {attempt.id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -79,29 +80,29 @@ class Deliveries:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _guarded(self, attempt: Attempt) -> None:
+    async def _guarded(self, attempt: Attempt, sender: str) -> None:
         try:
-            await self._send(attempt)
+            await self._send(attempt, sender)
         except Exception:  # the outer edge of an attempt's own task: one's trouble may not end another's
             log.exception("an attempt's task failed", attempt=attempt.id)
         finally:
             self._per_job[attempt.job_id] -= 1
 
-    async def _send(self, attempt: Attempt) -> None:
+    async def _send(self, attempt: Attempt, sender: str) -> None:
         """Ends with the attempt closed, or known to the ledger as on its way."""
         port = self._channels[attempt.channel]
         try:
             try:
-                order = await self._order(attempt)
+                order = await self._order(attempt, sender)
             finally:
                 self._preparing[attempt.channel] -= 1
             receipt = await port.send(order)
         except NotSent as reason:
             log.warning("the attempt never left", attempt=attempt.id, reason=str(reason))
-            await self._close(attempt, SystemCode.NOT_LAUNCHED, note=str(reason))
+            await self._close(attempt, SystemCode.NOT_LAUNCHED, note=str(reason), again_after_s=reason.retry_after_s or 0.0)
         except Rejected as reason:
             log.warning("the attempt was refused", attempt=attempt.id, reason=str(reason))
-            await self._close(attempt, port.refused, note=str(reason))
+            await self._close(attempt, port.code_of(reason), note=str(reason))
         except Exception as reason:
             if not isinstance(reason, MaybeSent):
                 log.exception("a channel failed in a way that it should not", attempt=attempt.id)
@@ -111,12 +112,12 @@ class Deliveries:
             failpoints.hit("K4")
             if receipt.code:
                 await self._conclude(attempt, receipt)
-            else:
+            elif not receipt.kept:
                 await self._leave_open(attempt, AttemptState.SENT)
 
-    async def _order(self, attempt: Attempt) -> AttemptOrder:
+    async def _order(self, attempt: Attempt, sender: str) -> AttemptOrder:
         try:
-            return await self._store.read(lambda tx: order_for(tx, attempt, self._strategy_of))
+            return await self._store.read(lambda tx: order_for(tx, attempt, self._strategy_of, sender=sender))
         except (StoreDown, NotFound) as reason:
             raise NotSent(str(reason)) from reason
 
@@ -160,9 +161,17 @@ class Deliveries:
         system: SystemCode | None = None,
         note: str = "",
         at: datetime | None = None,
+        again_after_s: float = 0.0,
     ) -> None:
         ended_at = max(at or self._clock.now(), attempt.intent_at)
-        closing = Closing(code=code, source=source, system_code=system or code, ended_at=ended_at, note=note[:400])
+        closing = Closing(
+            code=code,
+            source=source,
+            system_code=system or code,
+            ended_at=ended_at,
+            note=note[:400],
+            again_after_s=again_after_s,
+        )
         completed = await record(self._store, self._clock, attempt.id, closing, self._strategy_of)
         if completed is not None:
             self.on_completed(completed)

@@ -23,12 +23,15 @@ from dialer.engine.exporter import Exporter
 from dialer.engine.housekeeper import Housekeeper
 from dialer.engine.importer import Importer
 from dialer.engine.list_emptier import ListEmptier
+from dialer.engine.message_book import MessageBook
+from dialer.engine.message_looks import MessageLooks
 from dialer.engine.publisher import Publisher, Target
 from dialer.engine.reconcile import Reconciler
 from dialer.engine.scheduler import Scheduler
 from dialer.engine.supervisor import Supervisor, Trunk
 from dialer.errors import StoreDown
 from dialer.ports import ChannelPort, Clock, SwitchEvent, SwitchState, VoicePort
+from dialer.services.completion import Completed
 from dialer.services.custom_restrictions import CustomRestrictions
 from dialer.services.export_runs import ExportPlace
 from dialer.services.restored import Memory, last_beat, pause_all
@@ -89,6 +92,7 @@ class Engine:
         restrictions: CustomRestrictions | None = None,
         targets: Mapping[str, Target] | None = None,
         retention: RetentionPlan | None = None,
+        messages: MessageBook | None = None,
     ) -> None:
         self._importer = importer
         self._processors = processors or ResultProcessors({})
@@ -100,6 +104,7 @@ class Engine:
         self.strategy_of = StrategyShelf()
         self.calls = Calls(store, self.strategy_of, clock)
         self.deliveries = Deliveries(store, self.strategy_of, clock, channels or {})
+        self._looks = None if messages is None else self._looks_after(messages)
         self._publisher = Publisher(store=store, clock=clock, targets=targets or {})
         self._reconciler = Reconciler(store, voice, self.calls, clock, sweep_s=options.sweep_s, give_up_s=options.give_up_s)
         self.supervisor = Supervisor(
@@ -138,6 +143,8 @@ class Engine:
                     *([vital.create_task(self._importer.run(), name="read data sources")] if self._importer else []),
                     vital.create_task(self._tell_status(), name="tell status"),
                 ]
+                if self._looks is not None:
+                    tasks.append(vital.create_task(self._looks.run(), name="ask for messages"))
                 if self._exporter is not None:
                     tasks.append(vital.create_task(self._exporter.run(), name="make exports"))
                 if self._housekeeper is not None:
@@ -175,9 +182,22 @@ class Engine:
         for attempt in open_attempts:
             self.calls.begin(attempt, adopted=True)
         lost = await self.deliveries.take_up()
+        never_left = 0 if self._looks is None else await self._looks.take_up()
         log.info(
-            "taken up", deliveries_lost=lost, claims_released=released, mended=mended, attempts_to_reconcile=len(open_attempts)
+            "taken up",
+            deliveries_lost=lost,
+            never_left=never_left,
+            claims_released=released,
+            mended=mended,
+            attempts_to_reconcile=len(open_attempts),
         )
+
+    def _looks_after(self, book: MessageBook) -> MessageLooks:
+        def completed(one: Completed) -> None:
+            self.deliveries.on_completed(one)
+
+        book.belongs_to(self.strategy_of, completed)
+        return MessageLooks(store=self._store, clock=self._clock, book=book, strategy_of=self.strategy_of, completed=completed)
 
     async def _notice_restored(self) -> None:
         """A database that has not come as far as we have seen it was restored from a backup: nobody is called from it unseen."""

@@ -142,7 +142,7 @@ class JobRunner:
         self._shares.placed(int(self.job.id), len(calls))
         for attempt in intents.to_place:
             if attempt.channel is not Channel.VOICE:
-                self._deliveries.start(attempt)
+                self._deliveries.start(attempt, sender=intents.senders.get(attempt.id, ""))
         for attempt in calls:
             call = self._calls.begin(attempt)
             call.placing = True
@@ -172,7 +172,7 @@ class JobRunner:
 
     def _room(self, channel: Channel, now_s: float) -> int:
         if channel is not Channel.VOICE:
-            return self._deliveries.room(channel)
+            return self._deliveries.room(channel, self._strategy)
         room = self._voice.room(self._trunk)
         limit = self._breaker.limit(now_s, self._calls.on_trunk(self._trunk))
         return room if limit is None else min(room, limit)
@@ -204,7 +204,9 @@ class JobRunner:
     async def _fill_lane(self, channel: Channel, lane: Lane, now_s: float, asking: asyncio.TaskGroup) -> None:
         wanted = max(4, int(self.job.pace.calls_per_s * LOOK_AHEAD_S), self.job.pace.min_ports)
         wanted = min(wanted, self.job.pace.max_ports) - len(lane.claimed) - lane.asking
-        no_room = (self._voice.room(self._trunk) if channel is Channel.VOICE else self._deliveries.room(channel)) == 0
+        no_room = (
+            self._voice.room(self._trunk) if channel is Channel.VOICE else self._deliveries.room(channel, self._strategy)
+        ) == 0
         if wanted <= 0 or len(lane.claimed) > wanted or now_s < lane.idle_until_s or no_room:
             return
         claims = await claim_contacts(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -81,7 +81,7 @@ def close_in(tx: Tx, attempt_id: AttemptId, system: Closing, strategy_of: Strate
     others = treat_number(tx, job, closed, handler, custom, closing.ended_at)
     place = tx.job_contacts.get(closed.job_id, closed.contact_id, hold=True)  # a callback may be promised at this moment
     if place is not None:
-        _move_contact(tx, closed, place, handler, custom, closing.ended_at, other_numbers=others)
+        _move_contact(tx, closed, place, handler, custom, closing, other_numbers=others)
     publish(tx, job, closed, handler, closing.ended_at)
     return Completed(
         attempt=closed,
@@ -96,18 +96,18 @@ def _move_contact(
     place: JobContact,
     handler: Handler,
     custom: CustomCode | None,
-    now: datetime,
+    closing: Closing,
     *,
     other_numbers: bool,
 ) -> None:
-    code = attempt.code or ""
+    code, now = attempt.code or "", closing.ended_at
     progress = Progress.from_json(place.progress)
     if code == SystemCode.NOT_LAUNCHED and progress.relaunches < RELAUNCHES_MAX:
         again = Later(
-            due=now + timedelta(seconds=RELAUNCH_AFTER_S),
+            due=now + timedelta(seconds=max(RELAUNCH_AFTER_S, closing.again_after_s)),
             address_index=place.address_index,
             progress=replace(progress, relaunches=progress.relaunches + 1),
-            because="the last call never left; it is placed again as a new attempt",
+            because="the last attempt never left; it is made again as a new one",
         )
         callback = tx.callbacks(None).pending_of(place.job_id, [place.contact_id]).get(place.contact_id)
         if callback is not None and callback.attempt_id == attempt.id:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -23,7 +23,6 @@ class CustomActions:
 
     patience_s = 0.0  # an action's end is its return: nothing is told later
     unheard = SystemCode.UNKNOWN
-    refused = SystemCode.APPLICATION_ERROR
 
     def __init__(self, known: Mapping[str, CustomAction], *, places: int = PLACES) -> None:
         self._known = dict(known)
@@ -36,9 +35,13 @@ class CustomActions:
             return f"the custom action {handler.action!r} is not installed (installed: {known})"
         return ""
 
-    def room(self) -> int:
+    def room(self, handlers: Sequence[Handler] = ()) -> int:
         """How many actions could begin now; one that hangs keeps its place."""
         return self._threads.free
+
+    def code_of(self, refused: Rejected) -> SystemCode:
+        """An action that is not there is a mistake of the application."""
+        return SystemCode.APPLICATION_ERROR
 
     async def send(self, order: AttemptOrder) -> Receipt:
         """Let the action make the attempt. Raises Rejected where it is not installed, and nothing else."""

@@ -20,7 +20,7 @@ from dialer.domain.ids import AttemptId, ContactId, new_attempt_id
 from dialer.domain.next_step import Done, NextStep, Outcome, step_after
 from dialer.domain.progress import Progress
 from dialer.domain.rules import Kind
-from dialer.domain.strategy import WAIT, CallHandler, Handler, Strategy
+from dialer.domain.strategy import WAIT, Handler, SendingHandler, Strategy
 from dialer.services.callback_steps import close_late, for_callback, go_on_without, limits_for, looked_for
 from dialer.services.completion import Completed
 from dialer.services.contact_steps import add_to_history, apply_step, result_for_processor
@@ -52,7 +52,7 @@ class Intents:
     to_place: tuple[Attempt, ...]
     waiting: int
     ended: int
-    senders: Mapping[AttemptId, str] = field(default_factory=dict)  # whose caller id the strategy chose; not "" ones
+    senders: Mapping[AttemptId, str] = field(default_factory=dict)  # whose sender the strategy chose; not "" ones
     completed: tuple[Completed, ...] = ()  # attempts that compliance ended
 
 
@@ -186,7 +186,7 @@ class IntentWriter:
             case Allowed(address=address, index=index):
                 intent = _intent(self._job, claim, handler, address, self._route, self._now)
                 self._new.append(intent)
-                if isinstance(handler, CallHandler) and (sender := handler.sender_for(known)):
+                if isinstance(handler, SendingHandler) and (sender := handler.sender_for(known)):
                     self._senders[intent.id] = sender
                 facts.busy_addresses.add((handler.channel, address.value))
                 if callback is not None:

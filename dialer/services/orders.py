@@ -8,12 +8,13 @@ from dialer.services.completion import StrategyOf
 from dialer.store.store import Tx
 
 
-def order_for(tx: Tx, attempt: Attempt, strategy_of: StrategyOf) -> AttemptOrder:
+def order_for(tx: Tx, attempt: Attempt, strategy_of: StrategyOf, *, sender: str = "") -> AttemptOrder:
     """The order of an attempt whose intent is on disk. Raises NotFound when its contact is gone meanwhile."""
     job = tx.jobs(None).as_started(attempt.job_id)
     contact = tx.contacts(attempt.org_id).get(attempt.contact_id, with_addresses=False)
     return AttemptOrder(
         attempt_id=attempt.id,
+        org_id=attempt.org_id,
         campaign=job.campaign_name,
         job_id=int(job.id),
         handler=strategy_of(job.id, job.strategy_text).handler(attempt.handler),
@@ -23,4 +24,5 @@ def order_for(tx: Tx, attempt: Attempt, strategy_of: StrategyOf) -> AttemptOrder
         language=contact.language,
         time_zone=contact.time_zone,
         attributes=dict(contact.attributes),
+        sender=sender,
     )

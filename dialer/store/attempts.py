@@ -80,6 +80,7 @@ class Closing:
     cause: int | None = None
     tech_cause: int | None = None
     note: str = ""  # for the record of what happened
+    again_after_s: float = 0.0  # with NOT_LAUNCHED: the other side's own word on when to try again
 
 
 def _attempt(row: sa.Row[Any]) -> Attempt:

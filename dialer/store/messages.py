@@ -14,6 +14,7 @@ from dialer.domain.ids import AttemptId, OrgId
 from dialer.domain.message import Message, MessageNews, NewMessage
 from dialer.domain.message_state import MessageFacts, MessageState, Refusal
 from dialer.ports import MessageUpdate
+from dialer.store.tables import attempts
 from dialer.store.tables_messages import message_ids, messages
 
 WHOLE = "~"  # begins the id under which news of a message as one is kept, where it names no id of the provider's
@@ -136,6 +137,18 @@ class Messages:
         if without:
             query = query.where(messages.c.attempt_id.not_in(list(without)))
         return [_message(row) for row in self._connection.execute(query.order_by(messages.c.look_at).limit(limit))]
+
+    def wake(self, now: datetime) -> None:
+        """Ask by now for all of which nobody said yet whether they were taken: whoever was about to say it is gone."""
+        doubtful = (messages.c.look_at.is_not(None), messages.c.look_at > now, messages.c.state.is_(None))
+        self._connection.execute(sa.update(messages).where(*doubtful).values(look_at=now))
+
+    def never_put(self) -> list[AttemptId]:
+        """Open attempts on these channels that were not written down as messages: their gateways cannot have them."""
+        on_channels = attempts.c.channel.in_([Channel.SMS.value, Channel.EMAIL.value])
+        put = sa.exists().where(messages.c.attempt_id == attempts.c.id)
+        query = sa.select(attempts.c.id).where(attempts.c.code.is_(None), on_channels, ~put).order_by(attempts.c.id)
+        return [AttemptId(one) for one in self._connection.scalars(query)]
 
     def look_again(self, attempt_id: AttemptId, at: datetime | None, *, asked: bool = False) -> None:
         """When its provider is to be asked next; None = never again. `asked`: it was, just now."""

@@ -1,0 +1,138 @@
+"""Keep book of messages: each is on disk before its gateway has it, and whatever is told of it afterwards, in any order."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import structlog
+
+from dialer.domain.attempt import AttemptState
+from dialer.domain.ids import AttemptId
+from dialer.domain.message import Message, NewMessage
+from dialer.domain.message_state import MessageState, Refusal
+from dialer.engine.message_gateway import MessageGateway
+from dialer.errors import NotSent, Rejected, StoreDown
+from dialer.ports import Accepted, Clock, MessageUpdate
+from dialer.services.completion import Completed, StrategyOf
+from dialer.services.message_news import no_such_mailbox, settle
+from dialer.store.store import Store, Tx
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+AGAIN_S = 1.0  # what the database could not take is offered again this often
+LOST_S = 180.0  # a message of which nothing is written for so long after it was begun is asked for
+DOUBT_S = (5.0, 10.0, 30.0, 75.0)  # when to ask for a message that may have left, each after the one before
+QUIET_S = (600.0, 1800.0)  # when to ask for one that was taken, and of which nothing was told
+
+
+def _nobody(completed: Completed) -> None:
+    """Until an engine is there."""
+
+
+class MessageBook:
+    """What this node knows of its messages is on disk; here is only who writes it there."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+        self._strategy_of: StrategyOf | None = None
+        self._on_completed: Callable[[Completed], None] = _nobody
+        self._sending: set[AttemptId] = set()
+        self.gateways: dict[str, MessageGateway[Any]] = {}
+
+    def belongs_to(self, strategy_of: StrategyOf, on_completed: Callable[[Completed], None]) -> None:
+        """The engine whose attempts these messages are."""
+        self._strategy_of, self._on_completed = strategy_of, on_completed
+
+    # ── out ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @contextlib.contextmanager
+    def sending(self, attempt_id: AttemptId) -> Iterator[None]:
+        """While a message is on the wire nobody asks what became of it."""
+        self._sending.add(attempt_id)
+        try:
+            yield
+        finally:
+            self._sending.discard(attempt_id)
+
+    def on_the_wire(self) -> frozenset[AttemptId]:
+        """The messages that are being handed over."""
+        return frozenset(self._sending)
+
+    async def put(self, new: NewMessage) -> None:
+        """Write a message down before its gateway has it. Raises NotSent."""
+        look_at = self._clock.now() + timedelta(seconds=LOST_S)
+        try:
+            await self._store.write(lambda tx: tx.messages.put(new, look_at=look_at))
+        except StoreDown as down:
+            raise NotSent(str(down)) from down
+
+    async def accepted(
+        self, attempt_id: AttemptId, taken: Accepted, state: MessageState = MessageState.ACCEPTED, *, looks: int = 0
+    ) -> None:
+        """Its gateway has it: by these ids it is spoken of. Returns when that is on disk, however long it takes."""
+        now = self._clock.now()
+        look_at = now + timedelta(seconds=QUIET_S[looks]) if looks < len(QUIET_S) else None
+
+        def work(tx: Tx) -> Completed | None:
+            news = tx.messages.accepted(attempt_id, taken.provider_ids, segments=taken.segments, look_at=look_at, state=state)
+            attempt = tx.attempts.get(attempt_id)
+            if attempt is not None and attempt.state is AttemptState.UNKNOWN:
+                tx.attempts.update_open(attempt_id, {"state": AttemptState.SENT.value})
+                tx.attempts.add_events([(attempt_id, now, "found", {"ids": len(taken.provider_ids)})])
+            elif attempt is not None:
+                tx.attempts.mark_sent(attempt_id, now)
+            return None if news is None else self._settled(tx, news.message)
+
+        self._tell(await self._surely(work, attempt_id))
+
+    async def refused(self, new: NewMessage, why: Rejected) -> None:
+        """Its gateway did not take it, for a reason that is the contact's or the content's."""
+        now = self._clock.now()
+
+        def work(tx: Tx) -> None:
+            tx.messages.refused(new.attempt_id, refusal=why.refusal, code=why.code, text=str(why))
+            if why.refusal == Refusal.ADDRESS and (message := tx.messages.get(new.attempt_id)) is not None:
+                no_such_mailbox(tx, message, now)
+
+        await self._surely(work, new.attempt_id)
+
+    async def doubtful(self, attempt_id: AttemptId) -> None:
+        """Nobody knows whether its gateway has it: it is asked for soon."""
+        at = self._clock.now() + timedelta(seconds=DOUBT_S[0])
+        await self._surely(lambda tx: tx.messages.look_again(attempt_id, at), attempt_id)
+
+    # ── what is told ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def heard(self, update: MessageUpdate) -> None:
+        """Count news of a message, and close its attempt with it; returns when that is on disk. Raises StoreDown."""
+
+        def work(tx: Tx) -> tuple[bool, Completed | None]:
+            news = tx.messages.fold(update)
+            return news is not None, None if news is None else self._settled(tx, news.message)
+
+        known, completed = await self._store.write(work)
+        if not known:
+            log.info("news of no message that is on record", gateway=update.gateway, state=update.state.value)
+        self._tell(completed)
+
+    def _settled(self, tx: Tx, message: Message) -> Completed | None:
+        if self._strategy_of is None:  # no engine yet: what is on disk is settled when there is one
+            return None
+        return settle(tx, message, self._strategy_of, self._clock.now())
+
+    def _tell(self, completed: Completed | None) -> None:
+        if completed is not None:
+            self._on_completed(completed)
+
+    async def _surely(self, work: Callable[[Tx], T], attempt_id: AttemptId) -> T:
+        while True:
+            try:
+                return await self._store.write(work)
+            except StoreDown as down:
+                log.error("what became of a message waits for the database", attempt=attempt_id, reason=str(down))
+                await self._clock.sleep(AGAIN_S)

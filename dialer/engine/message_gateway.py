@@ -1,0 +1,54 @@
+"""A gateway as the engine uses it: its pace and that of each sender, and the rest that it takes when our account is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Generic
+
+import structlog
+
+from dialer.channels.send_rate import SendRate
+from dialer.ports import Clock, MessagePort, OrderT
+
+log = structlog.get_logger()
+
+TURN_S = 60.0  # how long a message waits for its sender's turn
+REST_S = 60.0  # after the gateway refused us, and not a contact: a human has to mend that
+
+
+@dataclass(slots=True, kw_only=True)
+class MessageGateway(Generic[OrderT]):
+    """One gateway of the settings. `sender` is what contacts see where a strategy says nothing else."""
+
+    port: MessagePort[OrderT]
+    clock: Clock
+    sender: str
+    sender_per_s: float | None = None  # segments of one sender in a second; None: as fast as the gateway takes them
+    ids_per_segment: bool = False  # it gives each segment an id of its own
+    _rates: dict[str, SendRate] = field(default_factory=dict)
+    _rests_until_s: float = 0.0
+
+    def room(self, senders: Collection[str] = ()) -> int:
+        """How many messages it could take within a second from these senders together."""
+        if self.clock.monotonic_s() < self._rests_until_s:
+            return 0
+        room = self.port.room()
+        if self.sender_per_s is None:
+            return room
+        return min(room, sum(self._rate(one).room() for one in {one or self.sender for one in senders or ("",)}))
+
+    async def turn(self, sender: str, segments: int) -> None:
+        """Wait for a sender's turn. Raises NotSent."""
+        if self.sender_per_s is not None:
+            await self._rate(sender).turn(segments, within_s=TURN_S)
+
+    def rest(self, because: str) -> None:
+        """It refuses us, whomever we write to: nothing is handed to it for a while."""
+        log.error("a gateway refuses our account or sender, and rests", gateway=self.port.name, reason=because)
+        self._rests_until_s = self.clock.monotonic_s() + REST_S
+
+    def _rate(self, sender: str) -> SendRate:
+        if sender not in self._rates:
+            self._rates[sender] = SendRate(self.clock, self.sender_per_s)
+        return self._rates[sender]
