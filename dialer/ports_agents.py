@@ -182,7 +182,7 @@ class AgentVoicePort(Protocol):
         """The contact hears music, and its agent is parked. When nobody comes for ten minutes it waits again, for `wait_s`."""
 
     async def resume(self, attempt_id: AttemptId, leg_id: LegId) -> Missing | None:
-        """End the hold: a join without a tone."""
+        """End the hold: a join without a tone. A third party with whom the agent talks is hung up."""
 
     async def release(self, attempt_id: AttemptId) -> None:
         """Hang up the contact; its agent is parked."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 
 from dialer.domain.ids import AttemptId, ConsultId, LegId
 from dialer.errors import NotSent, Rejected
@@ -27,44 +26,10 @@ from dialer.ports_agents import (
     Parting,
     SpyMode,
 )
+from dialer.testing_floor import FakeContact, FakeLeg, FakeThird
 from dialer.testing_voice import FakeCallee, FakeVoice
 
 PICKS_UP = FakeCallee(ring_s=None, answer_s=0.05)
-
-
-@dataclass(slots=True)
-class FakeLeg:
-    """One agent's phone that is ringing or up."""
-
-    order: LegOrder
-    began: float
-    state: LegState = LegState.RINGING
-    contact: AttemptId | None = None  # with whom it talks, also in a conference
-    third: ConsultId | LegId | None = None  # the third party, or other agent, with whom it talks
-    spies_on: tuple[LegId, SpyMode] | None = None
-
-
-@dataclass(slots=True)
-class FakeContact:
-    """One person on the floor."""
-
-    order: CallOrder
-    switch: str
-    state: ContactState = ContactState.WAITING
-    legs: tuple[LegId, ...] = ()  # with whom they talk
-    thirds: tuple[ConsultId, ...] = ()
-    digits: str = ""  # what was pressed towards them
-    heard: str = ""  # the message that they heard last
-    timer: asyncio.Task[None] | None = None
-
-
-@dataclass(slots=True)
-class FakeThird:
-    """One third party that is ringing or up."""
-
-    order: ConsultOrder
-    switch: str
-    up: bool = False
 
 
 class FakeAgentVoice:
@@ -237,7 +202,7 @@ class FakeAgentVoice:
         self.reachable(contact.switch)
         self.stop_timer(contact)
         self.leave_all(attempt_id, Parting.PASSED_ON)
-        contact.state, contact.thirds = ContactState.TALKING, (consult_id,)
+        contact.state, contact.thirds, contact.transferred = ContactState.TALKING, (consult_id,), True
         if (leg := self.legs.get(third.order.leg_id)) is not None and leg.third == consult_id:
             self.back_to_park(third.order.leg_id)
         return None
@@ -301,8 +266,10 @@ class FakeAgentVoice:
         for attempt_id, contact in list(self.contacts.items()):
             if consult_id in contact.thirds:
                 contact.thirds = tuple(one for one in contact.thirds if one != consult_id)
-                if not contact.legs and attempt_id in self.voice.calls:  # it was transferred: both calls end
+                if not contact.legs and contact.transferred and attempt_id in self.voice.calls:
                     self.voice.calls[attempt_id].cut.set()
+                elif not contact.legs and not contact.thirds:
+                    self.wait(attempt_id, again=True)
 
     def restart(self, switch: str) -> None:
         """Everything on a switch is gone, and nobody tells: call it beside `FakeVoice.restart`."""
@@ -413,11 +380,14 @@ class FakeAgentVoice:
         contact.thirds = ()
 
     def leave_third(self, leg: FakeLeg) -> None:
-        """Whom the leg talked with, if an agent, is parked; a third party waits."""
-        other = self.legs.get(LegId(leg.third)) if leg.third is not None else None
+        """Whom the leg talked with, if an agent, is parked; a third party is hung up."""
+        third, leg.third = leg.third, None
+        if third is None:
+            return
+        other = self.legs.get(LegId(third))
         if other is not None and other.third == leg.order.leg_id:
             self.back_to_park(other.order.leg_id)
-        leg.third = None
+        self.hang_up_third(ConsultId(third))
 
     def wait_again(self, attempt_id: AttemptId, leg_id: LegId, parting: Parting) -> None:
         contact = self.contacts[attempt_id]

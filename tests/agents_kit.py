@@ -7,9 +7,25 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from dialer.channels.asterisk.config import SwitchConfig, TrunkConfig
+from dialer.channels.asterisk.voice import AsteriskVoice
 from dialer.domain.ids import AttemptId, ConsultId, LegId, new_attempt_id, new_consult_id, new_leg_id
+from dialer.engine.clock import SystemClock
+from dialer.lab.lab import Lab
 from dialer.ports import CallOrder, SwitchEvent, VoiceEvent, VoiceEventKind, VoicePort
 from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, AgentVoicePort, ConsultOrder, LegOrder
+
+
+def asterisk_voice(lab: Lab, *, node: str = "floor", max_cps: float = 50) -> AsteriskVoice:
+    """The voice channel of a dialer that nobody has started."""
+    at = lab.switch
+    return AsteriskVoice(
+        switches=[SwitchConfig(name="lab", host=at.host, port=at.port, username=at.username, secret=at.secret, max_cps=max_cps)],
+        trunks=[TrunkConfig(name="trunk", switch="lab", endpoint=lab.trunk, max_cps=max_cps, tag_calls=True)],
+        node=node,
+        agi_address="127.0.0.1:9",  # nobody there
+        clock=SystemClock(),
+    )
 
 
 class FloorBench:

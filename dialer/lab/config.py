@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 import resource
+import struct
+import wave
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from dialer.lab import phones
 from dialer.lab.behaviours import dialplan
 from dialer.lab.errors import LabFailed
 from dialer.lab.obtain import AsteriskBuild
@@ -52,18 +56,23 @@ COMMON_MODULES = [
     "func_env",
     "func_global",
 ]
+CARRIER_MODULES = ["app_read", "res_tonedetect"]
 SWITCH_MODULES = [
     "codec_alaw",
     "format_sln",
     "bridge_simple",
     "bridge_holding",
     "bridge_native_rtp",
+    "bridge_softmix",
     "res_speech",
     "res_agi",
+    "res_musiconhold",
     "res_tonedetect",
     "res_pjsip_dtmf_info",
     "app_amd",
     "app_bridgewait",
+    "app_chanspy",
+    "app_confbridge",
     "app_dial",
     "app_record",
     "app_read",
@@ -79,9 +88,10 @@ SWITCH_MODULES = [
     "func_pjsip_contact",
     "func_pjsip_endpoint",
     "func_timeout",
+    "func_volume",
 ]
 
-DIALPLANS = ("extensions_outdial.conf", "extensions_outdial_example.conf")
+DIALPLANS = ("extensions_outdial.conf", "extensions_outdial_agents.conf", "extensions_outdial_example.conf")
 
 SMALL_FILES = {
     "cdr.conf": "[general]\nenable = no\n",
@@ -90,6 +100,7 @@ SMALL_FILES = {
     # Absent, each of these is an error or a warning in the log, which is to stay empty.
     "acl.conf": "",
     "ccss.conf": "[general]\n",
+    "confbridge.conf": "[general]\n",
     "features.conf": "[general]\n",
     "indications.conf": "[general]\ncountry = us\n[us]\ndescription = North America\nringcadence = 2000,4000\n"
     "dial = 350+440\nbusy = 480+620/500,0/500\nring = 440+480/2000,0/4000\ncongestion = 480+620/250,0/250\n"
@@ -158,6 +169,8 @@ def write_switch(
         "pjsip_outdial.conf": "pjsip_outdial.conf",
     }.items():
         _write(etc / target, rendered(template, values))
+    _write(etc / "musiconhold.conf", f"[default]\nmode = files\ndirectory = {folder}/lib/moh\n")
+    _write_tone(folder / "lib/moh/hold.wav", phones.MUSIC_HZ)
     for name in DIALPLANS:
         _write(etc / name, plain(name))
     included = "".join(f"#include {name}\n" for name in DIALPLANS)
@@ -176,7 +189,15 @@ def write_carrier(
 ) -> None:
     """The carrier: the synthetic phone network."""
     # A person on the line sends sound even when silent, as every telephone does: the detector hears no silence in nothing.
-    _write_common(folder, run_folder, build, COMMON_MODULES, ports.carrier_rtp, system_name, options="transmit_silence = yes\n")
+    _write_common(
+        folder,
+        run_folder,
+        build,
+        COMMON_MODULES + CARRIER_MODULES,
+        ports.carrier_rtp,
+        system_name,
+        options="transmit_silence = yes\n",
+    )
     etc = folder / "etc"
     _write(etc / "manager.conf", "[general]\nenabled = no\n")
     values = {
@@ -186,7 +207,12 @@ def write_carrier(
         "customers": "\n".join(f"match = {customers}" for customers in network.customers),
     }
     _write(etc / "pjsip.conf", rendered("carrier_pjsip.conf", values))
-    _write(etc / "extensions.conf", rendered("carrier_extensions.conf", {"truth": truth, "callees": dialplan()}))
+    _write(
+        etc / "extensions.conf",
+        rendered(
+            "carrier_extensions.conf", {"truth": truth, "callees": dialplan(), "phones": phones.dialplan(folder / "heard.log")}
+        ),
+    )
 
 
 def plain(name: str) -> str:
@@ -225,6 +251,18 @@ def _write_common(
     _write(folder / "etc/modules.conf", "[modules]\nautoload = no\n" + "".join(f"load = {name}.so\n" for name in present))
     for name, text in SMALL_FILES.items():
         _write(folder / "etc" / name, text)
+
+
+def _write_tone(path: Path, hertz: int, *, seconds: int = 2) -> None:
+    """Music on hold that a phone of the lab can tell from a voice."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(
+            b"".join(struct.pack("<h", int(6000 * math.sin(2 * math.pi * hertz * at / 8000))) for at in range(8000 * seconds))
+        )
 
 
 def _write(path: Path, text: str) -> None:

@@ -21,6 +21,7 @@ from dialer.lab.errors import LabFailed
 from dialer.lab.gateway_process import GatewayProcess, host_port
 from dialer.lab.instance import Instance
 from dialer.lab.obtain import AsteriskBuild, obtain_asterisk
+from dialer.lab.phones import Heard, read_heard
 from dialer.lab.ports import Ports, free_ports
 from dialer.lab.ready import PortTaken, SwitchAccess, await_sip, await_trunk
 from dialer.lab.truth import Truth, read_truth
@@ -136,6 +137,11 @@ class Lab:
         return self.switch_instance.folder / "lib/sounds"
 
     @property
+    def music(self) -> str:
+        """The sound that the switch plays to those who are held, as a dialplan names it."""
+        return str(self.switch_instance.folder / "lib/moh/hold")
+
+    @property
     def switch_pid(self) -> int:
         return self.switch_instance.pid
 
@@ -154,6 +160,10 @@ class Lab:
     def truth(self) -> list[Truth]:
         """Every call that arrived at the carrier, in order."""
         return read_truth(self.truth_file)
+
+    def heard(self) -> list[Heard]:
+        """What the agents' phones of the carrier heard, in order."""
+        return read_heard(self.carrier_instance.folder / "heard.log")
 
     async def channels(self) -> tuple[int, int]:
         """How many channels the switch and the carrier have now."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from dialer.lab.ami import AmiRefused, AmiTalk
+from dialer.lab.ami import AmiRefused, AmiTalk, Headers
 from dialer.lab.errors import LabFailed
 
-CONTEXT = "outdial"
+CONTEXT, AGENTS_CONTEXT = "outdial", "outdial-agent"
 NEWEST_FLAW = (22, 10, 1)  # before it: deadlocks under originate load, and a ring timeout that hung up with cause 0
 OLDEST = (20, 0, 0)
 NO_SUCH_CHANNEL = "PJSIP/outdial-check-no-such-endpoint"  # an originate that cannot ring anybody
@@ -76,7 +76,7 @@ def _logged_in(ami: AmiTalk, host: str, username: str, secret: str, trunk: str) 
     if ami.wait_for(lambda event: event.get("Event") == "FullyBooted", deadline=time.monotonic() + 2) is None:
         yield _warn(
             "the switch does not say when it is fully booted",
-            "give the account `read = call,system`, and FullyBooted in its eventfilter",
+            "give the account `read = call,system,user`, and FullyBooted in its eventfilter",
         )
     yield from _version(ami)
     yield from _rights(ami)
@@ -115,10 +115,7 @@ def _rights(ami: AmiTalk) -> Iterator[Finding]:
     else:
         yield _bad(f"the list of channels cannot be read: {listed.get('Message')}", "add `reporting` to the account's `write`")
     # It can ring nobody; yet the switch looks at our rights and at the context first, in the way of a real call.
-    answer = ami.action(
-        "Originate",
-        {"Channel": NO_SUCH_CHANNEL, "Context": CONTEXT, "Exten": "s", "Priority": "1", "Async": "true", "Timeout": "1000"},
-    )
+    answer = _call_nobody(ami, CONTEXT)
     message = answer.get("Message", "")
     if "ermission" in message:
         yield _bad("calls may not be placed", "add `originate` to the account's `write`")
@@ -139,13 +136,30 @@ def _rights(ami: AmiTalk) -> Iterator[Finding]:
         if heard is None:
             yield _bad(
                 "the switch does not say what becomes of a call",
-                "give the account `read = call,system` and the eventfilter of manager_outdial.conf",
+                "give the account `read = call,system,user` and the eventfilter of manager_outdial.conf",
             )
         else:
             yield _ok("the switch says what becomes of a call")
+        yield _agents(ami)
     hang_up = ami.action("Hangup", {"Channel": "outdial-check-no-such-channel"})
     if "ermission" in hang_up.get("Message", ""):
         yield _bad("calls may not be hung up", "add `call` to the account's `write`")
+
+
+def _call_nobody(ami: AmiTalk, context: str) -> Headers:
+    return ami.action(
+        "Originate",
+        {"Channel": NO_SUCH_CHANNEL, "Context": context, "Exten": "s", "Priority": "1", "Async": "true", "Timeout": "1000"},
+    )
+
+
+def _agents(ami: AmiTalk) -> Finding:
+    if _call_nobody(ami, AGENTS_CONTEXT).get("Response") == "Success":
+        return _ok(f"agents' phones can be called into the context [{AGENTS_CONTEXT}]")
+    return _warn(
+        f"the dialplan has no context [{AGENTS_CONTEXT}]: campaigns with agents cannot run",
+        "include extensions_outdial_agents.conf in extensions.conf, and `dialplan reload`",
+    )
 
 
 def _sounds(ami: AmiTalk, host: str) -> Iterator[Finding]:

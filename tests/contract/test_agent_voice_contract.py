@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from dialer.channels.asterisk.agent_voice import AsteriskAgentVoice
+from dialer.channels.asterisk.voice import AsteriskVoice
 from dialer.domain.ids import AttemptId, LegId
 from dialer.engine.clock import SystemClock
 from dialer.errors import Rejected
@@ -14,25 +16,30 @@ from dialer.ports import SwitchState
 from dialer.ports_agents import AgentVoiceKind, ContactState, LegState, Missing, Parting, SpyMode
 from dialer.testing_agents import FakeAgentVoice
 from dialer.testing_voice import BUSY, NO_ANSWER, FakeCallee, FakeVoice
-from tests.agents_kit import FloorBench
+from tests.agents_kit import FloorBench, asterisk_voice
 
 pytestmark = pytest.mark.contract
 
 # The lab's carrier acts by the last two digits; the fake is told the same.
-CONTACT, LEAVES = "+155501230", "+155501233"
-PHONE, ANOTHER, UNANSWERED, BUSY_PHONE, BREAKS = "+155507130", "+155507230", "+155507311", "+155507410", "+155507533"
-EXPERT, NO_EXPERT = "+155509130", "+155509110"
-STAYS, HANGS_UP = FakeCallee(ring_s=None, answer_s=0.05), FakeCallee(ring_s=None, answer_s=0.05, hangup_s=1.0)
+CONTACT, LEAVES = "+19990000100", "+19990000120"
+PHONE, ANOTHER, UNANSWERED, BUSY_PHONE, BREAKS = "+19990007100", "+19990007200", "+19990007311", "+19990007410", "+19990007520"
+EXPERT, NO_EXPERT = "+19990009100", "+19990009110"
+STAYS, HANGS_UP = FakeCallee(ring_s=None, answer_s=0.05), FakeCallee(ring_s=None, answer_s=0.05, hangup_s=2.0)
 CALLEES = {CONTACT: STAYS, LEAVES: HANGS_UP, EXPERT: STAYS, NO_EXPERT: BUSY}
 PHONES = {PHONE: STAYS, ANOTHER: STAYS, UNANSWERED: NO_ANSWER, BUSY_PHONE: BUSY, BREAKS: HANGS_UP}
 
 
-@pytest.fixture(params=["fake"])
+@pytest.fixture(params=["fake", "asterisk"])
 async def floor(request: pytest.FixtureRequest) -> AsyncIterator[FloorBench]:
     """A floor whose switch is ready."""
-    clock = SystemClock()
-    voice = FakeVoice(clock, callees=CALLEES)
-    agents = FakeAgentVoice(clock, voice, phones=PHONES)
+    voice: FakeVoice | AsteriskVoice
+    agents: FakeAgentVoice | AsteriskAgentVoice
+    if request.param == "fake":
+        voice = FakeVoice(SystemClock(), callees=CALLEES)
+        agents = FakeAgentVoice(SystemClock(), voice, phones=PHONES)
+    else:
+        voice = asterisk_voice(request.getfixturevalue("lab"))
+        agents = AsteriskAgentVoice(voice)
     bench = FloorBench(voice, agents)
     listening = asyncio.create_task(bench.listen())
     await voice.start()
@@ -69,6 +76,7 @@ async def whole_call(floor: FloorBench, leg_id: LegId) -> None:
 # -- legs ----------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row(130)
 async def test_an_agents_leg_stays_up_from_contact_to_contact(floor: FloorBench) -> None:
     leg_id = await floor.parked(PHONE)
     for _ in range(2):
@@ -115,13 +123,14 @@ async def test_a_contact_who_hangs_up_leaves_the_agent_parked(floor: FloorBench)
 
 
 async def test_a_contact_to_whom_nobody_comes_in_time_hears_the_message_and_is_hung_up(floor: FloorBench) -> None:
-    attempt_id = await floor.dial(CONTACT, wait_s=1.3)
+    attempt_id = await floor.dial(CONTACT, wait_s=1.3, nuisance="beep")
     await floor.until(lambda: floor.said(AgentVoiceKind.NUISANCE, attempt_id=attempt_id))
     first, last = (floor.at[index] for index, one in enumerate(floor.heard) if one.attempt_id == attempt_id)
     assert first + 1.2 < last < first + 1.6
     await floor.until(lambda: floor.hung_up(attempt_id))
 
 
+@pytest.mark.row(126)
 async def test_a_contact_is_held_and_taken_back(floor: FloorBench) -> None:
     attempt_id, leg_id = await joined(floor)
     assert await floor.agents.hold(attempt_id) is None
@@ -160,6 +169,7 @@ async def test_a_contact_is_passed_from_agent_to_agent(floor: FloorBench) -> Non
     assert [(one.state, one.leg_id) for one in seen.contacts] == [(ContactState.TALKING, other)]
 
 
+@pytest.mark.row(126)
 async def test_keys_are_pressed_towards_a_contact_and_nonsense_is_refused(floor: FloorBench) -> None:
     attempt_id, _ = await joined(floor)
     assert await floor.agents.send_digits(attempt_id, "12#") is None
@@ -194,6 +204,7 @@ async def test_what_is_there_can_be_looked_at(floor: FloorBench) -> None:
 # -- third parties -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row(128)
 async def test_a_third_party_is_asked_and_gets_the_call(floor: FloorBench) -> None:
     attempt_id, leg_id = await joined(floor)
     consult_id = await floor.consult(attempt_id, leg_id, EXPERT)
@@ -218,7 +229,7 @@ async def test_a_consultation_is_given_up_and_the_contact_taken_back(floor: Floo
     await floor.until(lambda: floor.said(AgentVoiceKind.CONSULT_UP, consult_id=consult_id))
     await floor.agents.cancel_consult(consult_id)
     await floor.until(lambda: floor.said(AgentVoiceKind.CONSULT_DOWN, consult_id=consult_id))
-    await floor.until(lambda: floor.told(leg_id=leg_id)[-1] is AgentVoiceKind.LEG_PARKED)
+    await floor.until(lambda: len(floor.said(AgentVoiceKind.LEG_PARKED, leg_id=leg_id)) == 3)
     assert await floor.agents.transfer(attempt_id, consult_id) is Missing.THIRD
     assert await floor.agents.resume(attempt_id, leg_id) is None
 
@@ -232,6 +243,7 @@ async def test_a_third_party_who_is_busy_leaves_the_contact_held(floor: FloorBen
     assert await floor.agents.resume(attempt_id, leg_id) is None
 
 
+@pytest.mark.row(128)
 async def test_three_talk_together_and_the_agent_goes_on_alone_with_the_contact(floor: FloorBench) -> None:
     attempt_id, leg_id = await joined(floor)
     consult_id = await floor.consult(attempt_id, leg_id, EXPERT)
@@ -247,6 +259,32 @@ async def test_three_talk_together_and_the_agent_goes_on_alone_with_the_contact(
     assert not floor.hung_up(attempt_id)
 
 
+async def test_the_agent_leaves_a_conference_and_both_calls_end_with_the_third_party(floor: FloorBench) -> None:
+    attempt_id, leg_id = await joined(floor)
+    consult_id = await floor.consult(attempt_id, leg_id, EXPERT)
+    await floor.until(lambda: floor.said(AgentVoiceKind.CONSULT_UP, consult_id=consult_id))
+    assert list(await floor.agents.conference(attempt_id, [leg_id], [consult_id])) == []
+    assert await floor.agents.transfer(attempt_id, consult_id) is None
+    await floor.until(lambda: floor.told(leg_id=leg_id)[-1] is AgentVoiceKind.LEG_PARKED)
+    assert floor.said(AgentVoiceKind.PARTED, attempt_id=attempt_id)[-1].parting is Parting.PASSED_ON
+    assert not floor.hung_up(attempt_id)
+    await floor.agents.cancel_consult(consult_id)
+    await floor.until(lambda: floor.hung_up(attempt_id))
+
+
+async def test_a_contact_whom_all_others_leave_in_a_conference_waits_again(floor: FloorBench) -> None:
+    attempt_id, leg_id = await joined(floor)
+    consult_id = await floor.consult(attempt_id, leg_id, EXPERT)
+    await floor.until(lambda: floor.said(AgentVoiceKind.CONSULT_UP, consult_id=consult_id))
+    assert list(await floor.agents.conference(attempt_id, [leg_id], [consult_id])) == []
+    await floor.agents.drop(leg_id)
+    await floor.until(lambda: floor.said(AgentVoiceKind.LEG_DOWN, leg_id=leg_id))
+    assert not floor.said(AgentVoiceKind.CONTACT_WAITING, attempt_id=attempt_id, again=True), "the third party is still there"
+    await floor.agents.cancel_consult(consult_id)
+    await floor.until(lambda: floor.said(AgentVoiceKind.CONTACT_WAITING, attempt_id=attempt_id, again=True))
+
+
+@pytest.mark.row(128)
 async def test_two_agents_consult_and_the_call_changes_its_owner(floor: FloorBench) -> None:
     other = await floor.parked(ANOTHER)
     attempt_id, leg_id = await joined(floor)

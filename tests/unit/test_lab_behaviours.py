@@ -8,6 +8,7 @@ import pytest
 
 from dialer.domain.codes import SystemCode
 from dialer.errors import BadInput
+from dialer.lab import phones
 from dialer.lab.behaviours import ANY_OTHER, BEHAVIOURS, INTERESTED, NOT_INTERESTED, behaviour_of, dialplan, markdown_table
 from dialer.lab.message_behaviours import MESSAGE_BEHAVIOURS, message_behaviour_of, messages_table
 from dialer.lab.obtain import version_in
@@ -21,6 +22,7 @@ def test_the_document_has_the_table_as_it_is() -> None:
     document = Path(__file__).parents[2] / "docs/lab.md"
     assert markdown_table() in document.read_text()
     assert messages_table() in document.read_text()
+    assert phones.markdown_table() in document.read_text()
 
 
 def test_a_message_has_its_row_by_the_digits_of_a_number_or_of_a_mailbox() -> None:

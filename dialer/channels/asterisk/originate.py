@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from dialer.channels.asterisk.config import ADDRESS, NODE, TrunkConfig, checked
-from dialer.domain.ids import AttemptId
+from dialer.domain.ids import AttemptId, ConsultId, LegId
 from dialer.errors import Rejected
 from dialer.ports import CallOrder
 
@@ -13,11 +13,16 @@ CONTEXT, EXTEN, PRIORITY = "outdial", "s", "1"  # our dialplan, the same on ever
 NUMBER = re.compile(r"\+?[0-9]{3,15}\Z")
 ATTEMPT = re.compile(r"[0-9a-z]{6,40}\Z")
 NONCE = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
+SOUND = re.compile(r"[A-Za-z0-9/][A-Za-z0-9/_.-]{0,199}\Z")
 MAX_RING_S = 600.0
+LONGEST_WAIT_S = 60.0
 
 
 class ChannelIds:
-    """The names of this node's channels: `od-<node>-<attempt id>`. They are the only map from calls to attempts."""
+    """The names of this node's channels: `od-<node>-<attempt id>`. They are the only map from calls to attempts.
+
+    Agents' legs and third parties are `od-<node>-leg.<id>` and `od-<node>-third.<id>`: no node's name has a dot in it.
+    """
 
     def __init__(self, node: str) -> None:
         self.prefix = f"od-{checked(NODE, 'the name of a node', node)}-"
@@ -32,6 +37,29 @@ class ChannelIds:
         """The attempt of a channel, or None: a channel of another node, or none of ours."""
         rest = channel_id.removeprefix(self.prefix)
         return AttemptId(rest) if rest != channel_id and ATTEMPT.match(rest) else None
+
+    def leg(self, leg_id: LegId) -> str:
+        """Raises Rejected for what is no leg's id."""
+        return f"{self.prefix}leg.{self._plain(leg_id)}"
+
+    def leg_id(self, channel_id: str) -> LegId | None:
+        """The leg of a channel, if it is one of ours."""
+        rest = channel_id.removeprefix(f"{self.prefix}leg.")
+        return LegId(rest) if rest != channel_id and ATTEMPT.match(rest) else None
+
+    def third(self, consult_id: ConsultId) -> str:
+        """Raises Rejected for what is no consultation's id."""
+        return f"{self.prefix}third.{self._plain(consult_id)}"
+
+    def consult_id(self, channel_id: str) -> ConsultId | None:
+        """The consultation of a third party's channel, if it is one of ours."""
+        rest = channel_id.removeprefix(f"{self.prefix}third.")
+        return ConsultId(rest) if rest != channel_id and ATTEMPT.match(rest) else None
+
+    def _plain(self, one: str) -> str:
+        if not ATTEMPT.match(one):
+            raise Rejected("this is no id")
+        return one
 
 
 def originate(order: CallOrder, trunk: TrunkConfig, ids: ChannelIds, agi_address: str) -> dict[str, str | tuple[str, ...]]:
@@ -51,6 +79,7 @@ def originate(order: CallOrder, trunk: TrunkConfig, ids: ChannelIds, agi_address
     if not 0 < order.ring_timeout_s <= MAX_RING_S:
         raise Rejected("the ring timeout is not between 0 and 600 s")
     channel_id = ids.of(order.attempt_id)
+    floor = floor_variables(order) if order.floor else ()
     name = f'"{order.attempt_id}" ' if trunk.tag_calls else ""
     number = f"<{order.caller_id}>" if order.caller_id or trunk.tag_calls else ""
     action: dict[str, str | tuple[str, ...]] = {
@@ -67,8 +96,20 @@ def originate(order: CallOrder, trunk: TrunkConfig, ids: ChannelIds, agi_address
             f"OUTDIAL_NONCE={order.nonce}",
             f"OUTDIAL_AGI={agi_address}",
             f"OUTDIAL_AMD={int(order.amd)}",
+            *floor,
         ),
     }
     if name or number:
         action["CallerID"] = name + number
     return action
+
+
+def floor_variables(order: CallOrder) -> tuple[str, ...]:
+    """What the dialplan needs to keep a person waiting for an agent, and to say a message when nobody comes. Raises Rejected."""
+    if not 0 < order.wait_s <= LONGEST_WAIT_S:
+        raise Rejected(f"a person waits for an agent more than 0 and at most {LONGEST_WAIT_S:g} s")
+    if order.nuisance and not SOUND.match(order.nuisance):
+        raise Rejected("the nuisance message is not the plain name of a sound")
+    whole_s, more_s = divmod(order.wait_s, 1)
+    variables = ("OUTDIAL_FLOOR=1", f"OUTDIAL_WAIT_S={int(whole_s)}", f"OUTDIAL_MORE_S={more_s:.3f}")
+    return (*variables, f"OUTDIAL_NUISANCE={order.nuisance}") if order.nuisance else variables

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
 import structlog
 
 from dialer.channels.asterisk.config import SwitchConfig, TrunkConfig
-from dialer.channels.asterisk.link import AmiLink
+from dialer.channels.asterisk.link import AmiLink, Fields
 from dialer.channels.asterisk.originate import ChannelIds, originate
 from dialer.channels.asterisk.protocol import AmiFrame
 from dialer.channels.asterisk.switch import Switch
@@ -59,6 +59,7 @@ class AsteriskVoice:
             self.of_endpoint[trunk.switch, trunk.endpoint] = trunk.name
         self.unread: deque[VoiceEvent | SwitchEvent] = deque()
         self.arrived = asyncio.Event()
+        self.also: list[Callable[[str, AmiFrame], None]] = []  # who hears every event of every switch beside us
         self.held: set[asyncio.TimerHandle] = set()
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -134,15 +135,21 @@ class AsteriskVoice:
     async def place(self, order: CallOrder) -> None:
         """Dial. Waits for its turn; returns when the switch has accepted the order. Raises NotSent, Rejected, MaybeSent."""
         trunk = self.trunk(order.trunk)
+        await self.launch(order.attempt_id, trunk, originate(order, trunk, self.ids, self.agi_address))
+
+    async def launch(self, attempt_id: AttemptId, trunk: TrunkConfig, action: Fields) -> None:
+        """Write an Originate when its turn has come under the caps of its trunk and switch.
+
+        Agents' legs and third parties come this way, too: `attempt_id` is then what `line_of` makes of their channel.
+        """
         switch = self.by_name[trunk.switch]
-        action = originate(order, trunk, self.ids, self.agi_address)
         switch.may_write()
         lines = switch.lines
-        if order.attempt_id in lines:
+        if attempt_id in lines:
             raise MaybeSent("this attempt has been ordered before")  # never twice: let reconciliation look
         if lines.on_trunk(trunk.name) >= trunk.max_channels or len(lines) >= switch.config.max_channels:
             raise NotSent("all channels are in use")
-        line = lines.reserve(order.attempt_id, trunk.name, self.clock.monotonic_s())
+        line = lines.reserve(attempt_id, trunk.name, self.clock.monotonic_s())
         try:
             switch.brake(trunk.name)
             await switch.gate.turn(trunk.name, switch.may_write)
@@ -159,14 +166,14 @@ class AsteriskVoice:
         except Rejected as exc:
             if "already in use" in str(exc):
                 raise MaybeSent("the switch has a channel of this attempt") from exc
-            lines.free(order.attempt_id)
+            lines.free(attempt_id)
             raise
         except NotSent:
-            lines.free(order.attempt_id)
+            lines.free(attempt_id)
             raise
         except asyncio.CancelledError:
             if not line.written:
-                lines.free(order.attempt_id)
+                lines.free(attempt_id)
             raise
 
     async def hang_up(self, attempt_id: AttemptId, switch: str) -> None:
@@ -188,12 +195,20 @@ class AsteriskVoice:
             raise NotSent(f"the channel list of {switch} cannot be had: {exc}") from exc
         channels, alive = [], {}
         for frame in frames:
+            line = self.line_of(frame.get("Uniqueid", ""))
+            if line is not None:
+                alive[line] = self.trunk_of(switch, frame.get("Channel", ""))
             channel = live_channel(frame, self.ids)
             if channel is not None:
                 channels.append(channel)
-                alive[channel.attempt_id] = self.trunk_of(switch, frame.get("Channel", ""))
         one.lines.correct(alive, asked_at)
         return channels
+
+    def line_of(self, channel_id: str) -> AttemptId | None:
+        """By what name a channel of ours is counted: also an agent's leg or a third party takes a line of its trunk."""
+        rest = channel_id.removeprefix(self.ids.prefix)
+        of_floor = self.ids.leg_id(channel_id) is not None or self.ids.consult_id(channel_id) is not None
+        return AttemptId(rest) if of_floor else self.ids.attempt(channel_id)
 
     def ready(self, switch: str) -> None:
         """The engine has reconciled: calls may be placed."""
@@ -209,10 +224,13 @@ class AsteriskVoice:
         self.by_name[switch].back_off.delay(self.clock.monotonic_s(), kind, seconds)
 
     def on_event(self, switch: str, frame: AmiFrame) -> None:
+        for tell in self.also:
+            tell(switch, frame)
         said = translate(frame, self.ids)
-        if said is None:
-            return
         one = self.by_name[switch]
+        if said is None:
+            self.count(one, frame)
+            return
         if len(self.unread) >= MAX_UNREAD:
             one.link.resync("events were not read in time")
             return
@@ -225,6 +243,21 @@ class AsteriskVoice:
             # The answer may have been told while nobody listened; the hang-up tells it again.
             self.hear(one, attempt_id, VoiceEventKind.ANSWERED, frame)
         self.hear(one, attempt_id, kind, frame)
+
+    def count(self, switch: Switch, frame: AmiFrame) -> None:
+        """Keep the lines that agents' legs and third parties take up to date."""
+        line_id = self.line_of(frame.get("Uniqueid", ""))
+        if line_id is None:
+            return
+        if frame.get("Event") == "Newchannel":
+            trunk = self.trunk_of(switch.config.name, frame.get("Channel", ""))
+            line = switch.lines.seen(line_id, trunk, self.clock.monotonic_s())
+            line.started = True
+            switch.settle(line)
+        elif frame.get("Event") == "Hangup" or frame.get("Response") == "Failure":
+            if line_id in switch.lines:
+                switch.settle(switch.lines.lines[line_id])
+            switch.lines.free(line_id)
 
     def hear(self, switch: Switch, attempt_id: AttemptId, kind: VoiceEventKind, frame: AmiFrame) -> None:
         cause, tech_cause = hangup_facts(frame) if kind is VoiceEventKind.HANGUP else (None, None)

@@ -1,0 +1,95 @@
+"""Ask a switch something for the floor, and wait until its dialplan has done it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+
+import structlog
+
+from dialer.channels.asterisk.agent_memory import FloorMemory
+from dialer.channels.asterisk.agent_words import Action
+from dialer.channels.asterisk.switch import Switch
+from dialer.channels.asterisk.voice import AsteriskVoice
+from dialer.errors import MaybeSent, NotSent, Rejected, WireError
+
+log = structlog.get_logger()
+
+DIALPLAN_SAYS_S = 2.0  # within what the dialplan confirms that a channel is where it was sent; seen: 1 to 4 ms, 0.5 s in a tone
+ALREADY_GONE = ("exist", "o such channel", "not found")  # Asterisk's several ways to say it
+
+
+class FloorAsks:
+    """The actions that `AsteriskAgentVoice` is made of, and the steps that nobody waits for."""
+
+    def __init__(self, voice: AsteriskVoice, memory: FloorMemory) -> None:
+        self.voice, self.memory = voice, memory
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def same_switch(self, one: str, other: str) -> str:
+        """Raises Rejected unless both are the same switch: no bridge spans two."""
+        if one != other:
+            raise Rejected(f"one of them is on the switch {one}, the other on {other}")
+        return one
+
+    async def launch(self, channel: str, trunk: str, action: Action) -> None:
+        """Write an Originate when its turn has come under the caps of its trunk."""
+        line_id = self.voice.line_of(channel)
+        if line_id is None:
+            raise Rejected("this is no channel of ours")
+        await self.voice.launch(line_id, self.voice.trunk(trunk), action)
+
+    async def ask(self, switch: str, action: Action, *, before: Sequence[Action] = ()) -> bool:
+        """One action, and others written right before it without waiting for their answers. True: its channel was not there."""
+        link = self.linked(switch).link
+        *_, answer = await asyncio.gather(*(link.call(one) for one in (*before, action)), return_exceptions=True)
+        if isinstance(answer, Rejected):
+            if any(said in str(answer) for said in ALREADY_GONE):
+                return True
+            raise answer
+        if isinstance(answer, BaseException):
+            raise answer
+        return False
+
+    async def send(self, switch: str, action: Action, *said: tuple[str, str], before: Sequence[Action] = ()) -> bool:
+        """The same, and wait until the dialplan has said what it is to say. True: the channel was not there, or is gone."""
+        expected = [self.memory.expect(*one) for one in said]
+        if await self.ask(switch, action, before=before):
+            return True
+        try:
+            async with asyncio.timeout(DIALPLAN_SAYS_S):
+                await asyncio.gather(*expected)
+        except TimeoutError as exc:
+            raise MaybeSent(f"the dialplan of {switch} did not say {said[0][0]} within {DIALPLAN_SAYS_S:g} s") from exc
+        return self.memory.is_gone(said[0][1])
+
+    async def hang_up(self, switch: str, channel: str) -> None:
+        """Quiet when the channel is gone."""
+        await self.ask(switch, {"Action": "Hangup", "Channel": channel})
+
+    def linked(self, name: str) -> Switch:
+        """The switch. Raises NotFound, and NotSent while it does not answer."""
+        switch = self.voice.switch(name)
+        if switch.link.doubtful():
+            raise NotSent(f"the switch {name} does not answer at the moment")
+        return switch
+
+    # -- what nobody waits for -----------------------------------------------------------------------------------------------
+
+    def spawn(self, work: Coroutine[None, None, None], name: str) -> None:
+        """Let it run; what becomes of it is told by events."""
+        task = asyncio.create_task(self.quietly(work), name=name)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def quietly(self, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except WireError as exc:
+            log.warning("agent_voice_step_failed", text=str(exc))
+
+    async def stop(self) -> None:
+        """End what is under way."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)

@@ -1,0 +1,266 @@
+"""Know where every agent's leg, contact on the floor and third party is, by what the switches say; and tell what changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dialer.channels.asterisk.originate import ChannelIds
+from dialer.channels.asterisk.protocol import AmiFrame
+from dialer.channels.asterisk.translate import hangup_facts
+from dialer.domain.ids import AttemptId, ConsultId, LegId
+from dialer.ports import Clock
+from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, ContactState, FloorSeen, LegState, LiveLeg, Parting
+
+HANGUP_FOLLOWS_S = 1.0
+SETTLE_S = 5.0  # an order written so shortly before a channel list may have its channel only after it
+
+
+@dataclass(slots=True, kw_only=True)
+class Leg:
+    """One agent's leg."""
+
+    switch: str
+    since: float  # monotonic seconds: when it was ordered or first seen
+    up: bool = False
+    idle: bool = False  # parked, by the last that we heard
+    contact: AttemptId | None = None
+    partner: LegId | ConsultId | None = None  # the other agent or third party with whom it talks, outside a conference
+    spying: bool = False
+    moving: bool = False  # on its way from one place to another with the same contact: not told
+
+
+@dataclass(slots=True, kw_only=True)
+class OnFloor:
+    """One contact."""
+
+    switch: str
+    state: ContactState = ContactState.WAITING
+    legs: dict[LegId, bool] = field(default_factory=dict)  # with whom they talk; False: about to, and not told yet
+    thirds: set[ConsultId] = field(default_factory=set)
+    conference: bool = False
+    parting: Parting | None = None  # why the coming parting, where it is we who part them
+
+
+@dataclass(slots=True, kw_only=True)
+class Third:
+    """One third party."""
+
+    switch: str
+    leg_id: LegId | None
+    since: float
+    up: bool = False
+
+
+class FloorMemory:
+    """All of it, on all switches.
+
+    `on_third` hears of a third party who has answered, `on_alone` of a contact whom all others have left in a conference.
+    """
+
+    def __init__(
+        self, ids: ChannelIds, clock: Clock, *, on_third: Callable[[ConsultId], None], on_alone: Callable[[AttemptId], None]
+    ) -> None:
+        self.ids, self.clock = ids, clock
+        self.on_third, self.on_alone = on_third, on_alone
+        self.legs: dict[LegId, Leg] = {}
+        self.contacts: dict[AttemptId, OnFloor] = {}
+        self.thirds: dict[ConsultId, Third] = {}
+        self.unread: deque[AgentVoiceEvent] = deque()
+        self.arrived = asyncio.Event()
+        self.expected: dict[tuple[str, str], asyncio.Future[None]] = {}
+
+    # -- hearing -------------------------------------------------------------------------------------------------------------
+
+    def hear(self, switch: str, frame: AmiFrame) -> None:
+        """One event of a switch."""
+        match frame.get("Event"):
+            case "UserEvent":
+                self.hear_dialplan(switch, frame)
+            case "Hangup":
+                self.hear_end(switch, frame.get("Uniqueid", ""), *hangup_facts(frame))
+            case "OriginateResponse" if frame.get("Response") == "Failure":
+                # Its hang-up has the cause, and comes just before or after; where there never was a channel there is none.
+                asyncio.get_running_loop().call_later(
+                    HANGUP_FOLLOWS_S, self.hear_end, switch, frame.get("Uniqueid", ""), None, None
+                )
+            case _:
+                pass
+
+    def hear_dialplan(self, switch: str, frame: AmiFrame) -> None:
+        """What one of our contexts says of the channel that is in it."""
+        channel, said = frame.get("Uniqueid", ""), frame.get("UserEvent", "")
+        attempt_id, leg_id, consult_id = self.ids.attempt(channel), self.ids.leg_id(channel), self.ids.consult_id(channel)
+        if attempt_id is not None and said in ("OutdialWaiting", "OutdialNuisance", "OutdialHeld", "OutdialMessage"):
+            self.hear_contact(switch, attempt_id, said, frame)
+        elif leg_id is not None and said == "OutdialParked":
+            self.parked(switch, leg_id)
+        elif consult_id is not None and said == "OutdialConsult":
+            self.on_third(consult_id)
+        self.came(said, channel)
+
+    def hear_contact(self, switch: str, attempt_id: AttemptId, said: str, frame: AmiFrame) -> None:
+        contact = self.contacts.setdefault(attempt_id, OnFloor(switch=switch))
+        because = {"OutdialHeld": Parting.HELD, "OutdialMessage": Parting.PASSED_ON}.get(said, Parting.LEG_GONE)
+        for leg_id in [one for one in contact.legs if not (one in self.legs and self.legs[one].moving)]:
+            self.part(attempt_id, leg_id, contact.parting or because)
+        contact.conference, contact.parting = False, None
+        contact.thirds.clear()
+        match said:
+            case "OutdialWaiting":
+                contact.state = ContactState.WAITING
+                amd, again = frame.get("AMD", ""), bool(frame.get("Again"))
+                self.tell(AgentVoiceKind.CONTACT_WAITING, switch, attempt_id=attempt_id, amd=amd, again=again)
+            case "OutdialNuisance":
+                contact.state = ContactState.MESSAGE
+                self.tell(AgentVoiceKind.NUISANCE, switch, attempt_id=attempt_id)
+            case "OutdialHeld":
+                contact.state = ContactState.HELD
+            case _:
+                contact.state = ContactState.MESSAGE
+
+    def parked(self, switch: str, leg_id: LegId) -> None:
+        leg = self.legs.setdefault(leg_id, Leg(switch=switch, since=self.clock.monotonic_s()))
+        if not leg.up:
+            leg.up = True
+            self.tell(AgentVoiceKind.LEG_UP, switch, leg_id=leg_id)
+        leg.idle, leg.spying, leg.partner = True, False, None
+        if leg.moving:
+            return
+        self.leave_contact(leg_id, leg, Parting.CONTACT_GONE)
+        self.tell(AgentVoiceKind.LEG_PARKED, switch, leg_id=leg_id)
+
+    def hear_end(self, switch: str, channel: str, cause: int | None, tech_cause: int | None) -> None:
+        """A channel has ended, or never was."""
+        attempt_id, leg_id, consult_id = self.ids.attempt(channel), self.ids.leg_id(channel), self.ids.consult_id(channel)
+        if attempt_id is not None and (contact := self.contacts.pop(attempt_id, None)) is not None:
+            for one in list(contact.legs):
+                self.say_parted(contact, attempt_id, one, Parting.CONTACT_GONE)
+        elif leg_id is not None and (leg := self.legs.pop(leg_id, None)) is not None:
+            self.tell(AgentVoiceKind.LEG_DOWN, switch, leg_id=leg_id, cause=cause, tech_cause=tech_cause)
+            self.leave_contact(leg_id, leg, Parting.LEG_GONE)
+        elif consult_id is not None and (third := self.thirds.pop(consult_id, None)) is not None:
+            self.tell(
+                AgentVoiceKind.CONSULT_DOWN,
+                switch,
+                consult_id=consult_id,
+                leg_id=third.leg_id,
+                cause=cause,
+                tech_cause=tech_cause,
+            )
+            for attempt_id, contact in self.contacts.items():
+                if consult_id in contact.thirds:
+                    contact.thirds.discard(consult_id)
+                    self.look_whether_alone(attempt_id, contact)
+        self.came("gone", channel)
+
+    # -- parting -------------------------------------------------------------------------------------------------------------
+
+    def leave_contact(self, leg_id: LegId, leg: Leg, parting: Parting) -> None:
+        """The leg is with no contact any more."""
+        attempt_id, leg.contact = leg.contact, None
+        contact = self.contacts.get(attempt_id) if attempt_id is not None else None
+        if attempt_id is not None and contact is not None and leg_id in contact.legs:
+            self.say_parted(contact, attempt_id, leg_id, contact.parting or parting)
+            self.look_whether_alone(attempt_id, contact)
+
+    def part(self, attempt_id: AttemptId, leg_id: LegId, parting: Parting) -> None:
+        """The contact is with this leg no more."""
+        if (leg := self.legs.get(leg_id)) is not None and leg.contact == attempt_id:
+            leg.contact = None
+        if (contact := self.contacts.get(attempt_id)) is not None:
+            self.say_parted(contact, attempt_id, leg_id, parting)
+
+    def say_parted(self, contact: OnFloor, attempt_id: AttemptId, leg_id: LegId, parting: Parting) -> None:
+        if (leg := self.legs.get(leg_id)) is not None and leg.contact == attempt_id:
+            leg.contact = None
+        if contact.legs.pop(leg_id, False):
+            self.tell(AgentVoiceKind.PARTED, contact.switch, attempt_id=attempt_id, leg_id=leg_id, parting=parting)
+
+    def look_whether_alone(self, attempt_id: AttemptId, contact: OnFloor) -> None:
+        if contact.conference and contact.parting is None and not contact.legs and not contact.thirds:
+            self.on_alone(attempt_id)
+
+    # -- joining -------------------------------------------------------------------------------------------------------------
+
+    def will_join(self, attempt_id: AttemptId, leg_id: LegId) -> None:
+        """They are about to talk: an end that is heard before the switch has confirmed it must find them together."""
+        contact, leg = self.contacts[attempt_id], self.legs[leg_id]
+        contact.legs.setdefault(leg_id, False)
+        leg.contact, leg.idle, leg.partner, leg.spying = attempt_id, False, None, False
+
+    def joined(self, attempt_id: AttemptId, leg_id: LegId) -> bool:
+        """The switch has confirmed it. False where it has ended since."""
+        contact = self.contacts.get(attempt_id)
+        if contact is None or leg_id not in contact.legs:
+            return False
+        contact.state = ContactState.TALKING
+        if not contact.legs[leg_id]:
+            contact.legs[leg_id] = True
+            self.tell(AgentVoiceKind.JOINED, contact.switch, attempt_id=attempt_id, leg_id=leg_id)
+        return True
+
+    def adopt(self, switch: str, seen: FloorSeen, now: float) -> FloorSeen:
+        """Make it agree with what the switch has, and give that back with those who were ordered a moment ago.
+
+        Nothing is told: who looked knows.
+        """
+        self.legs = {
+            one: leg for one, leg in self.legs.items() if leg.switch != switch or (not leg.up and leg.since > now - SETTLE_S)
+        }
+        self.contacts = {one: contact for one, contact in self.contacts.items() if contact.switch != switch}
+        thirds = {one: third for one, third in self.thirds.items() if third.switch == switch}
+        self.thirds = {
+            one: third
+            for one, third in self.thirds.items()
+            if third.switch != switch or (not third.up and third.since > now - SETTLE_S)
+        }
+        for live in seen.contacts:
+            self.contacts[live.attempt_id] = OnFloor(switch=switch, state=live.state)
+        for one in seen.legs:
+            self.legs[one.leg_id] = Leg(
+                switch=switch,
+                since=now - one.age_s,
+                up=one.state is not LegState.RINGING,
+                idle=one.state is LegState.PARKED,
+                spying=one.state is LegState.SPYING,
+                contact=one.attempt_id,
+            )
+            if one.attempt_id in self.contacts:
+                self.contacts[one.attempt_id].legs[one.leg_id] = True
+        for consult_id in seen.consults:
+            self.thirds[consult_id] = thirds.get(consult_id) or Third(switch=switch, leg_id=None, since=now, up=True)
+        ordered = {one for one, leg in self.legs.items() if leg.switch == switch} - {one.leg_id for one in seen.legs}
+        asked = {one for one, third in self.thirds.items() if third.switch == switch} - set(seen.consults)
+        return replace(
+            seen,
+            legs=[*seen.legs, *(LiveLeg(leg_id=one, state=LegState.RINGING) for one in sorted(ordered))],
+            consults=[*seen.consults, *sorted(asked)],
+        )
+
+    # -- telling -------------------------------------------------------------------------------------------------------------
+
+    def tell(self, kind: AgentVoiceKind, switch: str, **facts: Any) -> None:
+        self.unread.append(AgentVoiceEvent(kind=kind, switch=switch, at=self.clock.now(), **facts))
+        self.arrived.set()
+
+    def is_gone(self, channel: str) -> bool:
+        """Whether a channel of the floor has ended."""
+        attempt_id, leg_id, consult_id = self.ids.attempt(channel), self.ids.leg_id(channel), self.ids.consult_id(channel)
+        return not (attempt_id in self.contacts or leg_id in self.legs or consult_id in self.thirds)
+
+    def expect(self, said: str, channel: str) -> asyncio.Future[None]:
+        """What the dialplan is to say of a channel, or its end ("gone"): done when it has been heard."""
+        future = self.expected.get((said, channel))
+        if future is None or future.done():
+            future = self.expected[said, channel] = asyncio.get_running_loop().create_future()
+        return future
+
+    def came(self, said: str, channel: str) -> None:
+        for key in [(said, channel)] if said != "gone" else [key for key in self.expected if key[1] == channel]:
+            future = self.expected.pop(key, None)
+            if future is not None and not future.done():
+                future.set_result(None)

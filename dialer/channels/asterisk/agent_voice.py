@@ -1,0 +1,377 @@
+"""Agents' legs and the contacts who talk with them, on our Asterisks: the agents' side of the voice channel."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from dialer.channels.asterisk import agent_words as words
+from dialer.channels.asterisk.agent_asks import FloorAsks
+from dialer.channels.asterisk.agent_memory import FloorMemory, Leg, OnFloor, Third
+from dialer.channels.asterisk.agent_words import AGENT, DIGITS, FLOOR, THIRD
+from dialer.channels.asterisk.originate import SOUND
+from dialer.channels.asterisk.voice import AsteriskVoice
+from dialer.domain.ids import AttemptId, ConsultId, LegId
+from dialer.errors import MaybeSent, NotSent, Rejected
+from dialer.ports_agents import (
+    AgentVoiceEvent,
+    AgentVoiceKind,
+    ConsultOrder,
+    ContactState,
+    FloorSeen,
+    LegOrder,
+    Missing,
+    Parting,
+    SpyMode,
+)
+
+BETWEEN_DIGITS_S = 0.1
+
+
+class AsteriskAgentVoice:
+    """The `AgentVoicePort` over the links of an `AsteriskVoice`."""
+
+    def __init__(self, voice: AsteriskVoice) -> None:
+        self.voice, self.ids, self.clock = voice, voice.ids, voice.clock
+        self.memory = FloorMemory(self.ids, self.clock, on_third=self.third_answered, on_alone=self.left_alone)
+        self.asks = FloorAsks(voice, self.memory)
+        voice.also.append(self.memory.hear)
+
+    async def events(self) -> AsyncIterator[AgentVoiceEvent]:
+        """Everything that happens, in the order of arrival. One reader."""
+        memory = self.memory
+        while True:
+            while memory.unread:
+                yield memory.unread.popleft()
+            memory.arrived.clear()
+            await memory.arrived.wait()
+
+    async def stop(self) -> None:
+        """End what is under way; legs and calls that are up stay up."""
+        await self.asks.stop()
+
+    async def look(self, switch: str) -> FloorSeen:
+        """What there is, for adoption after a restart or a lost link. Raises NotSent when it cannot be had whole."""
+        now = self.clock.monotonic_s()
+        try:
+            frames = await self.voice.switch(switch).link.fetch_list({"Action": "CoreShowChannels"}, "CoreShowChannelsComplete")
+        except (MaybeSent, Rejected) as exc:
+            raise NotSent(f"the channel list of {switch} cannot be had: {exc}") from exc
+        return self.memory.adopt(switch, words.floor_seen(frames, self.ids), now)
+
+    # -- legs ----------------------------------------------------------------------------------------------------------------
+
+    async def ring(self, order: LegOrder) -> None:
+        """Ring an agent's phone; waits for its turn under the CPS caps of the trunk."""
+        trunk = self.voice.trunk(order.trunk) if order.trunk else None
+        if trunk is not None and trunk.switch != order.switch:
+            raise Rejected("the agent's trunk is on another switch")
+        action = words.ring(order, trunk, self.ids)
+        switch = self.voice.switch(order.switch)
+        if order.leg_id in self.memory.legs:
+            raise Rejected("there is a leg of this name")
+        self.memory.legs[order.leg_id] = Leg(switch=order.switch, since=self.clock.monotonic_s())
+        try:
+            if trunk is not None:
+                await self.asks.launch(self.ids.leg(order.leg_id), trunk.name, action)
+            else:
+                switch.may_write()
+                await switch.link.call(action)
+        except (NotSent, Rejected):
+            self.memory.legs.pop(order.leg_id, None)
+            raise
+
+    async def drop(self, leg_id: LegId) -> None:
+        """End a leg; a contact who talks with it waits again."""
+        if (leg := self.memory.legs.get(leg_id)) is not None:
+            await self.asks.hang_up(leg.switch, self.ids.leg(leg_id))
+
+    async def park(self, leg_id: LegId) -> Missing | None:
+        """The leg is idle again, whatever it was in."""
+        leg = self.memory.legs.get(leg_id)
+        if leg is None or not leg.up:
+            return Missing.LEG
+        contact, channel = self.memory.contacts.get(leg.contact) if leg.contact is not None else None, self.ids.leg(leg_id)
+        if contact is not None:
+            contact.parting = Parting.PASSED_ON
+        try:
+            gone = await self.asks.send(leg.switch, words.redirect(channel, AGENT, "s"), ("OutdialParked", channel))
+        finally:
+            if contact is not None:
+                contact.parting = None
+        return Missing.LEG if gone else None
+
+    async def talk(self, leg_id: LegId, other: LegId) -> Missing | None:
+        """Let two agents talk, until `park`."""
+        one, two = self.memory.legs.get(leg_id), self.memory.legs.get(other)
+        if one is None or two is None or not (one.up and two.up):
+            return Missing.LEG
+        switch = self.asks.same_switch(one.switch, two.switch)
+        if await self.asks.ask(switch, words.bridge(self.ids.leg(leg_id), self.ids.leg(other))):
+            return Missing.LEG
+        one.partner, two.partner, one.idle, two.idle = other, leg_id, False, False
+        return None
+
+    async def spy(self, leg_id: LegId, on: LegId, mode: SpyMode) -> Missing | None:
+        """A supervisor's leg takes part in what another leg hears and says."""
+        leg, other = self.memory.legs.get(leg_id), self.memory.legs.get(on)
+        if leg is None or other is None or not (leg.up and other.up):
+            return Missing.LEG
+        switch, channel = self.asks.same_switch(leg.switch, other.switch), self.ids.leg(leg_id)
+        gone = await self.asks.send(
+            switch,
+            words.redirect(channel, AGENT, "spy"),
+            ("OutdialSpying", channel),
+            before=(
+                words.set_variable(channel, "OUTDIAL_SPY_ON", self.ids.leg(on)),
+                words.set_variable(channel, "OUTDIAL_SPY_MODE", words.SPY_OPTIONS[mode]),
+            ),
+        )
+        leg.idle, leg.spying = False, not gone
+        return Missing.LEG if gone else None
+
+    # -- contacts ------------------------------------------------------------------------------------------------------------
+
+    async def join(self, attempt_id: AttemptId, leg_id: LegId, *, tone: bool = True) -> Missing | None:
+        """Let a contact and an agent talk; returns when they do."""
+        contact, leg = self.memory.contacts.get(attempt_id), self.memory.legs.get(leg_id)
+        if contact is None:
+            return Missing.CONTACT
+        if leg is None or not leg.up:
+            return Missing.LEG
+        switch = self.asks.same_switch(contact.switch, leg.switch)
+        if (missing := await self.leave_rooms(attempt_id, contact, leg_id, leg)) is not None:
+            return missing
+        before, contact.parting = set(contact.legs) - {leg_id}, Parting.PASSED_ON
+        self.memory.will_join(attempt_id, leg_id)
+        channel = self.ids.of(attempt_id)
+        gone = await self.asks.ask(
+            switch,
+            words.bridge(self.ids.leg(leg_id), channel, tone=tone),
+            before=(words.set_variable(channel, "OUTDIAL_WITH", "agent"),),
+        )
+        if not gone and self.memory.joined(attempt_id, leg_id):
+            for one in before:
+                self.memory.part(attempt_id, one, Parting.PASSED_ON)
+            contact.parting = None
+            return None
+        contact.parting = None
+        return await self.not_joined(attempt_id, contact, leg_id)
+
+    async def not_joined(self, attempt_id: AttemptId, contact: OnFloor, leg_id: LegId) -> Missing:
+        """Who is gone; the contact, if there, goes on waiting as if nobody had been about to come."""
+        contact.legs.pop(leg_id, None)
+        if attempt_id not in self.memory.contacts:
+            return Missing.CONTACT
+        reset = words.set_variable(self.ids.of(attempt_id), "OUTDIAL_WITH", "")
+        if contact.state is not ContactState.TALKING and await self.asks.ask(contact.switch, reset):
+            return Missing.CONTACT
+        return Missing.LEG
+
+    async def leave_rooms(self, attempt_id: AttemptId, contact: OnFloor, leg_id: LegId, leg: Leg) -> Missing | None:
+        """Nobody can be taken out of a conference, or away from spying, by a bridge alone."""
+        if contact.conference and (missing := await self.hold(attempt_id)) is not None:
+            return missing
+        other = self.memory.contacts.get(leg.contact) if leg.contact is not None else None
+        if leg.spying or (other is not None and other.conference):
+            return await self.park(leg_id)
+        return None
+
+    async def resume(self, attempt_id: AttemptId, leg_id: LegId) -> Missing | None:
+        """End the hold: a join without a tone."""
+        return await self.join(attempt_id, leg_id, tone=False)
+
+    async def hold(self, attempt_id: AttemptId) -> Missing | None:
+        """The contact hears music, and its agent is parked."""
+        contact = self.memory.contacts.get(attempt_id)
+        if contact is None:
+            return Missing.CONTACT
+        contact.parting = Parting.HELD
+        channel = self.ids.of(attempt_id)
+        # Their parking belongs to it: told after the next join it would part those who have just been joined.
+        parked = [("OutdialParked", self.ids.leg(one)) for one in contact.legs]
+        gone = await self.asks.send(contact.switch, words.redirect(channel, FLOOR, "held"), ("OutdialHeld", channel), *parked)
+        return Missing.CONTACT if gone else None
+
+    async def release(self, attempt_id: AttemptId) -> None:
+        """Hang up the contact; its agent is parked."""
+        if (contact := self.memory.contacts.get(attempt_id)) is not None:
+            await self.voice.hang_up(attempt_id, contact.switch)
+
+    async def send_digits(self, attempt_id: AttemptId, digits: str) -> Missing | None:
+        """Press keys towards the contact; returns when all are sent."""
+        if not DIGITS.match(digits):
+            raise Rejected("these are no keys: 1 to 32 of 0-9 * # A-D")
+        contact = self.memory.contacts.get(attempt_id)
+        if contact is None:
+            return Missing.CONTACT
+        for place, digit in enumerate(digits):
+            if place:
+                await self.clock.sleep(BETWEEN_DIGITS_S)
+            # The switch answers when the tone has been sent, and nothing else of ours meanwhile: so it is a short one.
+            if await self.asks.ask(contact.switch, words.press(self.ids.of(attempt_id), digit)):
+                return Missing.CONTACT
+        return None
+
+    async def play_message(self, attempt_id: AttemptId, sound: str = "") -> Missing | None:
+        """Take the contact out of whatever it is in, say a sound, and hang up."""
+        if sound and not SOUND.match(sound):
+            raise Rejected("this is not the plain name of a sound")
+        contact = self.memory.contacts.get(attempt_id)
+        if contact is None:
+            return Missing.CONTACT
+        contact.parting = Parting.PASSED_ON
+        channel = self.ids.of(attempt_id)
+        gone = await self.asks.send(
+            contact.switch,
+            words.redirect(channel, FLOOR, "message"),
+            ("OutdialMessage", channel),
+            before=(words.set_variable(channel, "OUTDIAL_MESSAGE", sound),),
+        )
+        return Missing.CONTACT if gone else None
+
+    # -- third parties -------------------------------------------------------------------------------------------------------
+
+    async def consult(self, attempt_id: AttemptId, order: ConsultOrder) -> Missing | None:
+        """Hold the contact and call a third party, who talks with the agent once they answer."""
+        trunk = self.voice.trunk(order.trunk)
+        action = words.consult(order, trunk, self.ids)
+        leg = self.memory.legs.get(order.leg_id)
+        if leg is None or not leg.up:
+            return Missing.LEG
+        self.asks.same_switch(trunk.switch, leg.switch)
+        contact = self.memory.contacts.get(attempt_id)
+        if contact is None:
+            return Missing.CONTACT
+        if contact.state is not ContactState.HELD and (missing := await self.hold(attempt_id)) is not None:
+            return missing
+        self.memory.thirds[order.consult_id] = Third(switch=leg.switch, leg_id=order.leg_id, since=self.clock.monotonic_s())
+        try:
+            await self.asks.launch(self.ids.third(order.consult_id), trunk.name, action)
+        except (NotSent, Rejected):
+            self.memory.thirds.pop(order.consult_id, None)
+            raise
+        return None
+
+    def third_answered(self, consult_id: ConsultId) -> None:
+        self.asks.spawn(self.meet_third(consult_id), f"consult-{consult_id}")
+
+    async def meet_third(self, consult_id: ConsultId) -> None:
+        """Let the agent and the third party, who has just answered, talk. Where that fails the dialplan hangs up."""
+        third = self.memory.thirds.get(consult_id)
+        leg = self.memory.legs.get(third.leg_id) if third is not None and third.leg_id is not None else None
+        if third is None or third.leg_id is None or leg is None:
+            return
+        third.up, leg.partner, leg.idle = True, consult_id, False
+        if not await self.asks.ask(third.switch, words.bridge(self.ids.leg(third.leg_id), self.ids.third(consult_id))):
+            self.memory.tell(AgentVoiceKind.CONSULT_UP, third.switch, consult_id=consult_id, leg_id=third.leg_id)
+
+    async def cancel_consult(self, consult_id: ConsultId) -> None:
+        """Hang up the third party, answered or not."""
+        if (third := self.memory.thirds.get(consult_id)) is not None:
+            await self.asks.hang_up(third.switch, self.ids.third(consult_id))
+
+    async def transfer(self, attempt_id: AttemptId, consult_id: ConsultId) -> Missing | None:
+        """Let the contact talk with the third party; the agent is parked."""
+        contact, third = self.memory.contacts.get(attempt_id), self.memory.thirds.get(consult_id)
+        if contact is None:
+            return Missing.CONTACT
+        if third is None or not third.up:
+            return Missing.THIRD
+        switch, channel = self.asks.same_switch(contact.switch, third.switch), self.ids.of(attempt_id)
+        if contact.conference and consult_id in contact.thirds:  # they talk already: the agents leave
+            if await self.asks.ask(switch, words.set_variable(channel, "OUTDIAL_WITH", "third")):
+                return Missing.CONTACT
+            for leg_id in list(contact.legs):
+                await self.park(leg_id)
+            return None
+        contact.parting = Parting.PASSED_ON
+        contact.thirds.add(consult_id)
+        gone = await self.asks.ask(
+            switch,
+            words.bridge(channel, self.ids.third(consult_id)),
+            before=(words.set_variable(channel, "OUTDIAL_WITH", "third"),),
+        )
+        contact.parting = None
+        if gone:
+            contact.thirds.discard(consult_id)
+            return Missing.CONTACT if attempt_id not in self.memory.contacts else Missing.THIRD
+        contact.state = ContactState.TALKING
+        return None
+
+    # -- conferences ---------------------------------------------------------------------------------------------------------
+
+    async def conference(
+        self, attempt_id: AttemptId, legs: Sequence[LegId], consults: Sequence[ConsultId] = ()
+    ) -> Sequence[Missing]:
+        """Let all of them talk. Returns who was not there."""
+        contact = self.memory.contacts.get(attempt_id)
+        if contact is None:
+            return [Missing.CONTACT]
+        here = [one for one in legs if one in self.memory.legs and self.memory.legs[one].up]
+        thirds = [one for one in consults if one in self.memory.thirds and self.memory.thirds[one].up]
+        missing = [Missing.LEG] * (len(legs) - len(here)) + [Missing.THIRD] * (len(consults) - len(thirds))
+        switch = contact.switch
+        for one in (self.memory.legs[leg_id].switch for leg_id in here):
+            self.asks.same_switch(switch, one)
+        running = contact.conference
+        new_legs = [one for one in here if not (running and one in contact.legs)]
+        new_thirds = [one for one in thirds if not (running and one in contact.thirds)]
+        contact.conference, contact.parting = True, None
+        contact.thirds.update(thirds)
+        channels = {self.ids.leg(one): AGENT for one in new_legs} | {self.ids.third(one): THIRD for one in new_thirds}
+        for channel in channels:
+            await self.asks.ask(switch, words.set_variable(channel, "OUTDIAL_CONFERENCE", attempt_id))
+        if not running:
+            channels[self.ids.of(attempt_id)] = FLOOR
+        pairs = self.pairs(attempt_id, contact, new_legs)
+        for leg_id in here:
+            self.memory.will_join(attempt_id, leg_id)
+        for one, other in pairs:
+            if other not in channels:
+                action = words.redirect(one, channels.pop(one), "conference")
+            else:
+                action = words.redirect_two((one, channels.pop(one)), (other, channels.pop(other)), "conference")
+            await self.asks.send(switch, action, ("OutdialConference", one))
+        for channel, context in channels.items():
+            await self.asks.send(switch, words.redirect(channel, context, "conference"), ("OutdialConference", channel))
+        for leg_id in here:
+            if not self.memory.joined(attempt_id, leg_id):
+                missing.append(Missing.LEG)
+        return missing
+
+    def pairs(self, attempt_id: AttemptId, contact: OnFloor, legs: Sequence[LegId]) -> list[tuple[str, str]]:
+        """Who of them talk with each other now: they are sent on together, for whoever is left behind is hung up or parked."""
+        pairs: list[tuple[str, str]] = []
+        for leg_id in legs:
+            partner, channel = self.memory.legs[leg_id].partner, self.ids.leg(leg_id)
+            if leg_id in contact.legs:
+                pairs.append((channel, self.ids.of(attempt_id)))
+            elif partner is not None and partner in self.memory.thirds:
+                pairs.append((channel, self.ids.third(ConsultId(partner))))
+            elif partner is not None and partner in legs and not any(channel in pair for pair in pairs):
+                pairs.append((channel, self.ids.leg(LegId(partner))))
+        return pairs
+
+    async def end_conference(self, attempt_id: AttemptId, leg_id: LegId) -> Missing | None:
+        """The contact goes on with this one agent; the dialplan parks other agents and hangs up third parties."""
+        leg = self.memory.legs.get(leg_id)
+        if leg is None or attempt_id not in self.memory.contacts:
+            return Missing.LEG if leg is None else Missing.CONTACT
+        leg.moving = True
+        try:
+            missing = await self.hold(attempt_id)
+        finally:
+            leg.moving = False
+        if missing is None:
+            return await self.join(attempt_id, leg_id, tone=False)
+        if leg.idle:
+            self.memory.parked(leg.switch, leg_id)
+        return missing
+
+    def left_alone(self, attempt_id: AttemptId) -> None:
+        self.asks.spawn(self.wait_again(attempt_id), f"alone-{attempt_id}")
+
+    async def wait_again(self, attempt_id: AttemptId) -> None:
+        """A contact whom everybody has left in a conference waits for another agent."""
+        if (contact := self.memory.contacts.get(attempt_id)) is not None:
+            await self.asks.ask(contact.switch, words.redirect(self.ids.of(attempt_id), FLOOR, "again"))

@@ -1,0 +1,167 @@
+"""Word what is asked of the switch for agents, and read from its list of channels who talks with whom."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+from dialer.channels.asterisk.config import NAME, TrunkConfig
+from dialer.channels.asterisk.originate import MAX_RING_S, NUMBER, ChannelIds
+from dialer.channels.asterisk.protocol import AmiFrame
+from dialer.channels.asterisk.translate import STATES, seconds
+from dialer.domain.ids import ConsultId
+from dialer.errors import Rejected
+from dialer.ports_agents import ConsultOrder, ContactState, FloorSeen, LegOrder, LegState, LiveContact, LiveLeg, SpyMode
+
+FLOOR, AGENT, THIRD = "outdial-floor", "outdial-agent", "outdial-consult"  # our dialplan contexts, the same on every switch
+DIGITS = re.compile(r"[0-9*#A-D]{1,32}\Z")
+DIGIT_MS = 100
+SPY_OPTIONS = {SpyMode.LISTEN: "", SpyMode.WHISPER: "w", SpyMode.BARGE: "B"}
+
+Action = dict[str, str | tuple[str, ...]]
+
+
+def ring(order: LegOrder, trunk: TrunkConfig | None, ids: ChannelIds) -> Action:
+    """The order for an agent's leg. Raises Rejected for any value that is not of its plain shape."""
+    if trunk is not None:
+        destination = f"{_number(order.phone)}@{trunk.endpoint}"
+    elif NAME.match(order.phone):
+        destination = order.phone
+    else:
+        raise Rejected("the agent's phone is no SIP endpoint")
+    channel_id = ids.leg(order.leg_id)
+    return _originate(
+        destination, channel_id, AGENT, f"OUTDIAL_LEG={order.leg_id}", order.caller_id, order.ring_timeout_s, order.leg_id, trunk
+    )
+
+
+def consult(order: ConsultOrder, trunk: TrunkConfig, ids: ChannelIds) -> Action:
+    """The order for a third party. Raises Rejected for any value that is not of its plain shape."""
+    channel_id = ids.third(order.consult_id)
+    return _originate(
+        f"{_number(order.number)}@{trunk.endpoint}",
+        channel_id,
+        THIRD,
+        f"OUTDIAL_CONSULT={order.consult_id}",
+        order.caller_id,
+        order.ring_timeout_s,
+        order.consult_id,
+        trunk,
+    )
+
+
+def _originate(
+    destination: str,
+    channel_id: str,
+    context: str,
+    variable: str,
+    caller_id: str,
+    ring_s: float,
+    tag: str,
+    trunk: TrunkConfig | None,
+) -> Action:
+    if not 0 < ring_s <= MAX_RING_S:
+        raise Rejected("the ring timeout is not between 0 and 600 s")
+    action: Action = {
+        "Action": "Originate",
+        "Async": "true",
+        "Channel": f"PJSIP/{destination}",
+        "ChannelId": channel_id,
+        "Context": context,
+        "Exten": "s",
+        "Priority": "1",
+        "Timeout": str(round(ring_s * 1000)),
+        "Variable": (variable,),
+    }
+    name = f'"{tag}" ' if trunk is not None and trunk.tag_calls else ""
+    if caller_id or name:
+        action["CallerID"] = name + (f"<{_number(caller_id)}>" if caller_id else "<>")
+    return action
+
+
+def _number(number: str) -> str:
+    if not NUMBER.match(number):
+        raise Rejected("a number is not 3 to 15 digits")
+    return number
+
+
+def bridge(first: str, second: str, *, tone: bool = False) -> Action:
+    """Let two channels talk, from wherever they are; with `tone` the first hears a tone."""
+    return {"Action": "Bridge", "Channel1": first, "Channel2": second, "Tone": "Channel1" if tone else "no"}
+
+
+def set_variable(channel: str, name: str, value: str) -> Action:
+    """Set a variable of ours on a channel."""
+    return {"Action": "Setvar", "Channel": channel, "Variable": name, "Value": value}
+
+
+def redirect(channel: str, context: str, exten: str) -> Action:
+    """Send a channel to a place in our dialplan, out of whatever it is in."""
+    return {"Action": "Redirect", "Channel": channel, "Context": context, "Exten": exten, "Priority": "1"}
+
+
+def redirect_two(one: tuple[str, str], other: tuple[str, str], exten: str) -> Action:
+    """Send two channels that talk with each other (each with its context) away together, so that neither is hung up."""
+    action = redirect(*one, exten)
+    return action | {"ExtraChannel": other[0], "ExtraContext": other[1], "ExtraExten": exten, "ExtraPriority": "1"}
+
+
+def press(channel: str, digit: str) -> Action:
+    """Press a key towards a channel's far end."""
+    return {"Action": "PlayDTMF", "Channel": channel, "Digit": digit, "Duration": str(DIGIT_MS)}
+
+
+def floor_seen(frames: Sequence[AmiFrame], ids: ChannelIds) -> FloorSeen:
+    """The floor as a list of channels shows it: who shares a bridge talks."""
+    in_bridge: defaultdict[str, list[str]] = defaultdict(list)
+    for frame in frames:
+        if frame.get("BridgeId"):
+            in_bridge[frame["BridgeId"]].append(frame.get("Uniqueid", ""))
+    legs: list[LiveLeg] = []
+    contacts: list[LiveContact] = []
+    consults: list[ConsultId] = []
+    for frame in frames:
+        channel = frame.get("Uniqueid", "")
+        others = [one for one in in_bridge.get(frame.get("BridgeId", ""), ()) if one != channel]
+        attempt_id, leg_id, consult_id = ids.attempt(channel), ids.leg_id(channel), ids.consult_id(channel)
+        if leg_id is not None:
+            talks_with = [one for one in map(ids.attempt, others) if one is not None]
+            in_company = bool(talks_with) or any(ids.leg_id(one) or ids.consult_id(one) for one in others)
+            legs.append(
+                LiveLeg(
+                    leg_id=leg_id,
+                    state=_leg_state(frame, talking=in_company),
+                    attempt_id=talks_with[0] if talks_with else None,
+                    age_s=seconds(frame.get("Duration", "")),
+                )
+            )
+        elif consult_id is not None:
+            consults.append(consult_id)
+        elif attempt_id is not None and frame.get("Context") == FLOOR:
+            agents = [one for one in map(ids.leg_id, others) if one is not None]
+            talking = bool(agents) or any(ids.consult_id(one) for one in others)
+            contacts.append(
+                LiveContact(
+                    attempt_id=attempt_id,
+                    state=_contact_state(frame, talking=talking),
+                    leg_id=agents[0] if agents else None,
+                )
+            )
+    return FloorSeen(legs=legs, contacts=contacts, consults=consults)
+
+
+def _leg_state(frame: AmiFrame, *, talking: bool) -> LegState:
+    if STATES.get(frame.get("ChannelState", "")) != "up":
+        return LegState.RINGING
+    if talking:
+        return LegState.TALKING
+    return LegState.SPYING if frame.get("Exten") == "spy" else LegState.PARKED
+
+
+def _contact_state(frame: AmiFrame, *, talking: bool) -> ContactState:
+    if talking:
+        return ContactState.TALKING
+    if frame.get("Exten") == "held":
+        return ContactState.HELD
+    return ContactState.MESSAGE if frame.get("Application") == "Playback" else ContactState.WAITING

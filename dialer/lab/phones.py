@@ -1,0 +1,107 @@
+"""Telephones that are no callees of a campaign: agents' phones, and people with a voice, so that it can be told who hears whom.
+
+Their numbers begin with +1999; the last two digits say what they do. A voice is a tone; whoever has one, or is all ears, listens
+for each voice in turn, and the carrier writes down whom they hear.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+RANGE = "+1999"
+VOICES = {"01": 500, "02": 700, "03": 1300, "04": 1800}  # Hz
+MUSIC, MUSIC_HZ = "music", 400  # what the lab's switch plays to those who are held
+LISTEN_S = 0.25  # for one voice after the other
+_OF_TONE = {str(tone): ending for ending, tone in VOICES.items()} | {str(MUSIC_HZ): MUSIC}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phone:
+    """One row: a number's ending, what the phone does, and the carrier's dialplan for it."""
+
+    ending: str
+    does: str
+    steps: tuple[str, ...]
+
+
+PHONES: tuple[Phone, ...] = (
+    *(
+        Phone(
+            ending=ending,
+            does=f"answers, and speaks without end ({tone} Hz); listens for other voices meanwhile",
+            steps=("Answer(,i)", f"Playtones({tone})", f"Set(VOICE={tone})", "Goto(ears,1)"),
+        )
+        for ending, tone in VOICES.items()
+    ),
+    Phone(
+        ending="05",
+        does="answers, and is all ears: silent, and listens for voices",
+        steps=("Answer(,i)", "Goto(ears,1)"),
+    ),
+    Phone(ending="06", does="answers, and writes down the keys that it hears", steps=("Answer(,i)", "Goto(keys,1)")),
+    Phone(ending="10", does="is busy (486)", steps=("PJSIPHangup(486)",)),
+    Phone(ending="11", does="rings for ever", steps=("Ringing()", "Wait(600)", "Hangup()")),
+    Phone(ending="14", does="rings, and declines (603)", steps=("Ringing()", "Wait(0.5)", "PJSIPHangup(603)")),
+    Phone(ending="20", does="answers, and hangs up after two seconds", steps=("Answer(,i)", "Wait(2)", "Hangup()")),
+    Phone(ending="21", does="answers, and hangs up after five seconds", steps=("Answer(,i)", "Wait(5)", "Hangup()")),
+    Phone(ending="XX", does="every other ending: answers and stays", steps=("Answer(,i)", "Wait(86400)", "Hangup()")),
+)
+
+
+def dialplan(heard: Path) -> str:
+    """The rows as the carrier's dialplan context `phone`. What is heard goes to the file `heard`."""
+    note = f"Set(FILE({heard},,,al,u)=${{STRFTIME(,UTC,%Y-%m-%dT%H:%M:%S.%3q)}}|${{CALLED}}|"
+    lines = ["[phone]"]
+    for row in PHONES:
+        pattern = f"_{row.ending}" if row.ending == "XX" else row.ending
+        first, *rest = row.steps
+        lines.append(f"exten => {pattern},1,{first}")
+        lines += [f" same => n,{step}" for step in rest]
+    lines.append("exten => ears,1,NoOp()")
+    for tone in (*VOICES.values(), MUSIC_HZ):
+        after = f"after{tone}"
+        lines += [
+            f' same => n,GotoIf($["${{VOICE}}" = "{tone}"]?{after})',
+            f" same => n,Set(TONE_DETECT({tone},100,r)=)",
+            f" same => n,Wait({LISTEN_S})",
+            " same => n,Set(TIMES=${TONE_DETECT(rx)})",
+            " same => n,Set(TONE_DETECT(0,,x)=)",
+            f" same => n,GotoIf($[0${{TIMES}} = 0]?{after})",
+            f" same => n,{note}{tone})",
+            f" same => n({after}),NoOp()",
+        ]
+    lines.append(" same => n,Goto(1)")
+    lines += ["exten => keys,1,Read(KEY,,1,,1,60)", ' same => n,GotoIf($["${KEY}" = ""]?1)', f" same => n,{note}key ${{KEY}})"]
+    lines.append(" same => n,Goto(1)")
+    return "\n".join(lines) + "\n"
+
+
+def markdown_table() -> str:
+    """The rows as a table of docs/lab.md; a test keeps the document in step."""
+    lines = ["| ends in | the phone |", "|---|---|"]
+    lines += [f"| {'any other' if row.ending == 'XX' else row.ending} | {row.does} |" for row in PHONES]
+    return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """One phone heard something: the ending of another's voice ("02"), "music", or a key ("key 5")."""
+
+    at: datetime  # aware UTC, to the millisecond
+    number: str  # who heard, digits only
+    what: str
+
+
+def read_heard(path: Path) -> list[Heard]:
+    """Everything that phones heard, in order. A line that is being written is left for the next reading."""
+    try:
+        lines = path.read_text(errors="replace").split("\n")[:-1]
+    except FileNotFoundError:
+        return []
+    found = []
+    for line in lines:
+        at, number, what = line.split("|")
+        found.append(Heard(at=datetime.fromisoformat(at).replace(tzinfo=UTC), number=number, what=_OF_TONE.get(what, what)))
+    return found

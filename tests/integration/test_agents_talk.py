@@ -1,0 +1,143 @@
+"""Who hears whom: agents, contacts, third parties and supervisors on a real Asterisk, by the sound that reaches their phones."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+
+from dialer.channels.asterisk.agent_voice import AsteriskAgentVoice
+from dialer.domain.ids import AttemptId, LegId
+from dialer.lab.lab import Lab
+from dialer.lab.phones import MUSIC
+from dialer.ports import SwitchState
+from dialer.ports_agents import AgentVoiceKind, SpyMode
+from tests.agents_kit import FloorBench, asterisk_voice
+
+pytestmark = pytest.mark.integration
+
+# The last two digits are what a phone does: 01 to 04 speak, each with a voice of its own; 05 is all ears; 06 notes keys.
+CONTACT, QUIET_CONTACT, KEYS = "+19990101101", "+19990101205", "+19990101306"
+AGENT, QUIET_AGENT, SUPERVISOR, EXPERT = "+19990102102", "+19990102205", "+19990103104", "+19990104103"
+ROUND_S = 1.3  # in which a phone has listened for every voice once
+
+
+class Ears:
+    """What phones hear from now on, and when asked again, from then on."""
+
+    def __init__(self, lab: Lab, floor: FloorBench) -> None:
+        self.lab, self.floor, self.since = lab, floor, datetime.now(UTC)
+
+    def begin(self) -> None:
+        self.since = datetime.now(UTC)
+
+    def by(self, number: str) -> set[str]:
+        return {one.what for one in self.lab.heard() if one.number == number[1:] and one.at > self.since}
+
+    async def hears(self, number: str, what: str) -> None:
+        deadline = time.monotonic() + 6
+        while what not in self.by(number):
+            assert time.monotonic() < deadline, f"{number} does not hear {what!r}, but {self.lab.heard()[-20:]}"
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def floor(lab: Lab) -> AsyncIterator[FloorBench]:
+    voice = asterisk_voice(lab, node="talk")
+    agents = AsteriskAgentVoice(voice)
+    bench = FloorBench(voice, agents)
+    listening = asyncio.create_task(bench.listen())
+    await voice.start()
+    try:
+        await bench.until(lambda: voice.state_of(bench.switch) is SwitchState.RECONCILING)
+        voice.ready(bench.switch)
+        yield bench
+        await bench.clear()
+    finally:
+        await agents.stop()
+        await voice.stop()
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+
+
+@pytest.fixture
+def ears(lab: Lab, floor: FloorBench) -> Ears:
+    return Ears(lab, floor)
+
+
+async def joined(floor: FloorBench, number: str, phone: str) -> tuple[AttemptId, LegId]:
+    leg_id, attempt_id = await floor.parked(phone), await floor.waiting(number)
+    assert await floor.agents.join(attempt_id, leg_id, tone=False) is None  # a tone could be taken for a voice
+    return attempt_id, leg_id
+
+
+@pytest.mark.row(126, 130)
+async def test_contact_and_agent_hear_each_other_and_a_held_contact_hears_music(floor: FloorBench, ears: Ears) -> None:
+    attempt_id, leg_id = await joined(floor, CONTACT, AGENT)
+    await ears.hears(CONTACT, AGENT[-2:])
+    await ears.hears(AGENT, CONTACT[-2:])
+    assert await floor.agents.hold(attempt_id) is None
+    ears.begin()
+    await ears.hears(CONTACT, MUSIC)
+    assert ears.by(AGENT) == set()
+    assert await floor.agents.resume(attempt_id, leg_id) is None
+    ears.begin()
+    await ears.hears(CONTACT, AGENT[-2:])
+    await ears.hears(AGENT, CONTACT[-2:])
+
+
+@pytest.mark.row(126)
+async def test_keys_arrive_at_the_contacts_phone(floor: FloorBench, ears: Ears) -> None:
+    attempt_id, _ = await joined(floor, KEYS, AGENT)
+    assert await floor.agents.send_digits(attempt_id, "40*") is None
+    await floor.until(lambda: {"key 4", "key 0", "key *"} <= ears.by(KEYS))
+
+
+@pytest.mark.row(128)
+async def test_a_third_party_speaks_with_the_agent_then_with_both_then_with_the_contact_alone(
+    floor: FloorBench, ears: Ears
+) -> None:
+    attempt_id, leg_id = await joined(floor, QUIET_CONTACT, QUIET_AGENT)
+    consult_id = await floor.consult(attempt_id, leg_id, EXPERT)
+    await floor.until(lambda: floor.said(AgentVoiceKind.CONSULT_UP, consult_id=consult_id))
+    await ears.hears(QUIET_AGENT, EXPERT[-2:])
+    await ears.hears(QUIET_CONTACT, MUSIC)
+    assert EXPERT[-2:] not in ears.by(QUIET_CONTACT)
+    assert list(await floor.agents.conference(attempt_id, [leg_id], [consult_id])) == []
+    ears.begin()
+    await ears.hears(QUIET_AGENT, EXPERT[-2:])
+    await ears.hears(QUIET_CONTACT, EXPERT[-2:])
+    assert await floor.agents.transfer(attempt_id, consult_id) is None
+    await floor.until(lambda: floor.told(leg_id=leg_id)[-1] is AgentVoiceKind.LEG_PARKED)
+    ears.begin()
+    await ears.hears(QUIET_CONTACT, EXPERT[-2:])
+    assert ears.by(QUIET_AGENT) == set()
+
+
+async def test_a_supervisor_is_heard_by_nobody_then_by_the_agent_then_by_both(floor: FloorBench, ears: Ears) -> None:
+    _, leg_id = await joined(floor, QUIET_CONTACT, QUIET_AGENT)
+    supervisor = await floor.parked(SUPERVISOR)
+    voice = SUPERVISOR[-2:]
+    for mode, agent, contact in (
+        (SpyMode.LISTEN, set(), set()),
+        (SpyMode.WHISPER, {voice}, set()),
+        (SpyMode.BARGE, {voice}, {voice}),
+    ):
+        assert await floor.agents.spy(supervisor, leg_id, mode) is None
+        ears.begin()
+        await asyncio.sleep(2 * ROUND_S)  # that nothing is heard needs time to be seen
+        assert (ears.by(QUIET_AGENT), ears.by(QUIET_CONTACT)) == (agent, contact), mode
+
+
+async def test_a_supervisor_hears_both(floor: FloorBench, ears: Ears) -> None:
+    leg_id, supervisor = await floor.parked(AGENT), await floor.parked(QUIET_AGENT)
+    attempt_id = await floor.waiting(QUIET_CONTACT)
+    assert await floor.agents.join(attempt_id, leg_id, tone=False) is None  # a tone could be taken for a voice
+    assert await floor.agents.spy(supervisor, leg_id, SpyMode.LISTEN) is None
+    await ears.hears(QUIET_AGENT, AGENT[-2:])
+    await floor.agents.release(attempt_id)
+    await floor.agents.drop(leg_id)  # what was listened to ends: the supervisor is parked
+    await floor.until(lambda: len(floor.said(AgentVoiceKind.LEG_PARKED, leg_id=supervisor)) == 2)
