@@ -207,6 +207,7 @@ class Retention(Section):
     exports: Days = 0
     schedule_runs: Days = 0
     imports: Days = 0
+    agent_states: Days = 0
     edits: Days = 0
     recordings: Days = 0
     prompts: Days = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,6 +15,11 @@ PREFERRED_MOST = 20
 
 STALE_S = 60.0
 """An agent whose desk has been silent for so long is not there any more."""
+
+
+# Both go to the switch: nothing but plain names and numbers.
+PHONE = re.compile(r"\+?[A-Za-z0-9][A-Za-z0-9._-]{0,78}")
+NUMBER = re.compile(r"\+?[0-9*#]{2,20}")
 
 
 class AgentState(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from dialer.domain.agent import AgentState
+from dialer.domain.agent import NUMBER, AgentState
 from dialer.domain.agent_commands import Consult
 from dialer.domain.agent_events import CallStage, ConsultChanged
 from dialer.domain.codes import SystemCode
@@ -35,6 +35,8 @@ def consult(desk: Desk, wanted: Consult, now: datetime) -> Answer:
         return Refused("you are not talking to a contact")
     if bool(wanted.number) == bool(wanted.agent):
         return Refused("whom?", "a number, or the login of an agent")
+    if wanted.number and not NUMBER.fullmatch(wanted.number):
+        return Refused(f"{wanted.number[:80]!r} cannot be called", "digits, with a + before them if it is international")
     if wanted.agent.casefold() == desk.agent.login.casefold():
         return Refused("that is you")
     asked = replace(call, third=Third(number=wanted.number, agent=wanted.agent))

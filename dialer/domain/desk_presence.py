@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from dialer.domain.agent import PREFERRED_MOST, AgentState
+from dialer.domain.agent import PHONE, PREFERRED_MOST, AgentState
 from dialer.domain.agent_commands import GoNotReady, LogIn, PreferJobs
 from dialer.domain.agent_events import Notice
 from dialer.domain.codes import SystemCode
@@ -31,6 +31,8 @@ def log_in(desk: Desk, wanted: LogIn, now: datetime) -> Answer:
     phone = wanted.phone or desk.agent.phone
     if not desk.agent.active:
         return Refused(f"{desk.agent.login} is not active any more")
+    if phone and not PHONE.fullmatch(phone):
+        return Refused(f"{phone[:80]!r} is no telephone", "a SIP endpoint's name, or a number")
     if desk.state is AgentState.LOGGED_OUT:
         came = replace(desk.to(AgentState.NOT_READY, now), reason="logged in", phone=phone)
         return _ring(came)

@@ -37,6 +37,7 @@ from dialer.domain.desk_tasks import (
 
 NOTE_LIMIT = 1000  # as everywhere (services.pdc_call)
 DIGITS_LIMIT = 64
+NEXT_MOST = timedelta(days=400)
 _DIGITS = re.compile(rf"[0-9*#]{{1,{DIGITS_LIMIT}}}")
 WITH_CONTACT = (AgentState.TALKING, AgentState.HELD, AgentState.CONSULT, AgentState.CONFERENCE)
 
@@ -197,6 +198,10 @@ def wrap_up(desk: Desk, wanted: WrapUp, now: datetime) -> Answer:
         return code
     if len(wanted.note) > NOTE_LIMIT:
         return Refused(f"a note of {len(wanted.note)} characters", f"at most {NOTE_LIMIT}")
+    if wanted.next_at is not None and wanted.next_at.tzinfo is None:
+        return Refused("the date needs its offset from UTC", "for example 2026-05-11T18:00+03:00")
+    if wanted.next_at is not None and wanted.next_at > now + NEXT_MOST:
+        return Refused(f"{wanted.next_at:%Y-%m-%d} is too far away", f"in the next {NEXT_MOST.days} days")
     return closed(desk, call, now, code=code, note=wanted.note, next_at=wanted.next_at)
 
 

@@ -21,6 +21,7 @@ class RetentionClass(StrEnum):
     ATTEMPTS = "attempts"  # attempts of jobs that are over, with their events
     PLACES = "places"  # where contacts stood in jobs that are over
     CONTACTS = "contacts"  # bare rows of contacts that were deleted, once nothing refers to them
+    AGENT_STATES = "agent_states"  # what agents did; the last state of each stays
     EDITS = "edits"  # who changed what, who saw what is masked, and the runs of retention itself
     ARCHIVES = "archives"  # the archive's own files
 

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from dialer.domain.agent import PREFERRED_MOST, SKILL_LEAST, SKILL_MOST, Agent
+from dialer.domain.agent import PHONE, PREFERRED_MOST, SKILL_LEAST, SKILL_MOST, Agent
 from dialer.domain.codes import name_key
 from dialer.domain.ids import AgentId, CampaignId, OrgId
 from dialer.errors import BadInput
@@ -19,7 +19,6 @@ from dialer.store.store import Store, Tx
 PHONE_LIMIT = 80
 SKILLS_MOST = 50
 _LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,79}")
-_PHONE = re.compile(r"(\+?[A-Za-z0-9][A-Za-z0-9._-]{0,78})?")
 
 
 async def add_agent(
@@ -213,7 +212,7 @@ def checked_skills(skills: Mapping[str, int]) -> dict[str, int]:
 
 def checked_phone(phone: str) -> str:
     """Where an agent's telephone is rung. It goes to the switch: nothing but a plain name or number. Raises BadInput."""
-    if not _PHONE.fullmatch(phone):
+    if phone and not PHONE.fullmatch(phone):
         raise BadInput(f"{phone[:80]!r} is no telephone", where="phone", mend="a SIP endpoint's name, or a number")
     return phone
 

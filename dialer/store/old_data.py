@@ -23,6 +23,7 @@ from dialer.store.old_rows import OldRows, PlainRows
 from dialer.store.organisations import Organisations
 from dialer.store.rules import Rules
 from dialer.store.tables import attempts, contact_lists, contacts, job_contacts, jobs
+from dialer.store.tables_agents import agent_states
 from dialer.store.tables_callbacks import callbacks
 from dialer.store.tables_contacts import unmaskings
 from dialer.store.tables_exports import export_runs
@@ -73,6 +74,11 @@ class OldData:
                 ended = (ExportRunState.DONE.value, ExportRunState.FAILED.value)
                 old = sa.and_(export_runs.c.state.in_(ended), export_runs.c.ended_at < cutoff)
                 return [PlainRows(self._connection, export_runs, at=export_runs.c.ended_at, where=old)]
+            case RetentionClass.AGENT_STATES:
+                later = agent_states.alias("later")  # what an agent does now is known by the last change alone
+                newer = sa.exists().where(later.c.agent_id == agent_states.c.agent_id, later.c.id > agent_states.c.id)
+                passed = sa.and_(agent_states.c.at < cutoff, newer)
+                return [PlainRows(self._connection, agent_states, at=agent_states.c.at, where=passed)]
             case RetentionClass.EDITS:
                 return self._audit(cutoff)
             case _:

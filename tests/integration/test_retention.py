@@ -190,7 +190,9 @@ async def test_the_records_of_calendars_exports_and_edits_go_by_their_age(store:
         put("exports", id=1, org_id=org_id, content={}, file="x", after_jobs=True, zone="UTC", created_at=old, created_by="t")
         made = {"first": "2026-01-01T00:00:00", "zone": "UTC", "rule": "", "missed": "skip", "active": True}
         put("schedules", id=1, org_id=org_id, source_id=1, created_at=old, created_by="t", **made)
+        put("agents", id=1, org_id=org_id, login="ann", login_key="ann", name="", phone="", active=True, created_at=old)
         for number, at in enumerate((old, old + DAY, young), start=1):
+            put("agent_states", agent_id=1, at=min(at, old + DAY), state="ready", reason="", walked_away=False)
             run = {"because": "", "report": {}, "checkpoint": {}, "fresh_starts": 0, "queued_by": "t", "owner": ""}
             put("import_runs", id=number, source_id=1, state="completed", queued_at=at, ended_at=at, **run)
             put("schedule_runs", schedule_id=1, local=f"2026-01-0{number}T00:00:00", outcome="started", because="", at=at)
@@ -202,20 +204,21 @@ async def test_the_records_of_calendars_exports_and_edits_go_by_their_age(store:
         tx.connection.execute(pinned.where(metadata.tables["schedule_runs"].c.local == "2026-01-03T00:00:00"))
 
     await store.write(records)
-    keep = plan(tmp_path, schedule_runs=30, imports=30, exports=30, edits=300)
+    keep = plan(tmp_path, schedule_runs=30, imports=30, exports=30, agent_states=30, edits=300)
     run = run_retention(store, keep, by="test", now=IN_A_YEAR)
     purged = {one.of.value: one.purged for one in run.report} if run else {}
-    assert purged == {"schedule_runs": 2, "imports": 1, "exports": 2, "edits": 4}
+    assert purged == {"schedule_runs": 2, "imports": 1, "exports": 2, "agent_states": 2, "edits": 4}
     assert {row["table"] for row in archived(tmp_path)} == {
         "schedule_runs",
         "import_runs",
         "export_runs",
+        "agent_states",
         "edits",
         "unmaskings",
     }
     assert ids(store, metadata.tables["import_runs"]) == [2, 3], "the last one, and one that a kept record refers to"
-    tables = ("schedule_runs", "export_runs", "edits", "unmaskings")
-    assert [len(ids(store, metadata.tables[one])) for one in tables] == [1, 1, 1, 1]
+    tables = ("schedule_runs", "export_runs", "agent_states", "edits", "unmaskings")
+    assert [len(ids(store, metadata.tables[one])) for one in tables] == [1, 1, 1, 1, 1]
 
 
 async def test_one_run_at_a_time_and_one_that_died_is_taken_over(store: Store, tmp_path: Path) -> None:
@@ -342,6 +345,7 @@ def test_whoever_adds_a_table_that_refers_to_what_is_purged_says_what_becomes_of
         ("addresses", "contacts", True),
         ("contact_exclusions", "contacts", True),
         ("contact_history", "contacts", True),
+        ("contact_notes", "contacts", True),
         ("job_contacts", "contacts", False),
         ("attempts", "contacts", False),
         ("callbacks", "contacts", False),

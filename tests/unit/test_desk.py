@@ -424,6 +424,21 @@ def test_notes_are_written_as_long_as_the_contact_is_before_the_agent() -> None:
     assert "no contact" in ann.refused(do.AddNote(text="late"))
 
 
+def test_what_goes_to_the_switch_or_into_the_calendar_is_plain() -> None:
+    ann = Played()
+    assert "no telephone" in ann.refused(do.LogIn(phone="6001,x\r\nAction: Originate"))
+    ann = talking()
+    assert "cannot be called" in ann.refused(do.Consult(number="1&PJSIP/2"))
+    assert "whom" in ann.refused(do.Consult())
+    assert "that is you" in ann.refused(do.Consult(agent="ANN"))
+    ann.do(do.Release())
+    assert "offset" in ann.refused(do.WrapUp(next_at=datetime(2026, 5, 12)))  # noqa: DTZ001
+    assert "too far" in ann.refused(do.WrapUp(next_at=START + timedelta(days=500)))
+    (closing,) = ann.do(do.WrapUp(code="Later", next_at=START + timedelta(days=1)))
+    assert isinstance(closing, CloseAttempt)
+    assert closing.next_at == START + timedelta(days=1)
+
+
 def test_a_contact_who_hangs_up_while_being_joined_has_the_networks_code() -> None:
     ann = ready()
     (_, closing) = (
