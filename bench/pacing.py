@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from bench.pacing_peers import DialLevel, ErlangService, LinesPerAgent
 from dialer.pacing.distributions import Bell, Curve, Exponential, Lognormal, Mixture, steady
-from dialer.pacing.predictive import CruiseControl
+from dialer.pacing.predictive import Cruise, CruiseControl
 from dialer.pacing.progressive import Progressive
 from dialer.pacing.simulator import FloorPacer, FloorPlan, FloorResult, simulate
 
@@ -53,7 +53,7 @@ FLOORS = (
 def pacer(name: str, plan: FloorPlan) -> FloorPacer:
     """A fresh one."""
     makers: dict[str, Callable[[], FloorPacer]] = {
-        "outdial": lambda: CruiseControl(cap=plan.cap, max_wait_s=plan.max_wait_s, window_s=plan.hours * HOUR_S),
+        "outdial": lambda: Cruise(CruiseControl(cap=plan.cap, max_wait_s=plan.max_wait_s, window_s=plan.hours * HOUR_S)),
         "progressive": lambda: Progressive(lines_per_agent=1.0),
         "ratio 2": lambda: Progressive(lines_per_agent=2.0),
         "lines per agent": lambda: LinesPerAgent(cap=plan.cap),

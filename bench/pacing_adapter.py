@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from dialer.pacing.floor import AgentWentOn, Ended, Fact, Floor, InboundArrived, NobodyAnswered, PersonAnswered, Served
+from dialer.pacing.cruise_memory import CruiseMemory
+from dialer.pacing.floor import (
+    AgentFound,
+    AgentWentOn,
+    Ended,
+    Fact,
+    Floor,
+    InboundArrived,
+    NobodyAnswered,
+    PersonAnswered,
+    Served,
+)
+from dialer.pacing.persons import PersonShare
 from dialer.pacing.predictive import CruiseControl
 
 TALK, WRAP = 1, 2
 ENDS = {"noanswer": Ended.NO_ANSWER, "fail": Ended.FAILED}
+SURELY_PERSON_S = 20.0  # nobody talks to a machine for so long
+FORGET_S = 60.0
+PRIOR_LOST = 3.0  # abandoned calls after which the share of machines among them is believed half
+MARGIN = 0.7  # standard errors of the number of persons among the abandoned that are put upon it
 
 
 class Product:
@@ -20,32 +38,33 @@ class Product:
     needs_truth = False
 
     def __init__(self) -> None:
-        self._pacer: CruiseControl | None = None
-        self._detecting: dict[tuple[float, float], float] = {}
+        self.memory = CruiseMemory()
+        self._control: CruiseControl | None = None
+        self._answers = Answers()
 
     def decide(self, now: float, state: Any) -> int:
         """How many calls to place now."""
-        if self._pacer is None:
-            self._pacer = CruiseControl(cap=state.cap, max_wait_s=state.max_wait, window_s=state.horizon)
-        self._pacer.learn([fact for event in state.events for fact in self._facts(event, now)])
+        if self._control is None:
+            self._control = CruiseControl(cap=state.cap, max_wait_s=state.max_wait, window_s=state.horizon)
         ages = now - np.asarray(state.agent_since)
         states = np.asarray(state.agent_state)
-        return self._pacer.calls(
-            Floor(
-                now_s=now,
-                idle=state.n_idle,
-                talking_s=ages[states == TALK].tolist(),
-                wrapping_s=ages[states == WRAP].tolist(),
-                ringing_s=[now - ordered for ordered in state.ringing],
-                detecting=[(answer - launch, now - answer) for launch, answer in state.detecting],
-                waiting=len(state.waiting),
-                inbound_waiting=state.inbound_waiting,
-                live=state.live,
-                abandoned=state.abandoned,
-            )
+        found = self._answers.follow(now, state, states, self.memory.persons)
+        self.memory.learn([*found, *(fact for event in state.events for fact in self._facts(event))])
+        seen = Floor(
+            now_s=now,
+            idle=state.n_idle,
+            talking_s=ages[states == TALK].tolist(),
+            wrapping_s=ages[states == WRAP].tolist(),
+            ringing_s=[now - ordered for ordered in state.ringing],
+            detecting=[(answer - launch, now - answer) for launch, answer in state.detecting],
+            waiting=len(state.waiting),
+            inbound_waiting=state.inbound_waiting,
+            live=state.live,
+            abandoned=self._answers.abandoned(state.abandoned, self.memory.persons),
         )
+        return self._control.decide(seen, self.memory).n
 
-    def _facts(self, event: tuple[Any, ...], now: float) -> list[Fact]:
+    def _facts(self, event: tuple[Any, ...]) -> list[Fact]:
         match event:
             case ("human", rang, detected):
                 return [PersonAnswered(rang_s=rang, detected_s=detected)]
@@ -63,3 +82,72 @@ class Product:
                 return [InboundArrived()]
             case _:
                 return []
+
+
+class Answers:
+    """Which agent had which answered call, and for how long: a dialer knows it; here it is told by the moments.
+
+    The bench shows no codes of agents. A contact of more than 20 s is surely with a person, and by that the product learns how
+    likely an answer after so long a ringing is a person's (`PersonShare`). Abandoned calls are weighted by it: of a machine that
+    found no agent nobody was abandoned.
+    """
+
+    def __init__(self) -> None:
+        self._before = 0.0
+        self._rang: dict[float, float] = {}  # moment of the answer (or of the detector's verdict) -> how long it had rung
+        self._waited: set[float] = set()  # moments of the answers that waited at the last look
+        self._talks: dict[int, tuple[float, float]] = {}  # agent -> since, rang
+        self._doing: npt.NDArray[np.int_] | None = None
+        self._weight_live = self._live = 0.0
+        self._weight_lost = self._lost = 0.0
+        self._spread = 0.0  # the variance of the number of persons among the lost
+
+    def abandoned(self, counted: int, persons: PersonShare) -> float:
+        """How many of the abandoned calls count: a reasoned estimate of the persons among them, on the safe side."""
+        mean = self._weight_live / self._live if self._live else 1.0
+        share = (self._weight_lost + PRIOR_LOST * mean) / (self._lost + PRIOR_LOST) / mean
+        return counted * share + MARGIN * math.sqrt(self._spread) * persons.most / mean
+
+    def follow(self, now: float, state: Any, states: npt.NDArray[np.int_], persons: PersonShare) -> list[Fact]:
+        """What agents found since the last look."""
+        tick, self._before = now - self._before, now
+        waiting = {round(since, 3) for since in state.waiting}
+        gone, self._waited = self._waited - waiting, waiting
+        for event in state.events:
+            if event[0] == "human":
+                # Calls are ordered in this tick's moments only: the age of an answer says when it came.
+                age = event[1] + event[2]
+                self._rang[round(now - tick * math.ceil(age / tick - 1e-9) + age, 3)] = event[1]
+                self._live += 1
+                self._weight_live += persons.weight(event[1])
+            elif event[0] == "abandon":
+                rang = self._who_left(now - event[1], tick, gone)
+                if rang is not None:
+                    self._lost += 1
+                    self._weight_lost += persons.weight(rang)
+                    chance = persons.chance(rang)
+                    self._spread += chance * (1 - chance)
+        found: list[Fact] = []
+        since = state.agent_since
+        before = self._doing if self._doing is not None else np.zeros_like(states)
+        for agent in np.flatnonzero(states != before).tolist():
+            if states[agent] == TALK:
+                rang = self._rang.get(round(float(since[agent]), 3))
+                if rang is not None:
+                    self._talks[agent] = (float(since[agent]), rang)
+            elif agent in self._talks:
+                begun, rang = self._talks.pop(agent)
+                if states[agent] == WRAP:
+                    found.append(AgentFound(rang_s=rang, person=float(since[agent]) - begun > SURELY_PERSON_S))
+        self._doing = states.copy()
+        for moment in [one for one in self._rang if one < now - FORGET_S]:
+            del self._rang[moment]
+        return found
+
+    def _who_left(self, latest: float, tick: float, gone: set[float]) -> float | None:
+        """How long the call had rung that was abandoned in the last tick after waiting from `latest`, or a little earlier."""
+        for moment in sorted(gone):
+            if latest - tick <= moment <= latest + 0.01 and moment in self._rang:
+                gone.remove(moment)
+                return self._rang[moment]
+        return None

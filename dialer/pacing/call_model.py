@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from dialer.pacing.floor import Ended
+from dialer.pacing.level import Level
 
 Floats = npt.NDArray[np.float64]
 
 BINS = 64  # seconds of ringing that are told apart
 MEMORY_CALLS = 1500.0  # a call counts for a half after about a thousand others
-LEVEL_MEMORY = 30.0  # answers after which the fast level has forgotten
-CAUTION = 1.0  # how far above what was seen the first answers are taken for
 PRIOR_CALLS = 25.0  # how many calls the belief of the first minute is worth
+REMEMBERED_CALLS = 400.0  # how many calls what was learned before a pause is worth at most
 
 
 _EDGES = np.arange(BINS + 1.0)
@@ -37,9 +37,9 @@ def _bell(mean: float, sd: float) -> Floats:
 class CallModel:
     """Competing hazards of a ringing call, per second of its age: a person, a machine, anything else.
 
-    Each second in which a call of an age rang is exposure, whatever became of it: fast outcomes bias nothing. A fast level
-    compares the answers of the calls that ring now with what was expected of them, so that a sudden change of the list or of
-    the hour is followed within some thirty answers.
+    Each second in which a call of an age rang is exposure, whatever became of it: fast outcomes bias nothing. A level compares
+    the answers of the calls that ring now with what was expected of them, so that a sudden change of the list or of the hour
+    is followed within some thirty answers.
     """
 
     def __init__(self) -> None:
@@ -51,8 +51,7 @@ class CallModel:
         self._exposure = np.zeros(BINS)
         self._person, self._machine, self._other = np.zeros(BINS), np.zeros(BINS), np.zeros(BINS)
         self._priors = PRIOR_CALLS * person, PRIOR_CALLS * machine, PRIOR_CALLS * (ends - person - machine)
-        self._expected = self._seen = LEVEL_MEMORY / 3
-        self._persons = 0
+        self._level = Level()
         self._unsaid = 0.0  # persons among the answers that are not told apart yet
         self._detects = False
         self._detect = [1.6, 0.4, 2.6, 0.7]  # mean and spread of the detector's time, for persons and for machines
@@ -63,16 +62,12 @@ class CallModel:
         self._unsaid = undecided
         counts = np.bincount(np.minimum(ages, BINS - 1).astype(np.int64), minlength=BINS) * seconds
         self._exposure += counts
-        self._expected += float(counts @ self._hazard)
+        self._level.promised(float(counts @ self._hazard))
 
     def person(self, rang_s: float, detected_s: float) -> None:
         """A person answered."""
         self._person[_bin(rang_s)] += 1
-        self._persons += 1
-        self._seen += 1
-        keep = 1 - 1 / LEVEL_MEMORY
-        self._seen *= keep
-        self._expected *= keep
+        self._level.answered()
         if detected_s > 0:
             self._detects = True
             self._learn_detection(0, detected_s)
@@ -95,13 +90,6 @@ class CallModel:
         for one in (self._exposure, self._person, self._machine, self._other):
             one *= keep
 
-    @property
-    def level(self) -> float:
-        """How many more answers came lately than the calls' ages promised, with some caution while few have come at all."""
-        prior = LEVEL_MEMORY / 3
-        found = (self._seen + self._unsaid + prior) / (self._expected + prior)
-        return min(4.0, max(0.25, found)) * (1 + CAUTION / math.sqrt(2.0 + self._persons))
-
     def refresh(self) -> None:
         """Reckon the curves anew from what was learned."""
         exposure = self._exposure + self._prior_exposure
@@ -110,7 +98,7 @@ class CallModel:
             for seen, prior in zip((self._person, self._machine, self._other), self._priors, strict=True)
         )
         self._hazard = person
-        lifted = person * self.level
+        lifted = person * self._level.factor(self._unsaid)
         total = lifted + machine + other
         left = np.exp(-np.cumsum(total))
         self._alive = np.concatenate(([1.0], left))
@@ -147,6 +135,30 @@ class CallModel:
         person = prior / (1 + np.exp(1.7 * (answered - mean_p) / sd_p))
         machine = (1 - prior) / (1 + np.exp(1.7 * (answered - mean_m) / sd_m))
         return np.asarray(person / np.maximum(person + machine, 1e-12))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, to be saved."""
+        rows = {"exposure": self._exposure, "person": self._person, "machine": self._machine, "other": self._other}
+        return {
+            **{name: row.round(4).tolist() for name, row in rows.items()},
+            "detects": self._detects,
+            "detect": [round(one, 3) for one in self._detect],
+            "level": self._level.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> CallModel:
+        """What was learned before a pause: its shape is believed, its weight is small, so that today soon counts for more."""
+        found = cls()
+        rows = [np.array(saved[name], dtype=np.float64) for name in ("exposure", "person", "machine", "other")]
+        if any(row.shape != (BINS,) for row in rows):
+            raise ValueError(f"not {BINS} seconds of ringing")
+        weight = min(1.0, REMEMBERED_CALLS / max(1.0, float(sum(row.sum() for row in rows[1:]))))
+        found._exposure, found._person, found._machine, found._other = (row * weight for row in rows)
+        found._detects, found._detect = bool(saved["detects"]), [float(one) for one in saved["detect"]]
+        found._level = Level.from_json(saved["level"])
+        found.refresh()
+        return found
 
 
 def _bin(seconds: float) -> int:

@@ -1,9 +1,6 @@
-"""How likely more people answer than agents are free: sums of many small chances, exactly where they are few."""
+"""How likely more people answer than agents are free: the law of a sum of many small chances."""
 
 from __future__ import annotations
-
-import math
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,65 +9,53 @@ Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
 
 POINTS = 64  # of the discrete Fourier transform: sums further than 32 from their mean are not told apart
-EXACT_BELOW = 9.0  # variance: above it the normal law with its skewness is as good, and quicker
+FEW = 16  # up to so many calls and agents each chance is reckoned as it is; of more, the chances are put on a grid
+GRID = 128
 _TURN = np.exp(-2j * np.pi * np.arange(POINTS // 2 + 1) / POINTS)
-_X = np.linspace(-8.0, 8.0, 3201)
-_PHI = np.array([0.5 * math.erfc(-x / math.sqrt(2)) for x in _X])
-
-
-@dataclass(frozen=True, slots=True)
-class _Exact:
-    transform: Complexes  # rows horizons: the characteristic function of demand minus supply
-    added: Complexes
-    low: npt.NDArray[np.int64]  # the smallest value that is told apart
-
-
-@dataclass(frozen=True, slots=True)
-class _Normal:
-    mean: Floats
-    variance: Floats
-    third: Floats
-    chance: Floats
+_FACTORS = 1 - np.linspace(0, 1, GRID + 1)[:, None] * (1 - _TURN)  # of a chance on the grid, at each frequency
+_LOG_SIZE = np.log(np.maximum(np.abs(_FACTORS), 1e-8))
+_ANGLE = np.angle(_FACTORS)
 
 
 class Crowd:
     """The number of people who answer within each horizon, less the agents who become free, plus calls ordered now.
 
     `answers` and `frees` hold probabilities: rows calls and agents, columns horizons. `arrivals` is the mean of those who call
-    in. `chance` is that of a call ordered now to have been answered within each horizon.
+    in. `chance` is that of a call ordered now to have been answered within each horizon. `weights` says how much each horizon
+    counts; they sum to 1.
     """
 
-    def __init__(self, answers: Floats, frees: Floats, arrivals: Floats, chance: Floats) -> None:
-        spread = answers * (1 - answers)
-        freed = frees * (1 - frees)
+    def __init__(self, answers: Floats, frees: Floats, arrivals: Floats, chance: Floats, weights: Floats | None = None) -> None:
         self._mean = answers.sum(axis=0) - frees.sum(axis=0) + arrivals
-        variance = spread.sum(axis=0) + freed.sum(axis=0) + arrivals
-        self._exact = bool(variance.max() < EXACT_BELOW)
         self._chance = chance
-        if self._exact:
+        self._weights = np.full(len(chance), 1 / len(chance)) if weights is None else weights
+        whole: Complexes  # the characteristic function of demand minus supply: rows horizons
+        if len(answers) + len(frees) <= FEW:
             ones = 1 - answers[:, :, None] * (1 - _TURN)
             others = 1 - frees[:, :, None] * (1 - _TURN.conj())
             whole = ones.prod(axis=0) * others.prod(axis=0)
-            self._transform = whole * np.exp(arrivals[:, None] * (_TURN - 1))
-            self._added = 1 - chance[:, None] * (1 - _TURN)
         else:
-            self._variance = variance
-            self._third = (spread * (1 - 2 * answers)).sum(axis=0) - (freed * (1 - 2 * frees)).sum(axis=0) + arrivals
-            self._own = chance * (1 - chance)
+            # Each chance is shared out between its two neighbours on the grid: the mean stays exact, and the variance nearly so.
+            many, fewer = _counted(answers), _counted(frees)
+            whole = np.exp((many + fewer) @ _LOG_SIZE + 1j * ((many - fewer) @ _ANGLE))
+        self._transform = whole * np.exp(arrivals[:, None] * (_TURN - 1))
+        self._added = 1 - chance[:, None] * (1 - _TURN)
 
     def exceeds(self, room: float, extra: int) -> float:
-        """P(at least `room` of them), over all horizons alike, with `extra` calls ordered now besides."""
-        if not self._exact:
-            variance = self._variance + extra * self._own
-            spread = np.sqrt(np.maximum(variance, 1e-9))
-            third = self._third + extra * self._own * (1 - 2 * self._chance)
-            at = (room - 0.5 - self._mean - extra * self._chance) / spread
-            skew = third / spread**3
-            bell = np.exp(-0.5 * at * at) / math.sqrt(2 * math.pi)
-            below = np.interp(at, _X, _PHI) + skew * (1 - at * at) * bell / 6
-            return float(np.minimum(np.maximum(1 - below, 0.0), 1.0).mean())
-        chances = np.fft.irfft(self._transform * self._added**extra, POINTS, axis=1)
-        mean = self._mean + extra * self._chance
-        low = np.floor(mean).astype(np.int64) - POINTS // 2
-        values = low[:, None] + (np.arange(POINTS) - low[:, None]) % POINTS
-        return float(np.where(values >= room, chances, 0.0).sum() / len(mean))
+        """P(at least `room` of them), over all horizons, with `extra` calls ordered now besides."""
+        chances = np.fft.irfft(self._transform * self._added**extra if extra else self._transform, POINTS, axis=1)
+        low = np.floor(self._mean + extra * self._chance).astype(np.int64)[:, None] - POINTS // 2
+        values = low + (np.arange(POINTS) - low) % POINTS
+        return float(self._weights @ np.where(values >= room, chances, 0.0).sum(axis=1))
+
+
+def _counted(chances: Floats) -> Floats:
+    """How many of the rows have each chance of the grid: rows horizons, columns the grid."""
+    columns = chances.shape[1]
+    at = chances * GRID
+    low = np.minimum(at.astype(np.int64), GRID - 1)
+    part = (at - low).ravel()
+    where = (low + np.arange(columns) * (GRID + 1)).ravel()
+    size = columns * (GRID + 1)
+    counted = np.bincount(where, 1 - part, size) + np.bincount(where + 1, part, size)
+    return np.asarray(counted.reshape(columns, GRID + 1))

@@ -22,6 +22,7 @@ class Floor:
     live: float = 0.0  # persons who answered and were presented so far, in the window of the budget
     abandoned: float = 0.0  # of them, those who got no agent in time
     behind_s: float = 0.0  # how long ago the picture was true: the switch's events are late, or the link is down
+    gone_s: float | None = None  # how much of the window has passed; None = as long as decisions have been made
 
 
 class Ended(StrEnum):
@@ -64,9 +65,17 @@ class AgentWentOn:
     back: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentFound:
+    """Whom an agent found on a line that had rung for `rang_s`: a person, or a machine that was taken for one."""
+
+    rang_s: float
+    person: bool
+
+
 @dataclass(frozen=True, slots=True)
 class InboundArrived:
     """Somebody called in."""
 
 
-Fact = PersonAnswered | NobodyAnswered | Served | AgentWentOn | InboundArrived
+Fact = PersonAnswered | NobodyAnswered | Served | AgentWentOn | AgentFound | InboundArrived

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +14,16 @@ SAMPLES = 600
 STEP_S = 2.0
 AGES = 300  # steps that are told apart: ten minutes
 REACH = 40  # steps beyond: how far ahead is asked
-SHRINK = 5.0  # how many samples the exponential guess is worth
+SHRINK = 5.0  # how many samples the guess is worth
 PRIOR_TALK_S, PRIOR_WRAP_S = 120.0, 20.0
 
 
 class ServiceModel:
-    """P(free within h | talking or wrapping up for so long), from samples, drawn towards an exponential where they are few."""
+    """P(free within h | talking or wrapping up for so long), from samples, drawn towards a guess where they are few.
+
+    The guess is Erlang's law of two phases: hardly anybody is through at once. While samples are few, talks that go on count as
+    well, for as long as they are known to have lasted: otherwise the first contacts to end would make all of them look short.
+    """
 
     def __init__(self) -> None:
         self._samples: deque[tuple[float, float]] = deque(maxlen=SAMPLES)
@@ -60,6 +65,11 @@ class ServiceModel:
         self._still = self._outlasted[:, -1]
         self._wraps = np.sort(wrap)
 
+    @property
+    def mean_s(self) -> float:
+        """How long a contact takes with its wrap-up."""
+        return float(self._mean_talk + self._mean_wrap)
+
     def free_after_talk(self, ages: Floats, within: Floats) -> Floats:
         """P(free within so many seconds) of agents who have talked for `ages`: rows agents, columns horizons."""
         if not len(ages):
@@ -72,8 +82,11 @@ class ServiceModel:
         rows = step[:, None]
         over = self._outlasted[rows, low] * (1 - part) + self._outlasted[rows, np.minimum(low + 1, AGES + REACH)] * part
         over = np.where(until < 0, 0.0, over)
-        guess = 1 - np.exp(-np.maximum(0, within) / (self._mean_talk + self._mean_wrap))
-        found = (over + SHRINK * guess) / (self._still[step][:, None] + SHRINK)
+        still = self._still[step][:, None]
+        if len(self._samples) < SAMPLES:
+            lasting = len(ages) - np.searchsorted(np.sort(ages), ages[:, None] + within)
+            still = still + lasting
+        found = (over + SHRINK * self._guess(ages[:, None], within)) / (still + SHRINK)
         return np.asarray(self._stays * np.minimum(found, 0.999))
 
     def free_after_wrap(self, ages: Floats, within: Floats) -> Floats:
@@ -86,3 +99,22 @@ class ServiceModel:
         guess = 1 - np.exp(-within / self._mean_wrap)
         found = (then - before[:, None] + SHRINK * guess) / ((total - before)[:, None] + SHRINK)
         return np.asarray(self._stays * np.minimum(found, 0.999))
+
+    def _guess(self, ages: Floats, within: Floats) -> Floats:
+        """P(free within so many seconds | age), by Erlang's law of two phases with the mean of all contacts."""
+        phase = self.mean_s / 2
+        hazard = within / phase - np.log((phase + ages + within) / (phase + ages))
+        return np.asarray(1 - np.exp(-np.maximum(0.0, hazard)))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, to be saved."""
+        return {"contacts": [[round(talk, 1), round(wrap, 1)] for talk, wrap in self._samples], "stays": round(self._stays, 4)}
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> ServiceModel:
+        """As it was saved."""
+        found = cls()
+        found._samples.extend((float(talk), float(wrap)) for talk, wrap in saved["contacts"])
+        found._stays = float(saved["stays"])
+        found.refresh()
+        return found

@@ -13,9 +13,18 @@ from typing import Any, Protocol
 import numpy as np
 
 from dialer.pacing.distributions import Bell, Curve, Distribution, Exponential, Lognormal, steady
-from dialer.pacing.floor import AgentWentOn, Ended, Fact, Floor, InboundArrived, NobodyAnswered, PersonAnswered, Served
+from dialer.pacing.floor import (
+    AgentFound,
+    AgentWentOn,
+    Ended,
+    Fact,
+    Floor,
+    InboundArrived,
+    NobodyAnswered,
+    PersonAnswered,
+    Served,
+)
 
-TICK_S = 0.5  # how often a pacer is asked
 HALF_HOUR_S = 1800.0
 FEW_ANSWERS = 30  # fewer in half an hour say nothing about its rate
 
@@ -64,6 +73,7 @@ class FloorPlan:
     inbound_talk: Distribution = Lognormal(150.0, 0.8)
     inbound_patience_s: float = 90.0
     cap: float = 0.03
+    tick_s: float = 0.5  # how often the pacer is asked
 
     @property
     def max_wait_s(self) -> float:
@@ -111,7 +121,7 @@ class _Agent:
     leaves: float | None = None  # after this contact: seconds of break, inf = the shift is over
     talk_s: float = 0.0
     wrap_s: float = 0.0
-    outbound: bool = True
+    call: _Call | None = None  # None with a caller
 
 
 @dataclass(slots=True)
@@ -187,11 +197,11 @@ class Simulation:
         self._thinking_s += time.perf_counter() - began
         self._ticks += 1
         self._facts = []
-        self._tokens = min(self._tokens + plan.cps * TICK_S, max(1.0, plan.cps))
+        self._tokens = min(self._tokens + plan.cps * plan.tick_s, max(1.0, plan.cps))
         for _ in range(max(0, min(wanted, plan.lines - self._used, int(self._tokens)))):
             self._tokens -= 1
             self._order()
-        self._at(now + TICK_S, self._tick)
+        self._at(now + plan.tick_s, self._tick)
 
     def _order(self) -> None:
         plan, chance = self._plan, self._chance
@@ -270,20 +280,22 @@ class Simulation:
         if call.person:
             self._persons.append((self._now, False))
         talk = self._plan.talk if call.person else self._plan.machine_talk
-        self._talk(agent, talk.draw(self._chance), outbound=True)
+        self._talk(agent, talk.draw(self._chance), call)
 
-    def _talk(self, agent: _Agent, seconds: float, *, outbound: bool) -> None:
+    def _talk(self, agent: _Agent, seconds: float, call: _Call | None = None) -> None:
         plan = self._plan
         if agent.doing is Doing.IDLE:
             self._idle_waits.append(self._now - agent.since)
         self._turn(agent, Doing.TALKING)
-        agent.talk_s, agent.wrap_s, agent.outbound = seconds, plan.wrap.draw(self._chance), outbound
+        agent.talk_s, agent.wrap_s, agent.call = seconds, plan.wrap.draw(self._chance), call
         if agent.leaves is None and self._breaks.random() < plan.break_chance:
             agent.leaves = plan.break_s.draw(self._breaks)
         self._at(self._now + seconds, self._talked, agent)
 
     def _talked(self, agent: _Agent) -> None:
-        self._used -= agent.outbound
+        if agent.call is not None:
+            self._used -= 1
+            self._facts.append(AgentFound(rang_s=agent.call.answered - agent.call.ordered, person=agent.call.person))
         self._turn(agent, Doing.WRAPPING)
         self._at(self._now + agent.wrap_s, self._wrapped, agent)
 
@@ -314,7 +326,7 @@ class Simulation:
         self._turn(agent, Doing.IDLE)
         if self._inbound:
             self._inbound.pop(next(iter(self._inbound)))
-            self._talk(agent, self._plan.inbound_talk.draw(self._chance), outbound=False)
+            self._talk(agent, self._plan.inbound_talk.draw(self._chance))
         elif self._waiting:
             self._connect(agent, self._waiting.pop(next(iter(self._waiting))))
         else:
@@ -327,7 +339,7 @@ class Simulation:
             return
         self._facts.append(InboundArrived())
         if self._idle:
-            self._talk(self._idle.popleft(), plan.inbound_talk.draw(self._chance), outbound=False)
+            self._talk(self._idle.popleft(), plan.inbound_talk.draw(self._chance))
             return
         self._ids += 1
         self._inbound[self._ids] = self._now

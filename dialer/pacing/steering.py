@@ -4,13 +4,58 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
-SPENT = 0.975  # of the legal cap that is aimed at: what the dialer sees differs a little from what the law counts
+SPENT = 0.965  # of the legal cap that is aimed at: chance, and what the law counts otherwise than the dialer sees, have the rest
 TRUST = 10.0  # abandoned calls after which the own forecast is corrected by half
 CLOSED = 0.002  # the risk at which a call is still placed when the budget is used up
+HIGHEST = 0.25  # the risk above which no call is placed, whatever the budget
+LEAST_SHARE, MOST_SHARE = 0.25, 1.8  # of the aim that is spent at one time: what was saved is not spent in a burst
+LENT = 1.5  # times the root of the number of agents: abandoned calls that may be ahead of the budget
+BELIEF_S = 300.0  # of answering as fast as agents can talk: what the pace of the answers is taken for at first
+PAID_BACK = 0.4  # of the budget of the answers to come that may be lent at most: spending less of it pays the loan back
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
+class Ledger:
+    """What was risked so far, to be held against what came of it."""
+
+    risked: float = 0.0  # the sum of the risks at which the answers so far were bought
+    live: float | None = None  # answers until the last look; None = not looked at yet
+    risk: float = 0.0  # allowed at the last look
+    gone_s: float = 0.0  # of the window, at the last look
+    agent_s: float = 0.0  # seconds of agents logged in, until then
+
+    def forget(self, share: float) -> None:
+        """So much of the window has passed out of sight: it rolls on, or a new one has begun."""
+        self.risked *= 1 - share
+        self.gone_s *= 1 - share
+        self.agent_s *= 1 - share
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, to be saved."""
+        return {
+            "risked": round(self.risked, 4),
+            "live": self.live,
+            "risk": round(self.risk, 6),
+            "gone_s": round(self.gone_s),
+            "agent_s": round(self.agent_s),
+        }
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> Ledger:
+        """As it was saved."""
+        live = None if saved["live"] is None else float(saved["live"])
+        return cls(
+            risked=float(saved["risked"]),
+            live=live,
+            risk=float(saved["risk"]),
+            gone_s=float(saved["gone_s"]),
+            agent_s=float(saved["agent_s"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Steering:
     """The risk at which the next call is placed: what is left of the budget for each answer that is still to come.
 
@@ -19,23 +64,39 @@ class Steering:
 
     cap: float
     window_s: float
-    _risked: float = 0.0  # the sum of the risks at which the answers so far were bought
-    _live: float = 0.0
-    _risk: float = 0.0
 
-    def risk(self, *, gone_s: float, live: float, abandoned: float, waiting: int, agents: int) -> float:
-        """The chance of an abandoned call that the next one may bring."""
-        self._risked += (live - self._live) * self._risk
-        self._live = live
-        gone = min(1.0, max(gone_s / self.window_s, 1e-6))
-        to_come = max(live * (1 - gone) / max(gone, 0.05), 5.0 + 0.03 * live)
+    def risk(
+        self,
+        ledger: Ledger,
+        *,
+        gone_s: float,
+        live: float,
+        abandoned: float,
+        waiting: int,
+        agents: int,
+        contact_s: float,
+        trust: float = 1.0,
+    ) -> float:
+        """The chance of an abandoned call that the next one may bring; written down in the ledger.
+
+        `gone_s` of the window have passed; a contact takes an agent `contact_s`; `trust` in the forecast is 0 to 1.
+        """
+        if ledger.live is not None:
+            ledger.risked += max(0.0, live - ledger.live) * ledger.risk
+        ledger.live = live
+        ledger.agent_s += agents * max(0.0, gone_s - ledger.gone_s)
+        ledger.gone_s = gone_s
+        believed = agents * BELIEF_S
+        pace = (live + believed / contact_s) / (ledger.agent_s + believed)  # answers that an agent takes in a second
+        to_come = pace * agents * max(0.0, self.window_s - gone_s)
         aim = SPENT * self.cap
-        left = (aim * (live + to_come) - abandoned - 0.5 * waiting) / to_come
-        share = max(0.25 * aim, min(1.8 * aim, left))
-        bias = (abandoned + TRUST) / (self._risked + TRUST)
-        loan = 1.5 * math.sqrt(agents) * min(1.0, max(0.0, (0.85 - gone) / 0.5))
+        rest = max(to_come, 5.0 + 0.03 * live)  # of a few answers at the very end no budget is reckoned
+        left = (aim * (live + rest) - abandoned - 0.5 * waiting) / rest
+        share = max(LEAST_SHARE * aim, min(MOST_SHARE * aim, left))
+        bias = (abandoned + TRUST) / (ledger.risked + TRUST)
+        loan = min(LENT * math.sqrt(agents), PAID_BACK * self.cap * to_come)
         if abandoned + waiting + 1 > self.cap * live + loan:
-            self._risk = CLOSED
+            ledger.risk = CLOSED
         else:
-            self._risk = min(0.25, max(CLOSED, share / min(3.0, max(0.3, bias))))
-        return self._risk
+            ledger.risk = min(HIGHEST, max(CLOSED, trust * share / min(3.0, max(0.3, bias))))
+        return ledger.risk

@@ -10,7 +10,7 @@ from functools import partial
 
 from dialer.errors import BadInput
 from dialer.pacing.distributions import Curve, Distribution, Exponential, Lognormal
-from dialer.pacing.predictive import CruiseControl
+from dialer.pacing.predictive import Cruise, CruiseControl
 from dialer.pacing.progressive import Progressive
 from dialer.pacing.simulator import FloorPacer, FloorPlan, FloorResult, simulate
 
@@ -18,8 +18,8 @@ HOUR_S = 3600.0
 _LENGTH = re.compile(r"(lognormal|exponential) ([0-9.]+)(?: ([0-9.]+))?")
 
 PACINGS: dict[str, Callable[[FloorPlan], FloorPacer]] = {
-    "predictive (cruise control)": lambda plan: CruiseControl(
-        cap=plan.cap, max_wait_s=plan.max_wait_s, window_s=plan.hours * HOUR_S
+    "predictive (cruise control)": lambda plan: Cruise(
+        CruiseControl(cap=plan.cap, max_wait_s=plan.max_wait_s, window_s=plan.hours * HOUR_S)
     ),
     "progressive, 1 line": lambda plan: Progressive(lines_per_agent=1.0),
     "progressive, 1.5 lines": lambda plan: Progressive(lines_per_agent=1.5),

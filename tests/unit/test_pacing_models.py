@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from dialer.pacing.call_model import CallModel
 from dialer.pacing.floor import Ended
+from dialer.pacing.level import Level
+from dialer.pacing.persons import PersonShare
 from dialer.pacing.service_model import ServiceModel
-from dialer.pacing.steering import CLOSED, Steering
+from dialer.pacing.steering import CLOSED, Ledger, Steering
 
 pytestmark = pytest.mark.unit
 
@@ -80,16 +84,46 @@ def test_who_takes_breaks_is_not_counted_on() -> None:
     assert model.free_after_wrap(np.array([8.0]), np.array([60.0]))[0, 0] < 0.15
 
 
-def half_way(abandoned: float) -> tuple[Steering, float]:
+def half_way(abandoned: float) -> tuple[Steering, Ledger, float]:
     """A day of an hour, of which half is gone with a thousand answers."""
-    steering = Steering(cap=0.03, window_s=3600.0)
-    steering.risk(gone_s=0.0, live=0.0, abandoned=0.0, waiting=0, agents=20)
-    return steering, steering.risk(gone_s=1800.0, live=1000.0, abandoned=abandoned, waiting=0, agents=20)
+    steering, ledger = Steering(cap=0.03, window_s=3600.0), Ledger()
+    steering.risk(ledger, gone_s=0.0, live=0.0, abandoned=0.0, waiting=0, agents=20, contact_s=36.0)
+    risk = steering.risk(ledger, gone_s=1800.0, live=1000.0, abandoned=abandoned, waiting=0, agents=20, contact_s=36.0)
+    return steering, ledger, risk
 
 
 def test_the_budget_is_spent_evenly_and_never_overdrawn_at_the_end() -> None:
-    steering, even = half_way(29.0)
+    steering, ledger, even = half_way(29.0)
     assert even == pytest.approx(0.03, abs=0.005)
-    assert half_way(20.0)[1] > even, "what was saved is spent on the rest of the window"
-    assert half_way(45.0)[1] == CLOSED, "used up"
-    assert steering.risk(gone_s=3500.0, live=1900.0, abandoned=57.0, waiting=0, agents=20) == CLOSED, "nothing is lent at the end"
+    assert half_way(20.0)[2] > even, "what was saved is spent on the rest of the window"
+    assert half_way(45.0)[2] == CLOSED, "used up"
+    at_the_end = steering.risk(ledger, gone_s=3500.0, live=1900.0, abandoned=57.0, waiting=0, agents=20, contact_s=36.0)
+    assert at_the_end == CLOSED, "nothing is lent at the end"
+
+
+def test_a_list_that_does_not_change_is_not_shaken_by_chance() -> None:
+    """Forty answers more or fewer than were promised in a row are noise; twice as many are a change."""
+    dice, level = np.random.default_rng(5), Level()
+    factors = []
+    for step in range(6000):
+        level.promised(0.25)
+        if dice.random() < (0.25 if step < 4000 else 0.6):
+            level.answered()
+        factors.append(level.factor(0.0))
+    steady, after = np.array(factors[1000:4000]), np.array(factors[4200:])
+    assert steady.std() < 0.12
+    assert steady.mean() == pytest.approx(1.0, abs=0.1)
+    assert after.mean() == pytest.approx(2.4, abs=0.4)
+
+
+def test_what_agents_find_tells_persons_from_machines_by_the_ringing() -> None:
+    dice, share = np.random.default_rng(6), PersonShare()
+    assert share.weight(5.0) == share.weight(25.0) == 1.0
+    for _ in range(800):
+        person = dice.random() < 0.5
+        rang = dice.lognormal(2.2, 0.4) if person else dice.normal(21.0, 3.0)
+        share.judged(float(rang), bool(person))
+    assert share.weight(8.0) > 1.5
+    assert share.weight(22.0) < 0.3
+    again = PersonShare.from_json(json.loads(json.dumps(share.to_json())))
+    assert again.weight(22.0) == pytest.approx(share.weight(22.0), abs=1e-3)

@@ -8,7 +8,7 @@ import pytest
 
 from dialer.pacing.distributions import Exponential, steady
 from dialer.pacing.floor import Floor
-from dialer.pacing.predictive import CruiseControl
+from dialer.pacing.predictive import Cruise, CruiseControl
 from dialer.pacing.progressive import Progressive
 from dialer.pacing.simulator import FloorPlan, simulate
 
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.unit
 SMALL = FloorPlan(agents=12, hours=0.75)
 
 
-def cruise(plan: FloorPlan) -> CruiseControl:
-    return CruiseControl(cap=plan.cap, max_wait_s=plan.max_wait_s, window_s=plan.hours * 3600)
+def cruise(plan: FloorPlan) -> Cruise:
+    return Cruise(CruiseControl(cap=plan.cap, max_wait_s=plan.max_wait_s, window_s=plan.hours * 3600))
 
 
 def test_a_day_can_be_repeated() -> None:
