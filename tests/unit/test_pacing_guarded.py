@@ -12,7 +12,7 @@ from dialer.pacing.budget_guard import AIM, BudgetGuard, FloorPacer
 from dialer.pacing.calling_ratio import SAMPLES, ExpertCallingRatio, RatioBasis
 from dialer.pacing.floor import Ended, Fact, Floor, NobodyAnswered, PersonAnswered, Served
 from dialer.pacing.inbound import InboundFirst
-from dialer.pacing.predictive import CruiseControl
+from dialer.pacing.predictive import Cruise, CruiseControl
 from dialer.pacing.preview import Preview
 from dialer.pacing.progressive import Progressive
 from dialer.pacing.simulator import FloorPlan, simulate
@@ -74,7 +74,7 @@ def test_a_guarded_floor_keeps_near_its_budget_whatever_the_pacer(pacer: FloorPa
 
 def test_cruise_control_under_the_guard_keeps_the_budget_and_still_wins() -> None:
     plan = FloorPlan(agents=16, hours=1.2)
-    ahead = simulate(plan, BudgetGuard(CruiseControl(cap=AIM * plan.cap, max_wait_s=plan.max_wait_s), cap=plan.cap), 2)
+    ahead = simulate(plan, BudgetGuard(Cruise(CruiseControl(cap=AIM * plan.cap, max_wait_s=plan.max_wait_s)), cap=plan.cap), 2)
     one_by_one = simulate(plan, Progressive(), 2)
     assert ahead.abandoned <= plan.cap
     assert ahead.occupancy > one_by_one.occupancy + 0.08

@@ -53,7 +53,6 @@ class Watched:
         return abandoned - self.control.cap * live
 
 
-@pytest.mark.row(67)
 def test_half_the_agents_log_out_at_once() -> None:
     half, leave_s = DAY.agents // 2, HOUR_S / 2
     plan = replace(DAY, shifts=tuple((0.0, leave_s if at < half else HOUR_S) for at in range(DAY.agents)))
