@@ -13,10 +13,12 @@ from dialer.domain.channel import Channel
 from dialer.domain.email_content import EmailContent
 from dialer.domain.message_template import MessageTemplate
 from dialer.domain.received import AnswerState, Received
+from dialer.domain.strategy import Strategy
 from dialer.errors import BadInput, MaybeSent, NotSent, Rejected, StoreDown
+from dialer.ivr.message import MessageApp
 from dialer.ports import Clock, EmailOrder, MessagePort, MessageReceived, SmsOrder
 from dialer.services.completion import Completed, StrategyOf
-from dialer.services.message_apps import MessageApps
+from dialer.services.message_apps import LIMIT_S, MessageApps
 from dialer.services.opt_outs import ReplyRules
 from dialer.services.received import AppCall, receive
 from dialer.store.store import Store, Tx
@@ -38,22 +40,35 @@ class ReplyDesk:
         self,
         *,
         store: Store,
-        strategy_of: StrategyOf,
         clock: Clock,
         rules: ReplyRules,
         gateways: Mapping[str, MessagePort[Any]],
-        apps: MessageApps,
+        apps: Mapping[str, MessageApp],
+        app_limit_s: float = LIMIT_S,
     ) -> None:
-        self._store, self._strategy_of, self._clock, self._rules = store, strategy_of, clock, rules
-        self._gateways, self._apps = dict(gateways), apps
+        self._store, self._clock, self._rules = store, clock, rules
+        self._gateways = dict(gateways)
+        self._apps = MessageApps(apps, store=store, now=clock.now, limit_s=app_limit_s)
         self._tasks: set[asyncio.Task[None]] = set()
-        self.on_completed: Callable[[Completed], None] = lambda completed: None
+        self._strategy_of: StrategyOf | None = None
+        self._on_completed: Callable[[Completed], None] = lambda completed: None
+
+    def belongs_to(self, strategy_of: StrategyOf, on_completed: Callable[[Completed], None]) -> None:
+        """The engine whose attempts are answered."""
+        self._strategy_of, self._on_completed = strategy_of, on_completed
+        self._apps.strategy_of = strategy_of
+
+    def cannot(self, strategy: Strategy) -> str:
+        """Why the answers to a strategy's messages could not be dealt with; "" = they can."""
+        return self._apps.missing(strategy)
 
     async def take(self, news: MessageReceived) -> None:
         """Keep a message and act on it; returns when that is on disk. Raises StoreDown: tell it again."""
+        if self._strategy_of is None:
+            raise StoreDown("the dialer is starting")
         heard = await receive(self._store, news, self._rules, self._strategy_of)
         if heard.completed is not None:
-            self.on_completed(heard.completed)
+            self._on_completed(heard.completed)
         if heard.message is not None and heard.app is not None:
             self._begin(self._hand_over(heard.message, heard.app), f"message app {heard.message.id}")
 
@@ -102,7 +117,7 @@ class ReplyDesk:
             log.exception("what an app made of a message was not recorded", message=message.id, app=call.row.app)
             return
         if completed is not None:
-            self.on_completed(completed)
+            self._on_completed(completed)
 
     # ── our answers ───────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,12 +8,13 @@ from datetime import datetime
 import structlog
 
 from dialer.domain.attempt import Attempt
+from dialer.domain.ids import AttemptId, JobId
 from dialer.domain.received import InboxState, Received
 from dialer.domain.strategy import Strategy
 from dialer.ivr.message import Message, MessageApp
 from dialer.ivr.outcome import Outcome
 from dialer.services.completion import Completed, StrategyOf
-from dialer.services.pdc_call import PdcParts, SessionListener
+from dialer.services.pdc_call import PdcParts
 from dialer.services.pdc_contacts import contact_on_the_line
 from dialer.services.pdc_reply import ReplyPdc, reply_code
 from dialer.services.plugin_threads import PluginThreads, TooLong
@@ -32,25 +33,26 @@ class MessageApps:
     """The installed message apps by name, each answer on a thread of its own (see PluginThreads)."""
 
     def __init__(
-        self,
-        known: Mapping[str, MessageApp],
-        *,
-        store: Store,
-        strategy_of: StrategyOf,
-        listener: SessionListener,
-        now: Callable[[], datetime],
-        limit_s: float = LIMIT_S,
+        self, known: Mapping[str, MessageApp], *, store: Store, now: Callable[[], datetime], limit_s: float = LIMIT_S
     ) -> None:
-        self._known, self._limit_s = dict(known), limit_s
-        self._parts = PdcParts(store=store, strategy_of=strategy_of, listener=listener, now=now)
+        self._known, self._store, self._now, self._limit_s = dict(known), store, now, limit_s
         self._threads = PluginThreads(THREADS)
+        self.strategy_of: StrategyOf = _nobodys
+
+    def missing(self, strategy: Strategy) -> str:
+        """Which message app a strategy wants that is not installed; "" = none."""
+        wanted = {app for one in strategy.handlers if one.replies is not None for app in one.replies.apps}
+        if not (missing := sorted(wanted - set(self._known))):
+            return ""
+        return f"the message app {missing[0]!r} is not installed (installed: {', '.join(sorted(self._known)) or 'none'})"
 
     async def handle(self, received: Received, call: AppCall) -> Completed | None:
         """Run the app, and record its code; a message that it made nothing of stays in the inbox, with the reason.
 
         Returns an attempt that ended with it. Raises StoreDown: then the message stays in the inbox, too.
         """
-        pdc, trouble, said = ReplyPdc(self._parts, call.attempt), "", None
+        parts = PdcParts(store=self._store, strategy_of=self.strategy_of, listener=_Nobody(), now=self._now)
+        pdc, trouble, said = ReplyPdc(parts, call.attempt), "", None
         try:
             said = await self._run(received, call, pdc)
         except TooLong as late:
@@ -62,13 +64,13 @@ class MessageApps:
         code = said.code if isinstance(said, Outcome) else said or pdc.code
         if not isinstance(code, str):
             trouble, code = f"it returned {said!r:.80} and not the name of a code", ""
-        return await self._parts.store.write(lambda tx: self._record(tx, received, call, "" if trouble else code, trouble))
+        return await self._store.write(lambda tx: self._record(tx, received, call, "" if trouble else code, trouble))
 
     async def _run(self, received: Received, call: AppCall, pdc: ReplyPdc) -> object:
         app = self._known.get(call.row.app)
         if app is None:
             raise LookupError(f"it is not installed (installed: {', '.join(sorted(self._known)) or 'none'})")
-        campaign, contact = await self._parts.store.read(lambda tx: _circumstances(tx, call.attempt))
+        campaign, contact = await self._store.read(lambda tx: _circumstances(tx, call.attempt))
         message = Message(
             text=received.text,
             subject=received.subject,
@@ -89,7 +91,7 @@ class MessageApps:
         if name:
             try:
                 code = reply_code(tx, call.attempt, name)
-                given = give_code(tx, call.attempt, code, strategy_of=self._parts.strategy_of, now=self._parts.now())
+                given = give_code(tx, call.attempt, code, strategy_of=self.strategy_of, now=self._now())
                 completed, because = given.completed, given.because and f"{code}: {given.because}"
             except PdcError as mistake:
                 because = f"the app {call.row.app}: {mistake}"
@@ -101,12 +103,18 @@ class MessageApps:
         return completed
 
 
-def missing_apps(strategy: Strategy, known: Mapping[str, MessageApp]) -> str:
-    """Which message apps a strategy wants that are not installed; "" = none."""
-    wanted = {app for one in strategy.handlers if one.replies is not None for app in one.replies.apps}
-    if not (missing := sorted(wanted - set(known))):
-        return ""
-    return f"the message app {missing[0]!r} is not installed (installed: {', '.join(sorted(known)) or 'none'})"
+class _Nobody:
+    """An answer is no call: nobody waits for the end of its session."""
+
+    def session_opened(self, attempt_id: AttemptId, amd_status: str, amd_cause: str, *, treated: bool) -> None:
+        """Never told."""
+
+    def session_ended(self, attempt_id: AttemptId, *, hung_up: bool) -> None:
+        """Never told."""
+
+
+def _nobodys(job_id: JobId, text: str) -> Strategy:
+    raise AssertionError("no engine has these apps yet")
 
 
 def _circumstances(tx: Tx, attempt: Attempt) -> tuple[str, Contact]:

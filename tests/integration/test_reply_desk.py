@@ -18,7 +18,6 @@ from dialer.ivr.message import Message, MessageApp
 from dialer.ivr.outcome import Outcome
 from dialer.message_apps import SHIPPED_MESSAGE_APPS
 from dialer.ports import MessageReceived, SmsOrder
-from dialer.services.message_apps import MessageApps
 from dialer.store.store import Store
 from dialer.testing_messages import FakeMessages, FakeReader
 from pdc import UnknownAttribute
@@ -38,22 +37,15 @@ class Desk:
         self.writing, self.clock = writing, StillClock(NOW)
         self.ended: list[str] = []
         self.gateway: FakeMessages[SmsOrder] = FakeMessages(self.clock, self._sink, name=GATEWAY)
-        known = MessageApps(
-            {**SHIPPED_MESSAGE_APPS, **(apps or {})},
-            store=writing.store,
-            strategy_of=writing.strategy_of,
-            listener=None,  # type: ignore[arg-type]  # answers have no session that begins and ends
-            now=self.clock.now,
-            limit_s=limit_s,
-        )
         self.desk = ReplyDesk(
             store=writing.store,
-            strategy_of=writing.strategy_of,
             clock=self.clock,
             rules=RULES,
             gateways={GATEWAY: self.gateway},
-            apps=known,
+            apps={**SHIPPED_MESSAGE_APPS, **(apps or {})},
+            app_limit_s=limit_s,
         )
+        self.desk.belongs_to(writing.strategy_of, lambda completed: self.ended.append(completed.attempt.id))
 
     async def _sink(self, news: Any) -> None:
         """Nobody looks at the news of answers."""
@@ -226,3 +218,8 @@ async def test_what_an_app_fails_at_waits_for_a_person(
     assert kept.inbox is (InboxState.OPEN if waits else InboxState.NONE)
     assert told in kept.note
     assert writing.on_dnc(D0) is (app is opts_out)
+
+
+async def test_a_strategy_whose_app_is_not_installed_is_told_of(writing: Writing) -> None:
+    assert Desk(writing).desk.cannot(writing.strategy) == "the message app 'app' is not installed (installed: keep_answer)"
+    assert Desk(writing, {"app": keeps}).desk.cannot(writing.strategy) == ""
