@@ -1,4 +1,4 @@
-"""The main job from end to end on a real Asterisk: a blood-donation campaign, from a CSV file to completion codes.
+"""A campaign from end to end on a real Asterisk: blood donation, from a CSV file to completion codes, or another sample.
 
 Everything is the shipped product; only the telephone network is synthetic (dialer.lab), and it writes down who was called.
 """
@@ -9,11 +9,12 @@ import asyncio
 import json
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, Self
 
 from dialer.app import Dialer
 from dialer.domain.attempt import Attempt
@@ -24,7 +25,6 @@ from dialer.lab.behaviours import INTERESTED, NOT_INTERESTED, behaviour_of
 from dialer.lab.containers import ContainerLab
 from dialer.lab.lab import Lab
 from dialer.lab.obtain import obtain_tool
-from dialer.lab.truth import Truth
 from dialer.resources import resource
 from dialer.services.campaigns import NewCampaign, create_campaign, parse_pace, save_strategy
 from dialer.services.codes import create_code
@@ -35,18 +35,39 @@ from dialer.store.store import Store
 
 Say = Callable[[str], None]
 
-CAMPAIGN = "Blood donation"
-CONTACT_LIST = "Donors"
-CODES = (
-    CustomCode(name=INTERESTED, description="pressed 1", is_rpc=True, is_success=True, is_closure=True),
-    CustomCode(name=NOT_INTERESTED, description="pressed 2", is_rpc=True, is_closure=True),
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A campaign that comes with the program."""
+
+    name: str  # of the demo
+    campaign: str
+    contact_list: str
+    contacts: str  # the file of contacts, and that of the strategy, as `resource` knows them
+    strategy: str
+    codes: tuple[CustomCode, ...]
+    finish_after: Mapping[str, int] = field(default_factory=dict)
+    writes: bool = False  # also text messages and mails: the lab needs gateways
+
+
+BLOOD_DONATION = Sample(
+    name="blood_donation",
+    campaign="Blood donation",
+    contact_list="Donors",
+    contacts="samples/donors.csv",
+    strategy="strategies/blood_donation_demo.yaml",
+    codes=(
+        CustomCode(name=INTERESTED, description="pressed 1", is_rpc=True, is_success=True, is_closure=True),
+        CustomCode(name=NOT_INTERESTED, description="pressed 2", is_rpc=True, is_closure=True),
+    ),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The demo's result: every attempt against what the phone network says happened."""
+    """The demo's result: every attempt against what the networks say happened."""
 
+    sample: str
     attempts: tuple[Attempt, ...]
     codes: dict[str, int]
     mismatches: tuple[str, ...]
@@ -55,7 +76,7 @@ class Verdict:
         """The last line of the demo."""
         return json.dumps(
             {
-                "demo": "blood_donation",
+                "demo": self.sample,
                 "attempts": len(self.attempts),
                 "codes": self.codes,
                 "mismatches": len(self.mismatches),
@@ -63,11 +84,12 @@ class Verdict:
         )
 
 
-def lab_settings(lab: Lab, data_dir: Path) -> Settings:
-    """The settings with which a dialer drives the lab."""
+def lab_settings(lab: Lab, data_dir: Path, **more: Any) -> Settings:
+    """The settings with which a dialer drives the lab; `more` are further sections of a settings file."""
     switch = lab.switch
     return Settings.model_validate(
-        {
+        more
+        | {
             "root": data_dir,
             "node": {"name": "demo", "data_dir": data_dir},
             "switch": [
@@ -90,24 +112,31 @@ def lab_settings(lab: Lab, data_dir: Path) -> Settings:
 class Demo:
     """A lab, a dialer and the sample campaign."""
 
-    def __init__(self, lab: Lab | ContainerLab, settings: Settings, dialer: Dialer, say: Say) -> None:
-        self.lab, self.settings, self.dialer, self._say = lab, settings, dialer, say
+    def __init__(
+        self, lab: Lab | ContainerLab, settings: Settings, dialer: Dialer, say: Say, sample: Sample = BLOOD_DONATION
+    ) -> None:
+        self.lab, self.settings, self.dialer, self.sample, self._say = lab, settings, dialer, sample, say
 
     @classmethod
     @asynccontextmanager
-    async def ready(cls, folder: Path, say: Say) -> AsyncIterator[Demo]:
+    async def ready(cls, folder: Path, say: Say, sample: Sample = BLOOD_DONATION) -> AsyncIterator[Self]:
         """Lab and dialer up, in `folder`, gone again afterwards."""
         say("Obtaining a speech synthesiser")
         tts = await asyncio.to_thread(obtain_tool, "espeak-ng", say)
-        async with Lab.started(folder / "lab", say=say) as lab:
-            settings = lab_settings(lab, folder / "data")
+        async with Lab.started(folder / "lab", say=say, messages=sample.writes) as lab:
+            settings = cls.settings_for(lab, folder / "data")
             say("Starting the dialer")
             async with Dialer.started(settings, tts=tts) as dialer:
-                yield cls(lab, settings, dialer, say)
+                yield cls(lab, settings, dialer, say, sample)
+
+    @classmethod
+    def settings_for(cls, lab: Lab, data_dir: Path) -> Settings:
+        """The settings of the dialer."""
+        return lab_settings(lab, data_dir)
 
     @classmethod
     @asynccontextmanager
-    async def beside(cls, lab_folder: Path, say: Say) -> AsyncIterator[Demo]:
+    async def beside(cls, lab_folder: Path, say: Say) -> AsyncIterator[Self]:
         """The dialer alone, on a switch and a carrier that run already as containers; its database is gone afterwards."""
         lab = ContainerLab.reading(lab_folder)
         settings = load_settings(lab.settings_file)
@@ -127,31 +156,31 @@ class Demo:
 
     async def prepare(self) -> ImportReport:
         """Organisation, codes, contacts and campaign, as an operator would create them."""
-        store = self.store
+        store, sample = self.store, self.sample
         org = await self._organisation()
-        for code in CODES:
+        for code in sample.codes:
             await create_code(store, org, code)
-        self._say("Importing the donors")
-        report = await import_contacts(store, org, resource("samples/donors.csv"), CONTACT_LIST)
-        strategy = await save_strategy(
-            store, org, resource("strategies/blood_donation_demo.yaml").read_text(encoding="utf-8"), "blood_donation_demo.yaml"
-        )
+        self._say("Importing the contacts")
+        report = await import_contacts(store, org, resource(sample.contacts), sample.contact_list)
+        text = resource(sample.strategy).read_text(encoding="utf-8")
+        strategy = await save_strategy(store, org, text, sample.strategy)
         await create_campaign(
             store,
             org,
             NewCampaign(
-                name=CAMPAIGN,
+                name=sample.campaign,
                 strategy=strategy.name,
-                contact_lists=(CONTACT_LIST,),
-                codes=tuple(code.name for code in CODES),
+                contact_lists=(sample.contact_list,),
+                codes=tuple(code.name for code in sample.codes),
                 pace=parse_pace("10/second", max_ports=40),
+                finish_after=sample.finish_after,
             ),
         )
         return report
 
     async def start(self) -> JobId:
         """Start the campaign."""
-        job = await start_campaign(self.store, await self._organisation(), CAMPAIGN, by="demo")
+        job = await start_campaign(self.store, await self._organisation(), self.sample.campaign, by="demo")
         return job.id
 
     async def _organisation(self) -> OrgId:
@@ -207,26 +236,58 @@ tag_calls = true
         await stop.wait()
 
     async def verdict(self, job_id: JobId) -> Verdict:
-        """Compare every attempt with the phone network's own log."""
+        """Compare every attempt with the networks' own logs."""
         attempts = await self.store.read(lambda tx: tx.attempts.of_job(job_id))
-        return judge(attempts, self.lab.truth())
+        seen = [Seen(attempt_id=one.attempt_id, address=one.number) for one in self.lab.truth()]
+        return judge(self.sample.name, attempts, [*seen, *await self.seen_otherwise()], self.expected)
+
+    async def seen_otherwise(self) -> Sequence[Seen]:
+        """What other networks than the telephone's saw."""
+        return ()
+
+    def expected(self, attempt: Attempt) -> Expected:
+        """How an attempt must have ended, by its address."""
+        return expected_of_call(attempt)
 
 
-def judge(attempts: Sequence[Attempt], truth: Sequence[Truth]) -> Verdict:
-    """Every attempt against the truth log: dialled at most once, at the right number, with the code that its number gives."""
-    calls = Counter(one.attempt_id for one in truth)
-    numbers = {one.attempt_id: one.number for one in truth}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A call or a message that arrived in a network, as that network's own log has it."""
+
+    attempt_id: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """How an attempt must have ended; `times` is how often its network must have seen it."""
+
+    code: str
+    times: int = 1
+
+
+def expected_of_call(attempt: Attempt) -> Expected:
+    """By the number's ending."""
+    return Expected(code=behaviour_of(attempt.address).code)
+
+
+def judge(
+    sample: str, attempts: Sequence[Attempt], seen: Sequence[Seen], expected: Callable[[Attempt], Expected] = expected_of_call
+) -> Verdict:
+    """Every attempt against the logs: made at most once, to the right address, with the code that its address gives."""
+    times = Counter(one.attempt_id for one in seen)
+    addresses = {one.attempt_id: one.address for one in seen}
     known = {one.id for one in attempts}
-    mismatches = [f"{one.attempt_id}: called, and not in the ledger" for one in truth if one.attempt_id not in known]
+    mismatches = [f"{one.attempt_id}: seen, and not in the ledger" for one in seen if one.attempt_id not in known]
     for one in attempts:
-        never_dialled = one.code in (SystemCode.RESTRICTED_DNC, SystemCode.NO_CALLABLE_ADDRESS)
-        if calls[one.id] != (0 if never_dialled else 1):
-            mismatches.append(f"{one.id}: called {calls[one.id]} times")
-        elif not never_dialled:
-            expected = behaviour_of(one.address).code
-            if one.code != expected:
-                mismatches.append(f"{one.id}: {one.address[-2:]} should be {expected}, is {one.code}")
-            if numbers[one.id].lstrip("+") != one.address.lstrip("+"):
-                mismatches.append(f"{one.id}: another number was called")
+        barred = one.code in (SystemCode.RESTRICTED_DNC, SystemCode.NO_CALLABLE_ADDRESS)
+        wanted = Expected(code=one.code or "", times=0) if barred else expected(one)
+        if times[one.id] != wanted.times:
+            mismatches.append(f"{one.id}: {one.channel.value} to {one.address} was seen {times[one.id]} times")
+        elif one.code != wanted.code:
+            mismatches.append(f"{one.id}: {one.channel.value} to {one.address[-14:]} should be {wanted.code}, is {one.code}")
+        if one.id in addresses and addresses[one.id].lstrip("+") != one.address.lstrip("+"):
+            mismatches.append(f"{one.id}: it went to another address")
     counted = Counter(one.code or "none" for one in attempts)
-    return Verdict(attempts=tuple(attempts), codes=dict(sorted(counted.items())), mismatches=tuple(mismatches))
+    codes = dict(sorted(counted.items()))
+    return Verdict(sample=sample, attempts=tuple(attempts), codes=codes, mismatches=tuple(mismatches))

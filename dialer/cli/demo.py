@@ -6,7 +6,9 @@ import asyncio
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +19,7 @@ from rich.table import Table
 from dialer.cli.context import plain_errors
 from dialer.cli.job_progress import JobBar
 from dialer.demo import Demo, Verdict
+from dialer.demo_appointment import APPOINTMENT, AppointmentDemo
 from dialer.logs import configure, mask
 
 console = Console() if sys.stdout.isatty() else Console(width=110)  # a pipe or a log has room
@@ -29,10 +32,35 @@ def demo(
     lab: Annotated[Path | None, typer.Option(help="Use the lab of containers whose volume is mounted here.")] = None,
 ) -> None:
     """Start a telephone lab and a dialer, run the blood-donation campaign on 60 synthetic donors, check every code."""
+    _run(lambda work: Demo.beside(lab, _say) if lab else Demo.ready(work, _say), folder, stay=stay)
+
+
+class SampleName(StrEnum):
+    """The samples that can be run in a laboratory."""
+
+    BLOOD_DONATION = "blood_donation"  # as `dialer demo`
+    APPOINTMENT = "appointment"  # calls, text messages and mails in one campaign
+
+
+@plain_errors
+def lab_demo(
+    sample: Annotated[SampleName, typer.Argument(help="Which campaign.")],
+    stay: Annotated[bool, typer.Option("--stay", help="Leave lab and dialer running until Ctrl-C.")] = False,
+    folder: Annotated[Path | None, typer.Option(help="Where to work; a temporary folder by default.")] = None,
+) -> None:
+    """Start a lab and a dialer, run a sample campaign, and check every code against the own logs of the networks."""
+    if sample is SampleName.APPOINTMENT:
+        _run(lambda work: AppointmentDemo.ready(work, _say, APPOINTMENT), folder, stay=stay)
+    else:
+        _run(lambda work: Demo.ready(work, _say), folder, stay=stay)
+
+
+def _run(ready: Callable[[Path], AbstractAsyncContextManager[Demo]], folder: Path | None, *, stay: bool) -> None:
+    """Exits with 1 where a code is not what it should be."""
     work = folder or Path(tempfile.mkdtemp(prefix="outdial-demo-"))
     try:
         configure(level="warning")
-        verdict = asyncio.run(_demo(Demo.beside(lab, _say) if lab else Demo.ready(work, _say), stay=stay))
+        verdict = asyncio.run(_demo(ready(work), stay=stay))
     finally:
         if folder is None:
             shutil.rmtree(work, ignore_errors=True)
@@ -42,7 +70,7 @@ def demo(
 async def _demo(ready: AbstractAsyncContextManager[Demo], *, stay: bool) -> Verdict:
     async with ready as demo:
         report = await demo.prepare()
-        _say(f"{report.inserted + report.updated} donors imported, {report.rejected} rows refused")
+        _say(f"{report.inserted + report.updated} contacts imported, {report.rejected} rows refused")
         job_id = await demo.start()
         with JobBar(console) as bar:
             await demo.finished(job_id, bar.show)
@@ -70,11 +98,11 @@ def _show(verdict: Verdict) -> None:
     for code, count in sorted(verdict.codes.items(), key=lambda item: -item[1]):
         table.add_row(code, str(count))
     console.print(table)
-    first = Table("attempt", "number", "code", "answered after", "lasted", title="The first ten attempts")
+    first = Table("attempt", "channel", "address", "code", "answered after", "lasted", title="The first ten attempts")
     for one in verdict.attempts[:10]:
         ring = f"{(one.answered_at - one.intent_at).total_seconds():.1f} s" if one.answered_at else "–"
         lasted = f"{(one.ended_at - one.intent_at).total_seconds():.1f} s" if one.ended_at else "–"
-        first.add_row(one.id, mask(one.address), one.code or "", ring, lasted)
+        first.add_row(one.id, one.channel.value, mask(one.address), one.code or "", ring, lasted)
     console.print(first)
     for mismatch in verdict.mismatches:
         console.print(f"[red]mismatch[/] {mismatch}", highlight=False)

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from dialer.cli.demo import lab_demo
 from dialer.errors import OutdialError
 from dialer.lab.lab import Lab
 from dialer.lab.raw_call import raw_call
@@ -18,6 +19,8 @@ from dialer.lab.raw_call import raw_call
 lab_app = typer.Typer(
     help="A telephone laboratory on this machine: a real Asterisk and a synthetic phone network.", no_args_is_help=True
 )
+
+lab_app.command("demo")(lab_demo)
 
 Name = Annotated[str, typer.Option(help="Which lab; several can stand side by side.")]
 Folder = Annotated[Path, typer.Option(help="Where labs keep their files.")]

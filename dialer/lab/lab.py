@@ -118,9 +118,9 @@ class Lab:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def started(cls, folder: Path, *, say: Say = lambda _text: None) -> AsyncIterator[Lab]:
-        """As `running`, for coroutines."""
-        lab = await asyncio.to_thread(cls.up, folder, say=say)
+    async def started(cls, folder: Path, *, say: Say = lambda _text: None, messages: bool = False) -> AsyncIterator[Lab]:
+        """As `running`, for coroutines; with `messages`, it has gateways for SMS and email."""
+        lab = await asyncio.to_thread(cls.up, folder, say=say, sms=messages, email=messages)
         try:
             yield lab
         finally:
