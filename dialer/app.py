@@ -15,7 +15,7 @@ import structlog
 from aiohttp import web
 
 from dialer import settings as settings_of
-from dialer.app_messages import MessageParts, make_messages
+from dialer.app_messages import MessageParts, make_messages, make_replies
 from dialer.channels.asterisk.config import SwitchConfig, TrunkConfig
 from dialer.channels.asterisk.voice import AsteriskVoice
 from dialer.channels.json_lines import JsonLines
@@ -36,14 +36,13 @@ from dialer.errors import BadInput, BadSettings, Conflict
 from dialer.ivr.registry import Apps
 from dialer.ivr.workers import IvrWorkers, WorkerOptions
 from dialer.ivr_apps import SHIPPED_APPS
+from dialer.message_apps import SHIPPED_MESSAGE_APPS
 from dialer.ports import Clock, ResultTarget, VoicePort
 from dialer.services.custom_actions import CustomActions
 from dialer.services.custom_restrictions import CustomRestrictions
 from dialer.services.export_runs import ExportPlace
-from dialer.services.opt_outs import ReplyRules
 from dialer.services.organisations import DEFAULT
 from dialer.services.pdc import DirectPdc
-from dialer.services.reply_words import load_wording
 from dialer.services.result_processors import ResultProcessors
 from dialer.services.single_calls import start_single_call
 from dialer.settings import Settings, split_listen
@@ -56,6 +55,7 @@ log = structlog.get_logger()
 ACTIONS_GROUP = "outdial.actions"
 RESTRICTIONS_GROUP = "outdial.restrictions"
 PROCESSORS_GROUP = "outdial.result_processors"
+MESSAGE_APPS_GROUP = "outdial.message_apps"
 Named = TypeVar("Named", settings_of.Sftp, settings_of.ForeignDatabase)
 
 
@@ -110,13 +110,6 @@ def retention_plan(settings: Settings) -> RetentionPlan:
         zone=said.time_zone,
         keep_free=said.keep_free_mb << 20,
     )
-
-
-def reply_rules(settings: Settings) -> ReplyRules:
-    """What these settings say of those who write to us. Raises BadInput."""
-    said = settings.replies
-    words = None if said.words is None else settings.root / said.words
-    return ReplyRules(wording=load_wording(words), confirm=said.confirm, names=dict(said.names), helps=dict(said.help))
 
 
 def open_store(settings: Settings, clock: Clock | None = None) -> Store:
@@ -186,6 +179,8 @@ class Dialer:
             )
             trunks = [Trunk(name=one.name, caller_id=one.caller_id) for one in settings.trunk]
         messages = make_messages(settings, store, clock, _listen)
+        apps = {**SHIPPED_MESSAGE_APPS, **installed(MESSAGE_APPS_GROUP)}
+        replies = None if messages is None else make_replies(settings, store, clock, messages, apps)
         engine = Engine(
             store=store,
             voice=voice,
@@ -206,6 +201,7 @@ class Dialer:
                 **({} if messages is None else messages.channels),
             },
             messages=None if messages is None else messages.book,
+            replies=replies,
             importer=make_importer(settings, store, who=f"dialer {settings.node.name}"),
             retention=retention_plan(settings),
             exports=ExportPlace(folder=settings.exports_folder, keep_free=settings.exports.keep_free_mb << 20),

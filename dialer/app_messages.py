@@ -29,8 +29,12 @@ from dialer.engine.inbound import Inbound
 from dialer.engine.message_book import MessageBook
 from dialer.engine.message_channel import EmailChannel, SmsChannel
 from dialer.engine.message_gateway import MessageGateway
+from dialer.engine.replies import ReplyDesk
 from dialer.errors import BadInput, BadSettings
+from dialer.ivr.message import MessageApp
 from dialer.ports import ChannelPort, Clock, EmailOrder, SmsOrder
+from dialer.services.opt_outs import ReplyRules
+from dialer.services.reply_words import load_wording
 from dialer.services.unsubscribing import unsubscribe
 from dialer.settings import Settings, split_listen
 from dialer.store.store import Store
@@ -141,6 +145,23 @@ def make_messages(settings: Settings, store: Store, clock: Clock, listen: Callab
         host, port_number = parts._listen.getsockname()[:2]
         parts.web_address = f"{host}:{port_number}"
     return parts
+
+
+def make_replies(
+    settings: Settings, store: Store, clock: Clock, parts: MessageParts, apps: Mapping[str, MessageApp]
+) -> ReplyDesk:
+    """What deals with messages to us; from now on they go there. Raises BadInput."""
+    said = settings.replies
+    words = None if said.words is None else settings.root / said.words
+    desk = ReplyDesk(
+        store=store,
+        clock=clock,
+        rules=ReplyRules(wording=load_wording(words), confirm=said.confirm, names=dict(said.names), helps=dict(said.help)),
+        gateways={name: gateway.port for name, gateway in parts.book.gateways.items()},
+        apps=apps,
+    )
+    parts.inbound.received = desk.take
+    return desk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -43,7 +44,7 @@ class Sample:
     name: str  # of the demo
     campaign: str
     contact_list: str
-    contacts: str  # the file of contacts, and that of the strategy, as `resource` knows them
+    contacts: str  # the file of contacts, and that of the strategy: a path, or a name that `resource` knows
     strategy: str
     codes: tuple[CustomCode, ...]
     finish_after: Mapping[str, int] = field(default_factory=dict)
@@ -68,6 +69,7 @@ class Verdict:
     """The demo's result: every attempt against what the networks say happened."""
 
     sample: str
+    because: str = ""  # why the job ended
     attempts: tuple[Attempt, ...]
     codes: dict[str, int]
     mismatches: tuple[str, ...]
@@ -79,8 +81,10 @@ class Verdict:
                 "demo": self.sample,
                 "attempts": len(self.attempts),
                 "codes": self.codes,
+                "ended": self.because,
                 "mismatches": len(self.mismatches),
-            }
+            },
+            ensure_ascii=False,
         )
 
 
@@ -116,6 +120,7 @@ class Demo:
         self, lab: Lab | ContainerLab, settings: Settings, dialer: Dialer, say: Say, sample: Sample = BLOOD_DONATION
     ) -> None:
         self.lab, self.settings, self.dialer, self.sample, self._say = lab, settings, dialer, sample, say
+        self._began = datetime.now(UTC)
 
     @classmethod
     @asynccontextmanager
@@ -123,11 +128,22 @@ class Demo:
         """Lab and dialer up, in `folder`, gone again afterwards."""
         say("Obtaining a speech synthesiser")
         tts = await asyncio.to_thread(obtain_tool, "espeak-ng", say)
-        async with Lab.started(folder / "lab", say=say, messages=sample.writes) as lab:
-            settings = cls.settings_for(lab, folder / "data")
-            say("Starting the dialer")
-            async with Dialer.started(settings, tts=tts) as dialer:
-                yield cls(lab, settings, dialer, say, sample)
+        async with (
+            Lab.started(folder / "lab", say=say, messages=sample.writes) as lab,
+            cls.on(lab, folder, tts, say, sample) as demo,
+        ):
+            yield demo
+
+    @classmethod
+    @asynccontextmanager
+    async def on(
+        cls, lab: Lab, folder: Path, tts: Sequence[str], say: Say, sample: Sample = BLOOD_DONATION
+    ) -> AsyncIterator[Self]:
+        """The dialer alone, on a lab that is up; its data is in `folder`. `tts` is the command that speaks."""
+        settings = cls.settings_for(lab, folder / "data")
+        say("Starting the dialer")
+        async with Dialer.started(settings, tts=tts) as dialer:
+            yield cls(lab, settings, dialer, say, sample)
 
     @classmethod
     def settings_for(cls, lab: Lab, data_dir: Path) -> Settings:
@@ -161,8 +177,8 @@ class Demo:
         for code in sample.codes:
             await create_code(store, org, code)
         self._say("Importing the contacts")
-        report = await import_contacts(store, org, resource(sample.contacts), sample.contact_list)
-        text = resource(sample.strategy).read_text(encoding="utf-8")
+        report = await import_contacts(store, org, _file(sample.contacts), sample.contact_list)
+        text = _file(sample.strategy).read_text(encoding="utf-8")
         strategy = await save_strategy(store, org, text, sample.strategy)
         await create_campaign(
             store,
@@ -237,9 +253,10 @@ tag_calls = true
 
     async def verdict(self, job_id: JobId) -> Verdict:
         """Compare every attempt with the networks' own logs."""
-        attempts = await self.store.read(lambda tx: tx.attempts.of_job(job_id))
-        seen = [Seen(attempt_id=one.attempt_id, address=one.number) for one in self.lab.truth()]
-        return judge(self.sample.name, attempts, [*seen, *await self.seen_otherwise()], self.expected)
+        job, attempts = await self.store.read(lambda tx: (tx.jobs(None).get(job_id), tx.attempts.of_job(job_id)))
+        seen = [Seen(attempt_id=one.attempt_id, address=one.number) for one in self.lab.truth() if one.at >= self._began]
+        verdict = judge(self.sample.name, attempts, [*seen, *await self.seen_otherwise()], self.expected)
+        return replace(verdict, because=job.because)
 
     async def seen_otherwise(self) -> Sequence[Seen]:
         """What other networks than the telephone's saw."""
@@ -248,6 +265,10 @@ tag_calls = true
     def expected(self, attempt: Attempt) -> Expected:
         """How an attempt must have ended, by its address."""
         return expected_of_call(attempt)
+
+
+def _file(name: str) -> Path:
+    return Path(name) if Path(name).is_absolute() else resource(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,7 @@ class Deliveries:
         self._per_job: Counter[JobId] = Counter()
         self._preparing: Counter[Channel] = Counter()  # begun, and not yet handed over
         self.on_completed: Callable[[Completed], None] = lambda completed: None
+        self.also_cannot: Callable[[Strategy], str] = lambda strategy: ""  # what else a strategy may want and not have
 
     # ── what is under way ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -52,7 +53,7 @@ class Deliveries:
             because = f"this dialer has nothing for {handler.channel.value}" if port is None else port.cannot(handler)
             if because:
                 return because
-        return ""
+        return self.also_cannot(strategy)
 
     def room(self, channel: Channel, strategy: Strategy) -> int:
         """How many more attempts of a strategy its channel could take right now."""

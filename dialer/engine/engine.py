@@ -27,6 +27,7 @@ from dialer.engine.message_book import MessageBook
 from dialer.engine.message_looks import MessageLooks
 from dialer.engine.publisher import Publisher, Target
 from dialer.engine.reconcile import Reconciler
+from dialer.engine.replies import ReplyDesk
 from dialer.engine.scheduler import Scheduler
 from dialer.engine.supervisor import Supervisor, Trunk
 from dialer.errors import StoreDown
@@ -93,6 +94,7 @@ class Engine:
         targets: Mapping[str, Target] | None = None,
         retention: RetentionPlan | None = None,
         messages: MessageBook | None = None,
+        replies: ReplyDesk | None = None,
     ) -> None:
         self._importer = importer
         self._processors = processors or ResultProcessors({})
@@ -105,6 +107,10 @@ class Engine:
         self.calls = Calls(store, self.strategy_of, clock)
         self.deliveries = Deliveries(store, self.strategy_of, clock, channels or {})
         self._looks = None if messages is None else self._looks_after(messages)
+        self._replies = replies
+        if replies is not None:
+            replies.belongs_to(self.strategy_of, lambda one: self.deliveries.on_completed(one))
+            self.deliveries.also_cannot = replies.cannot
         self._publisher = Publisher(store=store, clock=clock, targets=targets or {})
         self._reconciler = Reconciler(store, voice, self.calls, clock, sweep_s=options.sweep_s, give_up_s=options.give_up_s)
         self.supervisor = Supervisor(
@@ -145,6 +151,8 @@ class Engine:
                 ]
                 if self._looks is not None:
                     tasks.append(vital.create_task(self._looks.run(), name="ask for messages"))
+                if self._replies is not None:
+                    tasks.append(vital.create_task(self._replies.run(), name="answer messages"))
                 if self._exporter is not None:
                     tasks.append(vital.create_task(self._exporter.run(), name="make exports"))
                 if self._housekeeper is not None:
@@ -158,6 +166,8 @@ class Engine:
             await self.calls.drain(2.0)
             await self.calls.stop()
             await self.deliveries.stop()
+            if self._replies is not None:
+                await self._replies.stop()
             await self._processors.drain(PROCESSORS_S)
             await self._voice.stop()
 
