@@ -84,7 +84,7 @@ def transfer(desk: Desk, now: datetime) -> Answer:
         return Refused(f"{call.third} has not answered yet", "wait, or cancel the consult")
     told = _told(call, "transferred", now)
     if call.third.agent:
-        given = GiveCall(call=call, to=call.third.agent)
+        given = GiveCall(call=call, to=call.third.agent, code=_left_alone(call))
         return freed(desk, now, TransferContact(call=call), given, events=(told, said(call, CallStage.CLOSED, now)))
     moved = wrapping(desk, replace(call, third=None), now, fallback=SystemCode.ANSWER_HUMAN)
     return replace(moved, tasks=(TransferContact(call=call), *moved.tasks), events=(told, *moved.events))
@@ -117,7 +117,7 @@ def change_owner(desk: Desk, now: datetime) -> Answer:
         return Refused("you have no conference of your own")
     if not call.third.agent:
         return Refused(f"{call.third} is no agent", "only an agent can take a call over")
-    given = GiveCall(call=call, to=call.third.agent, stays=True)
+    given = GiveCall(call=call, to=call.third.agent, stays=True, code=_left_alone(call))
     asked = replace(call, third=None, asked_by=call.third.agent)
     return Moved(desk=desk.with_call(asked), tasks=(given,), events=(_told(call, "owner", now),))
 
@@ -162,6 +162,11 @@ def consult_over(desk: Desk, now: datetime) -> Moved:
     if call is None or call.is_own:
         return Moved(desk=desk)
     return freed(desk, now, events=(ConsultChanged(at=now, stage="ended", third=call.asked_by),))
+
+
+def _left_alone(call: DeskCall) -> str:
+    """The code of a call that nobody owns any more."""
+    return call.rules.default_code or call.fallback or SystemCode.AGENT_LOST.value
 
 
 def _asking(desk: Desk) -> DeskCall | None:

@@ -116,11 +116,15 @@ class LeaveThree:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveCall:
-    """The third person, an agent, owns the call from now on: tell that desk `CallGiven`. The call leaves this desk."""
+    """The third person, an agent, owns the call from now on: tell that desk `CallGiven`. The call leaves this desk.
+
+    If that desk has left it meanwhile (it does not own the call then), nobody will say its code: it is closed with `code`.
+    """
 
     call: DeskCall
     to: str  # login
     stays: bool = False  # in the conference, as the one who was asked
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
