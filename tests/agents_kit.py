@@ -16,12 +16,15 @@ from dialer.ports import CallOrder, SwitchEvent, VoiceEvent, VoiceEventKind, Voi
 from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, AgentVoicePort, ConsultOrder, LegOrder
 
 
-def asterisk_voice(lab: Lab, *, node: str = "floor", max_cps: float = 50) -> AsteriskVoice:
-    """The voice channel of a dialer that nobody has started."""
+def asterisk_voice(lab: Lab, *, node: str = "floor", port: int = 0) -> AsteriskVoice:
+    """The voice channel of a dialer that nobody has started; `port` is the switch's, or one before it."""
     at = lab.switch
+    switch = SwitchConfig(
+        name="lab", host=at.host, port=port or at.port, username=at.username, secret=at.secret, max_cps=50, backoff_max_s=0.5
+    )
     return AsteriskVoice(
-        switches=[SwitchConfig(name="lab", host=at.host, port=at.port, username=at.username, secret=at.secret, max_cps=max_cps)],
-        trunks=[TrunkConfig(name="trunk", switch="lab", endpoint=lab.trunk, max_cps=max_cps, tag_calls=True)],
+        switches=[switch],
+        trunks=[TrunkConfig(name="trunk", switch="lab", endpoint=lab.trunk, max_cps=50, tag_calls=True)],
         node=node,
         agi_address="127.0.0.1:9",  # nobody there
         clock=SystemClock(),

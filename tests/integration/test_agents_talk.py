@@ -22,7 +22,7 @@ pytestmark = pytest.mark.integration
 # The last two digits are what a phone does: 01 to 04 speak, each with a voice of its own; 05 is all ears; 06 notes keys.
 CONTACT, QUIET_CONTACT, KEYS = "+19990101101", "+19990101205", "+19990101306"
 AGENT, QUIET_AGENT, SUPERVISOR, EXPERT = "+19990102102", "+19990102205", "+19990103104", "+19990104103"
-ROUND_S = 1.3  # in which a phone has listened for every voice once
+ROUND_S = 1.4  # in which a phone has listened for every voice once
 
 
 class Ears:
@@ -89,6 +89,15 @@ async def test_contact_and_agent_hear_each_other_and_a_held_contact_hears_music(
     await ears.hears(AGENT, CONTACT[-2:])
 
 
+async def test_a_contact_whose_agent_is_lost_hears_music_until_another_comes(floor: FloorBench, ears: Ears) -> None:
+    attempt_id, leg_id = await joined(floor, QUIET_CONTACT, QUIET_AGENT)
+    other = await floor.parked(AGENT)
+    await floor.agents.drop(leg_id)
+    await ears.hears(QUIET_CONTACT, MUSIC)
+    assert await floor.agents.join(attempt_id, other) is None
+    await ears.hears(QUIET_CONTACT, AGENT[-2:])
+
+
 @pytest.mark.row(126)
 async def test_keys_arrive_at_the_contacts_phone(floor: FloorBench, ears: Ears) -> None:
     attempt_id, _ = await joined(floor, KEYS, AGENT)
@@ -128,7 +137,7 @@ async def test_a_supervisor_is_heard_by_nobody_then_by_the_agent_then_by_both(fl
     ):
         assert await floor.agents.spy(supervisor, leg_id, mode) is None
         ears.begin()
-        await asyncio.sleep(2 * ROUND_S)  # that nothing is heard needs time to be seen
+        await asyncio.sleep(ROUND_S)  # that nothing is heard needs time to be seen
         assert (ears.by(QUIET_AGENT), ears.by(QUIET_CONTACT)) == (agent, contact), mode
 
 

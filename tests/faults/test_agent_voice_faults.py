@@ -1,0 +1,134 @@
+"""Links, dialers and switches are lost while agents talk: conversations go on, and whoever waits is not left in silence."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from dialer.channels.asterisk.agent_voice import AsteriskAgentVoice
+from dialer.lab.lab import Lab
+from dialer.lab.phones import MUSIC
+from dialer.ports import SwitchState
+from dialer.ports_agents import AgentVoiceKind, ContactState, FloorSeen, LegState, Missing, Parting
+from tests.agents_kit import FloorBench, asterisk_voice
+from tests.ami_proxy import AmiProxy
+from tests.lab_fixture import no_calls_left
+
+pytestmark = pytest.mark.faults
+
+CONTACT, PHONE, ANOTHER, VOICE, EARS = "+19990201100", "+19990202100", "+19990203100", "+19990204101", "+19990205105"
+
+
+@contextlib.asynccontextmanager
+async def floor_on(lab: Lab, *, port: int = 0, node: str = "faults", clear: bool = True) -> AsyncIterator[FloorBench]:
+    """A dialer's voice for as long as the block runs; what is up stays up where it is not cleared."""
+    voice = asterisk_voice(lab, node=node, port=port)
+    agents = AsteriskAgentVoice(voice)
+    floor = FloorBench(voice, agents)
+    listening = asyncio.create_task(floor.listen())
+    await voice.start()
+    try:
+        await linked(floor)
+        yield floor
+        if clear:
+            await floor.clear()
+    finally:
+        await agents.stop()
+        await voice.stop()
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+
+
+async def linked(floor: FloorBench) -> FloorSeen:
+    """The link is there; what the switch has is adopted."""
+    await floor.until(lambda: floor.voice.state_of(floor.switch) is SwitchState.RECONCILING)
+    seen = await floor.agents.look(floor.switch)
+    floor.voice.ready(floor.switch)
+    return seen
+
+
+def places(seen: FloorSeen) -> tuple[dict[str, LegState], dict[str, ContactState]]:
+    return {one.leg_id: one.state for one in seen.legs}, {one.attempt_id: one.state for one in seen.contacts}
+
+
+async def test_a_lost_link_parts_nobody_and_who_hung_up_meanwhile_is_gone(lab: Lab) -> None:
+    async with AmiProxy("127.0.0.1", lab.switch.port) as proxy, floor_on(lab, port=proxy.port) as floor:
+        idle, talking, held_by = await floor.parked(PHONE), await floor.parked(ANOTHER), await floor.parked(VOICE)
+        stays, held, leaves = await floor.waiting(CONTACT), await floor.waiting(EARS), await floor.waiting(CONTACT)
+        assert await floor.agents.join(stays, talking) is None
+        assert await floor.agents.join(held, held_by, tone=False) is None
+        assert await floor.agents.hold(held) is None
+        proxy.refuse = True
+        proxy.reset()
+        await floor.until(lambda: floor.voice.state_of(floor.switch) is SwitchState.DOWN)
+        ids = floor.agents.ids  # type: ignore[attr-defined]  # the real channel's own names
+        await asyncio.to_thread(lab.switch_instance.rx, f"channel request hangup {ids.of(leaves)}")
+        proxy.refuse = False
+        legs, contacts = places(await linked(floor))
+        assert legs == {idle: LegState.PARKED, talking: LegState.TALKING, held_by: LegState.PARKED}
+        assert contacts == {stays: ContactState.TALKING, held: ContactState.HELD}
+        assert await floor.agents.join(leaves, idle) is Missing.CONTACT
+        assert await floor.agents.resume(held, held_by) is None
+        await floor.agents.release(stays)  # what was adopted is told as if nothing had been
+        await floor.until(lambda: floor.said(AgentVoiceKind.PARTED, attempt_id=stays, leg_id=talking))
+        await floor.until(lambda: floor.told(leg_id=talking)[-1] is AgentVoiceKind.LEG_PARKED)
+
+
+async def test_a_dialer_that_starts_anew_finds_its_agents_and_their_contacts(lab: Lab) -> None:
+    async with floor_on(lab, clear=False) as before:
+        leg_id, attempt_id = await before.parked(VOICE), await before.waiting(EARS)
+        assert await before.agents.join(attempt_id, leg_id, tone=False) is None
+    since = datetime.now(UTC)  # nobody is there now, and they talk
+    async with floor_on(lab) as after:
+        await after.until(lambda: any(one.at > since and (one.number, one.what) == (EARS[1:], VOICE[-2:]) for one in lab.heard()))
+        seen = await after.agents.look(after.switch)
+        assert [(one.attempt_id, one.leg_id) for one in seen.contacts] == [(attempt_id, leg_id)]
+        await after.agents.drop(leg_id)
+        await after.until(lambda: after.said(AgentVoiceKind.CONTACT_WAITING, attempt_id=attempt_id, again=True))
+        (parted,) = after.said(AgentVoiceKind.PARTED, attempt_id=attempt_id)
+        assert (parted.leg_id, parted.parting) == (leg_id, Parting.LEG_GONE)
+
+
+async def test_contacts_who_wait_while_the_dialer_is_killed_hear_the_message_from_the_switch(lab: Lab) -> None:
+    at, numbers = lab.switch, [f"+1999020{place}105" for place in (6, 7, 8)]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "tests.floor_process", str(at.port), at.username, at.secret, lab.trunk, lab.music, *numbers),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    )
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(15):
+            while await process.stdout.readline() != b"waiting\n":
+                pass
+    finally:
+        process.kill()
+        await process.wait()
+    killed_at = datetime.now(UTC)
+    heard: set[str] = set()
+    async with asyncio.timeout(4):
+        while heard != {number[1:] for number in numbers}:
+            heard = {one.number for one in lab.heard() if one.what == MUSIC and one.at > killed_at}
+            await asyncio.sleep(0.05)
+    await asyncio.to_thread(no_calls_left, lab)
+
+
+async def test_a_switch_that_starts_anew_has_nobody_and_takes_new_legs(tmp_path: Path) -> None:
+    async with Lab.started(tmp_path / "lab") as own, floor_on(own) as floor:
+        leg_id, attempt_id = await floor.parked(PHONE), await floor.waiting(CONTACT)
+        assert await floor.agents.join(attempt_id, leg_id) is None
+        await own.kill_switch()
+        await floor.until(lambda: floor.voice.state_of(floor.switch) is SwitchState.DOWN)
+        await own.start_switch()
+        seen = await linked(floor)
+        assert (list(seen.legs), list(seen.contacts)) == ([], [])
+        assert any(state.restarted for state in floor.states)
+        assert await floor.agents.join(attempt_id, leg_id) is Missing.CONTACT
+        await floor.parked(PHONE)
