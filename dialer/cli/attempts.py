@@ -35,7 +35,7 @@ def attempts(
 
 def attempts_table(rows: list[AttemptRow]) -> Table:
     """Attempts with masked numbers."""
-    table = Table("Time (UTC)", "Campaign", "Job", "Contact", "Channel", "Address", "Code", "By", "Cause", "App")
+    table = Table("Time (UTC)", "Campaign", "Job", "Contact", "Channel", "Address", "Code", "By", "Cause", "App or agent")
     for row in rows:
         one = row.attempt
         cause = "" if one.cause is None else f"{one.cause}" + (f"/{one.tech_cause}" if one.tech_cause else "")
@@ -49,6 +49,6 @@ def attempts_table(rows: list[AttemptRow]) -> Table:
             one.code or f"({one.state.value})",
             one.code_source or "",
             cause,
-            one.app or "",
+            one.agent or one.app or "",
         )
     return table

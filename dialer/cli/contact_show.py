@@ -22,7 +22,7 @@ def show(
     config: Config = None,
     org: Org = DEFAULT,
 ) -> None:
-    """Show a contact: its addresses, its attributes, what was done about it so far, and what it is promised."""
+    """Show a contact: its addresses, its attributes, what was done about it so far, what it is promised, and agents' notes."""
     settings = read_settings(config)
     with opened(settings=settings, org=org) as (store, org_id):
         unmask_for(store, org_id, settings, unmask, f"the contact {contact}")
@@ -59,4 +59,6 @@ def _table(card: Card) -> Table:
         table.add_row("excluded until", f"{card.excluded_until:%Y-%m-%d %H:%M} UTC")
     for promised in card.callbacks:
         table.add_row(f"callback {promised.id}", f"{promised.at:%Y-%m-%d %H:%M} UTC in job {promised.job_id}")
+    for note in card.notes:
+        table.add_row(f"note of {note.by}", f"{note.at:%Y-%m-%d %H:%M} UTC: {note.text}")
     return table

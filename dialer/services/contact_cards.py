@@ -12,6 +12,7 @@ from dialer.domain.contact import Contact
 from dialer.domain.history import NO_HISTORY
 from dialer.domain.ids import OrgId
 from dialer.errors import Forbidden, NotFound
+from dialer.store.contact_notes import Note
 from dialer.store.store import Store, Tx
 from dialer.store.unmaskings import Unmasking
 
@@ -26,6 +27,7 @@ class Card:
     history: Mapping[str, str]
     excluded_until: datetime | None
     callbacks: tuple[Callback, ...]  # that are pending
+    notes: tuple[Note, ...]  # of agents, the latest first
 
 
 async def unmask(store: Store, org_id: OrgId, *, user: str, allowed: Collection[str], what: str, by: str) -> None:
@@ -60,15 +62,12 @@ async def cards_of(store: Store, org_id: OrgId, user_contact_id: str, *, unmaske
                 callbacks=tuple(
                     found for found in tx.callbacks(org_id).of_contact(one.id) if found.state is CallbackState.PENDING
                 ),
+                notes=tuple(tx.contact_notes(org_id).of(one.id)),
             )
             for one in contacts
         ]
 
     return await store.read(work)
-
-
-def _pending(tx: Tx, org_id: OrgId, contact: Contact) -> tuple[Callback, ...]:
-    return tuple(one for one in tx.callbacks(org_id).of_contact(contact.id) if one.state is CallbackState.PENDING)
 
 
 async def contacts_page(

@@ -19,7 +19,7 @@ from dialer.services import agent_contact as desk
 from dialer.services.agent_card import card_of
 from dialer.services.agents import add_agent
 from dialer.services.callbacks import set_callback_limits
-from dialer.services.contact_cards import list_unmaskings
+from dialer.services.contact_cards import cards_of, list_unmaskings
 from dialer.services.contacts import define_attribute, delete_contact
 from dialer.services.dnc import list_dnc
 from dialer.store.store import Store
@@ -58,6 +58,8 @@ async def test_a_note_is_kept_with_the_contact_and_goes_with_it(talk: tuple[Laun
         ("ann", "call after six", call.attempt_id),
         ("ann", "has moved to Izmir", call.attempt_id),
     ]
+    (shown,) = await cards_of(launch.store, launch.org_id, "d0", unmasked=False)
+    assert shown.notes == card.notes
     assert (card.codes, card.attempts) == (("Interested",), ())
     with pytest.raises(BadInput, match="control"):
         await desk.add_note(launch.store, ann, call, "a\x07b")
