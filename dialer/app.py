@@ -16,6 +16,7 @@ from aiohttp import web
 
 from dialer import settings as settings_of
 from dialer.app_messages import MessageParts, make_messages, make_replies
+from dialer.channels.asterisk.agent_voice import AsteriskAgentVoice
 from dialer.channels.asterisk.config import SwitchConfig, TrunkConfig
 from dialer.channels.asterisk.voice import AsteriskVoice
 from dialer.channels.json_lines import JsonLines
@@ -129,10 +130,11 @@ class Dialer:
         engine: Engine,
         workers: IvrWorkers,
         pdc_site: web.AppRunner,
+        agents: AsteriskAgentVoice | None = None,
         messages: MessageParts | None,
     ) -> None:
         self.settings, self.store, self.engine, self.messages = settings, store, engine, messages
-        self._workers, self._pdc_site = workers, pdc_site
+        self._workers, self._pdc_site, self._agents = workers, pdc_site, agents
         self._run: asyncio.Task[None] | None = None
 
     @classmethod
@@ -168,15 +170,17 @@ class Dialer:
         ivr_socket = _listen(settings.ivr.listen)
         agi_address = settings.ivr.advertise or _address(ivr_socket)
         voice: VoicePort = NoVoice()
+        agents: AsteriskAgentVoice | None = None
         trunks = [Trunk(name=NOWHERE, caller_id="")]
         if _has_telephony(settings):
-            voice = AsteriskVoice(
+            voice = asterisk = AsteriskVoice(
                 switches=[_switch(one) for one in settings.switch],
                 trunks=[_trunk(one) for one in settings.trunk],
                 node=settings.node.name,
                 agi_address=agi_address,
                 clock=clock,
             )
+            agents = AsteriskAgentVoice(asterisk)
             trunks = [Trunk(name=one.name, caller_id=one.caller_id) for one in settings.trunk]
         messages = make_messages(settings, store, clock, _listen)
         apps = {**SHIPPED_MESSAGE_APPS, **installed(MESSAGE_APPS_GROUP)}
@@ -194,6 +198,8 @@ class Dialer:
                 max_call_s=settings.dialling.max_call_s,
                 memory=settings.data_dir / f"{settings.node.name}.seen",
                 mode=settings.agents.mode,
+                region=settings.numbers.region,
+                unmask=frozenset(login.casefold() for login in settings.agents.unmask),
             ),
             processors=ResultProcessors(installed(PROCESSORS_GROUP)),
             channels={
@@ -207,6 +213,7 @@ class Dialer:
             exports=ExportPlace(folder=settings.exports_folder, keep_free=settings.exports.keep_free_mb << 20),
             restrictions=CustomRestrictions(installed(RESTRICTIONS_GROUP)),
             targets={one.name: _target(settings, one) for one in settings.publish},
+            agents=agents,
         )
         pdc = DirectPdc(store, strategy_of=engine.strategy_of, listener=engine.calls, now=clock.now)
         token = settings.pdc.token.get_secret_value() or secrets.token_urlsafe(32)
@@ -237,7 +244,9 @@ class Dialer:
             token=token,
         )
         log.info("dialer up", node=settings.node.name, ivr=agi_address, pdc=_address(pdc_socket), pid=os.getpid())
-        return cls(settings=settings, store=store, engine=engine, workers=workers, pdc_site=site, messages=messages)
+        return cls(
+            settings=settings, store=store, engine=engine, workers=workers, pdc_site=site, messages=messages, agents=agents
+        )
 
     async def wait(self) -> None:
         """Until the engine ends by itself: after `drain`, or because a vital part died (then it raises)."""
@@ -259,6 +268,8 @@ class Dialer:
             if self._run is not None:
                 await self._run
         finally:
+            if self._agents is not None:
+                await self._agents.stop()
             if self.messages is not None:
                 await self.messages.stop()
             await self._workers.stop()

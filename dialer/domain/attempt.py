@@ -58,6 +58,8 @@ class Attempt:
     sent_at: datetime | None = None
     ringing_at: datetime | None = None
     answered_at: datetime | None = None
+    person_at: datetime | None = None  # of a call for agents: it was known that a person had answered
+    joined_at: datetime | None = None  # ... and an agent had them
     ended_at: datetime | None = None
     cause: int | None = None  # Q.850 hang-up cause
     tech_cause: int | None = None  # SIP status code

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from dialer.domain.codes import SystemCode
-from dialer.domain.ids import AgentId, AttemptId, JobId
+from dialer.domain.ids import AttemptId, JobId
 from dialer.domain.pacing_plan import AbandonBudget, BudgetWindow, StartPoint
 
 GREETING_SILENCE_S = 0.7
@@ -58,7 +58,7 @@ class LiveAnswer:
     detected: bool  # a detector has listened
     ringing_at: datetime | None = None
     joined_at: datetime | None = None  # an agent had them
-    agent_id: AgentId | None = None
+    agent: str = ""  # the login
     ended_at: datetime | None = None
     code: str = ""
     system_code: str = ""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -47,10 +47,14 @@ class Call:
         "closing",
         "facts",
         "hung_up",
+        "kept",
+        "off_line",
         "patience_s",
         "placing",
+        "said",
         "session_ended",
         "session_opened",
+        "wait_s",
     )
 
     def __init__(self, attempt: Attempt, facts: CallFacts, *, adopted: bool = False) -> None:
@@ -61,8 +65,23 @@ class Call:
         self.hung_up = asyncio.Event()
         self.placing = False  # the order is being written right now: absence from the switch means nothing yet
         self.closing = False
+        self.kept = False  # an agent has it: after its hang-up it waits for the agent's code
+        self.off_line = False  # its line is free again, and only its code is wanted
+        self.said: Said | None = None  # the agent's code, where the call goes on without the agent
         self.session_opened = False
         self.session_ended = asyncio.Event()
+        self.wait_s = UNSERVED_S  # of a call for agents: a person may be without one for so long
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What an agent, or the rules for agents, say of the end of a call."""
+
+    code: str  # "" = as the network says
+    source: str
+    agent: str = ""  # the login
+    note: str = ""
+    next_at: datetime | None = None
 
 
 class Calls:
@@ -78,6 +97,8 @@ class Calls:
         self._marks: list[Mark] = []  # waiting to be written
         self._marking = False
         self.on_completed: Callable[[Completed], None] = lambda completed: None
+        # Its line is free again, and what the network says of it; who keeps it says its code.
+        self.on_over: Callable[[Call, SystemCode], None] = lambda call, code: None
         self.repairs = 0  # attempts that a sweep had to close because their events never came
 
     # ── what is up ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -105,7 +126,7 @@ class Calls:
 
     def in_flight(self, job_id: JobId | None = None) -> int:
         """How many calls are up or being placed, of one job or of all."""
-        return len(self._live) if job_id is None else self._per_job[job_id]
+        return self._per_job.total() if job_id is None else self._per_job[job_id]
 
     def on_trunk(self, trunk: str) -> int:
         """How many calls are up or being placed on one trunk."""
@@ -117,7 +138,11 @@ class Calls:
 
     def ringing(self, job_id: JobId) -> int:
         """How many calls of a job have not been answered yet."""
-        return sum(call.facts.answered_at is None for call in self._live.values() if call.attempt.job_id == job_id)
+        return sum(call.facts.answered_at is None and not call.off_line for call in self.up(job_id))
+
+    def up(self, job_id: JobId) -> Iterator[Call]:
+        """The calls of a job that are up or being placed, and those whose code is not written yet."""
+        return (call for call in self._live.values() if call.attempt.job_id == job_id)
 
     # ── what happens ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -142,8 +167,50 @@ class Calls:
             failpoints.hit("K6")
         if call.facts.ended_at is not None:
             call.hung_up.set()
-        if call.facts.ended:
+        if call.facts.ended and not call.off_line:
+            self._over_now(call)
+
+    def _over_now(self, call: Call) -> None:
+        self._free_line(call)
+        self.on_over(call, self._system_code(call))
+        if not call.kept:
             self.close(call)
+
+    def _free_line(self, call: Call) -> None:
+        if not call.off_line:
+            call.off_line = True
+            self._per_job[call.attempt.job_id] -= 1
+            self._per_trunk[call.attempt.trunk] -= 1
+
+    def person(self, call: Call, at: datetime, amd: str) -> None:
+        """A person has answered a call for agents; no app will have it."""
+        call.facts = call.facts.seen(FactKind.ANSWERED, at).seen(FactKind.AMD, at, amd_status=amd)
+        if call.attempt.person_at is None:
+            call.attempt = replace(call.attempt, person_at=at)
+            self._start(self._note(lambda tx: tx.attempts.person_answered(call.attempt.id, at, amd)), "note a person")
+
+    def joined(self, call: Call, at: datetime, login: str) -> None:
+        """An agent has the contact, and will say the code."""
+        call.facts = call.facts.seen(FactKind.SERVED, at)
+        call.attempt = replace(call.attempt, joined_at=call.attempt.joined_at or at, agent=login)
+        call.kept = True
+        self._start(self._note(lambda tx: tx.attempts.agent_joined(call.attempt.id, at, login)), "note an agent")
+
+    def finish(self, call: Call, said: Said) -> None:
+        """The agent is through with it. A call that goes on without the agent gets this code when it ends."""
+        call.kept, call.said = False, said
+        if call.off_line or call.facts.hang_up_asked_at is not None:
+            self.close(call)
+        elif said.code:  # whatever happens meanwhile, this is the last word
+            self._start(
+                self._note(lambda tx: tx.attempts.set_app_code(call.attempt.id, said.code, self._clock.now())), "note a code"
+            )
+
+    async def _note(self, work: Callable[[Tx], None]) -> None:
+        try:
+            await self._store.write(work)
+        except StoreDown as down:  # the code, which is written for ever until it is on disk, carries the same facts
+            log.warning("not noted of a call", reason=str(down))
 
     def seen_on_switch(self, attempt: Attempt, channel: LiveChannel) -> None:
         """A sweep has found the call on the switch: what its channel shows is known, whether or not its events came."""
@@ -180,6 +247,11 @@ class Calls:
         """The call is over: record its code, now or as soon as the database can. `code` is what reconciliation found."""
         if call.closing:
             return
+        if call.kept and source == "reconcile":  # nobody saw its end; its agent still says the code
+            if not call.off_line:
+                call.facts = call.facts.seen(FactKind.HANGUP, self._clock.now())
+                self._over_now(call)
+            return
         call.closing = True
         self._start(self._close(call, code, source), f"close {call.attempt.id}")
 
@@ -197,21 +269,27 @@ class Calls:
         if call.session_opened and not await _wait(call.session_ended, APP_GRACE_S):
             log.warning("the app did not end with its call", attempt=call.attempt.id)
         facts = call.facts
-        found = code or self._system_code(call)
+        found, said = code or self._system_code(call), call.said or Said(code="", source=source)
         closing = Closing(
-            code=found.value,
-            source=source,
+            code=said.code or found.value,
+            source=said.source if said.code else source,
             system_code=found.value,
             ended_at=max(ended_at, call.attempt.intent_at),
             ringing_at=facts.ringing_at,
             answered_at=facts.answered_at,
             cause=facts.cause,
             tech_cause=facts.tech_cause,
+            person_at=call.attempt.person_at,
+            joined_at=call.attempt.joined_at,
+            agent=said.agent or call.attempt.agent,
+            next_at=said.next_at,
+            app_note=said.note,
         )
         completed = await record(self._store, self._clock, call.attempt.id, closing, self._strategy_of)
         if self._live.pop(call.attempt.id, None) is not None:
-            self._per_job[call.attempt.job_id] -= 1
-            self._per_trunk[call.attempt.trunk] -= 1
+            if not call.off_line:
+                self._free_line(call)
+                self.on_over(call, found)
             self._over[call.attempt.id] = None
             if len(self._over) > OVER_KEPT:
                 del self._over[next(iter(self._over))]
@@ -219,6 +297,10 @@ class Calls:
             self.on_completed(completed)
 
     def _system_code(self, call: Call) -> SystemCode:
+        if call.attempt.joined_at is not None:
+            return SystemCode.ANSWER_HUMAN
+        if call.attempt.person_at is not None:
+            return self._unmet(call, call.attempt.person_at)
         if call.adopted and call.facts.answered_at is not None and not call.session_opened:
             # Answered, or already with its app, when the last dialer died: the dialplan has apologised.
             return SystemCode.NUISANCE_CALL if call.attempt.app is None else SystemCode.INTERRUPTED
@@ -230,10 +312,15 @@ class Calls:
             return unserved_code(call.facts, patience_s=call.patience_s)
         return system_code(call.facts)
 
+    def _unmet(self, call: Call, person_at: datetime) -> SystemCode:
+        """A person, and no agent: one who left before somebody had to be there was not called for nothing."""
+        stayed_s = ((call.facts.ended_at or self._clock.now()) - person_at).total_seconds()
+        return SystemCode.DISCONNECTED_BY_USER if stayed_s < call.wait_s else SystemCode.NUISANCE_CALL
+
     def expired(self, older_than: timedelta) -> list[Call]:
         """Calls that have been up longer than any call may be."""
         limit = self._clock.now() - older_than
-        return [call for call in self._live.values() if call.attempt.intent_at < limit and not call.closing]
+        return [call for call in self._live.values() if call.attempt.intent_at < limit and not (call.closing or call.off_line)]
 
     # ── work beside the router ────────────────────────────────────────────────────────────────────────────────────
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import structlog
 
+from dialer.domain.attempt import Attempt
 from dialer.domain.channel import Channel
+from dialer.domain.codes import SystemCode
 from dialer.domain.ids import JobId
 from dialer.domain.installation import InstallationMode
 from dialer.domain.node_status import NodeStatus, SwitchStatus
@@ -20,6 +22,7 @@ from dialer.domain.strategy import Strategy
 from dialer.engine.calls import Calls
 from dialer.engine.deliveries import Deliveries
 from dialer.engine.exporter import Exporter
+from dialer.engine.floor import Floor, FloorOptions
 from dialer.engine.housekeeper import Housekeeper
 from dialer.engine.importer import Importer
 from dialer.engine.list_emptier import ListEmptier
@@ -30,14 +33,16 @@ from dialer.engine.reconcile import Reconciler
 from dialer.engine.replies import ReplyDesk
 from dialer.engine.scheduler import Scheduler
 from dialer.engine.supervisor import Supervisor, Trunk
-from dialer.errors import StoreDown
+from dialer.errors import StoreDown, WireError
 from dialer.ports import ChannelPort, Clock, SwitchEvent, SwitchState, VoicePort
-from dialer.services.completion import Completed
+from dialer.ports_agents import AgentVoicePort
+from dialer.services.completion import Completed, record_completion
 from dialer.services.custom_restrictions import CustomRestrictions
 from dialer.services.export_runs import ExportPlace
 from dialer.services.restored import Memory, last_beat, pause_all
 from dialer.services.result_processors import ResultProcessors
 from dialer.services.strategies import load_strategy
+from dialer.store.attempts import Closing
 from dialer.store.store import Store, Tx
 
 log = structlog.get_logger()
@@ -57,6 +62,8 @@ class EngineOptions:
     give_up_s: float = 600.0  # a switch that is away for so long has lost its calls
     max_call_s: float = 900.0  # no call lasts longer
     drain_s: float = 10.0  # at an orderly stop, calls in flight get this long
+    region: str = "US"  # of numbers that agents write without a country code
+    unmask: frozenset[str] = frozenset()  # logins, in small letters, of agents who see masked attributes
     memory: Path | None = None  # the file by which a restored database is noticed; None = it is not
     mode: InstallationMode = InstallationMode.TELEPHONY  # what the installation is for
 
@@ -95,7 +102,9 @@ class Engine:
         retention: RetentionPlan | None = None,
         messages: MessageBook | None = None,
         replies: ReplyDesk | None = None,
+        agents: AgentVoicePort | None = None,
     ) -> None:
+        """`agents`: the voice of those who talk to contacts; without it, agents can only call by other means."""
         self._importer = importer
         self._processors = processors or ResultProcessors({})
         self._exporter = None if exports is None else Exporter(store=store, clock=clock, place=exports)
@@ -113,6 +122,15 @@ class Engine:
             self.deliveries.also_cannot = replies.cannot
         self._publisher = Publisher(store=store, clock=clock, targets=targets or {})
         self._reconciler = Reconciler(store, voice, self.calls, clock, sweep_s=options.sweep_s, give_up_s=options.give_up_s)
+        self.floor = Floor(
+            store=store,
+            voice=voice,
+            agents=agents,
+            calls=self.calls,
+            clock=clock,
+            strategy_of=self.strategy_of,
+            options=FloorOptions(node=options.node, leg_trunk=trunks[0].name, region=options.region, unmask=options.unmask),
+        )
         self.supervisor = Supervisor(
             store=store,
             voice=voice,
@@ -126,6 +144,7 @@ class Engine:
             lease_s=options.lease_s,
             processors=self._processors,
             mode=options.mode,
+            floor=self.floor,
         )
         self._draining = asyncio.Event()
         self._treatment_ready = asyncio.Event()
@@ -147,6 +166,7 @@ class Engine:
                     vital.create_task(self.deliveries.run(), name="follow deliveries"),
                     vital.create_task(self._publisher.run(), name="publish results"),
                     *([vital.create_task(self._importer.run(), name="read data sources")] if self._importer else []),
+                    vital.create_task(self.floor.run(), name="the floor"),
                     vital.create_task(self._tell_status(), name="tell status"),
                 ]
                 if self._looks is not None:
@@ -190,7 +210,10 @@ class Engine:
         released, mended = await self._store.write(work)
         open_attempts = await self._store.read(lambda tx: tx.attempts.open(channel=Channel.VOICE))
         for attempt in open_attempts:
-            self.calls.begin(attempt, adopted=True)
+            if attempt.switch:
+                self.calls.begin(attempt, adopted=True)
+            else:  # an agent was to call elsewhere, and nobody saw what became of it
+                await self._end_manual(attempt, now)
         lost = await self.deliveries.take_up()
         never_left = 0 if self._looks is None else await self._looks.take_up()
         log.info(
@@ -208,6 +231,11 @@ class Engine:
 
         book.belongs_to(self.strategy_of, completed)
         return MessageLooks(store=self._store, clock=self._clock, book=book, strategy_of=self.strategy_of, completed=completed)
+
+    async def _end_manual(self, attempt: Attempt, now: datetime) -> None:
+        code = SystemCode.UNKNOWN.value
+        closing = Closing(code=code, source="reconcile", system_code=code, ended_at=max(now, attempt.intent_at))
+        await record_completion(self._store, attempt.id, closing, self.strategy_of)
 
     async def _notice_restored(self) -> None:
         """A database that has not come as far as we have seen it was restored from a backup: nobody is called from it unseen."""
@@ -271,7 +299,14 @@ class Engine:
 
     async def _link(self, event: SwitchEvent) -> None:
         if await self._reconciler.linked(event.switch, restarted=event.restarted):
+            await self._see_floor(event.switch)
             await self._reconciler.settle_quarantined(event.switch)
+
+    async def _see_floor(self, switch: str) -> None:
+        try:
+            await self.floor.look(switch)
+        except WireError as trouble:
+            log.warning("the floor was not looked at", switch=switch, reason=str(trouble))
 
     async def _wait_for_calls(self) -> None:
         deadline = self._clock.monotonic_s() + self._options.drain_s

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
@@ -15,10 +16,14 @@ from dialer.domain.campaign import Job, Pace
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode
 from dialer.domain.ids import ContactId
+from dialer.domain.live_answer import wait_s
 from dialer.domain.strategy import CallHandler, Strategy
+from dialer.engine.agent_dialling import AgentDialling
 from dialer.engine.breaker import Breaker
 from dialer.engine.calls import UNSERVED_S, Call, Calls
 from dialer.engine.deliveries import Deliveries
+from dialer.engine.floor import Floor
+from dialer.engine.floor_pacing import FloorPacing
 from dialer.engine.lanes import Lane, Lanes
 from dialer.errors import MaybeSent, NotSent, Rejected, StoreDown
 from dialer.pacing.agentless import Agentless
@@ -74,13 +79,21 @@ class JobRunner:
         breaker: Breaker,
         lease_s: float = 30.0,
         shares: Shares | None = None,
+        floor: Floor | None = None,
     ) -> None:
+        """`floor`: where the agents are, for a job that has some."""
         self._shares = shares or Shares()
         self.job, self.progress = job, Progress()
         self._store, self._voice, self._calls, self._deliveries, self._clock = store, voice, calls, deliveries, clock
         self._strategy, self._trunk, self._caller_id, self._node = strategy, trunk, caller_id, node
         self._breaker, self._lease_s = breaker, lease_s
-        self._pacer, self._memory = pacer_for(job.pace), Memory()
+        self._memory = Memory()
+        self._floor = floor if job.definition.pacing.has_agents else None
+        self._pacing: FloorPacing | None = None
+        self._desks: AgentDialling | None = None
+        if self._floor is not None:
+            self._pacing, self._desks = self._with_agents(self._floor)
+        self._pacer = pacer_for(job.pace, self._pacing)
         self._lanes = Lanes(strategy)
         self._restrictions = restrictions
         self._judges = any(one.custom_restrictions for one in strategy.handlers)
@@ -97,8 +110,12 @@ class JobRunner:
     def update(self, job: Job) -> None:
         """The job as it is in the database now: an operator may have changed its pace."""
         if job.pace != self.job.pace:
-            self._pacer = pacer_for(job.pace)
+            self._pacer = pacer_for(job.pace, self._pacing)
         self.job = job
+        if self._pacing is not None and self._desks is not None and self._floor is not None:
+            self._pacing.update(job)
+            self._desks.job = job
+            self._floor.update(job)
 
     def stop(self) -> None:
         """Place no more calls; `run` returns soon."""
@@ -107,6 +124,7 @@ class JobRunner:
     async def run(self) -> None:
         """Dial until stopped. What was claimed and not dialled is given back."""
         try:
+            await self._open_floor()
             async with asyncio.TaskGroup() as placing:
                 while not self._stopping:
                     try:
@@ -120,6 +138,9 @@ class JobRunner:
                 self._ask_no_more()
         finally:
             self._shares.leave(int(self.job.id))
+            if self._floor is not None:
+                self._floor.records.end(self.job.id)
+                self._floor.close(self.job.id)
             await self._give_back()
 
     async def _tick(self, placing: asyncio.TaskGroup) -> None:
@@ -130,12 +151,18 @@ class JobRunner:
         if self._stopping or not decision.n:
             return
         batch = self._lanes.take(decision.n, self._rooms)
+        if self._desks is not None and batch:
+            taken = len(batch)
+            batch = await self._desks.offer(batch)
+            self._memory = self._memory.spent(taken - len(batch))
         if not batch:
             return
-        route = Route(trunk=self._trunk, switch=self._voice.switch_for(self._trunk), node=self._node)
+        route = self._route()
         judged = {one.contact_id: self._judged.pop(one.contact_id) for one in batch if one.contact_id in self._judged}
         intents = await commit_intents(self._store, self.job, self._strategy, batch, route, now=self._clock.now(), judged=judged)
         self._memory = self._memory.spent(len(intents.to_place))
+        if self._pacing is not None:
+            self._pacing.placed(len(intents.to_place))
         for one in intents.completed:
             self._calls.on_completed(one)
         calls = [attempt for attempt in intents.to_place if attempt.channel is Channel.VOICE]
@@ -148,6 +175,39 @@ class JobRunner:
             call.placing = True
             sender = intents.senders.get(attempt.id) or self._caller_id
             placing.create_task(self._place(call, attempt, sender), name=f"place {attempt.id}")
+
+    def _route(self) -> Route:
+        return Route(trunk=self._trunk, switch=self._voice.switch_for(self._trunk), node=self._node)
+
+    def _with_agents(self, floor: Floor) -> tuple[FloorPacing, AgentDialling]:
+        job = self.job
+        pacing = FloorPacing(job, lambda: floor.picture(job.id), lambda: floor.take_facts(job.id), self._clock)
+        desks = AgentDialling(
+            store=self._store,
+            floor=floor,
+            calls=self._calls,
+            clock=self._clock,
+            job=job,
+            strategy=self._strategy,
+            route=self._route(),
+            place=lambda call, attempt, sender: self._place(call, attempt, sender or self._caller_id),
+        )
+        return pacing, desks
+
+    async def _open_floor(self) -> None:
+        """The floor learns of the job: its budget, and what earlier pacers learned, are read before a call is placed."""
+        floor, pacing, desks = self._floor, self._pacing, self._desks
+        if floor is None or pacing is None or desks is None:
+            return
+        while not self._stopping:
+            try:
+                await floor.open(self.job, self._voice.switch_for(self._trunk))
+                await floor.records.begin(self.job.id, pacing)
+                floor.placers[self.job.id] = desks.place
+                return
+            except StoreDown as down:
+                self.progress.trouble = f"the database does not answer: {down}"
+                await self._clock.sleep(IDLE_TICK_S)
 
     def _decide(self, now_s: float) -> Decision:
         """The pacer's decision, within this job's share of the trunk's room: other jobs want to dial there, too."""
@@ -173,6 +233,8 @@ class JobRunner:
     def _room(self, channel: Channel, now_s: float) -> int:
         if channel is not Channel.VOICE:
             return self._deliveries.room(channel, self._strategy)
+        if not self.job.definition.pacing.dials:
+            return UNLIMITED  # agents call elsewhere
         room = self._voice.room(self._trunk)
         limit = self._breaker.limit(now_s, self._calls.on_trunk(self._trunk))
         return room if limit is None else min(room, limit)
@@ -202,11 +264,10 @@ class JobRunner:
         self.progress.nobody_due = self._lanes.nobody_due
 
     async def _fill_lane(self, channel: Channel, lane: Lane, now_s: float, asking: asyncio.TaskGroup) -> None:
-        wanted = max(4, int(self.job.pace.calls_per_s * LOOK_AHEAD_S), self.job.pace.min_ports)
+        wanted = max(4, self._look_ahead(), self.job.pace.min_ports)
         wanted = min(wanted, self.job.pace.max_ports) - len(lane.claimed) - lane.asking
-        no_room = (
-            self._voice.room(self._trunk) if channel is Channel.VOICE else self._deliveries.room(channel, self._strategy)
-        ) == 0
+        on_trunk = channel is Channel.VOICE and self.job.definition.pacing.dials
+        no_room = (self._voice.room(self._trunk) if on_trunk else self._room(channel, now_s)) == 0
         if wanted <= 0 or len(lane.claimed) > wanted or now_s < lane.idle_until_s or no_room:
             return
         claims = await claim_contacts(
@@ -228,6 +289,15 @@ class JobRunner:
         lane.nobody_due = not lane.claimed and not lane.asking
         if len(claims) < wanted:
             lane.idle_until_s = now_s + IDLE_TICK_S
+
+    def _look_ahead(self) -> int:
+        """How many contacts may be wanted within a second."""
+        if self._pacing is None:
+            return int(self.job.pace.calls_per_s * LOOK_AHEAD_S)
+        seen = self._pacing.seen
+        if self.job.definition.pacing.reads_first:
+            return 0 if seen is None else seen.idle
+        return 0 if seen is None else 2 * (seen.idle + len(seen.talking_s) + len(seen.wrapping_s))
 
     async def _ask(self, lane: Lane, claims: Sequence[JobContact]) -> None:
         """Let custom restrictions judge contacts beside the dialling; who was judged goes on into the lanes."""
@@ -254,7 +324,9 @@ class JobRunner:
             ring_timeout_s=handler.ring_timeout_s,
             nonce=attempt.nonce,
             amd=handler.detect_machine,
+            **self._for_agents(handler.detect_machine),
         )
+        call.wait_s = order.wait_s
         call.facts = replace(call.facts, ring_timeout_at=self._clock.now() + timedelta(seconds=handler.ring_timeout_s))
         call.patience_s = UNSERVED_S + (DETECTOR_S if handler.detect_machine else 0.0)
         try:
@@ -275,18 +347,24 @@ class JobRunner:
         finally:
             call.placing = False
 
+    def _for_agents(self, detected: bool) -> dict[str, Any]:
+        plan = self.job.definition.pacing
+        if self._pacing is None:
+            return {}
+        return {"floor": True, "wait_s": wait_s(plan.budget, detected=detected), "nuisance": plan.nuisance_message}
+
     async def _give_back(self) -> None:
         self._ask_no_more()
         self._judged.clear()
         if self._lanes.clear() or self._judges:
             now = self._clock.now()
             try:
-                await self._store.write(lambda tx: tx.job_contacts.release(now=now, job_id=self.job.id))
+                await self._store.write(lambda tx: tx.job_contacts.release(now=now, job_id=self.job.id, owner=self._node))
             except StoreDown as down:  # the lease ends by itself
                 log.warning("claims not given back", job=self.job.id, reason=str(down))
 
 
-def pacer_for(pace: Pace) -> Pacer:
-    """The guarded pacer of a job without agents."""
-    pacer = Agentless(calls_per_s=pace.calls_per_s, min_ports=pace.min_ports, max_ports=pace.max_ports)
+def pacer_for(pace: Pace, paced_by_agents: Pacer | None = None) -> Pacer:
+    """The guarded pacer of a job: the clock's, or that of its agents."""
+    pacer = paced_by_agents or Agentless(calls_per_s=pace.calls_per_s, min_ports=pace.min_ports, max_ports=pace.max_ports)
     return Guard(pacer=pacer, max_ports=pace.max_ports)

@@ -99,8 +99,8 @@ class Reconciler:
 
     def _absent(self, attempt: Attempt, now: datetime) -> None:
         call = self._calls.get(attempt.id)
-        if call is not None and (call.placing or call.closing):
-            return
+        if call is not None and (call.placing or call.closing or (call.kept and call.off_line)):
+            return  # its line is known to be free; its agent still writes
         ours = attempt.intent_at >= self._started_at  # written by this very process: its socket is our own
         quarantine_from = attempt.intent_at if ours else self._started_at
         if now - timedelta(seconds=QUARANTINE_S) < quarantine_from:

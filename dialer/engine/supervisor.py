@@ -17,6 +17,7 @@ from dialer.domain.node_status import JobStatus
 from dialer.engine.breaker import Breaker
 from dialer.engine.calls import Calls
 from dialer.engine.deliveries import Deliveries
+from dialer.engine.floor import Floor
 from dialer.engine.job_runner import JobRunner
 from dialer.errors import Conflict, NotFound, OutdialError, StoreDown
 from dialer.pacing.shares import Shares
@@ -78,8 +79,9 @@ class Supervisor:
         lease_s: float = 30.0,
         processors: ResultProcessors,
         mode: InstallationMode = InstallationMode.TELEPHONY,
+        floor: Floor,
     ) -> None:
-        self._mode = mode
+        self._mode, self._floor = mode, floor
         self._processors, self._restrictions = processors, restrictions
         self._store, self._voice, self._calls, self._deliveries, self._clock = store, voice, calls, deliveries, clock
         self._strategy_of, self._node, self._lease_s = strategy_of, node, lease_s
@@ -204,6 +206,9 @@ class Supervisor:
         # Also asked when it was started; a schedule knows no settings, and these may have changed since.
         if because := forbidden(self._mode, job.definition.pacing, {one.channel for one in strategy.handlers}):
             raise Conflict(because)
+        plan = job.definition.pacing
+        if plan.has_agents and plan.dials and not self._floor.has_telephones:
+            raise NotFound("its agents have no telephones here")
         trunk = self._trunks[self._trunk_of(job)]
         return JobRunner(
             store=self._store,
@@ -220,6 +225,7 @@ class Supervisor:
             breaker=self._breakers[trunk.name],
             lease_s=self._lease_s,
             shares=self._shares[trunk.name],
+            floor=self._floor,
         )
 
     def _trunk_of(self, job: Job) -> str:

@@ -26,7 +26,7 @@ class RatioBasis(StrEnum):
 class ExpertCallingRatio:
     """For every agent who idles, or whose usual time is over when a call ordered now is answered: 1 / hit rate lines.
 
-    The hit rate is what was seen, kept between `least_hit_rate` and `most_hit_rate`; `initial_hit_rate` until SAMPLES calls
+    The hit rate is what was seen, kept between `least_hit_rate` and `most_hit_rate`; `initial_hit_rate` until `samples` calls
     have ended. The nearer the abandoned come to the cap, the fewer of the agents who do not idle yet are dialled for.
     """
 
@@ -34,6 +34,7 @@ class ExpertCallingRatio:
     initial_hit_rate: float = 0.5
     least_hit_rate: float = 0.1
     most_hit_rate: float = 1.0
+    samples: int = SAMPLES
     cap: float = 0.03
     because: str = ""
     _persons: float = 0.0
@@ -61,7 +62,7 @@ class ExpertCallingRatio:
     @property
     def hit_rate(self) -> float:
         """The share of calls that a person is taken to answer."""
-        if self._seen < SAMPLES:
+        if self._seen < self.samples:
             return self.initial_hit_rate
         return min(self.most_hit_rate, max(self.least_hit_rate, self._persons / self._calls))
 

@@ -90,16 +90,26 @@ def limits_for(tx: Tx, job: Job) -> tuple[CallbackLimits, CampaignId | None]:
     return callbacks.limits(job.org_id) or CallbackLimits(), None
 
 
+def at_number(handler: Handler, number: str, owned: Sequence[Address]) -> Handler:
+    """The handler as it calls one of the contact's numbers alone, given as it is or by its name; as it is where it has no such.
+
+    A number that the strategy does not name has the hours of its first one.
+    """
+    mine = by_name(owned, handler.channel)
+    named = next((one for one in mine.values() if number and number.casefold() in (one.value, one.name.casefold())), None)
+    if named is None or not handler.addresses:
+        return handler
+    rule = next((one for one in handler.addresses if one.name.casefold() == named.name.casefold()), None)
+    return replace(handler, addresses=(rule or replace(handler.addresses[0], name=named.name),))
+
+
 def for_callback(handler: Handler, callback: Callback, owned: Sequence[Address], limits: CallbackLimits) -> Handler:
     """The handler as it calls for this callback: at the promised number alone, if the contact still has it.
 
     A number that the strategy does not name has the hours of its first one. What the contact itself asked for need not keep the
     strategy's hours where the limits say so; it keeps those of the law.
     """
-    named = next((one for one in by_name(owned, handler.channel).values() if one.value == callback.number), None)
-    if named is not None and callback.number and handler.addresses:
-        rule = next((one for one in handler.addresses if one.name.casefold() == named.name.casefold()), None)
-        handler = replace(handler, addresses=(rule or replace(handler.addresses[0], name=named.name),))
+    handler = at_number(handler, callback.number, owned)
     if limits.hours or not callback.on_request:
         return handler
     return replace(handler, addresses=tuple(replace(one, opens=LAW_OPENS, closes=LAW_CLOSES) for one in handler.addresses))

@@ -9,7 +9,7 @@ from datetime import timedelta
 import structlog
 
 from dialer import failpoints
-from dialer.domain.attempt import COMPLIANCE, Attempt
+from dialer.domain.attempt import AGENT, COMPLIANCE, DEFAULT, Attempt
 from dialer.domain.callback import CallbackState
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SYSTEM_NAME_KEYS, CustomCode, SystemCode, name_key
@@ -69,7 +69,9 @@ def close_in(tx: Tx, attempt_id: AttemptId, system: Closing, strategy_of: Strate
     attempt = tx.attempts.get(attempt_id)
     if attempt is None or attempt.code is not None:
         return None
-    closing = replace(system, code=attempt.app_code, source="app") if attempt.app_code else system
+    by_agent = system.source in (AGENT, DEFAULT)
+    closing = replace(system, code=attempt.app_code, source="app") if attempt.app_code and not by_agent else system
+    attempt, closing = _with_agent(tx, attempt, closing)
     closed = tx.attempts.close(attempt_id, closing, seen=attempt)
     if closed is None:
         return None
@@ -88,6 +90,27 @@ def close_in(tx: Tx, attempt_id: AttemptId, system: Closing, strategy_of: Strate
         job_finished_because=finish_if_met(tx, job, closing.code),
         result=result_for_processor(tx, job, closed, handler, closing.ended_at),
     )
+
+
+def _with_agent(tx: Tx, attempt: Attempt, closing: Closing) -> tuple[Attempt, Closing]:
+    """What an agent said besides the code; and the code of a call that lost its agent, or its dialer, before there was one."""
+    joined_at = attempt.joined_at or closing.joined_at
+    words = {"next_at": closing.next_at, "app_note": closing.app_note, "agent": closing.agent}
+    if any(words.values()):
+        tx.attempts.update_open(attempt.id, {name: value for name, value in words.items() if value})
+        attempt = tx.attempts.get(attempt.id) or attempt
+    plan = tx.jobs(None).as_started(attempt.job_id).definition.pacing
+    if not plan.has_agents:
+        return attempt, closing
+    if joined_at is not None and closing.source not in (AGENT, DEFAULT, "app"):
+        closing = replace(
+            closing, code=plan.default_code or closing.code, source=DEFAULT if plan.default_code else closing.source
+        )
+    if closing.system_code == SystemCode.NUISANCE_CALL and attempt.person_at is None and closing.person_at is None:
+        # Nobody of ours saw the answer: the switch apologised by itself. It counts as abandoned all the same.
+        answered_at = attempt.answered_at or closing.answered_at or closing.ended_at
+        closing = replace(closing, person_at=answered_at)
+    return attempt, closing
 
 
 def _move_contact(

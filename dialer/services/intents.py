@@ -21,7 +21,7 @@ from dialer.domain.next_step import Done, NextStep, Outcome, step_after
 from dialer.domain.progress import Progress
 from dialer.domain.rules import Kind
 from dialer.domain.strategy import WAIT, Handler, SendingHandler, Strategy
-from dialer.services.callback_steps import close_late, for_callback, go_on_without, limits_for, looked_for
+from dialer.services.callback_steps import at_number, close_late, for_callback, go_on_without, limits_for, looked_for
 from dialer.services.completion import Completed
 from dialer.services.contact_steps import add_to_history, apply_step, result_for_processor
 from dialer.services.entering import Judged, enter, known_of_claim, restriction_on
@@ -92,12 +92,31 @@ class Facts:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What an agent asks for: a contact that is not called in its turn."""
+
+    kind: Kind
+    number: str = ""  # one of the contact's, or the name of one; "" = as the strategy says
+    again_after: AttemptId | None = None  # a redial: the attempt before
+
+
 class IntentWriter:
     """Writes what becomes of each claim; `done` writes the intents themselves and tells what came of all."""
 
     def __init__(
-        self, tx: Tx, job: Job, strategy: Strategy, route: Route, now: datetime, judged: Mapping[ContactId, Judged], facts: Facts
+        self,
+        tx: Tx,
+        job: Job,
+        strategy: Strategy,
+        route: Route,
+        now: datetime,
+        judged: Mapping[ContactId, Judged],
+        facts: Facts,
+        *,
+        wish: Wish | None = None,
     ) -> None:
+        self._wish = wish
         self._tx, self._job, self._strategy, self._route, self._now = tx, job, strategy, route, now
         self._judged, self._facts = judged, facts
         self._new: list[Attempt] = []
@@ -176,15 +195,20 @@ class IntentWriter:
     def _choose(self, claim: JobContact, handler: Handler, callback: Callback | None, known: Attributes) -> None:
         """Restrictions, then the addresses: attempt one of them now, later, or none at all."""
         facts, owned = self._facts, self._facts.addresses.get(claim.contact_id, ())
-        kind = Kind.CAMPAIGN if callback is None else Kind.CALLBACK
+        wish = self._wish
+        kind = wish.kind if wish is not None else Kind.CAMPAIGN if callback is None else Kind.CALLBACK
         barred = facts.rules.held(claim.contact_id, handler, kind)
         blocked = facts.on_dnc.get(claim.contact_id, frozenset())
         busy = {value for channel, value in facts.busy_addresses if channel is handler.channel}
         calling = handler if callback is None else for_callback(handler, callback, owned, facts.limits)
+        if wish is not None and wish.number:
+            calling = at_number(handler, wish.number, owned)
         restricted = restriction_on(handler, known, self._verdict(claim, handler), self._now)
         match restricted or pick_address(calling, claim.address_index, owned, blocked, busy, self._now, barred):
             case Allowed(address=address, index=index):
-                intent = _intent(self._job, claim, handler, address, self._route, self._now)
+                intent = intent_of(self._job, claim, handler, address, self._route, self._now)
+                if wish is not None:
+                    intent = replace(intent, again_after=wish.again_after)
                 self._new.append(intent)
                 if isinstance(handler, SendingHandler) and (sender := handler.sender_for(known)):
                     self._senders[intent.id] = sender
@@ -217,7 +241,7 @@ class IntentWriter:
         The contact is done, unless the handler has a row for that very code: then the row says what follows.
         """
         tx, job, now = self._tx, self._job, self._now
-        attempt = _intent(job, claim, handler, NO_ADDRESS, self._route, now)
+        attempt = intent_of(job, claim, handler, NO_ADDRESS, self._route, now)
         tx.attempts.begin([attempt])
         system = code if name_key(code) in SYSTEM_NAME_KEYS else SystemCode.RESTRICTED_OTHER.value  # a rule's code is its own
         closed = tx.attempts.close(attempt.id, Closing(code=code, source=COMPLIANCE, system_code=system, ended_at=now))
@@ -237,7 +261,8 @@ class IntentWriter:
         )
 
 
-def _intent(job: Job, claim: JobContact, handler: Handler, address: Address, route: Route, now: datetime) -> Attempt:
+def intent_of(job: Job, claim: JobContact, handler: Handler, address: Address, route: Route, now: datetime) -> Attempt:
+    """The attempt to reach a contact at an address, before anything was sent."""
     by_switch = handler.channel is Channel.VOICE
     return Attempt(
         id=new_attempt_id(),

@@ -10,7 +10,7 @@ from dialer.domain.campaign import Job, JobState
 from dialer.domain.ids import ContactId, JobId
 from dialer.domain.strategy import INITIAL, Strategy
 from dialer.services.entering import Judged
-from dialer.services.intents import Facts, Intents, IntentWriter, Route
+from dialer.services.intents import Facts, Intents, IntentWriter, Route, Wish
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store, Tx
 
@@ -71,13 +71,13 @@ async def commit_intents(
     was committed before can be overlooked. `judged`: what custom restrictions said before; a contact of whom they were not
     asked is due again, to be asked first. Raises StoreDown: then nothing may be dialled.
     """
-    intents = await store.write(lambda tx: _write_intents(tx, job, strategy, claims, route, now, judged))
+    intents = await store.write(lambda tx: write_intents(tx, job, strategy, claims, route, now, judged))
     if intents.to_place:
         failpoints.hit("K2")
     return intents
 
 
-def _write_intents(
+def write_intents(
     tx: Tx,
     job: Job,
     strategy: Strategy,
@@ -85,7 +85,9 @@ def _write_intents(
     route: Route,
     now: datetime,
     judged: Mapping[ContactId, Judged],
+    wish: Wish | None = None,
 ) -> Intents:
+    """`commit_intents` inside a transaction; `wish`: an agent asks for it, out of its turn."""
     current = tx.jobs(None).get(job.id)
     if current.state is not JobState.RUNNING:
         # Paused, stopped or finished since the claim: the contacts go back, nothing is dialled.
@@ -93,7 +95,7 @@ def _write_intents(
         return Intents(to_place=(), waiting=len(claims), ended=0)
     ours = tx.job_contacts.still_claimed(job.id, [claim.contact_id for claim in claims], route.node)
     facts = Facts.read(tx, current, strategy, list(ours), now)
-    writer = IntentWriter(tx, job, strategy, route, now, judged, facts)
+    writer = IntentWriter(tx, job, strategy, route, now, judged, facts, wish=wish)
     # Each once: a node that lost a lease and claimed the contact again may hold both claims.
     for claim in {claim.contact_id: claim for claim in claims if claim.contact_id in ours}.values():
         writer.look(claim)

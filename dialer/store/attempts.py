@@ -40,6 +40,8 @@ _CLOSE = (
         state=AttemptState.FINAL.value,
         ringing_at=sa.func.coalesce(attempts.c.ringing_at, sa.bindparam("ringing", type_=Instant)),
         answered_at=sa.func.coalesce(attempts.c.answered_at, sa.bindparam("answered", type_=Instant)),
+        person_at=sa.func.coalesce(attempts.c.person_at, sa.bindparam("person", type_=Instant)),
+        joined_at=sa.func.coalesce(attempts.c.joined_at, sa.bindparam("joined", type_=Instant)),
     )
 )
 _SENT = (
@@ -61,6 +63,24 @@ _TREATED = (
         answered_at=sa.func.coalesce(attempts.c.answered_at, sa.bindparam("answered", type_=Instant)),
     )
 )
+_PERSON = (
+    sa.update(attempts)
+    .where(attempts.c.id == sa.bindparam("attempt_id"), _OPEN, attempts.c.person_at.is_(None))
+    .values(
+        state=AttemptState.ANSWERED.value,
+        answered_at=sa.func.coalesce(attempts.c.answered_at, sa.bindparam("at", type_=Instant)),
+        person_at=sa.bindparam("at", type_=Instant),
+        amd_status=sa.bindparam("amd", type_=sa.String),
+    )
+)
+_JOINED = (
+    sa.update(attempts)
+    .where(attempts.c.id == sa.bindparam("attempt_id"), _OPEN)
+    .values(
+        joined_at=sa.func.coalesce(attempts.c.joined_at, sa.bindparam("at", type_=Instant)),
+        agent=sa.bindparam("agent_login"),
+    )
+)
 _APP_CODE = sa.update(attempts).where(attempts.c.id == sa.bindparam("attempt_id"), _OPEN).values(app_code=sa.bindparam("chosen"))
 
 
@@ -79,6 +99,11 @@ class Closing:
     answered_at: datetime | None = None
     cause: int | None = None
     tech_cause: int | None = None
+    person_at: datetime | None = None  # of a call for agents
+    joined_at: datetime | None = None
+    agent: str = ""  # the login
+    next_at: datetime | None = None  # the date that the contact was given
+    app_note: str = ""
     note: str = ""  # for the record of what happened
     again_after_s: float = 0.0  # with NOT_LAUNCHED: the other side's own word on when to try again
 
@@ -102,6 +127,8 @@ def _closed(attempt: Attempt, closing: Closing) -> Attempt:
         tech_cause=closing.tech_cause,
         ringing_at=attempt.ringing_at or closing.ringing_at,
         answered_at=attempt.answered_at or closing.answered_at,
+        person_at=attempt.person_at or closing.person_at,
+        joined_at=attempt.joined_at or closing.joined_at,
     )
 
 
@@ -165,6 +192,16 @@ class AttemptLedger:
             amd_cause=amd_cause,
         )
 
+    def person_answered(self, attempt_id: AttemptId, at: datetime, amd_status: str) -> None:
+        """A person is on the line, and no agent yet. Harmless when known already."""
+        if self._connection.execute(_PERSON, {"attempt_id": attempt_id, "at": at, "amd": amd_status or None}).rowcount:
+            self.add_events([(attempt_id, at, "person", {"amd": amd_status})])
+
+    def agent_joined(self, attempt_id: AttemptId, at: datetime, login: str) -> None:
+        """An agent has the contact; the first moment stands, the last agent answers for it."""
+        if self._connection.execute(_JOINED, {"attempt_id": attempt_id, "at": at, "agent_login": login}).rowcount:
+            self.add_events([(attempt_id, at, "joined", {"agent": login})])
+
     def set_app_code(self, attempt_id: AttemptId, code: str, at: datetime) -> None:
         """What the app says so far. Changes nothing when the attempt has its final code."""
         if self._connection.execute(_APP_CODE, {"attempt_id": attempt_id, "chosen": code}).rowcount:
@@ -192,6 +229,8 @@ class AttemptLedger:
                 "tech_cause": closing.tech_cause,
                 "ringing": closing.ringing_at,
                 "answered": closing.answered_at,
+                "person": closing.person_at,
+                "joined": closing.joined_at,
             },
         ).rowcount
         if not changed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -218,15 +218,39 @@ class JobContacts:
         given = {f"new_{name}": value for name, value in values.items()}
         self._connection.execute(_setting(tuple(values)), {"of_job": job_id, "of_contact": contact_id, **given})
 
-    def release(self, *, now: datetime, job_id: JobId | None = None, expired_only: bool = False) -> int:
-        """Give claimed contacts back, due at once: of a job that stops claiming, of a dead process, or with expired leases."""
+    def release(self, *, now: datetime, job_id: JobId | None = None, expired_only: bool = False, owner: str | None = None) -> int:
+        """Give claimed contacts back, due at once: of a job that stops claiming, of a dead process, or with expired leases.
+
+        `owner`: only what this one has; contacts that are offered to agents have another.
+        """
         statement = sa.update(job_contacts).where(_IS_CLAIMED)
+        if owner is not None:
+            statement = statement.where(job_contacts.c.lease_owner == owner)
         if job_id is not None:
             statement = statement.where(job_contacts.c.job_id == job_id)
         if expired_only:
             statement = statement.where(job_contacts.c.lease_until < now)
         values = {"state": _SCHEDULED, "due_at": now, "lease_owner": None, "lease_until": None}
         return self._connection.execute(statement.values(**values)).rowcount
+
+    def reserve(self, job_id: JobId, contact_id: ContactId, *, owner: str, until: datetime) -> bool:
+        """A claimed contact is offered to an agent: from now on this owner has it; False when somebody else took it meanwhile."""
+        statement = sa.update(job_contacts).where(_one(job_id, contact_id), _IS_CLAIMED)
+        return self._connection.execute(statement.values(lease_owner=owner, lease_until=until)).rowcount == 1
+
+    def reclaim(self, job_id: JobId, contact_id: ContactId, *, owner: str, until: datetime) -> JobContact | None:
+        """An agent wants this contact, whether it was offered, waits or is done; None for one who is in a call."""
+        found = self.get(job_id, contact_id, hold=True)
+        if found is None or found.state is JobContactState.IN_CALL:
+            return None
+        values = {"state": _CLAIMED, "lease_owner": owner, "lease_until": until, "finished_at": None, "because": ""}
+        self._connection.execute(sa.update(job_contacts).where(_one(job_id, contact_id)).values(**values))
+        return replace(found, state=JobContactState.CLAIMED)
+
+    def give_back(self, job_id: JobId, contact_id: ContactId, *, now: datetime) -> None:
+        """A contact that was claimed and not called is due again."""
+        values = {"state": _SCHEDULED, "due_at": now, "lease_owner": None, "lease_until": None}
+        self._connection.execute(sa.update(job_contacts).where(_one(job_id, contact_id), _IS_CLAIMED).values(**values))
 
     def let_go(self, job_id: JobId, *, held: str, now: datetime, anywhere: bool = False) -> int:
         """Contacts that wait for a reason that begins so, or has it `anywhere`, are due at once; returns how many there were."""

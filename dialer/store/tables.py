@@ -227,6 +227,7 @@ job_contacts = Table(
 _LIVE = text("code IS NULL")
 _LIVE_ADDRESS = text("code IS NULL AND address <> ''")
 _BY_AGENT = text("agent <> ''")
+_PERSON = text("person_at IS NOT NULL")
 
 attempts = Table(
     "attempts",
@@ -248,6 +249,8 @@ attempts = Table(
     Column("sent_at", Instant),
     Column("ringing_at", Instant),
     Column("answered_at", Instant),
+    Column("person_at", Instant),  # of a call for agents: it was known that a person had answered
+    Column("joined_at", Instant),  # ... and an agent had them
     Column("ended_at", Instant),
     Column("cause", Integer),
     Column("tech_cause", Integer),
@@ -275,6 +278,8 @@ attempts = Table(
         postgresql_where=_LIVE_ADDRESS,
     ),
     Index("ix_attempts_job_id_id", "job_id", "id"),
+    # How many people answered, and found an agent or not: what the law limits.
+    Index("ix_attempts_job_id_person_at", "job_id", "person_at", sqlite_where=_PERSON, postgresql_where=_PERSON),
     Index("ix_attempts_contact_id", "contact_id"),
     Index("ix_attempts_org_id_address", "org_id", "address", "intent_at"),  # how often was it attempted, and when
     Index("ix_attempts_agent", "org_id", "agent", "ended_at", sqlite_where=_BY_AGENT, postgresql_where=_BY_AGENT),

@@ -28,11 +28,13 @@ from dialer.store.exports import Exports
 from dialer.store.import_runs import ImportRuns
 from dialer.store.job_contacts import JobContacts
 from dialer.store.jobs import Jobs
+from dialer.store.live_answers import LiveAnswers
 from dialer.store.messages import Messages
 from dialer.store.node_status import NodeStatuses
 from dialer.store.old_data import OldData
 from dialer.store.organisations import Organisations
 from dialer.store.outbox import Outbox
+from dialer.store.pacing import PacingRecords
 from dialer.store.received import ReceivedMessages
 from dialer.store.retention_runs import RetentionRuns
 from dialer.store.rules import Rules
@@ -164,6 +166,15 @@ class Tx:
     def messages(self) -> Messages:
         """Text messages and emails on record, for the engine."""
         return Messages(self.connection, self.now)
+
+    def live_answers(self, org_id: OrgId) -> LiveAnswers:
+        """Who answered calls for agents, and found one or not."""
+        return LiveAnswers(self.connection, org_id)
+
+    @property
+    def pacing(self) -> PacingRecords:
+        """Why so many calls were placed, and what pacers have learned."""
+        return PacingRecords(self.connection, self.now)
 
     @property
     def job_contacts(self) -> JobContacts:

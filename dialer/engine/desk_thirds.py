@@ -1,0 +1,106 @@
+"""An agent's third person: a number or a colleague who is asked, brought in, or given the contact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from dialer.domain.desk_call import DeskCall
+from dialer.domain.desk_happenings import CallGiven, ConferenceBegan, ConsultAnswered, Consulted, ConsultOver, ThirdGone
+from dialer.domain.desk_tasks import CallThird
+from dialer.domain.ids import AttemptId, new_consult_id
+from dialer.engine.seat import Seat
+from dialer.ports_agents import ConsultOrder, Missing
+
+if TYPE_CHECKING:
+    from dialer.engine.floor import Floor
+
+Missed = Callable[[Seat, DeskCall, Missing | None], None]
+
+
+class DeskThirds:
+    """Of all desks. `missed` is told when somebody was not there any more."""
+
+    def __init__(self, floor: Floor, missed: Missed) -> None:
+        self._floor, self._missed = floor, missed
+
+    async def ask(self, seat: Seat, task: CallThird) -> None:
+        """Call a number, or ask a colleague who is free."""
+        floor, call, leg = self._floor, task.call, seat.leg_id
+        if leg is None:
+            return
+        if task.agent:
+            other = floor.seat_of(task.agent, seat)
+            if other is None or not other.desk.is_idle or other.leg_id is None:
+                floor.apply(seat, ThirdGone(because=f"{task.agent} is not free"))
+                return
+            floor.apply(other, Consulted(call=call, by=seat.desk.agent.login))
+            missing = await floor.agents.talk(leg, other.leg_id)
+            floor.apply(seat, ConsultAnswered() if missing is None else ThirdGone(because="their telephone is gone"))
+            return
+        live = floor.calls.get(attempt_of(call))
+        if live is None:
+            return
+        seat.consult_id = consult = new_consult_id()
+        floor.consults[consult] = seat
+        order = ConsultOrder(consult_id=consult, leg_id=leg, number=task.number, trunk=live.attempt.trunk)
+        missing = await floor.agents.consult(attempt_of(call), order)
+        if missing is not None:
+            floor.consults.pop(consult, None)
+            seat.consult_id = None
+            self._missed(seat, call, missing)
+
+    async def drop(self, seat: Seat, call: DeskCall) -> None:
+        """Let the third person go."""
+        floor = self._floor
+        if seat.consult_id is not None:
+            consult, seat.consult_id = seat.consult_id, None
+            floor.consults.pop(consult, None)
+            await floor.agents.cancel_consult(consult)
+        elif (other := self._third_seat(seat, call)) is not None:
+            floor.apply(other, ConsultOver())
+            if other.leg_id is not None:
+                await floor.agents.park(other.leg_id)
+
+    async def transfer(self, seat: Seat, call: DeskCall) -> None:
+        """Leave the contact with the third person."""
+        floor, other = self._floor, self._third_seat(seat, call)
+        if other is not None and other.leg_id is not None:
+            self._missed(seat, call, await floor.agents.join(attempt_of(call), other.leg_id, tone=False))
+        elif seat.consult_id is not None:
+            consult, seat.consult_id = seat.consult_id, None
+            floor.consults.pop(consult, None)
+            await floor.agents.transfer(attempt_of(call), consult)
+
+    def give(self, seat: Seat, call: DeskCall, to: str) -> None:
+        """A colleague answers for the contact from now on."""
+        floor, other = self._floor, self._floor.seat_of(to, seat)
+        if other is None:
+            return
+        if (live := floor.calls.get(attempt_of(call))) is not None:
+            floor.calls.joined(live, floor.clock.now(), other.desk.agent.login)
+        floor.with_seat[attempt_of(call)] = other
+        floor.apply(other, CallGiven())
+
+    async def join_three(self, seat: Seat, call: DeskCall) -> None:
+        """All three hear each other."""
+        floor, other = self._floor, self._third_seat(seat, call)
+        legs = [one for one in (seat.leg_id, other.leg_id if other else None) if one is not None]
+        await floor.agents.conference(attempt_of(call), legs, [seat.consult_id] if seat.consult_id else [])
+        if other is not None:
+            floor.apply(other, ConferenceBegan())
+
+    def _third_seat(self, seat: Seat, call: DeskCall) -> Seat | None:
+        third = call.third or (seat.desk.call.third if seat.desk.call is not None else None)
+        if third is not None and third.agent:
+            return self._floor.seat_of(third.agent, seat)
+        asked = (one for one in self._floor.seats.values() if one is not seat and one.desk.call is not None)
+        mine = (one for one in asked if one.desk.call and one.desk.call.asked_by == seat.desk.agent.login)
+        return next(mine, None)
+
+
+def attempt_of(call: DeskCall) -> AttemptId:
+    """The attempt of a contact who is on the line."""
+    if call.attempt_id is None:
+        raise AssertionError("a contact who is on the line has an attempt")
+    return call.attempt_id

@@ -1,0 +1,337 @@
+"""Carry out what an agent's desk asks for: telephones, calls, third persons, codes, and what is written down about contacts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from dialer.domain.agent import AgentState
+from dialer.domain.agent_events import ContactChanged
+from dialer.domain.attempt import AGENT, DEFAULT
+from dialer.domain.codes import SystemCode
+from dialer.domain.desk import Refused
+from dialer.domain.desk_call import DeskCall
+from dialer.domain.desk_happenings import (
+    CallFailed,
+    ContactGone,
+    Joined,
+    LegDown,
+    ThirdGone,
+)
+from dialer.domain.desk_tasks import (
+    BarNumber,
+    CallThird,
+    CloseAttempt,
+    CodeFrom,
+    CorrectContact,
+    DropLeg,
+    DropThird,
+    GiveBack,
+    GiveCall,
+    HandOver,
+    HangUpContact,
+    HoldContact,
+    Join,
+    JoinThree,
+    KeepNote,
+    KeepPreferred,
+    LeaveThree,
+    PlaceCall,
+    PressDigits,
+    PromiseCallback,
+    ResumeContact,
+    RingLeg,
+    Task,
+    TransferContact,
+)
+from dialer.domain.ids import new_leg_id
+from dialer.engine.calls import Call, Said
+from dialer.engine.desk_thirds import DeskThirds, attempt_of
+from dialer.engine.recording import record
+from dialer.engine.seat import Seat
+from dialer.errors import OutdialError, StoreDown, WireError
+from dialer.pacing.floor import AgentFound
+from dialer.ports_agents import LegOrder, Missing
+from dialer.services import agent_calls, agent_contact
+from dialer.services.agents import prefer_campaigns
+from dialer.services.completion import Completed
+from dialer.store.attempts import Closing
+
+if TYPE_CHECKING:
+    from dialer.engine.floor import Floor
+
+log = structlog.get_logger()
+
+WIRE_S = 10.0  # nothing that is asked of a switch for an agent takes longer
+RETRY_S = 0.5
+ANSWERED = (KeepNote, CorrectContact, BarNumber, PromiseCallback, KeepPreferred)  # the agent waits for these, and is told
+
+
+class DeskWork:
+    """Does the tasks of all desks, each desk's in their order."""
+
+    def __init__(self, floor: Floor) -> None:
+        self._floor, self._thirds = floor, DeskThirds(floor, self.missed)
+
+    def answers(self, task: Task) -> bool:
+        """Whether the agent is told what came of it."""
+        return isinstance(task, ANSWERED)
+
+    async def answer(self, seat: Seat, task: Task) -> dict[str, object] | Refused:
+        """Carry out something of which the agent is told, or say why not."""
+        floor, agent = self._floor, seat.desk.agent
+        try:
+            match task:
+                case KeepNote(call=call, text=text):
+                    await agent_contact.add_note(floor.store, agent, call, text)
+                    self._tell_changed(seat, call)
+                case CorrectContact(call=call, attribute=attribute, value=value):
+                    unmask = agent.login.casefold() in floor.options.unmask
+                    await agent_contact.correct_contact(
+                        floor.store, agent, call, attribute, value, now=floor.clock.now(), may_unmask=unmask
+                    )
+                    self._tell_changed(seat, call)
+                case BarNumber(call=call, number=number, reason=reason):
+                    region = floor.options.region
+                    kept = await agent_contact.bar_number(floor.store, agent, call, number, reason=reason, region=region)
+                    return {"number": kept}
+                case PromiseCallback(call=call, wanted=wanted):
+                    made = await agent_contact.promise_callback(
+                        floor.store, agent, call, wanted, strategy_of=floor.strategy_of, now=floor.clock.now()
+                    )
+                    return {"callback": int(made.id), "at": made.at}
+                case KeepPreferred(campaigns=campaigns):
+                    await prefer_campaigns(floor.store, agent.org_id, agent.id, campaigns)
+        except OutdialError as why:
+            return Refused(str(why))
+        return {}
+
+    async def do(self, seat: Seat, task: Task) -> None:
+        """Carry out one task; what comes of it is told to the desk."""
+        try:
+            async with asyncio.timeout(WIRE_S * 3):
+                await self._do(seat, task)
+        except (WireError, TimeoutError) as trouble:
+            log.warning("a desk's wish met a wire", agent=seat.desk.agent.login, task=type(task).__name__, reason=str(trouble))
+            self._failed(seat, task, str(trouble) or "no answer in time")
+
+    async def leave(self, seats: Iterable[Seat]) -> None:
+        """The dialer stops: who is still writing gets the code of a wrap-up that ended in time; the telephones are hung up."""
+        floor = self._floor
+        for seat in seats:
+            call = seat.desk.call
+            if call is not None and seat.desk.state is AgentState.WRAP_UP and (live := self._live(call)):
+                code = (call.rules.default_code if call.joined_at else "") or call.fallback
+                floor.calls.finish(live, Said(code=code, source=DEFAULT, agent=seat.desk.agent.login))
+            if seat.leg_id is not None and seat.desk.call is None:
+                try:
+                    async with asyncio.timeout(1.0):
+                        await floor.agents.drop(seat.leg_id)
+                except (WireError, TimeoutError):
+                    pass  # it is found, and dropped, when the dialer looks at the switch again
+
+    # ── one by one ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _do(self, seat: Seat, task: Task) -> None:
+        floor = self._floor
+        match task:
+            case RingLeg(phone=phone):
+                await self._ring(seat, phone)
+            case DropLeg():
+                if (leg := seat.leg_id) is not None:
+                    seat.leg_id = None
+                    floor.legs.pop(leg, None)
+                    await floor.agents.drop(leg)
+            case PlaceCall():
+                await self._place(seat, task)
+            case Join(call=call):
+                await self._join(seat, call)
+            case HoldContact(call=call):
+                self.missed(seat, call, await floor.agents.hold(attempt_of(call)))
+            case ResumeContact(call=call):
+                if seat.leg_id is not None:
+                    self.missed(seat, call, await floor.agents.resume(attempt_of(call), seat.leg_id))
+            case PressDigits(call=call, digits=digits):
+                for start in range(0, len(digits), 32):
+                    self.missed(seat, call, await floor.agents.send_digits(attempt_of(call), digits[start : start + 32]))
+            case HangUpContact(call=call):
+                if call.attempt_id is not None and (live := floor.calls.get(call.attempt_id)) is not None and not live.off_line:
+                    floor.calls.hang_up_asked(call.attempt_id)
+                    await floor.voice.hang_up(call.attempt_id, live.attempt.switch)
+            case CallThird():
+                await self._thirds.ask(seat, task)
+            case DropThird(call=call):
+                await self._thirds.drop(seat, call)
+            case TransferContact(call=call):
+                await self._thirds.transfer(seat, call)
+            case JoinThree(call=call):
+                await self._thirds.join_three(seat, call)
+            case LeaveThree(call=call):
+                if seat.leg_id is not None:
+                    await floor.agents.park(seat.leg_id)
+                if (owner := floor.seat_of(call.asked_by, seat)) is not None:
+                    floor.apply(owner, ThirdGone())
+            case GiveCall(call=call, to=to):
+                self._thirds.give(seat, call, to)
+            case CloseAttempt():
+                await self._close(seat, task)
+            case HandOver(call=call, code=code):
+                self._hand_over(seat, call, code)
+            case GiveBack(call=call):
+                await self.give_back(call)
+            case _:
+                await self.answer(seat, task)
+
+    async def _ring(self, seat: Seat, phone: str) -> None:
+        floor, leg = self._floor, new_leg_id()
+        trunk = floor.options.leg_trunk
+        seat.leg_id, seat.switch = leg, floor.voice.switch_for(trunk)
+        floor.legs[leg] = seat
+        is_number = phone.startswith("+")
+        await floor.agents.ring(LegOrder(leg_id=leg, phone=phone, switch=seat.switch, trunk=trunk if is_number else ""))
+
+    async def _join(self, seat: Seat, call: DeskCall) -> None:
+        floor, attempt_id = self._floor, attempt_of(call)
+        live, leg = floor.calls.get(attempt_id), seat.leg_id
+        if live is None or live.off_line:
+            floor.apply(seat, ContactGone(attempt_id=attempt_id))
+        elif leg is None:
+            floor.apply(seat, LegDown())
+        else:
+            tone = floor.jobs[call.job_id].job.definition.pacing.zip_tone if call.job_id in floor.jobs else True
+            missing = await floor.agents.join(attempt_id, leg, tone=tone)
+            if missing is None:
+                self._joined(seat, call)
+            else:
+                self.missed(seat, call, missing)
+
+    def _joined(self, seat: Seat, call: DeskCall) -> None:
+        floor, attempt_id = self._floor, attempt_of(call)
+        if (live := floor.calls.get(attempt_id)) is not None:
+            live.said = None
+            floor.calls.joined(live, floor.clock.now(), seat.desk.agent.login)
+            floor.note_answer(live)
+        floor.apply(seat, Joined(attempt_id=attempt_id))
+        if live is None or live.off_line:  # the contact was quicker than the tone
+            floor.apply(seat, ContactGone(attempt_id=attempt_id))
+
+    def missed(self, seat: Seat, call: DeskCall, missing: Missing | None) -> None:
+        """Who was to be there was not."""
+        if missing is Missing.CONTACT:
+            self._floor.apply(seat, ContactGone(attempt_id=attempt_of(call)))
+        elif missing is Missing.LEG:
+            self._floor.apply(seat, LegDown())
+        elif missing is Missing.THIRD:
+            self._floor.apply(seat, ThirdGone())
+
+    async def _place(self, seat: Seat, task: PlaceCall) -> None:
+        floor, call = self._floor, task.call
+        place = floor.placers.get(call.job_id)
+        if place is None:
+            floor.apply(seat, CallFailed(code=SystemCode.JOB_STOPPED.value, closed=True))
+            return
+        await place(seat, task)
+
+    # ── how it ends ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _close(self, seat: Seat, task: CloseAttempt) -> None:
+        floor, call, login = self._floor, task.call, seat.desk.agent.login
+        source = {CodeFrom.AGENT: AGENT, CodeFrom.DEFAULT: DEFAULT, CodeFrom.NETWORK: "network"}[task.source]
+        said = Said(code=task.code, source=source, agent=login, note=task.note, next_at=task.next_at)
+        if call.attempt_id is not None and (live := floor.calls.get(call.attempt_id)) is not None:
+            self._found(live, task.code)
+            floor.calls.finish(live, said)
+            return
+        if call.attempt_id is None and task.source is CodeFrom.NETWORK:
+            return  # it was not placed, and why is on record
+        now = floor.clock.now()
+        closing = Closing(
+            code=task.code or call.fallback or SystemCode.UNKNOWN.value,
+            source=source,
+            system_code=call.fallback or SystemCode.PREVIEW_CANCELLED.value,
+            ended_at=call.ended_at or now,
+            answered_at=call.joined_at,
+            agent=login,
+            next_at=task.next_at,
+            app_note=task.note,
+        )
+        if call.attempt_id is not None:  # a manual call: no switch knows it
+            completed = await record(floor.store, floor.clock, call.attempt_id, closing, floor.strategy_of)
+        else:
+            completed = await self._uncalled(call, closing)
+        if completed is not None:
+            floor.calls.on_completed(completed)
+
+    def _found(self, live: Call, code: str) -> None:
+        """What an agent found on the line teaches the pacer which answers are persons."""
+        job, answered = self._floor.jobs.get(live.attempt.job_id), live.facts.answered_at
+        if job is not None and answered is not None and live.attempt.joined_at is not None:
+            rang = answered - (live.attempt.sent_at or live.attempt.intent_at)
+            machine = code in (SystemCode.ANSWER_MACHINE, SystemCode.FAX)
+            job.learn(AgentFound(rang_s=max(0.0, rang.total_seconds()), person=not machine))
+
+    async def _uncalled(self, call: DeskCall, closing: Closing) -> Completed | None:
+        floor = self._floor
+        while True:
+            now = floor.clock.now()
+            try:
+                job = await floor.store.read(lambda tx: tx.jobs(None).get(call.job_id))
+                return await agent_calls.record_uncalled(
+                    floor.store, job, floor.strategy_of, call.contact_id, closing, node=floor.options.node, now=now
+                )
+            except StoreDown as down:
+                log.error("a contact that was passed over waits for the database", reason=str(down))
+                await floor.clock.sleep(RETRY_S)
+
+    def _hand_over(self, seat: Seat, call: DeskCall, code: str) -> None:
+        floor = self._floor
+        live = self._live(call)
+        if live is None:
+            return
+        live.kept = False
+        if live.attempt.joined_at is not None:
+            found = call.rules.default_code or code
+            live.said = Said(code=found, source=DEFAULT, agent=seat.desk.agent.login)
+        if live.off_line:
+            floor.calls.close(live)
+        else:
+            floor.wait_again(live)
+
+    async def give_back(self, call: DeskCall) -> None:
+        """The contact was not called."""
+        floor, now = self._floor, self._floor.clock.now()
+        if call.attempt_id is not None:  # a manual one: its intent was on disk, and nobody called
+            code = SystemCode.NOT_LAUNCHED.value
+            closing = Closing(code=code, source="network", system_code=code, ended_at=now)
+            completed = await record(floor.store, floor.clock, call.attempt_id, closing, floor.strategy_of)
+            if completed is not None:
+                floor.calls.on_completed(completed)
+            return
+        try:
+            await agent_calls.give_back(floor.store, call.job_id, call.contact_id, now=now)
+        except StoreDown as down:  # the lease ends by itself
+            log.warning("a contact that was offered is not given back", reason=str(down))
+
+    def _failed(self, seat: Seat, task: Task, because: str) -> None:
+        """A wire did not do what was asked: the desk goes on without."""
+        floor = self._floor
+        match task:
+            case RingLeg() if seat.leg_id is not None:
+                floor.leg_down(seat.leg_id, because)
+            case Join():
+                floor.apply(seat, LegDown(because=because))
+            case CallThird():
+                floor.apply(seat, ThirdGone(because=because))
+            case PlaceCall(call=call) if call.attempt_id is None:
+                floor.apply(seat, CallFailed(code=SystemCode.NETWORK_ERROR.value, closed=True))
+            case _:
+                pass
+
+    def _live(self, call: DeskCall) -> Call | None:
+        return None if call.attempt_id is None else self._floor.calls.get(call.attempt_id)
+
+    def _tell_changed(self, seat: Seat, call: DeskCall) -> None:
+        self._floor.tell(seat, ContactChanged(at=self._floor.clock.now(), contact_id=call.contact_id))

@@ -1,0 +1,123 @@
+"""What the switches tell of agents' telephones and of contacts on the floor, and what it means for desks, jobs and the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dialer.domain.agent import AgentState
+from dialer.domain.codes import SystemCode
+from dialer.domain.desk_call import CallKind
+from dialer.domain.desk_happenings import CallFailed, ConsultAnswered, ContactGone, LegDown, LegUp, ThirdGone
+from dialer.domain.desk_tasks import Join, ResumeContact
+from dialer.domain.ids import LegId
+from dialer.engine.calls import Call
+from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, AgentVoicePort, ContactState, LegState
+
+if TYPE_CHECKING:
+    from dialer.engine.floor import Floor
+
+LATE_AFTER_S = 30.0  # a late event says nothing of the floor any more after so long
+
+
+class FloorEvents:
+    """Reads the wire of a floor. Also told by the engine's calls when one is over."""
+
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+        self._late_s, self._late_seen_s = 0.0, -LATE_AFTER_S  # how late the last event was, and when that was seen
+
+    @property
+    def behind_s(self) -> float:
+        """How late what the switches tell comes here."""
+        return self._late_s if self._floor.clock.monotonic_s() - self._late_seen_s < LATE_AFTER_S else 0.0
+
+    async def run(self, wire: AgentVoicePort) -> None:
+        """Read for ever."""
+        async for event in wire.events():
+            self._late_s = max(0.0, (self._floor.clock.now() - event.at).total_seconds())
+            self._late_seen_s = self._floor.clock.monotonic_s()
+            self._heard(event)
+
+    async def look(self, wire: AgentVoicePort, switch: str) -> None:
+        """The link to a switch is up again: what it has of the floor now is what there is. Raises WireError."""
+        floor, seen = self._floor, await wire.look(switch)
+        there = {leg.leg_id for leg in seen.legs}
+        for leg_id, seat in list(floor.legs.items()):
+            if seat.switch == switch and leg_id not in there:
+                self.leg_down(leg_id, "lost with the link to the switch")
+        for leg in seen.legs:
+            if leg.leg_id not in floor.legs and leg.state is not LegState.TALKING:  # who talks, talks on
+                await wire.drop(leg.leg_id)
+        for contact in seen.contacts:
+            call = floor.calls.get(contact.attempt_id)
+            if call is not None and contact.state is ContactState.WAITING and contact.attempt_id not in floor.with_seat:
+                self._person_waits(call, call.facts.amd_status)
+
+    def _heard(self, event: AgentVoiceEvent) -> None:
+        seat = None if event.leg_id is None else self._floor.legs.get(event.leg_id)
+        call = None if event.attempt_id is None else self._floor.calls.get(event.attempt_id)
+        match event.kind:
+            case AgentVoiceKind.LEG_UP if seat is not None:
+                self._floor.apply(seat, LegUp())
+            case AgentVoiceKind.LEG_DOWN if event.leg_id is not None:
+                self.leg_down(event.leg_id, "" if event.cause in (None, 16) else f"cause {event.cause}")
+            case AgentVoiceKind.CONTACT_WAITING if call is not None:
+                self._person_waits(call, event.amd, again=event.again)
+            case AgentVoiceKind.NUISANCE if call is not None:
+                self._nobody_came(call)
+            case AgentVoiceKind.CONSULT_UP if event.consult_id in self._floor.consults:
+                self._floor.apply(self._floor.consults[event.consult_id], ConsultAnswered())
+            case AgentVoiceKind.CONSULT_DOWN if event.consult_id in self._floor.consults:
+                asking = self._floor.consults.pop(event.consult_id)
+                asking.consult_id = None
+                self._floor.apply(asking, ThirdGone(because="" if event.cause in (None, 16) else f"cause {event.cause}"))
+            case _:
+                pass  # what was asked for has happened, and was answered when it did
+
+    def leg_down(self, leg_id: LegId, because: str) -> None:
+        """An agent's telephone is not up any more."""
+        seat = self._floor.legs.pop(leg_id, None)
+        if seat is not None and seat.leg_id == leg_id:
+            seat.leg_id, seat.switch = None, ""
+            self._floor.apply(seat, LegDown(because=because))
+
+    def _person_waits(self, call: Call, amd: str, *, again: bool = False) -> None:
+        job, attempt_id, now = self._floor.jobs.get(call.attempt.job_id), call.attempt.id, self._floor.clock.now()
+        first = call.attempt.person_at is None
+        self._floor.calls.person(call, now, amd)
+        if job is None or call.off_line:
+            return
+        if first:
+            job.answered(call)
+            self._floor.note_answer(call)
+        seat = self._floor.with_seat.get(attempt_id)
+        if seat is not None and seat.desk.call is not None and seat.desk.call.attempt_id == attempt_id:
+            if not again:
+                seat.tasks.put_nowait(Join(call=seat.desk.call))  # this agent asked for the call
+            elif seat.desk.state is AgentState.HELD:
+                seat.tasks.put_nowait(ResumeContact(call=seat.desk.call))  # nobody is on hold for ever
+            return
+        job.waiting[attempt_id] = now
+        self._floor.match()
+
+    def _nobody_came(self, call: Call) -> None:
+        if (job := self._floor.jobs.get(call.attempt.job_id)) is not None:
+            job.waiting.pop(call.attempt.id, None)
+        if call.attempt.joined_at is None:
+            self._floor.note_answer(call, nuisance=True)
+
+    def call_over(self, call: Call, code: SystemCode) -> None:
+        """A line is free again; `code` is what the network says of the call."""
+        job, attempt_id = self._floor.jobs.get(call.attempt.job_id), call.attempt.id
+        if job is not None:
+            job.over(call, code, self._floor.clock.now())
+            self._floor.note_answer(call)
+        seat = self._floor.with_seat.get(attempt_id)
+        if seat is None:
+            return
+        desk_call = seat.desk.call
+        reached = call.attempt.joined_at is not None or (desk_call is not None and desk_call.kind is CallKind.PACED)
+        if reached:
+            self._floor.apply(seat, ContactGone(attempt_id=attempt_id))
+        else:
+            self._floor.apply(seat, CallFailed(code=code.value, attempt_id=attempt_id, closed=call.closing))

@@ -1,0 +1,159 @@
+"""A running job with agents, as its floor sees it: who waits, what has happened, and the budget of abandoned calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from dialer.domain.agent import AgentRules, AgentState
+from dialer.domain.campaign import Job
+from dialer.domain.codes import SystemCode
+from dialer.domain.desk import Pending
+from dialer.domain.desk_call import CallKind, DeskCall
+from dialer.domain.ids import AttemptId, CampaignId, OrgId
+from dialer.domain.live_answer import LiveAnswer
+from dialer.engine.calls import Call
+from dialer.engine.seat import Seat
+from dialer.pacing.abandonment import Ledger
+from dialer.pacing.floor import Ended, Fact, Floor, NobodyAnswered, PersonAnswered
+from dialer.services.pacing_plans import agent_codes
+
+BudgetKey = tuple[OrgId, str, CampaignId | None]
+WITH_CONTACT = (AgentState.DIALLING, AgentState.TALKING, AgentState.HELD, AgentState.CONSULT, AgentState.CONFERENCE)
+LEAVING = (Pending.NOT_READY, Pending.LOGGED_OUT)
+FACTS_MOST = 5000  # that nobody has learned from: a job whose pacer rests
+
+
+def budget_key(job: Job) -> BudgetKey:
+    """Jobs with the same key share a budget: those of a campaign, or of a group of campaigns."""
+    group = job.definition.pacing.budget.group.casefold()
+    return (job.org_id, group, None if group else job.campaign_id)
+
+
+@dataclass(slots=True)
+class FloorJob:
+    """One job. `ledger` is shared by all jobs of its budget."""
+
+    job: Job
+    ledger: Ledger
+    switch: str  # that carries its trunk: only telephones there can be joined with its contacts
+    waiting: dict[AttemptId, datetime] = field(default_factory=dict)  # persons without an agent, since when; oldest first
+    facts: list[Fact] = field(default_factory=list)
+    closing: bool = False  # places no more calls
+
+    @property
+    def rules(self) -> AgentRules:
+        """How agents work on its contacts."""
+        plan = self.job.definition.pacing
+        return plan.rules(agent_codes(plan, self.job.definition.codes))
+
+    def refuses(self, seat: Seat) -> str:
+        """Why this agent gets no contacts of the job; "" = does."""
+        plan, agent = self.job.definition.pacing, seat.desk.agent
+        if agent.org_id != self.job.org_id:
+            return "another organisation"
+        if plan.agents and agent.login.casefold() not in {one.casefold() for one in plan.agents}:
+            return f"{agent.login} is not among the agents of {self.job.campaign_name}"
+        if seat.switch and seat.switch != self.switch and plan.dials:
+            return f"the telephone of {agent.login} is on the switch {seat.switch}"
+        return agent.may_work(self.job.campaign_name, plan.skills)
+
+    def call_to(self, call: Call) -> DeskCall:
+        """A contact who waits, as an agent gets it."""
+        return DeskCall(
+            job_id=self.job.id,
+            contact_id=call.attempt.contact_id,
+            campaign=self.job.campaign_name,
+            kind=CallKind.PACED,
+            rules=self.rules,
+            attempt_id=call.attempt.id,
+            address=call.attempt.address,
+        )
+
+    def learn(self, fact: Fact) -> None:
+        """Something from which a pacer learns."""
+        self.facts.append(fact)
+        if len(self.facts) > FACTS_MOST:
+            del self.facts[: FACTS_MOST // 2]
+
+    def answered(self, call: Call) -> None:
+        """A person has answered."""
+        ordered, answered = call.attempt.sent_at or call.attempt.intent_at, call.facts.answered_at or call.attempt.person_at
+        person = call.attempt.person_at
+        if answered is not None and person is not None:
+            self.learn(
+                PersonAnswered(rang_s=_s(answered - ordered), detected_s=_s(person - answered) if call.facts.amd_status else 0.0)
+            )
+
+    def over(self, call: Call, code: SystemCode, now: datetime) -> None:
+        """A call is over; whoever waited waits no more."""
+        self.waiting.pop(call.attempt.id, None)
+        if call.attempt.person_at is not None:
+            return
+        ordered = call.attempt.sent_at or call.attempt.intent_at
+        answered = call.facts.answered_at
+        if answered is not None:
+            self.learn(NobodyAnswered(age_s=_s(answered - ordered), how=Ended.MACHINE))
+        else:
+            how = Ended.NO_ANSWER if code is SystemCode.RING_NO_ANSWER else Ended.FAILED
+            self.learn(NobodyAnswered(age_s=_s((call.facts.ended_at or now) - ordered), how=how))
+
+    def picture(self, now_s: float, now: datetime, seats: Iterable[Seat], calls: Iterable[Call], *, behind_s: float) -> Floor:
+        """What a pacer sees: agents whose time is this job's, its calls, and the window of its budget."""
+        idle, talking, wrapping = 0, [], []
+        for seat in seats:
+            desk = seat.desk
+            if desk.can_take(CallKind.PACED):
+                idle += 1
+            elif desk.pending in LEAVING or desk.lost_at is not None or desk.blended_in:
+                continue  # leaves the floor after this contact: never dialled for
+            elif desk.state in WITH_CONTACT:
+                talking.append(_s(now - desk.since if desk.call is None else now - (desk.call.joined_at or desk.since)))
+            elif desk.state is AgentState.WRAP_UP:
+                wrapping.append(_s(now - desk.since))
+        ringing, detecting = [], []
+        for call in calls:
+            if call.off_line or call.kept:
+                continue  # over, or an agent's own
+            ordered, answered = call.attempt.sent_at or call.attempt.intent_at, call.facts.answered_at
+            if answered is None:
+                ringing.append(_s(now - ordered))
+            elif call.attempt.person_at is None and not call.session_opened:
+                detecting.append((_s(answered - ordered), _s(now - answered)))
+        tally = self.ledger.tally(now)
+        return Floor(
+            now_s=now_s,
+            idle=idle,
+            talking_s=talking,
+            wrapping_s=wrapping,
+            ringing_s=ringing,
+            detecting=detecting,
+            waiting=len(self.waiting),
+            live=self.ledger.live(tally),
+            abandoned=tally.lost(self.ledger.budget.count),
+            behind_s=behind_s,
+        )
+
+
+def answer_of(call: Call) -> LiveAnswer | None:
+    """The call as the ledger counts it; None where no person has answered."""
+    attempt, facts = call.attempt, call.facts
+    if attempt.person_at is None:
+        return None
+    return LiveAnswer(
+        attempt_id=attempt.id,
+        job_id=attempt.job_id,
+        ordered_at=attempt.intent_at,
+        ringing_at=facts.ringing_at,
+        answered_at=min(facts.answered_at or attempt.person_at, attempt.person_at),
+        person_at=attempt.person_at,
+        detected=bool(facts.amd_status),
+        joined_at=attempt.joined_at,
+        agent=attempt.agent,
+        ended_at=facts.ended_at,
+    )
+
+
+def _s(length: timedelta) -> float:
+    return max(0.0, length.total_seconds())

@@ -1,0 +1,180 @@
+"""How many calls a job with agents places now: its plan's pacer, looked at a few times a second, and every reason kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from dialer.domain.campaign import Job
+from dialer.domain.live_answer import WINDOWS, wait_s
+from dialer.domain.pacing_decision import PacingDecision
+from dialer.domain.pacing_plan import EcrWatch, Pacing, PacingKind, PredictiveStyle
+from dialer.pacing.budget_guard import AIM, BudgetGuard, FloorPacer, reason
+from dialer.pacing.calling_ratio import ExpertCallingRatio, RatioBasis
+from dialer.pacing.cruise_memory import CruiseMemory
+from dialer.pacing.floor import Fact, Floor
+from dialer.pacing.inbound import InboundFirst
+from dialer.pacing.predictive import Cruise, CruiseControl
+from dialer.pacing.preview import Preview
+from dialer.pacing.progressive import Progressive
+from dialer.pacing.snapshot import Decision, Memory, Snapshot
+from dialer.ports import Clock
+
+LOOK_S = 0.25  # the floor is looked at this often
+STRETCH_S = 10.0  # decisions of so long go together on record, unless the reason changes before
+MEMORY_S = 60.0
+LONGEST_S = 30 * 86_400.0
+
+
+class FloorPacing:
+    """Implements `pacing.snapshot.Pacer`: what was decided at a look and not yet placed is the memory's credit."""
+
+    def __init__(self, job: Job, picture: Callable[[], Floor], facts: Callable[[], Sequence[Fact]], clock: Clock) -> None:
+        self._job, self._picture, self._facts, self._clock = job, picture, facts, clock
+        self.pacer = pacer_of(job.definition.pacing, detected=True)
+        self.name = pacer_name(job.definition.pacing)
+        self.seen: Floor | None = None
+        self._looked_s = -math.inf
+        self._wanted = 0
+        self._stretch: PacingDecision | None = None
+        self._stretch_began_s = 0.0
+        self._over: list[PacingDecision] = []
+
+    def update(self, job: Job) -> None:
+        """The job as it is now. Another plan has another pacer, which begins with what the next facts teach it."""
+        before, self._job = self._job.definition.pacing, job
+        if _tuned(before) != _tuned(job.definition.pacing):
+            self.pacer, self.name = pacer_of(job.definition.pacing, detected=True), pacer_name(job.definition.pacing)
+
+    def decide(self, seen: Snapshot, memory: Memory) -> Decision:
+        """So many calls, or contacts to be offered."""
+        if seen.now_s - self._looked_s >= LOOK_S:
+            self._looked_s = seen.now_s
+            self.pacer.learn(self._facts())
+            self.seen = self._picture()
+            self._wanted = self.pacer.calls(self.seen)
+            self._record(self.seen)
+            memory = Memory(credit=self._wanted, at_s=seen.now_s)
+        elif memory.at_s != self._looked_s:
+            memory = Memory(credit=self._wanted, at_s=self._looked_s)
+        wanted, because = int(memory.credit), reason(self.pacer)
+        if wanted > 0 and seen.due is not None and seen.due < wanted:
+            wanted, because = seen.due, f"{seen.due} contacts due"
+        if wanted > seen.room:
+            wanted, because = max(0, seen.room), f"room for {seen.room} on the trunk"
+        return Decision(n=wanted, because=because, memory=memory)
+
+    def placed(self, calls: int) -> None:
+        """So many calls were really placed."""
+        if self._stretch is not None:
+            self._stretch = replace(self._stretch, placed=self._stretch.placed + calls)
+
+    def memory(self) -> Mapping[str, Any] | None:
+        """What its pacer has learned, as JSON; None for one that learns nothing."""
+        cruise = _cruise(self.pacer)
+        return None if cruise is None else cruise.memory.to_json()
+
+    def recall(self, saved: Mapping[str, Any]) -> None:
+        """Go on with what an earlier pacer had learned."""
+        if (cruise := _cruise(self.pacer)) is not None:
+            cruise.memory = CruiseMemory.from_json(saved)
+
+    def take_records(self) -> list[PacingDecision]:
+        """The decisions that are to be put on record, those of the present stretch not among them."""
+        over, self._over = self._over, []
+        return over
+
+    def close(self) -> list[PacingDecision]:
+        """All that is left."""
+        self._end_stretch()
+        return self.take_records()
+
+    def _record(self, floor: Floor) -> None:
+        now_s, because = floor.now_s, reason(self.pacer)
+        now = self._clock.now()
+        stretch = self._stretch
+        if stretch is not None and (_kind(stretch.because) != _kind(because) or now_s - self._stretch_began_s >= STRETCH_S):
+            self._end_stretch()
+            stretch = None
+        if stretch is None:
+            self._stretch_began_s = now_s
+        self._stretch = _decision(self._job, self.name, floor, because, now, stretch)
+
+    def _end_stretch(self) -> None:
+        if self._stretch is not None:
+            self._over.append(self._stretch)
+            self._stretch = None
+
+
+def pacer_of(plan: Pacing, *, detected: bool) -> FloorPacer:
+    """The pacer of a plan, with the guards that the law needs around it. `detected`: a detector listens first."""
+    cap = plan.budget.percent / 100
+    pacer: FloorPacer
+    match plan.kind:
+        case PacingKind.PREVIEW | PacingKind.MANUAL:
+            return Preview()
+        case PacingKind.PROGRESSIVE:
+            one_each = Progressive(lines_per_agent=plan.lines_per_agent)
+            pacer = one_each if plan.lines_per_agent <= 1 else BudgetGuard(one_each, cap=cap)
+        case PacingKind.PREDICTIVE if plan.style is PredictiveStyle.EXPERT_CALLING_RATIO:
+            ratio = plan.ratio
+            basis = RatioBasis.WORK_TIME if ratio.watch is EcrWatch.WORK_TIME else RatioBasis.UPDATE_TIME
+            pacer = BudgetGuard(
+                ExpertCallingRatio(
+                    basis=basis,
+                    initial_hit_rate=ratio.first_hit_rate,
+                    least_hit_rate=ratio.least_hit_rate,
+                    most_hit_rate=ratio.most_hit_rate,
+                    samples=ratio.samples,
+                    cap=cap,
+                ),
+                cap=cap,
+            )
+        case _:
+            length = WINDOWS[plan.budget.window]
+            window_s = LONGEST_S if length is None else length.total_seconds()
+            wait = wait_s(plan.budget, detected=detected)
+            pacer = BudgetGuard(Cruise(CruiseControl(cap=AIM * cap, max_wait_s=wait, window_s=window_s)), cap=cap)
+    return InboundFirst(pacer)
+
+
+def pacer_name(plan: Pacing) -> str:
+    """What it is called on record."""
+    return plan.style.value if plan.kind is PacingKind.PREDICTIVE else plan.kind.value
+
+
+def _cruise(pacer: object) -> Cruise | None:
+    """The pacer that learns, inside its guards."""
+    while pacer is not None and not isinstance(pacer, Cruise):
+        pacer = getattr(pacer, "pacer", None)
+    return pacer
+
+
+def _tuned(plan: Pacing) -> tuple[object, ...]:
+    return plan.kind, plan.style, plan.lines_per_agent, plan.budget, plan.ratio
+
+
+def _kind(because: str) -> str:
+    """A reason without its figures: "3 idle" and "4 idle" are the same one."""
+    return "".join("0" if letter.isdigit() else letter for letter in because).replace("00", "0").replace("00", "0")
+
+
+def _decision(job: Job, pacer: str, floor: Floor, because: str, now: datetime, before: PacingDecision | None) -> PacingDecision:
+    return PacingDecision(
+        job_id=job.id,
+        at=now,
+        pacer=pacer,
+        decisions=1 if before is None else before.decisions + 1,
+        placed=0 if before is None else before.placed,
+        idle=floor.idle,
+        talking=len(floor.talking_s),
+        wrapping=len(floor.wrapping_s),
+        ringing=len(floor.ringing_s) + len(floor.detecting),
+        waiting=floor.waiting,
+        live=floor.live,
+        abandoned=floor.abandoned,
+        because=because,
+    )

@@ -1,0 +1,87 @@
+"""Contacts that agents read about first: reserve them, call them when the agent says so, give them back, or record why not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from dialer.domain.address_choice import NO_ADDRESS
+from dialer.domain.callback import Callback
+from dialer.domain.campaign import Job
+from dialer.domain.ids import ContactId, JobId
+from dialer.domain.strategy import Strategy
+from dialer.services.completion import Completed, StrategyOf, close_in
+from dialer.services.entering import Judged
+from dialer.services.intents import Intents, Route, Wish, intent_of
+from dialer.services.launching import write_intents
+from dialer.store.attempts import Closing
+from dialer.store.store import Store, Tx
+
+OFFER_H = 12  # an offer outlives no shift; a dead dialer's are given back when the next one starts
+CALL_LEASE_S = 30.0
+NOT_OURS: Mapping[ContactId, Judged] = {}
+
+
+def desk_owner(node: str) -> str:
+    """By this name a node holds contacts that are offered to agents, apart from those that it is about to dial."""
+    return f"{node} (desks)"[:80]
+
+
+async def due_callbacks(store: Store, job: Job, contacts: list[ContactId], now: datetime) -> dict[ContactId, Callback]:
+    """Which of these claimed contacts were promised a call whose time has come: their agent reads about them first."""
+    found = await store.read(lambda tx: tx.callbacks(None).pending_of(job.id, contacts))
+    return {contact: one for contact, one in found.items() if one.is_due(now) and not one.has_expired(now)}
+
+
+async def reserve(store: Store, job_id: JobId, contact_id: ContactId, *, node: str, now: datetime) -> bool:
+    """Hold a claimed contact for as long as an agent looks at it; False when it is not ours any more."""
+    until = now + timedelta(hours=OFFER_H)
+    return await store.write(lambda tx: tx.job_contacts.reserve(job_id, contact_id, owner=desk_owner(node), until=until))
+
+
+async def give_back(store: Store, job_id: JobId, contact_id: ContactId, *, now: datetime) -> None:
+    """The contact is due again, as if it had not been offered."""
+    await store.write(lambda tx: tx.job_contacts.give_back(job_id, contact_id, now=now))
+
+
+async def put_off(store: Store, job_id: JobId, contact_id: ContactId, *, until: datetime, because: str) -> None:
+    """The contact waits a little: nobody is free who may have it."""
+    await store.write(lambda tx: tx.job_contacts.schedule(job_id, contact_id, due_at=until, because=because))
+
+
+async def call_for_agent(
+    store: Store, job: Job, strategy: Strategy, contact_id: ContactId, route: Route, wish: Wish, *, now: datetime
+) -> Intents:
+    """Write the intent to call a contact that an agent has read about: the law is asked as for any other.
+
+    `to_place` is empty when it may not be called now, or is in another call. Raises StoreDown.
+    """
+
+    def work(tx: Tx) -> Intents:
+        until = now + timedelta(seconds=CALL_LEASE_S)
+        claim = tx.job_contacts.reclaim(job.id, contact_id, owner=route.node, until=until)
+        if claim is None:
+            return Intents(to_place=(), waiting=1, ended=0)
+        return write_intents(tx, job, strategy, [claim], route, now, NOT_OURS, wish)
+
+    return await store.write(work)
+
+
+async def record_uncalled(
+    store: Store, job: Job, strategy_of: StrategyOf, contact_id: ContactId, closing: Closing, *, node: str, now: datetime
+) -> Completed | None:
+    """Put on record that an agent passed a contact over, with the code: an attempt that was never sent. Raises StoreDown."""
+    strategy = strategy_of(job.id, job.strategy_text)
+
+    def work(tx: Tx) -> Completed | None:
+        until = now + timedelta(seconds=CALL_LEASE_S)
+        claim = tx.job_contacts.reclaim(job.id, contact_id, owner=node, until=until)
+        if claim is None:
+            return None
+        handler = next((one for one in strategy.handlers if one.state == claim.handler), strategy.handlers[0])
+        intent = intent_of(job, claim, handler, NO_ADDRESS, Route(trunk="", switch="", node=node), now)
+        tx.attempts.begin([intent])
+        tx.job_contacts.enter_call(job.id, [contact_id])
+        return close_in(tx, intent.id, closing, strategy_of)
+
+    return await store.write(work)

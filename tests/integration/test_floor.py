@@ -1,0 +1,210 @@
+"""Jobs with agents on a real database, beside telephones made by the tests: who gets whom, when, and what is on record of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dialer.domain.agent_commands import CancelPreview, ManualCancel, ManualConnect, ManualDisconnect, Redial, Release, WrapUp
+from dialer.domain.agent_events import CallStage
+from dialer.domain.codes import SystemCode
+from dialer.domain.live_answer import Verdict
+from dialer.domain.pacing_plan import AbandonBudget, Pacing, PacingKind
+from dialer.services.agent_floor import Done
+from dialer.services.budgets import evidence
+from dialer.store.store import Store
+from dialer.testing_agents import FakeAgentVoice
+from dialer.testing_voice import FakeCallee, FakeVoice
+from tests.engine_kit import FastClock, completed, running, until
+from tests.floor_kit import attempts, crew, dismiss, hire, make_job
+
+pytestmark = pytest.mark.integration
+
+ANSWERS = FakeCallee(ring_s=0.1, answer_s=0.5)
+PROGRESSIVE = Pacing(kind=PacingKind.PROGRESSIVE, wrap_up_s=30.0)
+
+
+async def test_everybody_who_answers_gets_an_agent_who_says_the_code(store: Store) -> None:
+    clock = FastClock(factor=10)
+    job_id = make_job(store, 12, PROGRESSIVE)
+    staff = await hire(store, 3)
+    voice = FakeVoice(clock, default=ANSWERS)
+    agents = FakeAgentVoice(clock, voice)
+    async with running(store, voice, clock=clock, agents=agents) as engine:
+        _, tasks = await crew(engine, staff, clock, talk_s=3.0)
+        await until(completed(store, job_id))
+        await dismiss(tasks)
+    found = attempts(store, job_id)
+    assert [one.code for one in found] == ["Sale"] * 12
+    assert {one.code_source for one in found} == {"agent"}
+    assert {one.system_code for one in found} == {SystemCode.ANSWER_HUMAN}
+    assert {one.agent for one in found} == {"agent0", "agent1", "agent2"}
+    assert all(one.person_at and one.joined_at and (one.joined_at - one.person_at).total_seconds() < 2 for one in found)
+    assert len(voice.placed) == 12
+
+
+async def test_who_finds_no_agent_hears_the_message_and_counts_as_abandoned(store: Store) -> None:
+    clock = FastClock(factor=10)
+    job_id = make_job(store, 3, replace(PROGRESSIVE, lines_per_agent=3.0, budget=AbandonBudget(percent=100.0)))
+    staff = await hire(store, 3)
+    voice = FakeVoice(clock, default=FakeCallee(ring_s=0.1, answer_s=4.0))
+    agents = FakeAgentVoice(clock, voice)
+    async with running(store, voice, clock=clock, agents=agents) as engine:
+        workers, tasks = await crew(engine, staff, clock, talk_s=8.0)
+        await until(lambda: sum(call.state == "ringing" for call in voice.calls.values()) == 3)
+        for worker in workers[1:]:
+            await worker.leave()
+        await until(lambda: [one.code for one in attempts(store, job_id)].count(SystemCode.NUISANCE_CALL) == 2)
+        picture = engine.floor.picture(job_id)
+        assert (picture.live, picture.abandoned) == (3, 2)
+        await until(completed(store, job_id))
+        await dismiss(tasks)
+    org = store.read_now(lambda tx: tx.organisations.by_name("default"))
+    _, answers, ledger = await evidence(store, org, job_id, now=clock.now())
+    verdicts = [one.verdict(ledger.budget) for one in answers]
+    assert sorted(verdicts) == [Verdict.ABANDONED, Verdict.ABANDONED, Verdict.CONNECTED]
+    assert ledger.rate(clock.now()) == pytest.approx(2 / 3)
+
+
+@pytest.mark.row(67)
+async def test_when_half_the_agents_go_no_more_is_dialled_for_them(store: Store) -> None:
+    clock = FastClock(factor=15)
+    make_job(store, 200, PROGRESSIVE)
+    staff = await hire(store, 6)
+    voice = FakeVoice(clock, default=FakeCallee(ring_s=0.1, answer_s=None))  # nobody answers: it rings for 20 s
+    agents = FakeAgentVoice(clock, voice)
+    async with running(store, voice, clock=clock, agents=agents) as engine:
+        workers, tasks = await crew(engine, staff, clock)
+        await until(lambda: len(voice.calls) == 6)
+        for worker in workers[:3]:
+            await worker.leave()
+        left_at = clock.monotonic_s()
+        await until(lambda: clock.monotonic_s() > left_at + 25)
+        late = [call.began for call in voice.calls.values()]
+        assert len(late) == 3, "a round later as many ring as agents are there"
+        await dismiss(tasks)
+
+
+async def test_an_agent_whose_telephone_is_lost_leaves_the_contact_to_another(store: Store) -> None:
+    clock = FastClock(factor=10)
+    job_id = make_job(store, 1, PROGRESSIVE)
+    staff = await hire(store, 2)
+    voice = FakeVoice(clock, default=ANSWERS)
+    agents = FakeAgentVoice(clock, voice)
+    async with running(store, voice, clock=clock, agents=agents) as engine:
+        workers, tasks = await crew(engine, staff, clock, talk_s=6.0)
+        await until(lambda: any(worker.seen[CallStage.JOINED] for worker in workers))
+        first = next(worker for worker in workers if worker.seen[CallStage.JOINED])
+        leg = engine.floor.seats[first.agent.id].leg_id
+        assert leg is not None
+        agents.hang_up_phone(leg)
+        await until(completed(store, job_id))
+        await dismiss(tasks)
+    (found,) = attempts(store, job_id)
+    second = next(worker for worker in workers if worker is not first)
+    assert second.seen[CallStage.JOINED] == 1
+    assert (found.agent, found.code) == (second.agent.login, "Sale")
+
+
+async def test_a_contact_whose_agents_are_all_gone_gets_the_default_code(store: Store) -> None:
+    clock = FastClock(factor=10)
+    job_id = make_job(store, 1, replace(PROGRESSIVE, default_code="Sale"))
+    staff = await hire(store, 1)
+    voice = FakeVoice(clock, default=ANSWERS)
+    agents = FakeAgentVoice(clock, voice)
+    async with running(store, voice, clock=clock, agents=agents) as engine:
+        (worker,), tasks = await crew(engine, staff, clock, talk_s=60.0)
+        await until(lambda: worker.seen[CallStage.JOINED] == 1)
+        leg = engine.floor.seats[worker.agent.id].leg_id
+        assert leg is not None
+        agents.hang_up_phone(leg)
+        await until(completed(store, job_id))
+        await dismiss(tasks)
+    (found,) = attempts(store, job_id)
+    assert (found.code, found.code_source, found.system_code) == ("Sale", "default", SystemCode.ANSWER_HUMAN)
+
+
+@pytest.mark.row(68)
+@pytest.mark.parametrize("timed", [True, False])
+async def test_a_preview_is_called_when_the_agent_says_so_or_its_time_is_up(store: Store, timed: bool) -> None:
+    clock = FastClock(factor=10)
+    job_id = make_job(store, 2, Pacing(kind=PacingKind.PREVIEW, preview_s=3.0 if timed else None))
+    staff = await hire(store, 1)
+    voice = FakeVoice(clock, default=ANSWERS)
+    agents = FakeAgentVoice(clock, voice)
+    async with running(store, voice, clock=clock, agents=agents) as engine:
+        (worker,), tasks = await crew(engine, staff, clock, talk_s=2.0, dials=not timed)
+        await until(lambda: worker.seen[CallStage.OFFERED] == 1)
+        offered = clock.monotonic_s()
+        await until(lambda: len(voice.placed) == 1)
+        if timed:
+            assert clock.monotonic_s() - offered > 2.0
+        await until(completed(store, job_id))
+        await dismiss(tasks)
+    assert [one.code for one in attempts(store, job_id)] == ["Sale", "Sale"]
+    assert [one.agent for one in attempts(store, job_id)] == ["agent0", "agent0"]
+
+
+async def test_a_preview_that_is_passed_over_is_on_record_and_was_not_called(store: Store) -> None:
+    clock = FastClock(factor=10)
+    job_id = make_job(store, 1, Pacing(kind=PacingKind.PREVIEW))
+    staff = await hire(store, 1)
+    voice = FakeVoice(clock, default=ANSWERS)
+    agents = FakeAgentVoice(clock, voice)
+    async with running(store, voice, clock=clock, agents=agents) as engine:
+        (worker,), tasks = await crew(engine, staff, clock, dials=False)
+        await until(lambda: worker.seen[CallStage.OFFERED] == 1)
+        assert isinstance(await worker.say(CancelPreview()), Done)
+        await until(completed(store, job_id))
+        await dismiss(tasks)
+    (found,) = attempts(store, job_id)
+    assert voice.placed == []
+    assert (found.code, found.system_code, found.agent, found.address) == ("Sale", "Preview Cancelled", "agent0", "")
+
+
+@pytest.mark.row(134)
+async def test_a_manual_campaign_places_no_call_and_records_what_the_agent_tells(store: Store) -> None:
+    clock = FastClock(factor=10)
+    job_id = make_job(store, 2, Pacing(kind=PacingKind.MANUAL))
+    staff = await hire(store, 1)
+    voice = FakeVoice(clock, default=ANSWERS)
+    agents = FakeAgentVoice(clock, voice)
+    async with running(store, voice, clock=clock, agents=agents) as engine:
+        (worker,), tasks = await crew(engine, staff, clock, dials=False)
+        await until(lambda: worker.seen[CallStage.OFFERED] == 1)
+        (open_one,) = attempts(store, job_id)
+        assert open_one.code is None, "the attempt is in progress while the agent dials elsewhere"
+        await worker.say(ManualConnect())
+        await clock.sleep(2.0)
+        await worker.say(ManualDisconnect(code="Sale"))
+        await until(lambda: worker.seen[CallStage.OFFERED] == 2)
+        await worker.say(ManualCancel())
+        await until(completed(store, job_id))
+        await dismiss(tasks)
+    first, second = attempts(store, job_id)
+    assert voice.placed == []
+    assert (first.code, first.code_source, first.switch) == ("Sale", "agent", "")
+    assert (second.code, second.system_code) == ("Sale", "Preview Cancelled")
+
+
+@pytest.mark.row(129)
+async def test_a_redial_is_a_new_attempt_that_knows_the_one_before(store: Store) -> None:
+    clock = FastClock(factor=10)
+    job_id = make_job(store, 1, Pacing(kind=PacingKind.PREVIEW, wrap_up_s=None))
+    staff = await hire(store, 1)
+    voice = FakeVoice(clock, default=ANSWERS)
+    agents = FakeAgentVoice(clock, voice)
+    async with running(store, voice, clock=clock, agents=agents) as engine:
+        (worker,), tasks = await crew(engine, staff, clock, talk_s=1.0, writes=False)
+        await until(lambda: worker.seen[CallStage.GONE] == 1)
+        assert isinstance(await worker.say(Redial()), Done)
+        await until(lambda: worker.seen[CallStage.JOINED] == 2)
+        await worker.say(Release())
+        await worker.say(WrapUp(code="Sale"))
+        await until(completed(store, job_id))
+        await dismiss(tasks)
+    first, second = attempts(store, job_id)
+    assert (first.code, second.code) == (SystemCode.REDIALLED, "Sale")
+    assert second.again_after == first.id
+    assert len(voice.placed) == 2
