@@ -229,4 +229,7 @@ class AgentVoicePort(Protocol):
         """
 
     async def look(self, switch: str) -> FloorSeen:
-        """What there is, for adoption after a restart or a lost link. Raises NotSent when it cannot be had whole."""
+        """What there is: for adoption after a restart or a lost link (before `VoicePort.ready`), and in every sweep.
+
+        Raises NotSent when it cannot be had whole.
+        """

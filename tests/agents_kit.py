@@ -63,7 +63,7 @@ class FloorBench:
 
     # -- doing ---------------------------------------------------------------------------------------------------------------
 
-    async def dial(self, number: str, *, wait_s: float = 2.0, nuisance: str = "") -> AttemptId:
+    async def dial(self, number: str, *, wait_s: float = 2.0, nuisance: str = "", amd: bool = False) -> AttemptId:
         """Call a contact who is to talk to an agent; returns when the switch has the order."""
         order = CallOrder(
             attempt_id=new_attempt_id(),
@@ -72,6 +72,7 @@ class FloorBench:
             caller_id="+15550100000",
             ring_timeout_s=20,
             nonce="nonce-1234567890",
+            amd=amd,
             floor=True,
             wait_s=wait_s,
             nuisance=nuisance,

@@ -105,6 +105,13 @@ async def test_keys_arrive_at_the_contacts_phone(floor: FloorBench, ears: Ears) 
     await floor.until(lambda: {"key 4", "key 0", "key *"} <= ears.by(KEYS))
 
 
+async def test_a_machine_never_comes_to_the_floor_and_a_person_does_with_the_detectors_word(floor: FloorBench) -> None:
+    person, machine = await floor.dial("+155503000", amd=True), await floor.dial("+155503020", amd=True)
+    await floor.until(lambda: floor.said(AgentVoiceKind.CONTACT_WAITING, attempt_id=person, amd="HUMAN"))
+    await floor.until(lambda: floor.hung_up(machine))  # its road ends at our FastAGI, where nobody is
+    assert floor.told(attempt_id=machine) == []
+
+
 @pytest.mark.row(128)
 async def test_a_third_party_speaks_with_the_agent_then_with_both_then_with_the_contact_alone(
     floor: FloorBench, ears: Ears
@@ -139,6 +146,13 @@ async def test_a_supervisor_is_heard_by_nobody_then_by_the_agent_then_by_both(fl
         ears.begin()
         await asyncio.sleep(ROUND_S)  # that nothing is heard needs time to be seen
         assert (ears.by(QUIET_AGENT), ears.by(QUIET_CONTACT)) == (agent, contact), mode
+
+
+async def test_a_leg_that_is_given_up_before_the_switch_has_made_it_rings_nobody(lab: Lab, floor: FloorBench) -> None:
+    leg_id = await floor.ring("+19990105611")
+    await floor.agents.drop(leg_id)
+    await floor.until(lambda: floor.said(AgentVoiceKind.LEG_DOWN, leg_id=leg_id), 5)
+    assert not [one for one in (await floor.agents.look(floor.switch)).legs if one.leg_id == leg_id]
 
 
 async def test_a_supervisor_hears_both(floor: FloorBench, ears: Ears) -> None:

@@ -63,9 +63,13 @@ class FloorAsks:
             raise MaybeSent(f"the dialplan of {switch} did not say {said[0][0]} within {DIALPLAN_SAYS_S:g} s") from exc
         return self.memory.is_gone(said[0][1])
 
-    async def hang_up(self, switch: str, channel: str) -> None:
-        """Quiet when the channel is gone."""
-        await self.ask(switch, {"Action": "Hangup", "Channel": channel})
+    async def give_up(self, switch: str, channel: str, *, up: bool) -> None:
+        """Hang up; also what was ordered so shortly ago that the switch has no channel of it yet. Quiet when it is gone."""
+        if not up:
+            self.memory.unwanted.add(channel)
+        absent = await self.ask(switch, {"Action": "Hangup", "Channel": channel})
+        if up or not absent:
+            self.memory.unwanted.discard(channel)
 
     def linked(self, name: str) -> Switch:
         """The switch. Raises NotFound, and NotSent while it does not answer."""

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from dialer.channels.asterisk.originate import ChannelIds
 from dialer.channels.asterisk.protocol import AmiFrame
 from dialer.channels.asterisk.translate import hangup_facts
 from dialer.domain.ids import AttemptId, ConsultId, LegId
 from dialer.ports import Clock
-from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, ContactState, FloorSeen, LegState, LiveLeg, Parting
+from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, ContactState, Parting
 
 HANGUP_FOLLOWS_S = 1.0
-SETTLE_S = 5.0  # an order written so shortly before a channel list may have its channel only after it
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,7 +22,7 @@ class Leg:
     """One agent's leg."""
 
     switch: str
-    since: float  # monotonic seconds: when it was ordered or first seen
+    changed: float = 0.0  # monotonic seconds: when it was ordered, or when we last learnt something of it
     up: bool = False
     idle: bool = False  # parked, by the last that we heard
     contact: AttemptId | None = None
@@ -38,6 +36,7 @@ class OnFloor:
     """One contact."""
 
     switch: str
+    changed: float = 0.0  # monotonic seconds: when we last learnt something of it
     state: ContactState = ContactState.WAITING
     legs: dict[LegId, bool] = field(default_factory=dict)  # with whom they talk; False: about to, and not told yet
     thirds: set[ConsultId] = field(default_factory=set)
@@ -55,22 +54,29 @@ class Third:
     up: bool = False
 
 
+class FloorListener(Protocol):
+    """Who goes on where the dialplan cannot. All are called from the event loop and must return at once."""
+
+    def third_answered(self, consult_id: ConsultId) -> None: ...
+
+    def left_alone(self, attempt_id: AttemptId) -> None:
+        """All others have left a contact in a conference."""
+
+    def given_up(self, switch: str, channel: str) -> None:
+        """A channel is there that was given up before."""
+
+
 class FloorMemory:
-    """All of it, on all switches.
+    """All of it, on all switches."""
 
-    `on_third` hears of a third party who has answered, `on_alone` of a contact whom all others have left in a conference.
-    """
-
-    def __init__(
-        self, ids: ChannelIds, clock: Clock, *, on_third: Callable[[ConsultId], None], on_alone: Callable[[AttemptId], None]
-    ) -> None:
-        self.ids, self.clock = ids, clock
-        self.on_third, self.on_alone = on_third, on_alone
+    def __init__(self, ids: ChannelIds, clock: Clock, listener: FloorListener) -> None:
+        self.ids, self.clock, self.listener = ids, clock, listener
         self.legs: dict[LegId, Leg] = {}
         self.contacts: dict[AttemptId, OnFloor] = {}
         self.thirds: dict[ConsultId, Third] = {}
         self.unread: deque[AgentVoiceEvent] = deque()
         self.arrived = asyncio.Event()
+        self.unwanted: set[str] = set()  # channels that were given up before the switch had made them
         self.expected: dict[tuple[str, str], asyncio.Future[None]] = {}
 
     # -- hearing -------------------------------------------------------------------------------------------------------------
@@ -78,6 +84,9 @@ class FloorMemory:
     def hear(self, switch: str, frame: AmiFrame) -> None:
         """One event of a switch."""
         match frame.get("Event"):
+            case "Newchannel" if frame.get("Uniqueid", "") in self.unwanted:
+                self.unwanted.discard(frame["Uniqueid"])
+                self.listener.given_up(switch, frame["Uniqueid"])
             case "UserEvent":
                 self.hear_dialplan(switch, frame)
             case "Hangup":
@@ -99,11 +108,12 @@ class FloorMemory:
         elif leg_id is not None and said == "OutdialParked":
             self.parked(switch, leg_id)
         elif consult_id is not None and said == "OutdialConsult":
-            self.on_third(consult_id)
+            self.listener.third_answered(consult_id)
         self.came(said, channel)
 
     def hear_contact(self, switch: str, attempt_id: AttemptId, said: str, frame: AmiFrame) -> None:
         contact = self.contacts.setdefault(attempt_id, OnFloor(switch=switch))
+        contact.changed = self.clock.monotonic_s()
         because = {"OutdialHeld": Parting.HELD, "OutdialMessage": Parting.PASSED_ON}.get(said, Parting.LEG_GONE)
         for leg_id in [one for one in contact.legs if not (one in self.legs and self.legs[one].moving)]:
             self.part(attempt_id, leg_id, contact.parting or because)
@@ -123,7 +133,8 @@ class FloorMemory:
                 contact.state = ContactState.MESSAGE
 
     def parked(self, switch: str, leg_id: LegId) -> None:
-        leg = self.legs.setdefault(leg_id, Leg(switch=switch, since=self.clock.monotonic_s()))
+        leg = self.legs.setdefault(leg_id, Leg(switch=switch))
+        leg.changed = self.clock.monotonic_s()
         if not leg.up:
             leg.up = True
             self.tell(AgentVoiceKind.LEG_UP, switch, leg_id=leg_id)
@@ -135,6 +146,7 @@ class FloorMemory:
 
     def hear_end(self, switch: str, channel: str, cause: int | None, tech_cause: int | None) -> None:
         """A channel has ended, or never was."""
+        self.unwanted.discard(channel)
         attempt_id, leg_id, consult_id = self.ids.attempt(channel), self.ids.leg_id(channel), self.ids.consult_id(channel)
         if attempt_id is not None and (contact := self.contacts.pop(attempt_id, None)) is not None:
             for one in list(contact.legs):
@@ -182,13 +194,14 @@ class FloorMemory:
 
     def look_whether_alone(self, attempt_id: AttemptId, contact: OnFloor) -> None:
         if contact.conference and contact.parting is None and not contact.legs and not contact.thirds:
-            self.on_alone(attempt_id)
+            self.listener.left_alone(attempt_id)
 
     # -- joining -------------------------------------------------------------------------------------------------------------
 
     def will_join(self, attempt_id: AttemptId, leg_id: LegId) -> None:
         """They are about to talk: an end that is heard before the switch has confirmed it must find them together."""
         contact, leg = self.contacts[attempt_id], self.legs[leg_id]
+        contact.changed = leg.changed = self.clock.monotonic_s()
         contact.legs.setdefault(leg_id, False)
         leg.contact, leg.idle, leg.partner, leg.spying = attempt_id, False, None, False
 
@@ -197,49 +210,11 @@ class FloorMemory:
         contact = self.contacts.get(attempt_id)
         if contact is None or leg_id not in contact.legs:
             return False
-        contact.state = ContactState.TALKING
+        contact.state, contact.changed = ContactState.TALKING, self.clock.monotonic_s()
         if not contact.legs[leg_id]:
             contact.legs[leg_id] = True
             self.tell(AgentVoiceKind.JOINED, contact.switch, attempt_id=attempt_id, leg_id=leg_id)
         return True
-
-    def adopt(self, switch: str, seen: FloorSeen, now: float) -> FloorSeen:
-        """Make it agree with what the switch has, and give that back with those who were ordered a moment ago.
-
-        Nothing is told: who looked knows.
-        """
-        self.legs = {
-            one: leg for one, leg in self.legs.items() if leg.switch != switch or (not leg.up and leg.since > now - SETTLE_S)
-        }
-        self.contacts = {one: contact for one, contact in self.contacts.items() if contact.switch != switch}
-        thirds = {one: third for one, third in self.thirds.items() if third.switch == switch}
-        self.thirds = {
-            one: third
-            for one, third in self.thirds.items()
-            if third.switch != switch or (not third.up and third.since > now - SETTLE_S)
-        }
-        for live in seen.contacts:
-            self.contacts[live.attempt_id] = OnFloor(switch=switch, state=live.state)
-        for one in seen.legs:
-            self.legs[one.leg_id] = Leg(
-                switch=switch,
-                since=now - one.age_s,
-                up=one.state is not LegState.RINGING,
-                idle=one.state is LegState.PARKED,
-                spying=one.state is LegState.SPYING,
-                contact=one.attempt_id,
-            )
-            if one.attempt_id in self.contacts:
-                self.contacts[one.attempt_id].legs[one.leg_id] = True
-        for consult_id in seen.consults:
-            self.thirds[consult_id] = thirds.get(consult_id) or Third(switch=switch, leg_id=None, since=now, up=True)
-        ordered = {one for one, leg in self.legs.items() if leg.switch == switch} - {one.leg_id for one in seen.legs}
-        asked = {one for one, third in self.thirds.items() if third.switch == switch} - set(seen.consults)
-        return replace(
-            seen,
-            legs=[*seen.legs, *(LiveLeg(leg_id=one, state=LegState.RINGING) for one in sorted(ordered))],
-            consults=[*seen.consults, *sorted(asked)],
-        )
 
     # -- telling -------------------------------------------------------------------------------------------------------------
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from dialer.channels.asterisk import agent_words as words
+from dialer.channels.asterisk.agent_adopt import adopt
 from dialer.channels.asterisk.agent_asks import FloorAsks
 from dialer.channels.asterisk.agent_memory import FloorMemory, Leg, OnFloor, Third
-from dialer.channels.asterisk.agent_words import AGENT, DIGITS, FLOOR, THIRD
+from dialer.channels.asterisk.agent_words import AGENT, DIGITS, FLOOR, THIRD, Action
 from dialer.channels.asterisk.originate import SOUND
 from dialer.channels.asterisk.voice import AsteriskVoice
 from dialer.domain.ids import AttemptId, ConsultId, LegId
 from dialer.errors import MaybeSent, NotSent, Rejected
+from dialer.ports import SwitchState
 from dialer.ports_agents import (
     AgentVoiceEvent,
     AgentVoiceKind,
@@ -32,7 +34,7 @@ class AsteriskAgentVoice:
 
     def __init__(self, voice: AsteriskVoice) -> None:
         self.voice, self.ids, self.clock = voice, voice.ids, voice.clock
-        self.memory = FloorMemory(self.ids, self.clock, on_third=self.third_answered, on_alone=self.left_alone)
+        self.memory = FloorMemory(self.ids, self.clock, self)
         self.asks = FloorAsks(voice, self.memory)
         voice.also.append(self.memory.hear)
 
@@ -51,12 +53,13 @@ class AsteriskAgentVoice:
 
     async def look(self, switch: str) -> FloorSeen:
         """What there is, for adoption after a restart or a lost link. Raises NotSent when it cannot be had whole."""
-        now = self.clock.monotonic_s()
+        asked_at, link = self.clock.monotonic_s(), self.voice.switch(switch).link
+        anew = link.state is not SwitchState.READY
         try:
-            frames = await self.voice.switch(switch).link.fetch_list({"Action": "CoreShowChannels"}, "CoreShowChannelsComplete")
+            frames = await link.fetch_list({"Action": "CoreShowChannels"}, "CoreShowChannelsComplete")
         except (MaybeSent, Rejected) as exc:
             raise NotSent(f"the channel list of {switch} cannot be had: {exc}") from exc
-        return self.memory.adopt(switch, words.floor_seen(frames, self.ids), now)
+        return adopt(self.memory, switch, words.floor_seen(frames, self.ids), asked_at, anew=anew)
 
     # -- legs ----------------------------------------------------------------------------------------------------------------
 
@@ -69,7 +72,7 @@ class AsteriskAgentVoice:
         switch = self.voice.switch(order.switch)
         if order.leg_id in self.memory.legs:
             raise Rejected("there is a leg of this name")
-        self.memory.legs[order.leg_id] = Leg(switch=order.switch, since=self.clock.monotonic_s())
+        self.memory.legs[order.leg_id] = Leg(switch=order.switch, changed=self.clock.monotonic_s())
         try:
             if trunk is not None:
                 await self.asks.launch(self.ids.leg(order.leg_id), trunk.name, action)
@@ -83,7 +86,10 @@ class AsteriskAgentVoice:
     async def drop(self, leg_id: LegId) -> None:
         """End a leg; a contact who talks with it waits again."""
         if (leg := self.memory.legs.get(leg_id)) is not None:
-            await self.asks.hang_up(leg.switch, self.ids.leg(leg_id))
+            await self.asks.give_up(leg.switch, self.ids.leg(leg_id), up=leg.up)
+
+    def given_up(self, switch: str, channel: str) -> None:
+        self.asks.spawn(self.asks.give_up(switch, channel, up=True), f"given-up-{channel}")
 
     async def park(self, leg_id: LegId) -> Missing | None:
         """The leg is idle again, whatever it was in."""
@@ -106,7 +112,8 @@ class AsteriskAgentVoice:
         if one is None or two is None or not (one.up and two.up):
             return Missing.LEG
         switch = self.asks.same_switch(one.switch, two.switch)
-        if await self.asks.ask(switch, words.bridge(self.ids.leg(leg_id), self.ids.leg(other))):
+        channels = self.ids.leg(leg_id), self.ids.leg(other)
+        if await self.asks.ask(switch, words.bridge(*channels), before=[self.taken(one) for one in channels]):
             return Missing.LEG
         one.partner, two.partner, one.idle, two.idle = other, leg_id, False, False
         return None
@@ -144,18 +151,23 @@ class AsteriskAgentVoice:
         before, contact.parting = set(contact.legs) - {leg_id}, Parting.PASSED_ON
         self.memory.will_join(attempt_id, leg_id)
         channel = self.ids.of(attempt_id)
-        gone = await self.asks.ask(
-            switch,
-            words.bridge(self.ids.leg(leg_id), channel, tone=tone),
-            before=(words.set_variable(channel, "OUTDIAL_WITH", "agent"),),
-        )
-        if not gone and self.memory.joined(attempt_id, leg_id):
-            for one in before:
-                self.memory.part(attempt_id, one, Parting.PASSED_ON)
+        try:
+            gone = await self.asks.ask(
+                switch,
+                words.bridge(self.ids.leg(leg_id), channel, tone=tone),
+                before=(self.taken(self.ids.leg(leg_id)), words.set_variable(channel, "OUTDIAL_WITH", "agent")),
+            )
+            if not gone and self.memory.joined(attempt_id, leg_id):
+                for one in before:
+                    self.memory.part(attempt_id, one, Parting.PASSED_ON)
+                return None
+        finally:
             contact.parting = None
-            return None
-        contact.parting = None
         return await self.not_joined(attempt_id, contact, leg_id)
+
+    def taken(self, leg_channel: str) -> Action:
+        """Before a leg is bridged: one that has said to be parked, and is not yet, must not come back there without a word."""
+        return words.set_variable(leg_channel, "OUTDIAL_WITH", "somebody")
 
     async def not_joined(self, attempt_id: AttemptId, contact: OnFloor, leg_id: LegId) -> Missing:
         """Who is gone; the contact, if there, goes on waiting as if nobody had been about to come."""
@@ -262,13 +274,15 @@ class AsteriskAgentVoice:
         if third is None or third.leg_id is None or leg is None:
             return
         third.up, leg.partner, leg.idle = True, consult_id, False
-        if not await self.asks.ask(third.switch, words.bridge(self.ids.leg(third.leg_id), self.ids.third(consult_id))):
+        channel = self.ids.leg(third.leg_id)
+        action = words.bridge(channel, self.ids.third(consult_id))
+        if not await self.asks.ask(third.switch, action, before=(self.taken(channel),)):
             self.memory.tell(AgentVoiceKind.CONSULT_UP, third.switch, consult_id=consult_id, leg_id=third.leg_id)
 
     async def cancel_consult(self, consult_id: ConsultId) -> None:
         """Hang up the third party, answered or not."""
         if (third := self.memory.thirds.get(consult_id)) is not None:
-            await self.asks.hang_up(third.switch, self.ids.third(consult_id))
+            await self.asks.give_up(third.switch, self.ids.third(consult_id), up=third.up)
 
     async def transfer(self, attempt_id: AttemptId, consult_id: ConsultId) -> Missing | None:
         """Let the contact talk with the third party; the agent is parked."""

@@ -1,0 +1,52 @@
+"""Put what is known of the floor right by a switch's own list, after a lost link and in every sweep."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from dialer.channels.asterisk.agent_memory import FloorMemory, Leg, OnFloor, Third
+from dialer.ports_agents import ContactState, FloorSeen, LegState, LiveLeg
+
+EVENTS_LAG_S = 1.0  # what a list shows may be told as much later by the events
+SETTLE_S = 5.0  # an order written so shortly before a channel list may have its channel only after it
+
+
+def adopt(memory: FloorMemory, switch: str, seen: FloorSeen, asked_at: float, *, anew: bool) -> FloorSeen:
+    """Make the memory agree with what a switch had at `asked_at`, and give that back with those who had just been ordered.
+
+    `anew` after a lost link; else the memory knows better what has changed since. Nothing is told: who looked knows.
+    """
+    settled = math.inf if anew else asked_at - EVENTS_LAG_S
+    ordered_after = asked_at - SETTLE_S
+    legs = {one.leg_id: one for one in seen.legs}
+    contacts = {one.attempt_id: one for one in seen.contacts}
+    for leg_id, leg in [(one, leg) for one, leg in memory.legs.items() if leg.switch == switch and one not in legs]:
+        if leg.changed < (settled if leg.up else ordered_after):
+            del memory.legs[leg_id]
+    for attempt_id in [one for one, contact in memory.contacts.items() if contact.switch == switch and one not in contacts]:
+        if memory.contacts[attempt_id].changed < settled:
+            del memory.contacts[attempt_id]
+    for consult_id in [one for one, third in memory.thirds.items() if third.switch == switch and one not in seen.consults]:
+        if memory.thirds[consult_id].since < (settled if memory.thirds[consult_id].up else ordered_after):
+            del memory.thirds[consult_id]
+    for attempt_id, live in contacts.items():
+        contact = memory.contacts.setdefault(attempt_id, OnFloor(switch=switch))
+        if contact.changed < settled:
+            contact.state, contact.parting = live.state, None
+            contact.legs = {one.leg_id: True for one in seen.legs if one.attempt_id == attempt_id}
+            if live.state is not ContactState.TALKING:
+                contact.conference = False
+                contact.thirds.clear()
+    for leg_id, one in legs.items():
+        leg = memory.legs.setdefault(leg_id, Leg(switch=switch))
+        if leg.changed < settled:
+            leg.up, leg.idle = one.state is not LegState.RINGING, one.state is LegState.PARKED
+            leg.spying, leg.contact = one.state is LegState.SPYING, one.attempt_id
+            leg.partner = leg.partner if one.state is LegState.TALKING and one.attempt_id is None else None
+    for consult_id in seen.consults:
+        memory.thirds.setdefault(consult_id, Third(switch=switch, leg_id=None, since=asked_at, up=True))
+    ordered = [one for one, leg in memory.legs.items() if leg.switch == switch and one not in legs and not leg.up]
+    asked = [one for one, third in memory.thirds.items() if third.switch == switch and one not in seen.consults and not third.up]
+    ringing = [LiveLeg(leg_id=one, state=LegState.RINGING) for one in ordered]
+    return replace(seen, legs=[*seen.legs, *ringing], consults=[*seen.consults, *asked])
