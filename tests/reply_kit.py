@@ -12,18 +12,18 @@ from dialer.domain.channel import Channel
 from dialer.domain.codes import CustomCode, SystemCode, name_key
 from dialer.domain.ids import AttemptId, JobId, OrgId
 from dialer.domain.message import NewMessage
+from dialer.domain.message_state import MessageState
 from dialer.domain.message_template import MessageTemplate
 from dialer.domain.received import Received
 from dialer.domain.reply import Replies, ReplyRow
 from dialer.domain.strategy import AddressRule, Handler, Result, SmsHandler, Strategy, StrategyStatus, Waiting
-from dialer.ports import MessageReceived
+from dialer.ports import MessageReceived, MessageUpdate
 from dialer.services.codes import create_code
-from dialer.services.completion import record_completion
 from dialer.services.launching import commit_intents
+from dialer.services.message_news import settle
 from dialer.services.opt_outs import ReplyRules
 from dialer.services.received import Heard, receive
 from dialer.services.reply_words import load_wording
-from dialer.store.attempts import Closing
 from dialer.store.store import Store, Tx
 from tests.launch_kit import ROUTE, Launch
 
@@ -106,8 +106,18 @@ class Writing:
 
     async def arrives(self, attempt: Attempt, at: datetime = NOW) -> None:
         """Its delivery is told, once more if it was before."""
-        closing = Closing(code=DELIVERED, source="gateway", system_code=DELIVERED, ended_at=at)
-        await record_completion(self.store, attempt.id, closing, self.strategy_of)
+        await self.told(attempt, MessageState.DELIVERED, at)
+
+    async def told(self, attempt: Attempt, state: MessageState, at: datetime = NOW) -> None:
+        """Its gateway has news of it."""
+        update = MessageUpdate(gateway=GATEWAY, state=state, at=at, attempt_id=attempt.id, provider_id=f"SM{attempt.id}")
+
+        def work(tx: Tx) -> None:
+            news = tx.messages.fold(update)
+            if news is not None:
+                settle(tx, news.message, self.strategy_of, at)
+
+        await self.store.write(work)
 
     async def says(self, contact: str, text: str, **more: Any) -> Heard:
         """d0, d1, ... writes (or somebody with a number or an address). Every message has an id of its own, if none is given."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dialer.domain.condition import said
+from dialer.domain.reply import Replies, ReplyRow
 from dialer.domain.sms_text import size_of
 from dialer.domain.strategy import (
     DONE,
@@ -84,6 +85,7 @@ def as_text(strategy: Strategy) -> str:
         if isinstance(handler, SmsHandler):
             lines.append(f"  {segments_told(handler)}")
         lines += _arrows({handler.state: "again"}, by_origin[handler.state])
+        lines += [] if handler.replies is None else _answers(handler.replies)
     if by_origin[WAIT]:
         lines.append(f"\n[{WAIT}] until a code comes")
         lines += _arrows({}, by_origin[WAIT])
@@ -131,6 +133,21 @@ def _window(rule: AddressRule) -> str:
 def _arrows(names: Mapping[str, str], leading: list[Edge]) -> list[str]:
     width = max((len(edge.label) for edge in leading), default=0)
     return [f"  {edge.label.ljust(width)}  → {names.get(edge.target) or edge.target}" for edge in leading]
+
+
+def _answers(replies: Replies) -> list[str]:
+    """What each answer means."""
+    rows = [(" or ".join([*row.words, *([f"/{row.pattern}/"] if row.pattern else [])]), row) for row in replies.rows]
+    said = [(f"answer {words}", row) for words, row in rows] + [("any other answer", replies.otherwise)]
+    width = max(len(label) for label, _ in said)
+    return [f"  {label.ljust(width)}  = {_meaning(row)}" for label, row in said]
+
+
+def _meaning(row: ReplyRow) -> str:
+    parts = [f"{name} becomes {value}" for name, value in row.set.items()]
+    parts += [f"app {row.app}"] if row.app else []
+    parts += [row.code] if row.code else []
+    return ", ".join(parts) or "a person looks at it"
 
 
 def _targets(handler: Handler) -> Iterator[str]:

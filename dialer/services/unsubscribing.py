@@ -7,7 +7,7 @@ from datetime import datetime
 from dialer.domain.channel import Channel
 from dialer.domain.ids import AttemptId
 from dialer.ports import InboundSink, MessageReceived
-from dialer.services.contact_steps import opt_out
+from dialer.services.opt_outs import STOPPED
 from dialer.store.store import Store, Tx
 
 WORD = "UNSUBSCRIBE"  # as which the click goes on to where all opt-outs go
@@ -23,7 +23,7 @@ async def unsubscribe(store: Store, attempt_id: AttemptId, now: datetime, sink: 
         attempt, message = tx.attempts.get(attempt_id), tx.messages.get(attempt_id)
         if attempt is None or attempt.channel is not Channel.EMAIL:
             return "", ""
-        opt_out(tx, attempt, now)
+        tx.dnc(attempt.org_id).add(attempt.address, reason=STOPPED, now=now)
         return attempt.address, "" if message is None else message.gateway
 
     address, gateway = await store.write(work)
@@ -32,7 +32,7 @@ async def unsubscribe(store: Store, attempt_id: AttemptId, now: datetime, sink: 
     await sink(
         MessageReceived(
             gateway=gateway,
-            provider_id=f"one-click-{attempt_id}",
+            provider_id=f"one-click-{attempt_id}-{now.timestamp():.3f}",  # who opts in again may click again
             sender=address,
             recipient="unsubscribe",
             text=WORD,

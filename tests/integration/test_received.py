@@ -11,6 +11,7 @@ import pytest
 
 from dialer.domain.campaign import JobContactState, JobState
 from dialer.domain.ids import OrgId
+from dialer.domain.message_state import MessageState
 from dialer.domain.received import AnswerState, InboxState, TakenFor
 from dialer.domain.reply import Replies, ReplyRow
 from dialer.domain.strategy import Result
@@ -337,8 +338,9 @@ async def test_the_goal_counts_replies_too(store: Store, org_id: OrgId) -> None:
 async def test_news_and_answers_of_a_message_end_in_the_same_state_in_whatever_order_they_come(
     store: Store, org_id: OrgId, reply: str
 ) -> None:
-    """Delivery, the answer, an opt-out, the first two of them twice: all orders that the wire can make of them."""
-    orders = sorted(set(permutations(("delivered", "delivered", "reply", "reply", "stop"))))
+    """What is told of a message, its answer, and an opt-out: in all orders, and each of them a second time, early or late."""
+    orders = [[*order, *order] for order in permutations(("sent", "delivered", "reply", "stop"))]
+    orders += [[what for what in order for _ in range(2)] for order in permutations(("sent", "delivered", "reply", "stop"))]
     writing = await Writing.ready(store, org_id, count=len(orders))
     attempts = await writing.send(limit=len(orders))
     assert len(attempts) == len(orders)
@@ -346,19 +348,34 @@ async def test_news_and_answers_of_a_message_end_in_the_same_state_in_whatever_o
     for number, order in enumerate(orders):
         contact = f"d{number}"
         for what in order:
-            if what == "delivered":
-                await writing.arrives(writing.attempt(contact))
+            if what in ("sent", "delivered"):
+                await writing.told(writing.attempt(contact), MessageState(what))
             else:
                 await writing.says(contact, "STOP" if what == "stop" else reply, provider_id=f"{number} {what}", at=NOW)
         attempt, place = writing.attempt(contact), writing.launch.place(contact)
         assert place is not None
         told = sorted((one.taken_for, one.text) for one in writing.kept() if one.attempt_id == attempt.id)
-        kept = writing.attribute(contact), writing.on_dnc(attempt.address)
+        kept = writing.attribute(contact), writing.on_dnc(attempt.address), writing.message_of(attempt.id).state
         ends.add((attempt.code, attempt.system_code, place.state, *kept, tuple(told)))
     assert len(ends) == 1, ends
     (end,) = ends
     assert end[:3] == ("Opted Out", "SMS Delivered", JobContactState.FINISHED)
-    assert end[4], "on the DNC list"
+    assert end[4:6] == (True, MessageState.DELIVERED)
+
+
+@ON_SQLITE
+async def test_without_an_opt_out_the_answer_counts_in_whatever_order_news_and_answer_come(store: Store, org_id: OrgId) -> None:
+    orders = [[*order, *order] for order in permutations(("sent", "delivered", "reply"))]
+    writing = await Writing.ready(store, org_id, count=len(orders))
+    await writing.send(limit=len(orders))
+    for number, order in enumerate(orders):
+        for what in order:
+            if what == "reply":
+                await writing.says(f"d{number}", "1", provider_id=f"{number}", at=NOW)
+            else:
+                await writing.told(writing.attempt(f"d{number}"), MessageState(what))
+    ends = {(one.code, one.system_code, one.code_source) for one in writing.launch.attempts()}
+    assert ends == {("Interested", "SMS Delivered", "reply")}
 
 
 @pytest.mark.parametrize("first", ["stop", "intent"])
