@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -17,6 +17,7 @@ from dialer.domain.codes import SystemCode
 from dialer.domain.ids import JobId
 from dialer.domain.strategy import Strategy
 from dialer.engine.recording import record
+from dialer.engine.together import Together
 from dialer.errors import Conflict, MaybeSent, NotFound, NotSent, Rejected, StoreDown
 from dialer.ports import AttemptOrder, ChannelPort, Clock, DeliveryUpdate, Receipt
 from dialer.services.codes import settable_code
@@ -28,7 +29,8 @@ from dialer.store.store import Store, Tx
 log = structlog.get_logger()
 
 SETTLE_S = 2.0  # how often ends that were never told are looked for
-SETTLE_MOST = 500  # attempts that one look closes
+SETTLE_MOST = 2000  # attempts that one look closes
+SETTLE_AT_ONCE = 50
 
 
 class Deliveries:
@@ -37,6 +39,7 @@ class Deliveries:
     def __init__(self, store: Store, strategy_of: StrategyOf, clock: Clock, channels: Mapping[Channel, ChannelPort]) -> None:
         self._store, self._strategy_of, self._clock, self._channels = store, strategy_of, clock, dict(channels)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._orders: Together[tuple[Attempt, str], AttemptOrder] = Together("read orders", self._read_orders)
         self._per_job: Counter[JobId] = Counter()
         self._preparing: Counter[Channel] = Counter()  # begun, and not yet handed over
         self.on_completed: Callable[[Completed], None] = lambda completed: None
@@ -94,7 +97,7 @@ class Deliveries:
         port = self._channels[attempt.channel]
         try:
             try:
-                order = await self._order(attempt, sender)
+                order = await self._orders.ask((attempt, sender))
             finally:
                 self._preparing[attempt.channel] -= 1
             receipt = await port.send(order)
@@ -116,11 +119,19 @@ class Deliveries:
             elif not receipt.kept:
                 await self._leave_open(attempt, AttemptState.SENT)
 
-    async def _order(self, attempt: Attempt, sender: str) -> AttemptOrder:
+    async def _read_orders(self, asked: Sequence[tuple[Attempt, str]]) -> Sequence[AttemptOrder | Exception]:
+        """The orders of attempts that begin in the same moment."""
+
+        def one(tx: Tx, attempt: Attempt, sender: str) -> AttemptOrder | Exception:
+            try:
+                return order_for(tx, attempt, self._strategy_of, sender=sender)
+            except NotFound as gone:
+                return NotSent(str(gone))
+
         try:
-            return await self._store.read(lambda tx: order_for(tx, attempt, self._strategy_of, sender=sender))
-        except (StoreDown, NotFound) as reason:
-            raise NotSent(str(reason)) from reason
+            return await self._store.read(lambda tx: [one(tx, attempt, sender) for attempt, sender in asked])
+        except StoreDown as down:
+            return [NotSent(str(down)) for _ in asked]
 
     async def _conclude(self, attempt: Attempt, receipt: Receipt) -> None:
         """It was said how it ended: in a code that this campaign may use, or it is an error."""
@@ -213,9 +224,15 @@ class Deliveries:
         now = self._clock.now()
         for channel, port in self._channels.items():
             before = now if job_id is not None else now - timedelta(seconds=port.patience_s)
-            for attempt in await self._store.read(partial(_not_told, channel, before, job_id)):
-                sent = attempt.state is AttemptState.SENT
-                await self._close(attempt, port.unheard if sent else SystemCode.UNKNOWN, source="reconcile")
+            open_still = await self._store.read(partial(_not_told, channel, before, job_id))
+            for start in range(0, len(open_still), SETTLE_AT_ONCE):  # together, so that they share a commit
+                group = open_still[start : start + SETTLE_AT_ONCE]
+                await asyncio.gather(*(self._give_up(attempt, port.unheard) for attempt in group))
+
+    async def _give_up(self, attempt: Attempt, unheard: SystemCode) -> None:
+        """Its end was never told: it was taken, or nobody knows."""
+        code = unheard if attempt.state is AttemptState.SENT else SystemCode.UNKNOWN
+        await self._close(attempt, code, source="reconcile")
 
 
 def _not_told(channel: Channel, before: datetime, job_id: JobId | None, tx: Tx) -> list[Attempt]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -12,10 +12,11 @@ import structlog
 from dialer.domain.attempt import AttemptState
 from dialer.domain.ids import AttemptId
 from dialer.domain.message import Message, NewMessage
-from dialer.domain.message_state import MessageState, Refusal
+from dialer.domain.message_state import Refusal
 from dialer.engine.message_gateway import MessageGateway
+from dialer.engine.together import Together
 from dialer.errors import NotSent, Rejected, StoreDown
-from dialer.ports import Accepted, Clock, MessageUpdate
+from dialer.ports import Accepted, Clock, Found, MessageUpdate
 from dialer.services.completion import Completed, StrategyOf
 from dialer.services.message_news import no_such_mailbox, settle
 from dialer.store.store import Store, Tx
@@ -42,6 +43,7 @@ class MessageBook:
         self._strategy_of: StrategyOf | None = None
         self._on_completed: Callable[[Completed], None] = _nobody
         self._sending: set[AttemptId] = set()
+        self._puts: Together[NewMessage, None] = Together("put messages", self._put_all)
         self.gateways: dict[str, MessageGateway[Any]] = {}
 
     def belongs_to(self, strategy_of: StrategyOf, on_completed: Callable[[Completed], None]) -> None:
@@ -65,30 +67,51 @@ class MessageBook:
 
     async def put(self, new: NewMessage) -> None:
         """Write a message down before its gateway has it. Raises NotSent."""
+        await self._puts.ask(new)
+
+    async def _put_all(self, new: Sequence[NewMessage]) -> Sequence[Exception | None]:
         look_at = self._clock.now() + timedelta(seconds=LOST_S)
         try:
-            await self._store.write(lambda tx: tx.messages.put(new, look_at=look_at))
+            await self._store.write(lambda tx: tx.messages.put_all(new, look_at=look_at))
         except StoreDown as down:
-            raise NotSent(str(down)) from down
+            return [NotSent(str(down)) for _ in new]
+        return [None] * len(new)
 
-    async def accepted(
-        self, attempt_id: AttemptId, taken: Accepted, state: MessageState = MessageState.ACCEPTED, *, looks: int = 0
-    ) -> None:
+    async def accepted(self, attempt_id: AttemptId, gateway: str, taken: Accepted) -> None:
         """Its gateway has it: by these ids it is spoken of. Returns when that is on disk, however long it takes."""
         now = self._clock.now()
-        look_at = now + timedelta(seconds=QUIET_S[looks]) if looks < len(QUIET_S) else None
+        look_at = now + timedelta(seconds=QUIET_S[0])
 
         def work(tx: Tx) -> Completed | None:
-            news = tx.messages.accepted(attempt_id, taken.provider_ids, segments=taken.segments, look_at=look_at, state=state)
-            attempt = tx.attempts.get(attempt_id)
-            if attempt is not None and attempt.state is AttemptState.UNKNOWN:
-                tx.attempts.update_open(attempt_id, {"state": AttemptState.SENT.value})
-                tx.attempts.add_events([(attempt_id, now, "found", {"ids": len(taken.provider_ids)})])
-            elif attempt is not None:
-                tx.attempts.mark_sent(attempt_id, now)
+            news = tx.messages.accepted(attempt_id, gateway, taken.provider_ids, segments=taken.segments, look_at=look_at)
+            tx.attempts.mark_sent(attempt_id, now)
             return None if news is None else self._settled(tx, news.message)
 
         self._tell(await self._surely(work, attempt_id))
+
+    async def found(self, message: Message, answer: Found) -> None:
+        """Its gateway was asked, and has it. Raises StoreDown."""
+        attempt_id, now = message.attempt_id, self._clock.now()
+        looks = 0 if message.state is None else message.looks + 1  # in doubt it was asked for in short turns
+        look_at = now + timedelta(seconds=QUIET_S[looks]) if looks < len(QUIET_S) else None
+
+        def work(tx: Tx) -> Completed | None:
+            tx.messages.look_again(attempt_id, look_at, asked=message.state is not None)
+            news = tx.messages.accepted(
+                attempt_id,
+                message.gateway,
+                answer.provider_ids,
+                segments=answer.segments,
+                look_at=look_at,
+                state=answer.state,
+            )
+            attempt = tx.attempts.get(attempt_id)
+            if attempt is not None and attempt.state is AttemptState.UNKNOWN:
+                tx.attempts.update_open(attempt_id, {"state": AttemptState.SENT.value})
+                tx.attempts.add_events([(attempt_id, now, "found", {"state": answer.state.value})])
+            return None if news is None else self._settled(tx, news.message)
+
+        self._tell(await self._store.write(work))
 
     async def refused(self, new: NewMessage, why: Rejected) -> None:
         """Its gateway did not take it, for a reason that is the contact's or the content's."""

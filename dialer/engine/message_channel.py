@@ -78,7 +78,7 @@ class MessageChannel(ABC, Generic[OrderT]):
             except Exception:
                 await self._book.doubtful(order.attempt_id)
                 raise
-            await self._book.accepted(order.attempt_id, taken)
+            await self._book.accepted(order.attempt_id, gateway.port.name, taken)
         return Receipt(kept=True)
 
     def _of(self, handler: MessageHandler) -> MessageGateway[OrderT] | None:

@@ -14,7 +14,7 @@ from dialer.domain.message import Message
 from dialer.engine.message_book import DOUBT_S, QUIET_S, MessageBook
 from dialer.engine.recording import record
 from dialer.errors import StoreDown
-from dialer.ports import Accepted, CannotTell, Clock, Found, LookUp, SmsOrder
+from dialer.ports import CannotTell, Clock, Found, LookUp, SmsOrder
 from dialer.services.completion import Completed, StrategyOf
 from dialer.services.message_news import RECONCILE, settle
 from dialer.store.attempts import Closing
@@ -93,10 +93,7 @@ class MessageLooks:
         answer = await self._look_up(message, known, others)
         log.info("asked for a message", attempt=attempt_id, gateway=message.gateway, answer=type(answer).__name__)
         if isinstance(answer, Found):
-            taken = Accepted(provider_ids=answer.provider_ids, segments=answer.segments)
-            looks = 0 if message.state is None else message.looks + 1
-            await self._store.write(lambda tx: tx.messages.look_again(attempt_id, None, asked=message.state is not None))
-            await self._book.accepted(attempt_id, taken, answer.state, looks=looks)
+            await self._book.found(message, answer)
         elif message.state is None:
             await self._still_doubtful(message, answer)
         else:

@@ -25,16 +25,16 @@ def settle(tx: Tx, message: Message, strategy_of: StrategyOf, now: datetime) -> 
     What is told after the attempt was closed corrects its code, where no person's answer gave it; the contact has gone on.
     """
     code = code_of(message.channel, message.state, message.refusal)
-    attempt = None if code is None else tx.attempts.get(message.attempt_id)
-    if code is None or attempt is None:
+    if code is None:
         return None
     if code is SystemCode.EMAIL_BOUNCED and message.refusal is Refusal.ADDRESS:
         no_such_mailbox(tx, message, now)
-    if attempt.code is None:
-        closing = Closing(
-            code=code, source=GATEWAY, system_code=code, ended_at=max(now, attempt.intent_at), note=note_of(message)
-        )
-        return close_in(tx, attempt.id, closing, strategy_of)
+    closing = Closing(code=code, source=GATEWAY, system_code=code, ended_at=max(now, message.put_at), note=note_of(message))
+    if (completed := close_in(tx, message.attempt_id, closing, strategy_of)) is not None:
+        return completed
+    attempt = tx.attempts.get(message.attempt_id)
+    if attempt is None or attempt.code is None:
+        return None
     if attempt.code != code and attempt.code in _CORRECTED and attempt.code_source in (GATEWAY, RECONCILE):
         tx.job_contacts.get(attempt.job_id, attempt.contact_id, hold=True)  # nobody else replaces it at the same time
         job = tx.jobs(None).as_started(attempt.job_id)

@@ -14,19 +14,41 @@ from dialer.domain.ids import AttemptId, OrgId
 from dialer.domain.message import Message, MessageNews, NewMessage
 from dialer.domain.message_state import MessageFacts, MessageState, Refusal
 from dialer.ports import MessageUpdate
-from dialer.store.tables import attempts
+from dialer.store.tables import Instant, attempts
 from dialer.store.tables_messages import message_ids, messages
 
 WHOLE = "~"  # begins the id under which news of a message as one is kept, where it names no id of the provider's
 
 _BY_ATTEMPT = sa.select(messages).where(messages.c.attempt_id == sa.bindparam("attempt"))
+_HELD = _BY_ATTEMPT.with_for_update()
 _PARTS = sa.select(message_ids).where(message_ids.c.attempt_id == sa.bindparam("attempt"))
 _BY_ID = sa.select(message_ids).where(
     message_ids.c.gateway == sa.bindparam("of_gateway"), message_ids.c.provider_id == sa.bindparam("of_id")
 )
+# Each is made once: a statement that is put together for every message would cost more than what it does.
+_NEW = sa.insert(messages)
+_FRESH_IDS = sa.text(
+    "INSERT INTO message_ids (gateway, provider_id, attempt_id, at, state, refusal, told_code, told_text)"
+    " VALUES (:gateway, :provider_id, :attempt_id, :at, :state, NULL, '', '') ON CONFLICT (gateway, provider_id) DO NOTHING"
+).bindparams(sa.bindparam("at", type_=Instant))
+_ACCEPTED = sa.update(messages).where(messages.c.attempt_id == sa.bindparam("attempt"), messages.c.state.is_(None))
+_ACCEPTED = _ACCEPTED.values({name: sa.bindparam(name) for name in ("segments", "expected", "look_at", "state", "state_at")})
+_TAKEN = sa.update(messages).where(messages.c.attempt_id == sa.bindparam("attempt"))
+_TAKEN = _TAKEN.values({name: sa.bindparam(name) for name in ("segments", "expected", "look_at")})
+_CHANGED = sa.update(messages).where(messages.c.attempt_id == sa.bindparam("attempt"))
+_CHANGED = _CHANGED.values(
+    {name: sa.bindparam(name) for name in ("state", "state_at", "look_at", "refusal", "told_code", "told_text")}
+)
+_KNOWN = (  # the message of an id, with what was said of the id
+    sa.select(messages, *(message_ids.c[name].label(f"id_{name}") for name in ("state", "refusal", "told_code", "told_text")))
+    .join(message_ids, message_ids.c.attempt_id == messages.c.attempt_id)
+    .where(message_ids.c.gateway == sa.bindparam("of_gateway"), message_ids.c.provider_id == sa.bindparam("of_id"))
+)
 _NEW_ID = sa.insert(message_ids)
-_SET_ID = sa.update(message_ids).where(
-    message_ids.c.gateway == sa.bindparam("of_gateway"), message_ids.c.provider_id == sa.bindparam("of_id")
+_SET_ID = (
+    sa.update(message_ids)
+    .where(message_ids.c.gateway == sa.bindparam("of_gateway"), message_ids.c.provider_id == sa.bindparam("of_id"))
+    .values({name: sa.bindparam(name) for name in ("attempt_id", "at", "state", "refusal", "told_code", "told_text")})
 )
 
 
@@ -60,47 +82,65 @@ class Messages:
     # -- out -----------------------------------------------------------------------------------------------------------------
 
     def put(self, new: NewMessage, *, look_at: datetime | None = None) -> None:
-        """Write what is about to be handed to a gateway. `look_at`: when to ask for it if nothing more is written till then."""
-        self._connection.execute(
-            sa.insert(messages),
-            {
-                "attempt_id": new.attempt_id,
-                "org_id": new.org_id,
-                "channel": new.channel.value,
-                "gateway": new.gateway,
-                "sender": new.sender[:254],
-                "recipient": new.recipient,
-                "subject": new.subject[:500],
-                "body": new.body,
-                "segments": new.segments,
-                "expected": new.expected,
-                "put_at": self._now,
-                "told_code": "",
-                "told_text": "",
-                "looks": 0,
-                "look_at": look_at,
-            },
-        )
+        """`put_all` for one."""
+        self.put_all([new], look_at=look_at)
+
+    def put_all(self, new: Sequence[NewMessage], *, look_at: datetime | None = None) -> None:
+        """Write what is about to be handed to gateways. `look_at`: when to ask for it if nothing more is written till then."""
+        rows = [self._new(one, look_at) for one in new]
+        self._connection.execute(_NEW, rows)
+
+    def _new(self, new: NewMessage, look_at: datetime | None) -> dict[str, Any]:
+        return {
+            "attempt_id": new.attempt_id,
+            "org_id": new.org_id,
+            "channel": new.channel.value,
+            "gateway": new.gateway,
+            "sender": new.sender[:254],
+            "recipient": new.recipient,
+            "subject": new.subject[:500],
+            "body": new.body,
+            "segments": new.segments,
+            "expected": new.expected,
+            "put_at": self._now,
+            "told_code": "",
+            "told_text": "",
+            "looks": 0,
+            "look_at": look_at,
+        }
 
     def accepted(
         self,
         attempt_id: AttemptId,
+        gateway: str,
         provider_ids: Sequence[str],
         *,
         segments: int,
         look_at: datetime | None = None,
         state: MessageState = MessageState.ACCEPTED,
     ) -> MessageNews | None:
-        """Its provider has it under these ids; news that came before under one of them is counted. None: no such message."""
+        """Its provider has it under these ids. What news that came before under one of them makes of it; None: there was none."""
+        ids = list(dict.fromkeys(one[:400] for one in provider_ids if one))
+        expected = max(1, len(ids))
+        taken: dict[str, Any] = {"segments": segments, "expected": expected, "look_at": look_at}
+        if state is MessageState.ACCEPTED and self._taken_first(attempt_id, gateway, ids, taken):
+            return None
         message = self._hold(attempt_id)
         if message is None:
             return None
-        ids = list(dict.fromkeys(one[:400] for one in provider_ids if one))
         for one in ids:
             self._tell(message.gateway, one, attempt_id, _Told(state, "", "", ""))
-        values = {"segments": segments, "expected": max(1, len(ids)), "look_at": look_at}
-        self._connection.execute(sa.update(messages).where(messages.c.attempt_id == attempt_id).values(values))
-        return self._fold(replace(message, segments=segments, expected=max(1, len(ids)), look_at=look_at))
+        self._connection.execute(_TAKEN, {"attempt": attempt_id, **taken})
+        return self._fold(replace(message, segments=segments, expected=expected, look_at=look_at))
+
+    def _taken_first(self, attempt_id: AttemptId, gateway: str, ids: Sequence[str], taken: dict[str, Any]) -> bool:
+        """The usual case, in two statements: nobody has spoken of the message before, nor of any of its ids."""
+        accepted = MessageState.ACCEPTED.value
+        fresh = {"gateway": gateway, "attempt_id": attempt_id, "at": self._now, "state": accepted}
+        if not ids or any(self._connection.execute(_FRESH_IDS, {**fresh, "provider_id": one}).rowcount != 1 for one in ids):
+            return False
+        said = {"state": accepted, "state_at": self._now}
+        return self._connection.execute(_ACCEPTED, {"attempt": attempt_id, **taken, **said}).rowcount == 1
 
     def refused(self, attempt_id: AttemptId, *, refusal: str, code: str, text: str) -> None:
         """Its gateway did not take it, and why."""
@@ -117,6 +157,8 @@ class Messages:
         """
         provider_id = update.provider_id[:400]
         told = _Told(update.state, update.refusal.value if update.refusal else "", update.code[:40], update.text[:400])
+        if provider_id and (known := self._known(update.gateway, provider_id, update.attempt_id)) is not None:
+            return self._told_of_one(known[0], provider_id, known[1], told)
         attempt_id = update.attempt_id
         if attempt_id is None and provider_id:
             row = self._id(update.gateway, provider_id)
@@ -207,8 +249,27 @@ class Messages:
     # -- the fold ---------------------------------------------------------------------------------------------------------------
 
     def _hold(self, attempt_id: AttemptId) -> Message | None:
-        row = self._connection.execute(_BY_ATTEMPT.with_for_update(), {"attempt": attempt_id}).first()
+        row = self._connection.execute(_HELD, {"attempt": attempt_id}).first()
         return None if row is None else _message(row)
+
+    def _known(self, gateway: str, provider_id: str, attempt_id: AttemptId | None) -> tuple[Message, _Told] | None:
+        """The usual case: a message with one id, which is known. None for all others."""
+        row = self._connection.execute(_KNOWN, {"of_gateway": gateway, "of_id": provider_id}).first()
+        if row is None or row.expected != 1 or attempt_id not in (None, row.attempt_id):
+            return None
+        said = _Told(MessageState(row.id_state), row.id_refusal or "", row.id_told_code, row.id_told_text)
+        return _message(row), said
+
+    def _told_of_one(self, message: Message, provider_id: str, before: _Told, told: _Told) -> MessageNews | None:
+        """News of such a message: it stands where its id stands. None where another id of it has said more."""
+        now = before.after(told)
+        if now == before:
+            return MessageNews(message=message, before=message.state)
+        key = {"of_gateway": message.gateway, "of_id": provider_id}
+        self._connection.execute(_SET_ID, {**key, "attempt_id": message.attempt_id, "at": self._now, **now.values()})
+        if message.state is not before.state:  # it has a further id, after all
+            return self._fold(message)
+        return MessageNews(message=self._write(message, now), before=message.state)
 
     def _id(self, gateway: str, provider_id: str) -> sa.Row[Any] | None:
         return self._connection.execute(_BY_ID, {"of_gateway": gateway, "of_id": provider_id}).first()
@@ -225,7 +286,7 @@ class Messages:
         kept = told if row.attempt_id not in (None, owner) else known.after(told)
         if kept != known or owner != row.attempt_id:
             values = {"attempt_id": owner, "at": self._now, **kept.values()}
-            self._connection.execute(_SET_ID.values(values), key)
+            self._connection.execute(_SET_ID, {**values, **key})
 
     def _fold(self, message: Message) -> MessageNews:
         """Bring the message into line with all that was said of its ids."""
@@ -235,20 +296,23 @@ class Messages:
             return MessageNews(message=message, before=message.state)
         said = [(row.refusal or "", row.told_code, row.told_text) for row in rows if row.state == state.value]
         refusal, code, text = max(said, default=("", "", ""))
+        return MessageNews(message=self._write(message, _Told(state, refusal, code, text)), before=message.state)
+
+    def _write(self, message: Message, told: _Told) -> Message:
+        """Put on record where a message stands; returns it as it is then."""
         now = replace(
             message,
-            state=state,
-            state_at=message.state_at if state is message.state else self._now,
-            refusal=Refusal(refusal) if refusal else None,
-            told_code=code,
-            told_text=text,
-            look_at=None if state.final else message.look_at,
+            state=told.state,
+            state_at=message.state_at if told.state is message.state else self._now,
+            refusal=Refusal(told.refusal) if told.refusal else None,
+            told_code=told.code,
+            told_text=told.text,
+            look_at=None if told.state.final else message.look_at,
         )
         if now != message:
-            values = {**_Told(state, refusal, code, text).values(), "state_at": now.state_at, "look_at": now.look_at}
-            statement = sa.update(messages).where(messages.c.attempt_id == message.attempt_id)
-            self._connection.execute(statement.values(values))
-        return MessageNews(message=now, before=message.state)
+            values = {**told.values(), "state_at": now.state_at, "look_at": now.look_at}
+            self._connection.execute(_CHANGED, {"attempt": message.attempt_id, **values})
+        return now
 
 
 def forget(connection: sa.Connection, attempt_ids: Sequence[str]) -> None:

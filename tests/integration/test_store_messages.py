@@ -87,7 +87,7 @@ def test_any_permutation_with_any_repetition_ends_in_the_same_state(
         put(store, org_id, attempt_id)
         for one in [*order, *random.Random(1).sample(order, 2)]:
             if one is None:
-                store.write_now(lambda tx: tx.messages.accepted(attempt_id, ["SM1"], segments=1))
+                store.write_now(lambda tx: tx.messages.accepted(attempt_id, "twilio", ["SM1"], segments=1))
             else:
                 store.write_now(lambda tx, one=one: tx.messages.fold(one))  # type: ignore[misc]
         found = get(store, attempt_id)
@@ -103,7 +103,7 @@ def test_a_message_of_several_segments_is_delivered_when_all_are(
     put(store, org_id, attempt_id, expected=2)
     store.write_now(lambda tx: tx.messages.fold(news(DELIVERED, "a", attempt_id=attempt_id)))
     assert get(store, attempt_id).state is SENT, "before the gateway has answered, too"
-    store.write_now(lambda tx: tx.messages.accepted(attempt_id, ["a", "b"], segments=2))
+    store.write_now(lambda tx: tx.messages.accepted(attempt_id, "twilio", ["a", "b"], segments=2))
     told = store.write_now(lambda tx: tx.messages.fold(news(DELIVERED, "b")))
     assert told is not None
     assert (told.before, told.message.state, told.message.segments) == (MessageState.ACCEPTED, DELIVERED, 2)
@@ -115,7 +115,7 @@ def test_news_that_nobody_can_place_yet_waits_for_its_message(store: Store, org_
     assert store.write_now(lambda tx: tx.messages.fold(news(DELIVERED, "early"))) is None
     put(store, org_id, attempt_id)
     assert store.read_now(lambda tx: tx.messages.with_provider_id("twilio", "early")) is None
-    told = store.write_now(lambda tx: tx.messages.accepted(attempt_id, ["early"], segments=1, look_at=NOW))
+    told = store.write_now(lambda tx: tx.messages.accepted(attempt_id, "twilio", ["early"], segments=1, look_at=NOW))
     assert told is not None
     assert told.message.state is DELIVERED
     assert get(store, attempt_id).look_at is None, "there is nothing left to ask"
@@ -135,7 +135,7 @@ def test_an_id_that_its_provider_uses_again_is_the_newer_messages(
     first, second = attempt_ids[:2]
     for one in (first, second):
         put(store, org_id, one)
-        store.write_now(lambda tx, one=one: tx.messages.accepted(one, ["1"], segments=1))  # type: ignore[misc]
+        store.write_now(lambda tx, one=one: tx.messages.accepted(one, "twilio", ["1"], segments=1))  # type: ignore[misc]
         if one == first:
             store.write_now(lambda tx: tx.messages.fold(news(DELIVERED, "1")))
     assert get(store, second).state is MessageState.ACCEPTED
@@ -172,7 +172,7 @@ def test_whom_to_ask_again_is_found_by_its_time(store: Store, org_id: OrgId, att
 
     assert [due(-1), due(0), due(5), due(5, second)] == [[], [second], [second, first], [first]]
     assert get(store, first).looks == 1
-    store.write_now(lambda tx: tx.messages.accepted(third, ["x"], segments=1))
+    store.write_now(lambda tx: tx.messages.accepted(third, "twilio", ["x"], segments=1))
     assert store.read_now(lambda tx: tx.messages.ids_to(ANNA, since=NOW - timedelta(hours=1), but=first)) == ["x"]
 
 
@@ -180,7 +180,7 @@ async def test_messages_go_with_their_attempts_and_are_in_the_archive(store: Sto
     launch = await called_job(store, org_id)
     attempt_id = launch.attempts()[0].id
     put(store, org_id, attempt_id)
-    store.write_now(lambda tx: tx.messages.accepted(attempt_id, ["SM1"], segments=1))
+    store.write_now(lambda tx: tx.messages.accepted(attempt_id, "twilio", ["SM1"], segments=1))
     store.write_now(lambda tx: tx.messages.fold(news(DELIVERED, "of nobody")))
     await finish_job(launch)
     run = run_retention(store, plan(tmp_path, attempts=90), by="test", now=max(AT, NOW) + timedelta(days=91))
