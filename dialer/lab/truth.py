@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dialer.lab.behaviours import behaviour_of
+from dialer.lab.phones import RANGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ def read_truth(path: Path) -> list[Truth]:
                 at=datetime.fromisoformat(at).replace(tzinfo=UTC),
                 number=number,
                 attempt_id=attempt_id,
-                behaviour=behaviour_of(number).name,
+                behaviour="phone" if number.startswith(RANGE) else behaviour_of(number).name,
             )
         )
     return sorted(found, key=lambda call: call.at)  # two calls of one moment may be written in either order

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 import pytest
 
 from dialer.channels.asterisk.agent_voice import AsteriskAgentVoice
-from dialer.domain.ids import AttemptId, LegId
+from dialer.domain.ids import AttemptId, LegId, new_leg_id
 from dialer.lab.lab import Lab
 from dialer.lab.phones import MUSIC
 from dialer.ports import SwitchState
-from dialer.ports_agents import AgentVoiceKind, SpyMode
+from dialer.ports_agents import AgentVoiceKind, LegOrder, SpyMode
 from tests.agents_kit import FloorBench, asterisk_voice
 
 pytestmark = pytest.mark.integration
@@ -153,6 +153,14 @@ async def test_a_leg_that_is_given_up_before_the_switch_has_made_it_rings_nobody
     await floor.agents.drop(leg_id)
     await floor.until(lambda: floor.said(AgentVoiceKind.LEG_DOWN, leg_id=leg_id), 5)
     assert not [one for one in (await floor.agents.look(floor.switch)).legs if one.leg_id == leg_id]
+
+
+@pytest.mark.parametrize("endpoint", ["no-such-endpoint", "carrier"])
+async def test_a_sip_endpoint_that_is_not_there_or_not_answered_is_told(floor: FloorBench, endpoint: str) -> None:
+    order = LegOrder(leg_id=new_leg_id(), phone=endpoint, switch=floor.switch, ring_timeout_s=2)
+    await floor.agents.ring(order)
+    await floor.until(lambda: floor.said(AgentVoiceKind.LEG_DOWN, leg_id=order.leg_id), 5)
+    assert floor.told(leg_id=order.leg_id) == [AgentVoiceKind.LEG_DOWN]
 
 
 async def test_a_supervisor_hears_both(floor: FloorBench, ears: Ears) -> None:
