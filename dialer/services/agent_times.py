@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from dialer.domain.agent import Agent, AgentState
 from dialer.domain.agent_times import AgentTimes as AgentTimes
 from dialer.domain.agent_times import seconds_in_states
-from dialer.domain.ids import OrgId
+from dialer.domain.ids import AgentId, OrgId
 from dialer.errors import BadInput
 from dialer.store.agents import StateChange
 from dialer.store.store import Store, Tx
@@ -50,13 +51,15 @@ async def agent_times(store: Store, org_id: OrgId, *, since: datetime, until: da
 
     def work(tx: Tx) -> list[AgentTimes]:
         agents = tx.agents(org_id)
-        before, changes = agents.last_states(before=since), agents.states(since=since, until=until)
+        before = agents.last_states(before=since)
+        changes: defaultdict[AgentId, list[tuple[datetime, AgentState]]] = defaultdict(list)
+        for change in agents.states(since=since, until=until):
+            changes[change.agent_id].append((change.at, change.state))
         codes = agents.attempts_ended(since=since, until=until)
         found = []
         for one in agents.all():
-            mine = [(change.at, change.state) for change in changes if change.agent_id == one.id]
             last = before.get(one.id)
-            seconds = seconds_in_states(AgentState.LOGGED_OUT if last is None else last.state, mine, since, until)
+            seconds = seconds_in_states(AgentState.LOGGED_OUT if last is None else last.state, changes[one.id], since, until)
             times = AgentTimes(login=one.login, seconds=seconds, codes=codes.get(one.login, {}))
             if times.logged_in_s or times.contacts:
                 found.append(times)

@@ -143,9 +143,10 @@ class Agents:
     def last_states(self, *, before: datetime | None = None) -> dict[AgentId, StateChange]:
         """What each agent was doing at last, or at a moment; who never worked is not in it."""
         noted = agent_states.alias("noted")
-        last = sa.select(sa.func.max(noted.c.id)).where(noted.c.agent_id == agents.c.id)
+        last = sa.select(noted.c.id).where(noted.c.agent_id == agents.c.id)
         if before is not None:
             last = last.where(noted.c.at <= before)
+        last = last.order_by(noted.c.at.desc(), noted.c.id.desc()).limit(1)  # along the index: one row for each agent
         query = sa.select(agent_states).join(agents, agents.c.id == agent_states.c.agent_id)
         rows = self._connection.execute(self._mine(query, agent_states.c.id == last.scalar_subquery()))
         return {AgentId(row.agent_id): _change(row) for row in rows}
