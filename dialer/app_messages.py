@@ -157,7 +157,7 @@ def make_replies(
         store=store,
         clock=clock,
         rules=ReplyRules(wording=load_wording(words), confirm=said.confirm, names=dict(said.names), helps=dict(said.help)),
-        gateways={name: gateway.port for name, gateway in parts.book.gateways.items()},
+        gateways=parts.book.gateways,
         apps=apps,
     )
     parts.inbound.received = desk.take

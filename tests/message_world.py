@@ -65,7 +65,14 @@ def person(index: int, ending: str = "45", **attributes: str) -> NewContact:
 
 
 async def start_writing(
-    store: Store, org_id: OrgId, text: str, people: Sequence[NewContact], *, pace: Pace = FAST, name: str = "Letters"
+    store: Store,
+    org_id: OrgId,
+    text: str,
+    people: Sequence[NewContact],
+    *,
+    pace: Pace = FAST,
+    name: str = "Letters",
+    codes: tuple[str, ...] = (),
 ) -> Job:
     """Start a campaign with this strategy over these people."""
 
@@ -75,7 +82,7 @@ async def start_writing(
 
     await store.write(work)
     await save_strategy(store, org_id, text)
-    new = NewCampaign(name=name, strategy="write", contact_lists=("People",), pace=pace)
+    new = NewCampaign(name=name, strategy="write", contact_lists=("People",), pace=pace, codes=codes)
     await create_campaign(store, org_id, new)
     return await start_campaign(store, org_id, name, by="test")
 
@@ -129,8 +136,8 @@ class Post:
         return {channel: makers[channel](gateways) for channel, gateways in self._by_channel.items()}
 
     @asynccontextmanager
-    async def engine(self, clock: FastClock, voice: VoicePort | None = None) -> AsyncIterator[Engine]:
-        """Run the dialer."""
-        parts: dict[str, Any] = {"channels": self.channels(), "messages": self.book}
+    async def engine(self, clock: FastClock, voice: VoicePort | None = None, **more: Any) -> AsyncIterator[Engine]:
+        """Run the dialer; `more` are further parts of it."""
+        parts: dict[str, Any] = {"channels": self.channels(), "messages": self.book, **more}
         async with running(self.store, voice or FakeVoice(clock), clock=clock, **parts) as engine:
             yield engine

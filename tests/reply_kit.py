@@ -62,16 +62,17 @@ class Writing:
     launch: Launch
     strategy: Strategy
     rules: ReplyRules = RULES
+    sender: str = OURS
     ids: Any = field(default_factory=itertools.count)
 
     @classmethod
-    async def ready(cls, store: Store, org_id: OrgId, *handlers: Handler, **how: Any) -> Writing:
+    async def ready(cls, store: Store, org_id: OrgId, *handlers: Handler, sender: str = OURS, **how: Any) -> Writing:
         """Define and start it; nothing was written yet. `how`: further fields of the campaign."""
         if not store.read_now(lambda tx: tx.codes(org_id).find("Not Interested")):
             await create_code(store, org_id, CustomCode(name="Not Interested"))
         launch = await Launch.ready(store, org_id, **{"codes": ("Interested", "Not Interested")} | how)
         strategy = Strategy(name="ask", status=StrategyStatus.COMPLETED, handlers=handlers or (writes(),))
-        return cls(launch=launch, strategy=strategy)
+        return cls(launch=launch, strategy=strategy, sender=sender)
 
     @classmethod
     async def delivered(cls, store: Store, org_id: OrgId, *handlers: Handler, **how: Any) -> Writing:
@@ -96,7 +97,12 @@ class Writing:
         def work(tx: Tx) -> None:
             for one in intents.to_place:
                 new = NewMessage(
-                    attempt_id=one.id, org_id=one.org_id, channel=Channel.SMS, gateway=GATEWAY, sender=OURS, recipient=one.address
+                    attempt_id=one.id,
+                    org_id=one.org_id,
+                    channel=Channel.SMS,
+                    gateway=GATEWAY,
+                    sender=self.sender,
+                    recipient=one.address,
                 )
                 tx.messages.put(new)
                 tx.attempts.update_open(one.id, {"state": AttemptState.SENT.value, "sent_at": now})

@@ -13,10 +13,12 @@ from dialer.domain.channel import Channel
 from dialer.domain.email_content import EmailContent
 from dialer.domain.message_template import MessageTemplate
 from dialer.domain.received import AnswerState, Received
+from dialer.domain.sms_text import size_of
 from dialer.domain.strategy import Strategy
+from dialer.engine.message_gateway import MessageGateway
 from dialer.errors import BadInput, MaybeSent, NotSent, Rejected, StoreDown
 from dialer.ivr.message import MessageApp
-from dialer.ports import Clock, EmailOrder, MessagePort, MessageReceived, SmsOrder
+from dialer.ports import Clock, EmailOrder, MessageReceived, SmsOrder
 from dialer.services.completion import Completed, StrategyOf
 from dialer.services.message_apps import LIMIT_S, MessageApps
 from dialer.services.opt_outs import ReplyRules
@@ -42,7 +44,7 @@ class ReplyDesk:
         store: Store,
         clock: Clock,
         rules: ReplyRules,
-        gateways: Mapping[str, MessagePort[Any]],
+        gateways: Mapping[str, MessageGateway[Any]],
         apps: Mapping[str, MessageApp],
         app_limit_s: float = LIMIT_S,
     ) -> None:
@@ -122,12 +124,15 @@ class ReplyDesk:
     # ── our answers ───────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _send(self, one: Received) -> None:
-        port = self._gateways.get(one.gateway)
+        gateway = self._gateways.get(one.gateway)
         try:
-            if port is None:
+            if gateway is None:
                 raise NotSent(f"there is no gateway {one.gateway!r} now")
+            order = _order(one)
             async with asyncio.timeout(SEND_S):
-                await port.send(_order(one))
+                if isinstance(order, SmsOrder):
+                    await gateway.turn(order.sender or gateway.sender, size_of(order.text).segments)
+                await gateway.port.send(order)
         except NotSent as reason:
             await self._put_off(one, str(reason))
         except (Rejected, BadInput) as reason:

@@ -139,8 +139,7 @@ class RowReader:
         if complaints:
             return complaints
         numbers = [self._number(name, cells[index], zone, complaints) for index, name in self._phones]
-        elsewhere = next((zones for value, zones in numbers if value), self._options.time_zone)
-        mails = [self._email(name, cells[index], zone or elsewhere, complaints) for index, name in self._emails]
+        mails = self._mails(cells, zone, numbers, complaints) if self._emails else ()
         if not any(value for value, _ in (*numbers, *mails)):
             what = "telephone number or email address" if mails else "telephone number"
             return [*complaints, Complaint("", user_id, f"the row has no {what} that can be used")]
@@ -185,6 +184,10 @@ class RowReader:
             complaints.append(Complaint(name, raw, "no time zone: the number tells none; left out"))
             return "", ""
         return value, zone or zones
+
+    def _mails(self, cells: Sequence[str], zone: str, numbers: Sequence[Kept], complaints: list[Complaint]) -> Sequence[Kept]:
+        where = zone or next((zones for value, zones in numbers if value), self._options.time_zone)
+        return [self._email(name, cells[index], where, complaints) for index, name in self._emails]
 
     def _email(self, name: str, raw: str, zones: str, complaints: list[Complaint]) -> Kept:
         """An email address, and where its owner may be: as the row says, else where the telephones are."""

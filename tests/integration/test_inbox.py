@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from dialer.cli.commands import app
 from dialer.domain.export import ExportContent, ExportOf, ExportScope
 from dialer.domain.ids import OrgId
 from dialer.domain.received import InboxState
+from dialer.domain.retention import RetentionClass
 from dialer.errors import BadInput, Conflict, NotFound
 from dialer.services.export import export_to
 from dialer.services.inbox import assign_message, close_message, list_inbox, show_message
+from dialer.services.retention import run_retention
 from dialer.store.store import Store
 from tests.engine_kit import ON_SQLITE
 from tests.reply_kit import Writing
+from tests.retention_kit import archived, of, plan
 
 pytestmark = pytest.mark.integration
 
@@ -70,3 +77,50 @@ async def test_the_inbox_can_be_exported_and_no_cell_is_a_formula(store: Store, 
     assert rows[1] == ["d0", "1", "reply", "Interested", "none"]
     assert rows[2][0] == "d1"
     assert not rows[2][1].startswith("=")
+
+
+def test_the_inbox_from_the_command_line(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "dialer.toml"
+    config.write_text(f'[database]\nurl = "{sqlite_url}"\n')
+    monkeypatch.setenv("OUTDIAL_CONFIG", str(config))
+    monkeypatch.setenv("COLUMNS", "200")
+    store = Store(sqlite_url)
+    store.migrate()
+    org_id = store.write_now(lambda tx: tx.organisations.ensure("default"))
+
+    async def write() -> None:
+        writing = await Writing.delivered(store, org_id)
+        await writing.says("d0", "1")
+        await writing.says("d1", "what [bold]is[/] this?")
+
+    asyncio.run(write())
+    store.close_now()
+
+    def run(*words: str, fails: bool = False) -> str:
+        result = CliRunner().invoke(app, ["inbox", *words], catch_exceptions=False)
+        assert (result.exit_code != 0) is fails, result.output
+        return result.output
+
+    assert "what [bold]is[/] this?" in run("list")
+    assert "Interested" in run("list", "--all")
+    assert "Interested" not in run("list")
+    shown = run("show", "2")
+    assert "not understood" in shown
+    assert "No Match" in shown
+    assert run("assign", "2", "ann") == "message 2: ann looks after it\n"
+    assert "with ann" in run("list", "--assigned", "ann")
+    assert run("close", "2", "--note", "called her").startswith("message 2: closed by cli:")
+    assert "has closed the message 2 already" in run("close", "2", fails=True)
+    assert "no message 9 was received" in run("show", "9", fails=True)
+
+
+async def test_what_is_dealt_with_grows_old_and_what_waits_does_not(store: Store, org_id: OrgId, tmp_path: Path) -> None:
+    writing = await Writing.delivered(store, org_id)
+    await writing.says("d0", "1")
+    await writing.says("d1", "what?")
+    later = datetime.now(UTC) + timedelta(days=40)
+    run = run_retention(store, plan(tmp_path, received=30), by="test", now=later)
+    assert of(run, RetentionClass.RECEIVED).purged == 1
+    assert [one.text for one in writing.kept()] == ["what?"]
+    (kept,) = archived(tmp_path)
+    assert (kept["table"], kept["text"], kept["code"]) == ("received_messages", "1", "Interested")

@@ -15,12 +15,14 @@ from dialer.domain.message_state import MessageState
 from dialer.domain.received import AnswerState, InboxState, TakenFor
 from dialer.domain.reply import Replies, ReplyRow
 from dialer.domain.strategy import Result
+from dialer.ports import MessageReceived
 from dialer.services.dnc import add_to_dnc
 from dialer.services.launching import Intents, commit_intents
+from dialer.services.received import receive
 from dialer.store.store import Store
 from tests.engine_kit import ON_SQLITE
 from tests.launch_kit import ROUTE
-from tests.reply_kit import NOW, RULES, TABLE, Writing, writes
+from tests.reply_kit import GATEWAY, NOW, RULES, TABLE, Writing, writes
 
 pytestmark = pytest.mark.integration
 
@@ -136,6 +138,29 @@ async def test_a_machines_message_is_kept_and_never_answered(store: Store, org_i
         assert heard.message is not None
         assert (heard.message.taken_for, heard.message.answer_state) == (TakenFor.AUTOMATIC, AnswerState.NONE)
     assert writing.attempt("d0").code == "SMS Delivered"
+
+
+@ON_SQLITE
+async def test_a_number_without_its_plus_sign_is_the_same_number(store: Store, org_id: OrgId) -> None:
+    writing = await Writing.delivered(store, org_id)
+    news = MessageReceived(gateway=GATEWAY, provider_id="", sender="15550100000", recipient="15550199999", text="1", at=NOW)
+    heard = await receive(store, news, RULES, writing.strategy_of)
+    assert heard.message is not None
+    assert (heard.message.sender, heard.message.code) == (D0, "Interested")
+
+
+@ON_SQLITE
+async def test_of_two_messages_from_two_of_our_numbers_the_one_that_was_answered_counts(store: Store, org_id: OrgId) -> None:
+    writing = await Writing.delivered(store, org_id)
+    second = await Writing.ready(store, org_id, name="Second", sender="+15550188888")
+    for attempt in await second.send():
+        await second.arrives(attempt)
+    heard = await writing.says("d0", "1")
+    assert heard.message is not None
+    assert heard.message.attempt_id == writing.attempt("d0").id
+    other = await writing.says("d1", "1", recipient="+15550188888")
+    assert other.message is not None
+    assert other.message.attempt_id == second.attempt("d1").id
 
 
 @ON_SQLITE

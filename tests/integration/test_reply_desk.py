@@ -12,6 +12,7 @@ import pytest
 
 from dialer.domain.ids import OrgId
 from dialer.domain.received import AnswerState, InboxState, Received
+from dialer.engine.message_gateway import MessageGateway
 from dialer.engine.replies import ReplyDesk
 from dialer.errors import MaybeSent, Rejected
 from dialer.ivr.message import Message, MessageApp
@@ -41,7 +42,7 @@ class Desk:
             store=writing.store,
             clock=self.clock,
             rules=RULES,
-            gateways={GATEWAY: self.gateway},
+            gateways={GATEWAY: MessageGateway(port=self.gateway, clock=self.clock, sender=OURS)},
             apps={**SHIPPED_MESSAGE_APPS, **(apps or {})},
             app_limit_s=limit_s,
         )
