@@ -28,7 +28,7 @@ ENDS = {"noanswer": Ended.NO_ANSWER, "fail": Ended.FAILED}
 SURELY_PERSON_S = 20.0  # nobody talks to a machine for so long
 FORGET_S = 60.0
 PRIOR_LOST = 3.0  # abandoned calls after which the share of machines among them is believed half
-MARGIN = 0.7  # standard errors of the number of persons among the abandoned that are put upon it
+MARGIN = 1.2  # standard errors of the number of persons among the abandoned that are put upon it
 
 
 class Product:

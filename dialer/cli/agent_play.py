@@ -41,7 +41,7 @@ def play(
     # Not above: numpy takes a while to load, and no other command needs it.
     from dialer.lab.shift import work_a_shift
     from dialer.lab.synthetic_agent import Habits
-    from dialer.services.floor_simulation import length_of
+    from dialer.services.floor_words import length_of
 
     habits = Habits(talk=length_of(talk, "talk"), wrap=length_of(wrap, "wrap"), speed=speed, codes=_weights(code or ()))
     show_shift(asyncio.run(work_a_shift(url, _seats(seats), habits, seconds=minutes * 60, seed=seed)))

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from dialer.cli.context import out, plain_errors
+from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings
+from dialer.services.campaigns import campaign_named
+from dialer.services.organisations import DEFAULT
+
+if TYPE_CHECKING:
+    from dialer.domain.campaign import Campaign
+    from dialer.services.floor_simulation import PacingResult
+
+LENGTHS = 'lognormal MEAN CV, exponential MEAN (seconds), or a mixture: "0.4 lognormal 14 0.4 + 0.6 lognormal 280 0.5".'
 
 
 @plain_errors
 def simulate_floor(
+    campaign: Annotated[
+        str, typer.Argument(help="A campaign: its pacing, budget, ports and trunk. None: the options alone.")
+    ] = "",
     agents: Annotated[int, typer.Option(help="Agents who are logged in all day.", min=1, max=1000)] = 20,
     hours: Annotated[float, typer.Option(help="How long the day is.", min=0.1, max=24)] = 4.0,
-    talk: Annotated[str, typer.Option(help="How long talks are: lognormal MEAN CV, or exponential MEAN, in seconds.")] = (
-        "lognormal 120 0.9"
-    ),
-    wrap: Annotated[str, typer.Option(help="How long wrap-ups are.")] = "lognormal 20 0.7",
+    shift: Annotated[
+        list[str] | None, typer.Option("--shift", help='Instead of --agents: "12: 0-4", twelve agents for four hours.')
+    ] = None,
+    talk: Annotated[str, typer.Option(help=f"How long talks are: {LENGTHS}")] = "lognormal 120 0.9",
+    wrap: Annotated[str, typer.Option(help="How long wrap-ups are, likewise.")] = "lognormal 20 0.7",
     persons: Annotated[
         str, typer.Option(help='Share of calls that a person answers: 0.25, or over the hours "0:0.2, 2:0.35, 4:0.25".')
     ] = "0.25",
@@ -25,17 +39,36 @@ def simulate_floor(
     detector: Annotated[bool, typer.Option(help="Whether machines are told apart before an agent is given the call.")] = True,
     lines: Annotated[int, typer.Option(help="Never more calls at once.", min=1)] = 10_000,
     cps: Annotated[float, typer.Option(help="New calls a second at most.", min=0.01)] = 1000.0,
-    cap: Annotated[float, typer.Option(help="Abandoned answers at most, in percent.", min=0.1, max=50)] = 3.0,
+    cap: Annotated[
+        float | None, typer.Option(help="Abandoned answers at most, in percent; the campaign's, or 3.", min=0.1, max=50)
+    ] = None,
     seeds: Annotated[int, typer.Option(help="Days that are simulated for each pacing.", min=1, max=100)] = 2,
+    first_seed: Annotated[int, typer.Option(help="The number of the first day: other numbers, other days.", min=1)] = 1,
+    tick: Annotated[
+        float, typer.Option(help="Seconds between two decisions; more is quicker and coarser.", min=0.1, max=5)
+    ] = 0.5,
+    plot: Annotated[Path | None, typer.Option(help="Draw the day into this file: .png, .svg or .pdf.")] = None,
+    config: Config = None,
+    org: Org = DEFAULT,
 ) -> None:
-    """Compare pacings on a floor: occupancy, idle seconds, abandonment and persons talked to per agent hour."""
+    """Compare pacings on a floor: occupancy, idle seconds, abandonment and calls per agent hour."""
     # Not above: numpy takes a while to load, and no other command needs it.
-    from dialer.pacing.simulator import Detector, FloorPlan
-    from dialer.services.floor_simulation import compare_pacings, length_of, share_of
+    from dialer.pacing.floor_plan import Detector, FloorPlan
+    from dialer.services.floor_simulation import compare_pacings
+    from dialer.services.floor_words import length_of, share_of, shifts_of
 
+    chosen = _campaign(campaign, config, org) if campaign else None
+    if chosen is not None:
+        trunks = {one.name: one for one in read_settings(config).trunk}
+        trunk = trunks.get(chosen.trunk) or next(iter(trunks.values()), None)
+        lines = min(lines, chosen.pace.max_ports, trunk.max_channels if trunk else lines)
+        cps = min(cps, trunk.max_cps if trunk else cps)
+        cap = cap or chosen.pacing.budget.percent
+    shifts = shifts_of(shift or (), hours)
     plan = FloorPlan(
-        agents=agents,
+        agents=len(shifts) or agents,
         hours=hours,
+        shifts=shifts,
         talk=length_of(talk, "talk"),
         wrap=length_of(wrap, "wrap"),
         persons=share_of(persons),
@@ -43,21 +76,43 @@ def simulate_floor(
         detector=Detector() if detector else None,
         lines=lines,
         cps=cps,
-        cap=cap / 100,
+        cap=(cap or 3.0) / 100,
+        tick_s=tick,
     )
-    table = Table(
-        "Pacing", "Occupancy", "Idle between contacts", "Abandoned", "Worst half hour", "Persons per agent hour", "Calls"
-    )
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for one in compare_pacings(plan, seeds):
+    results = compare_pacings(plan, seeds, first_seed=first_seed, campaign=chosen.pacing if chosen else None)
+    _show(results)
+    if plot is not None:
+        from dialer.cli.floor_plot import picture
+
+        picture(results, hours=hours, cap=plan.cap, to=plot)
+        out.print(f"drawn in {plot}", soft_wrap=True)
+
+
+def _campaign(name: str, config: Path | None, org: str) -> Campaign:
+    with opened(config, org) as (store, org_id):
+        return asyncio.run(campaign_named(store, org_id, name))
+
+
+def _show(results: list[PacingResult]) -> None:
+    from dialer.cli.floor_plot import blocks
+
+    table = Table("Pacing", "Occupancy", "over the day", "Idle", "Abandoned", "worst ½ h", "Persons", "Calls")
+    for column in (1, 3, 4, 5, 6, 7):
+        table.columns[column].justify = "right"
+    seen = [value for one in results for value in one.occupancy_curve if value is not None]
+    least, most = min(seen, default=0.0), max(seen, default=1.0)
+    for one in results:
         table.add_row(
             one.pacing,
             f"{one.occupancy:.1%}",
+            blocks(one.occupancy_curve, least, most),
             f"{one.idle_s:.1f} s",
             f"{one.abandoned:.2%}",
             f"{one.worst_half_hour:.1%}",
             f"{one.persons_per_agent_hour:.1f}",
-            f"{one.placed:,.0f}",
+            f"{one.placed_per_agent_hour:.0f}",
         )
     out.print(table)
+    hours = sum(one.agent_hours for one in results)
+    said = f"blocks: occupancy from {least:.0%} to {most:.0%}; idle: seconds between contacts; persons and calls: per agent hour"
+    out.print(f"{said}; {hours:,.0f} agent hours simulated", soft_wrap=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import heapq
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from dialer.pacing.distributions import Bell, Curve, Distribution, Exponential, Lognormal, steady
+from dialer.pacing.budget_guard import FloorPacer
 from dialer.pacing.floor import (
     AgentFound,
     AgentWentOn,
@@ -24,85 +24,11 @@ from dialer.pacing.floor import (
     PersonAnswered,
     Served,
 )
+from dialer.pacing.floor_plan import FloorPlan, FloorResult, Slice
 
 HALF_HOUR_S = 1800.0
+SLICES = 24  # of a day, for its curves
 FEW_ANSWERS = 30  # fewer in half an hour say nothing about its rate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Detector:
-    """An answering-machine detector: how long it listens, and how often it is wrong."""
-
-    person: Distribution = Bell(1.6, 0.4, 0.6, 2.8)
-    machine: Distribution = Bell(2.6, 0.6, 1.0, 4.0)
-    persons_lost: float = 0.02  # taken for machines, and hung up on
-    machines_passed: float = 0.05  # taken for persons
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FloorPlan:
-    """What is simulated: a list of people and a floor of agents. Times in seconds, shares 0 to 1."""
-
-    name: str = "floor"
-    hours: float = 4.0
-    agents: int = 20
-    persons: Curve = steady(0.25)  # share of calls that a person answers, over the day
-    machines: float = 0.30
-    busy: float = 0.05
-    failed: float = 0.08
-    dialling: Distribution = Lognormal(2.0, 0.4)  # from the order until it rings
-    person_rings: Distribution = Lognormal(10.0, 0.55)
-    machine_rings: Distribution = Bell(19.0, 4.0, 2.0, 40.0)
-    fails_after: Distribution = Lognormal(2.3, 0.5)
-    ring_timeout_s: float = 26.0
-    detector: Detector | None = field(default_factory=Detector)
-    greeting_s: float = 1.0  # after it, the law's seconds begin
-    legal_wait_s: float = 2.0
-    patience_s: float = 25.0
-    message_s: float = 7.0  # which the abandoned hear; it keeps the line
-    talk: Distribution = Lognormal(120.0, 0.9)
-    machine_talk: Distribution = Bell(9.0, 3.0, 3.0, 20.0)  # until an agent has noticed that it is one
-    wrap: Distribution = Lognormal(20.0, 0.7)
-    shifts: tuple[tuple[float, float], ...] = ()  # of each agent; () = all day
-    breaks: tuple[tuple[int, float, float], ...] = ()  # agent, from, for
-    break_chance: float = 0.0  # after a contact
-    break_s: Distribution = Exponential(240.0)
-    lines: int = 10_000
-    cps: float = 1e9
-    inbound: Curve = steady(0.0)  # callers a second
-    inbound_talk: Distribution = Lognormal(150.0, 0.8)
-    inbound_patience_s: float = 90.0
-    cap: float = 0.03
-    tick_s: float = 0.5  # how often the pacer is asked
-
-    @property
-    def max_wait_s(self) -> float:
-        """For how long a person who is known for one may still wait."""
-        detected = 1.6 if self.detector else 0.0
-        return max(0.3, self.greeting_s + self.legal_wait_s - detected)
-
-
-class FloorPacer(Protocol):
-    """What is put on the floor."""
-
-    def learn(self, facts: Sequence[Fact]) -> None: ...
-
-    def calls(self, floor: Floor) -> int: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FloorResult:
-    """What came of it. Occupancy is talk and wrap-up by the time logged in; rates are of persons."""
-
-    occupancy: float
-    abandoned: float
-    worst_half_hour: float
-    idle_s: float  # mean wait of an agent for the next contact
-    persons_per_agent_hour: float
-    live: int
-    lost: int
-    placed: int
-    ms_per_decision: float
 
 
 class Doing(IntEnum):
@@ -152,7 +78,9 @@ class Simulation:
         self._persons: list[tuple[float, bool]] = []  # when, and whether abandoned
         self._spent = dict.fromkeys(Doing, 0.0)
         self._idle_waits: list[float] = []
-        self._thinking_s, self._ticks = 0.0, 0
+        self._thinking_s: list[float] = []
+        self._slice_s = plan.hours * 3600.0 / SLICES
+        self._busy, self._logged = [0] * SLICES, [0] * SLICES  # agents, summed over the ticks of each slice
 
     def run(self) -> FloorResult:
         """Let the day pass."""
@@ -191,11 +119,13 @@ class Simulation:
             live=self._live,
             abandoned=self._gone,
         )
+        at, busy = min(SLICES - 1, int(now / self._slice_s)), len(floor.talking_s) + len(floor.wrapping_s)
+        self._busy[at] += busy
+        self._logged[at] += busy + floor.idle
         began = time.perf_counter()
         self._pacer.learn(self._facts)
         wanted = self._pacer.calls(floor)
-        self._thinking_s += time.perf_counter() - began
-        self._ticks += 1
+        self._thinking_s.append(time.perf_counter() - began)
         self._facts = []
         self._tokens = min(self._tokens + plan.cps * plan.tick_s, max(1.0, plan.cps))
         for _ in range(max(0, min(wanted, plan.lines - self._used, int(self._tokens)))):
@@ -369,8 +299,21 @@ class Simulation:
             live=live,
             lost=lost,
             placed=self._placed,
-            ms_per_decision=1000 * self._thinking_s / max(1, self._ticks),
+            agent_hours=logged / 3600,
+            ms_per_decision=1000 * float(np.mean(self._thinking_s)),
+            ms_p99=1000 * float(np.quantile(self._thinking_s, 0.99)),
+            slices=tuple(self._slices()),
         )
+
+    def _slices(self) -> Iterator[Slice]:
+        live, lost = [0] * SLICES, [0] * SLICES
+        for when, gone in self._persons:
+            at = min(SLICES - 1, int(when / self._slice_s))
+            live[at] += 1
+            lost[at] += gone
+        for at, logged in enumerate(self._logged):
+            occupancy = self._busy[at] / logged if logged else None
+            yield Slice(begins_s=at * self._slice_s, occupancy=occupancy, live=live[at], lost=lost[at])
 
     def _worst(self) -> float:
         when = np.array([at for at, _ in self._persons])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-SPENT = 0.965  # of the legal cap that is aimed at: chance, and what the law counts otherwise than the dialer sees, have the rest
+from dialer.pacing.lately import Lately
+
+SPENT = 0.96  # of the legal cap that is aimed at: chance, and what the law counts otherwise than the dialer sees, have the rest
 TRUST = 10.0  # abandoned calls after which the own forecast is corrected by half
 CLOSED = 0.002  # the risk at which a call is still placed when the budget is used up
 HIGHEST = 0.25  # the risk above which no call is placed, whatever the budget
@@ -25,6 +27,7 @@ class Ledger:
     risk: float = 0.0  # allowed at the last look
     gone_s: float = 0.0  # of the window, at the last look
     agent_s: float = 0.0  # seconds of agents logged in, until then
+    lately: Lately = field(default_factory=Lately)
 
     def forget(self, share: float) -> None:
         """So much of the window has passed out of sight: it rolls on, or a new one has begun."""
@@ -40,6 +43,7 @@ class Ledger:
             "risk": round(self.risk, 6),
             "gone_s": round(self.gone_s),
             "agent_s": round(self.agent_s),
+            "lately": self.lately.to_json(),
         }
 
     @classmethod
@@ -52,6 +56,7 @@ class Ledger:
             risk=float(saved["risk"]),
             gone_s=float(saved["gone_s"]),
             agent_s=float(saved["agent_s"]),
+            lately=Lately.from_json(saved["lately"]),
         )
 
 
@@ -95,8 +100,9 @@ class Steering:
         share = max(LEAST_SHARE * aim, min(MOST_SHARE * aim, left))
         bias = (abandoned + TRUST) / (ledger.risked + TRUST)
         loan = min(LENT * math.sqrt(agents), PAID_BACK * self.cap * to_come)
+        share *= trust * ledger.lately.care(gone_s, live, abandoned, waiting, self.cap)
         if abandoned + waiting + 1 > self.cap * live + loan:
             ledger.risk = CLOSED
         else:
-            ledger.risk = min(HIGHEST, max(CLOSED, trust * share / min(3.0, max(0.3, bias))))
+            ledger.risk = min(HIGHEST, max(CLOSED, share / min(3.0, max(0.3, bias))))
         return ledger.risk

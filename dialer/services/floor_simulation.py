@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields
-from functools import partial
+from dataclasses import dataclass
+from itertools import accumulate
 
+from dialer.domain.pacing_plan import EcrWatch, Pacing, PacingKind, PredictiveStyle
 from dialer.errors import BadInput
-from dialer.pacing.distributions import Curve, Distribution, Exponential, Lognormal
+from dialer.pacing.budget_guard import BudgetGuard, FloorPacer
+from dialer.pacing.calling_ratio import ExpertCallingRatio, RatioBasis
+from dialer.pacing.floor_plan import FloorPlan, FloorResult
 from dialer.pacing.predictive import Cruise, CruiseControl
 from dialer.pacing.progressive import Progressive
-from dialer.pacing.simulator import FloorPacer, FloorPlan, FloorResult, simulate
+from dialer.pacing.simulator import simulate
 
 HOUR_S = 3600.0
-_LENGTH = re.compile(r"(lognormal|exponential) ([0-9.]+)(?: ([0-9.]+))?")
-
-PACINGS: dict[str, Callable[[FloorPlan], FloorPacer]] = {
-    "predictive (cruise control)": lambda plan: Cruise(
-        CruiseControl(cap=plan.cap, max_wait_s=plan.max_wait_s, window_s=plan.hours * HOUR_S)
-    ),
-    "progressive, 1 line": lambda plan: Progressive(lines_per_agent=1.0),
-    "progressive, 1.5 lines": lambda plan: Progressive(lines_per_agent=1.5),
-    "progressive, 2 lines": lambda plan: Progressive(lines_per_agent=2.0),
-}
+CRUISE = "predictive (cruise control)"
+RATIO = "predictive (expert calling ratio)"
+BASES = {EcrWatch.WORK_TIME: RatioBasis.WORK_TIME, EcrWatch.UPDATE_TIME: RatioBasis.UPDATE_TIME}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,88 +32,76 @@ class PacingResult:
     abandoned: float
     worst_half_hour: float
     persons_per_agent_hour: float
+    placed_per_agent_hour: float
     placed: float
+    agent_hours: float  # of all days together
+    occupancy_curve: tuple[float | None, ...]  # over the day, in equal parts; None = nobody was logged in
+    abandoned_curve: tuple[float, ...]  # of all answers until then
 
 
-def compare_pacings(plan: FloorPlan, days: int) -> list[PacingResult]:
-    """Each pacing on the same `days` of the floor. Raises BadInput for a floor that cannot be."""
+def compare_pacings(plan: FloorPlan, days: int, *, first_seed: int = 1, campaign: Pacing | None = None) -> list[PacingResult]:
+    """Each pacing on the same `days` of the floor, that of a campaign among them. Raises BadInput for a floor that cannot be."""
     answered = plan.persons.most + plan.machines
     if answered + plan.busy + plan.failed > 1:
         mend = f"together at most {1 - plan.busy - plan.failed:.2f}: some numbers are busy or do not exist"
         raise BadInput("more calls are answered than are placed", where="persons, machines", mend=mend)
-    asked = [(plan, name, seed) for name in PACINGS for seed in range(1, days + 1)]
+    names = list(_makers(plan, campaign))
+    asked = [(plan, campaign, name, seed) for name in names for seed in range(first_seed, first_seed + days)]
     with ProcessPoolExecutor() as processes:
         found = list(processes.map(_day, asked))
-    return [_means(name, [one for (_, whose, _), one in zip(asked, found, strict=True) if whose == name]) for name in PACINGS]
+    return [_means(name, [one for (_, _, whose, _), one in zip(asked, found, strict=True) if whose == name]) for name in names]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
-    """What may be expected of one shift: the mean of many, and between what nine of ten of them are."""
+def _makers(plan: FloorPlan, campaign: Pacing | None) -> dict[str, Callable[[], FloorPacer]]:
+    """How to make each pacing anew; the campaign's own first, as a job would run it."""
+    pacing = campaign or Pacing()
+    ratio = pacing.ratio
 
-    mean: PacingResult
-    least: PacingResult
-    most: PacingResult
+    def cruise() -> FloorPacer:
+        return Cruise(CruiseControl(cap=plan.cap, max_wait_s=plan.max_wait_s, window_s=plan.hours * HOUR_S))
 
+    def expert() -> FloorPacer:
+        pacer = ExpertCallingRatio(
+            basis=BASES[ratio.watch],
+            initial_hit_rate=ratio.first_hit_rate,
+            least_hit_rate=ratio.least_hit_rate,
+            most_hit_rate=ratio.most_hit_rate,
+            cap=plan.cap,
+        )
+        return BudgetGuard(pacer, cap=plan.cap)
 
-def predict(plan: FloorPlan, pacing: str, lines_per_agent: float = 1.0, *, shifts: int = 20) -> Prediction:
-    """A shift of this floor, simulated many times. `pacing` is "predictive" or "progressive"; others cannot be foretold.
-
-    Raises BadInput.
-    """
-    if pacing == "predictive":
-        make = PACINGS["predictive (cruise control)"]
-    elif pacing == "progressive":
-        make = partial(_progressive, lines_per_agent)
-    else:
-        raise BadInput(f"{pacing} cannot be simulated", where="pacing", mend="predictive or progressive")
-    found = [_means(pacing, [simulate(plan, make(plan), seed)]) for seed in range(1, shifts + 1)]
-    sides = {}
-    for one in fields(PacingResult)[1:]:
-        values = sorted(getattr(result, one.name) for result in found)
-        sides[one.name] = (sum(values) / shifts, values[shifts // 20], values[-1 - shifts // 20])
-    mean, least, most = (PacingResult(pacing=pacing, **{name: side[which] for name, side in sides.items()}) for which in range(3))
-    return Prediction(mean=mean, least=least, most=most)
-
-
-def length_of(text: str, where: str) -> Distribution:
-    """Read "lognormal 120 0.9" (mean in seconds, coefficient of variation) or "exponential 45". Raises BadInput."""
-    found = _LENGTH.fullmatch(" ".join(text.split()))
-    try:
-        mean, spread = (float(found[2]), float(found[3] or 0)) if found else (0.0, 0.0)
-    except ValueError:
-        mean = spread = 0.0
-    if found is None or mean <= 0 or (found[1] == "lognormal") is not (spread > 0):
-        raise BadInput(f"{text!r} is no length", where=where, mend='"lognormal 120 0.9" (mean and spread) or "exponential 45"')
-    return Lognormal(mean, spread) if spread else Exponential(mean)
+    makers: dict[str, Callable[[], FloorPacer]] = {CRUISE: cruise, RATIO: expert}
+    for lines in sorted({1.0, 1.5, 2.0, pacing.lines_per_agent}):
+        makers[_progressive(lines)] = lambda lines=lines: Progressive(lines_per_agent=lines)  # type: ignore[misc]
+    if campaign is None:
+        return makers
+    match campaign.kind, campaign.style:
+        case PacingKind.PROGRESSIVE, _:
+            own = _progressive(campaign.lines_per_agent)
+        case PacingKind.PREDICTIVE, PredictiveStyle.EXPERT_CALLING_RATIO:
+            own = RATIO
+        case PacingKind.PREDICTIVE, _:
+            own = CRUISE
+        case kind, _:
+            raise BadInput(f"a campaign with {kind.value} pacing does not dial for agents", where="campaign", mend="another one")
+    return {own: makers.pop(own), **makers}
 
 
-def share_of(text: str) -> Curve:
-    """Read "0.25", or shares over the hours: "0:0.2, 2:0.35, 4:0.25". Raises BadInput."""
-    points = []
-    for part in text.split(","):
-        hour, _, share = part.strip().rpartition(":")
-        try:
-            points.append((float(hour or 0) * HOUR_S, float(share)))
-        except ValueError as exc:
-            raise BadInput(f"{part!r} is no share", where="persons", mend='0.25, or "0:0.2, 2:0.35"') from exc
-    if not all(0 < share <= 1 for _, share in points) or points != sorted(points, key=lambda one: one[0]):
-        mend = "each above 0 and at most 1, the hours in order"
-        raise BadInput(f"{text!r} are no shares of calls by the hour", where="persons", mend=mend)
-    return Curve(tuple(points))
+def _progressive(lines: float) -> str:
+    return f"progressive, {lines:g} line{'' if lines == 1 else 's'}"
 
 
-def _progressive(lines_per_agent: float, plan: FloorPlan) -> FloorPacer:
-    return Progressive(lines_per_agent=lines_per_agent)
-
-
-def _day(about: tuple[FloorPlan, str, int]) -> FloorResult:
-    plan, name, seed = about
-    return simulate(plan, PACINGS[name](plan), seed)
+def _day(about: tuple[FloorPlan, Pacing | None, str, int]) -> FloorResult:
+    plan, campaign, name, seed = about
+    return simulate(plan, _makers(plan, campaign)[name](), seed)
 
 
 def _means(name: str, days: list[FloorResult]) -> PacingResult:
-    count = len(days)
+    count, hours = len(days), sum(one.agent_hours for one in days)
+    slices = list(zip(*(one.slices for one in days), strict=True))
+    live = list(accumulate(sum(one.live for one in part) for part in slices))
+    lost = list(accumulate(sum(one.lost for one in part) for part in slices))
+    seen = [[one.occupancy for one in part if one.occupancy is not None] for part in slices]
     return PacingResult(
         pacing=name,
         occupancy=sum(one.occupancy for one in days) / count,
@@ -126,5 +109,9 @@ def _means(name: str, days: list[FloorResult]) -> PacingResult:
         abandoned=sum(one.lost for one in days) / max(1, sum(one.live for one in days)),
         worst_half_hour=max(one.worst_half_hour for one in days),
         persons_per_agent_hour=sum(one.persons_per_agent_hour for one in days) / count,
+        placed_per_agent_hour=sum(one.placed for one in days) / hours if hours else 0.0,
         placed=sum(one.placed for one in days) / count,
+        agent_hours=hours,
+        occupancy_curve=tuple(sum(part) / len(part) if part else None for part in seen),
+        abandoned_curve=tuple(gone / max(1, all_) for gone, all_ in zip(lost, live, strict=True)),
     )

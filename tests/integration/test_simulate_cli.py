@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
 from dialer.cli.commands import app
+from tests.campaign_texts import STRATEGY
 
 pytestmark = pytest.mark.integration
 
+QUICK = ("--agents", "6", "--hours", "0.2", "--seeds", "1", "--talk", "exponential 40", "--tick", "1")
+
 
 def run(*words: str) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["simulate", *words], catch_exceptions=False)
+    result = CliRunner().invoke(app, ["simulate", *words], catch_exceptions=False, env={"COLUMNS": "160"})
     return result.exit_code, result.output
 
 
@@ -22,6 +27,47 @@ def test_a_floor_is_simulated_and_the_table_repeats() -> None:
     for pacing in ("predictive", "progressive, 1 line", "progressive, 2 lines"):
         assert pacing in first
     assert run(*words) == (0, first)
+    assert run(*words, "--first-seed", "2")[1] != first
+
+
+def test_the_day_is_drawn_into_a_file(tmp_path: Path) -> None:
+    status, said = run(*QUICK, "--plot", str(tmp_path / "day.png"))
+    assert status == 0, said
+    assert (tmp_path / "day.png").read_bytes().startswith(b"\x89PNG")
+    status, said = run(*QUICK, "--plot", str(tmp_path / "day.words"))
+    assert status == 2
+    assert "the picture cannot be written" in said
+
+
+def test_shifts_say_who_works_when() -> None:
+    status, said = run(*QUICK[2:], "--shift", "4: 0-0.1", "--shift", "4: 0.1-0.2")
+    assert status == 0, said
+    assert "; 4 agent hours simulated" in said, "of five pacings, 0.8 each"
+
+
+def test_a_campaigns_own_pacing_budget_and_ports_are_taken(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "dialer.toml"
+    config.write_text(f'[database]\nurl = "{sqlite_url}"\n')
+    (tmp_path / "ask.yaml").write_text(STRATEGY)
+    (tmp_path / "donors.csv").write_text("name,phone1\nAda,+14155550100\n")
+    monkeypatch.setenv("OUTDIAL_CONFIG", str(config))
+    monkeypatch.chdir(tmp_path)
+    created = "campaign create ask --strategy ask.yaml --list donors --code Interested --max-ports 3"
+    for words in (
+        "migrate",
+        "codes add Interested",
+        "contacts import donors.csv --list donors",
+        f"{created} --pacing progressive --knob lines-per-agent=1.7",
+    ):
+        done = CliRunner().invoke(app, words.split())
+        assert done.exit_code == 0, done.output
+    status, said = run("ask", *QUICK)
+    assert status == 0, said
+    first = next(line for line in said.splitlines() if "%" in line)
+    assert "progressive, 1.7 lines" in first
+    assert run("nobody", *QUICK)[0] == 2
 
 
 @pytest.mark.parametrize(
@@ -29,9 +75,12 @@ def test_a_floor_is_simulated_and_the_table_repeats() -> None:
     [
         (("--talk", "gamma 3"), "is no length"),
         (("--wrap", "lognormal 20"), "is no length"),
+        (("--talk", "exponential 10 + 0.5 exponential 90"), "has no weight"),
         (("--persons", "0:0.2, 2:x"), "is no share"),
         (("--persons", "2:0.2, 1:0.3"), "hours in order"),
         (("--persons", "0.8", "--machines", "0.4"), "more calls are answered than are placed"),
+        (("--shift", "4: 3-9"), "is no shift"),
+        (("--shift", "2000: 0-0.1"), "at most 1000"),
     ],
 )
 def test_a_floor_that_cannot_be_is_refused_in_plain_words(words: tuple[str, ...], said: str) -> None:

@@ -11,11 +11,12 @@ import pytest
 from dialer.pacing.budget_guard import AIM, BudgetGuard, FloorPacer
 from dialer.pacing.calling_ratio import SAMPLES, ExpertCallingRatio, RatioBasis
 from dialer.pacing.floor import Ended, Fact, Floor, NobodyAnswered, PersonAnswered, Served
+from dialer.pacing.floor_plan import FloorPlan
 from dialer.pacing.inbound import InboundFirst
 from dialer.pacing.predictive import Cruise, CruiseControl
 from dialer.pacing.preview import Preview
 from dialer.pacing.progressive import Progressive
-from dialer.pacing.simulator import FloorPlan, simulate
+from dialer.pacing.simulator import simulate
 
 pytestmark = pytest.mark.unit
 

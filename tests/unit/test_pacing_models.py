@@ -9,6 +9,7 @@ import pytest
 
 from dialer.pacing.call_model import CallModel
 from dialer.pacing.floor import Ended
+from dialer.pacing.lately import Lately
 from dialer.pacing.level import Level
 from dialer.pacing.persons import PersonShare
 from dialer.pacing.service_model import ServiceModel
@@ -127,3 +128,14 @@ def test_what_agents_find_tells_persons_from_machines_by_the_ringing() -> None:
     assert share.weight(22.0) < 0.3
     again = PersonShare.from_json(json.loads(json.dumps(share.to_json())))
     assert again.weight(22.0) == pytest.approx(share.weight(22.0), abs=1e-3)
+
+
+def test_a_burst_of_abandoned_calls_is_followed_by_care_that_passes() -> None:
+    lately = Lately()
+    calm = [lately.care(60.0 * minute, 7.0 * minute, 0.2 * minute, 0, 0.03) for minute in range(30)]
+    assert calm == [1.0] * 30
+    assert lately.care(1800.0, 215.0, 16.0, 1, 0.03) == pytest.approx(0.1), "eleven in a minute, and one more who waits"
+    again = Lately.from_json(json.loads(json.dumps(lately.to_json())))
+    assert again.care(1805.0, 216.0, 16.0, 1, 0.03) == pytest.approx(0.1), "a restart does not forget it"
+    later = [lately.care(1800.0 + 60.0 * minute, 215.0 + 7.0 * minute, 16.0, 0, 0.03) for minute in range(1, 40)]
+    assert later[-1] == 1.0

@@ -8,9 +8,10 @@ import pytest
 
 from dialer.pacing.distributions import Exponential, steady
 from dialer.pacing.floor import Floor
+from dialer.pacing.floor_plan import FloorPlan
 from dialer.pacing.predictive import Cruise, CruiseControl
 from dialer.pacing.progressive import Progressive
-from dialer.pacing.simulator import FloorPlan, simulate
+from dialer.pacing.simulator import simulate
 
 pytestmark = pytest.mark.unit
 
@@ -23,7 +24,8 @@ def cruise(plan: FloorPlan) -> Cruise:
 
 def test_a_day_can_be_repeated() -> None:
     days = [simulate(SMALL, Progressive(), 7) for _ in range(2)]
-    assert replace(days[0], ms_per_decision=0.0) == replace(days[1], ms_per_decision=0.0)
+    timeless = [replace(day, ms_per_decision=0.0, ms_p99=0.0) for day in days]
+    assert timeless[0] == timeless[1]
     assert simulate(SMALL, Progressive(), 8).placed != days[0].placed
 
 

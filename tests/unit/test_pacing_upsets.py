@@ -11,8 +11,9 @@ import pytest
 from dialer.pacing.cruise_memory import CruiseMemory
 from dialer.pacing.distributions import Curve, Lognormal, steady
 from dialer.pacing.floor import Fact, Floor
+from dialer.pacing.floor_plan import FloorPlan
 from dialer.pacing.predictive import CruiseControl
-from dialer.pacing.simulator import FloorPlan, simulate
+from dialer.pacing.simulator import simulate
 
 pytestmark = pytest.mark.unit
 
