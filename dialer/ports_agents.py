@@ -179,7 +179,10 @@ class AgentVoicePort(Protocol):
         """
 
     async def hold(self, attempt_id: AttemptId) -> Missing | None:
-        """The contact hears music, and its agent is parked. When nobody comes for ten minutes it waits again, for `wait_s`."""
+        """The contact hears music, and its agent is parked.
+
+        When that agent's leg ends, or nobody comes for ten minutes, it waits again, for `wait_s`.
+        """
 
     async def resume(self, attempt_id: AttemptId, leg_id: LegId) -> Missing | None:
         """End the hold: a join without a tone. A third party with whom the agent talks is hung up."""

@@ -141,6 +141,7 @@ class FakeAgentVoice:
             return Missing.CONTACT
         self.reachable(contact.switch)
         self.stop_timer(contact)
+        contact.keeper = next(iter(contact.legs), contact.keeper)
         self.leave_all(attempt_id, Parting.HELD)
         contact.state = ContactState.HELD
         return None
@@ -243,6 +244,9 @@ class FakeAgentVoice:
         if leg.contact is not None:
             self.wait_again(leg.contact, leg_id, Parting.LEG_GONE)
         self.leave_third(leg)
+        for attempt_id, contact in self.contacts.items():
+            if contact.keeper == leg_id and contact.state is ContactState.HELD:
+                self.wait(attempt_id, again=True)
         for spy_id, spy in self.legs.items():
             if spy.spies_on is not None and spy.spies_on[0] == leg_id:
                 self.back_to_park(spy_id)

@@ -31,6 +31,7 @@ class FakeContact:
     state: ContactState = ContactState.WAITING
     legs: tuple[LegId, ...] = ()  # with whom they talk
     thirds: tuple[ConsultId, ...] = ()
+    keeper: LegId | None = None  # the agent who holds them
     transferred: bool = False  # to a third party: both calls end together
     digits: str = ""  # what was pressed towards them
     heard: str = ""  # the message that they heard last

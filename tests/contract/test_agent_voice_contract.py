@@ -157,6 +157,14 @@ async def test_a_contact_whose_agent_is_lost_waits_again_and_gets_another(floor:
     assert not floor.said(AgentVoiceKind.NUISANCE, attempt_id=attempt_id)
 
 
+async def test_a_held_contact_whose_agent_is_lost_waits_again(floor: FloorBench) -> None:
+    attempt_id, leg_id = await joined(floor)
+    assert await floor.agents.hold(attempt_id) is None
+    await floor.agents.drop(leg_id)
+    await floor.until(lambda: floor.said(AgentVoiceKind.CONTACT_WAITING, attempt_id=attempt_id, again=True))
+    assert len(floor.said(AgentVoiceKind.PARTED, attempt_id=attempt_id)) == 1
+
+
 async def test_a_contact_is_passed_from_agent_to_agent(floor: FloorBench) -> None:
     other = await floor.parked(ANOTHER)
     attempt_id, leg_id = await joined(floor)

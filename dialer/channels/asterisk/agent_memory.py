@@ -40,6 +40,7 @@ class OnFloor:
     state: ContactState = ContactState.WAITING
     legs: dict[LegId, bool] = field(default_factory=dict)  # with whom they talk; False: about to, and not told yet
     thirds: set[ConsultId] = field(default_factory=set)
+    keeper: LegId | None = None  # the agent who holds them
     conference: bool = False
     parting: Parting | None = None  # why the coming parting, where it is we who part them
 
@@ -60,7 +61,7 @@ class FloorListener(Protocol):
     def third_answered(self, consult_id: ConsultId) -> None: ...
 
     def left_alone(self, attempt_id: AttemptId) -> None:
-        """All others have left a contact in a conference."""
+        """All others have left a contact in a conference, or the agent who held them is gone."""
 
     def given_up(self, switch: str, channel: str) -> None:
         """A channel is there that was given up before."""
@@ -115,9 +116,10 @@ class FloorMemory:
         contact = self.contacts.setdefault(attempt_id, OnFloor(switch=switch))
         contact.changed = self.clock.monotonic_s()
         because = {"OutdialHeld": Parting.HELD, "OutdialMessage": Parting.PASSED_ON}.get(said, Parting.LEG_GONE)
+        keeper = next(iter(contact.legs), contact.keeper) if said == "OutdialHeld" else None
         for leg_id in [one for one in contact.legs if not (one in self.legs and self.legs[one].moving)]:
             self.part(attempt_id, leg_id, contact.parting or because)
-        contact.conference, contact.parting = False, None
+        contact.conference, contact.parting, contact.keeper = False, None, keeper
         contact.thirds.clear()
         match said:
             case "OutdialWaiting":
@@ -154,6 +156,9 @@ class FloorMemory:
         elif leg_id is not None and (leg := self.legs.pop(leg_id, None)) is not None:
             self.tell(AgentVoiceKind.LEG_DOWN, switch, leg_id=leg_id, cause=cause, tech_cause=tech_cause)
             self.leave_contact(leg_id, leg, Parting.LEG_GONE)
+            for attempt_id, contact in self.contacts.items():
+                if contact.keeper == leg_id:
+                    self.listener.left_alone(attempt_id)
         elif consult_id is not None and (third := self.thirds.pop(consult_id, None)) is not None:
             self.tell(
                 AgentVoiceKind.CONSULT_DOWN,
@@ -210,7 +215,7 @@ class FloorMemory:
         contact = self.contacts.get(attempt_id)
         if contact is None or leg_id not in contact.legs:
             return False
-        contact.state, contact.changed = ContactState.TALKING, self.clock.monotonic_s()
+        contact.state, contact.keeper, contact.changed = ContactState.TALKING, None, self.clock.monotonic_s()
         if not contact.legs[leg_id]:
             contact.legs[leg_id] = True
             self.tell(AgentVoiceKind.JOINED, contact.switch, attempt_id=attempt_id, leg_id=leg_id)

@@ -300,17 +300,20 @@ class AsteriskAgentVoice:
             return None
         contact.parting = Parting.PASSED_ON
         contact.thirds.add(consult_id)
-        gone = await self.asks.ask(
-            switch,
-            words.bridge(channel, self.ids.third(consult_id)),
-            before=(words.set_variable(channel, "OUTDIAL_WITH", "third"),),
-        )
-        contact.parting = None
-        if gone:
-            contact.thirds.discard(consult_id)
-            return Missing.CONTACT if attempt_id not in self.memory.contacts else Missing.THIRD
-        contact.state = ContactState.TALKING
-        return None
+        try:
+            gone = await self.asks.ask(
+                switch,
+                words.bridge(channel, self.ids.third(consult_id)),
+                before=(words.set_variable(channel, "OUTDIAL_WITH", "third"),),
+            )
+        finally:
+            contact.parting = None
+        if not gone:
+            contact.state, contact.keeper = ContactState.TALKING, None
+            return None
+        contact.thirds.discard(consult_id)
+        reset = words.set_variable(channel, "OUTDIAL_WITH", "")
+        return Missing.CONTACT if await self.asks.ask(switch, reset) else Missing.THIRD
 
     # -- conferences ---------------------------------------------------------------------------------------------------------
 
@@ -386,6 +389,6 @@ class AsteriskAgentVoice:
         self.asks.spawn(self.wait_again(attempt_id), f"alone-{attempt_id}")
 
     async def wait_again(self, attempt_id: AttemptId) -> None:
-        """A contact whom everybody has left in a conference waits for another agent."""
+        """A contact whom everybody has left waits for another agent."""
         if (contact := self.memory.contacts.get(attempt_id)) is not None:
             await self.asks.ask(contact.switch, words.redirect(self.ids.of(attempt_id), FLOOR, "again"))
