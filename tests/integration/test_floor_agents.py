@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from dialer.domain.codes import CustomCode, NextAction
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.desk import Refused
 from dialer.domain.ids import OrgId
-from dialer.domain.pacing_plan import Pacing, PacingKind
+from dialer.domain.pacing_plan import AbandonBudget, Pacing, PacingKind
 from dialer.services import jobs
 from dialer.services.agent_card import card_of
 from dialer.services.agent_floor import Done
@@ -25,7 +26,7 @@ from dialer.store.store import Store
 from dialer.testing_agents import FakeAgentVoice
 from dialer.testing_voice import FakeCallee, FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
-from tests.floor_kit import STRATEGY, attempts, crew, dismiss, hire, make_job
+from tests.floor_kit import STRATEGY, attempts, crew, dismiss, hire, make_job, number
 
 pytestmark = [pytest.mark.integration, ON_SQLITE]
 
@@ -54,6 +55,27 @@ async def test_a_running_job_goes_from_progressive_to_preview_without_a_restart(
         await dismiss(tasks)
     assert worker.seen[CallStage.OFFERED] >= 3
     assert [one.code for one in attempts(store, job_id)] == ["Sale"] * 6
+
+
+@pytest.mark.row(63)
+async def test_so_many_lines_ring_for_each_agent_who_is_free_and_no_more(store: Store) -> None:
+    clock = FastClock(factor=20)
+    # Nobody is called ahead of the agents before somebody has answered, whatever the budget.
+    job_id = make_job(store, 41, replace(PROGRESSIVE, lines_per_agent=1.5, budget=AbandonBudget(percent=100.0)))
+    staff = await hire(store, 10)
+    silent = FakeCallee(ring_s=0.1, answer_s=None)
+    voice = FakeVoice(clock, callees={number(0): ANSWERS}, default=silent)
+    async with running(store, voice, clock=clock, agents=FakeAgentVoice(clock, voice)) as engine:
+        _, tasks = await crew(engine, staff, clock, talk_s=1.0)
+        await until(lambda: "Sale" in {one.code for one in attempts(store, job_id)})
+        await until(lambda: len(voice.calls) == 15)
+        since, most = clock.monotonic_s(), 0
+        while clock.monotonic_s() < since + 30:  # a round of ringing, and more
+            most = max(most, len(voice.calls))
+            await clock.sleep(0.5)
+        assert most == 15
+        assert len(voice.placed) > 25
+        await dismiss(tasks)
 
 
 @pytest.mark.row(131)
