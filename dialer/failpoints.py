@@ -10,6 +10,8 @@ K1 claimed, intent not committed             K6 answered, the app not yet connec
 K2 intent on disk, nothing written           K7 inside the IVR app
 K3 order written, no response yet            K8 hung up, code not committed
 K4 order accepted by the switch              K9 code committed
+M0 a message written down, not handed over   M2 news of it on disk, its provider not told so
+M1 its gateway has it, nobody noted it
 W1 results told to a target, not yet noted
 
 In the process that reads a data source:
@@ -27,7 +29,29 @@ import os
 import signal
 import time
 
-NAMES = ("K0", "K1", "K2", "K3", "K4", "K5", "K6", "K7", "K8", "K9", "R0", "R1", "R2", "R3", "W1", "P0", "P1", "P2")
+NAMES = (
+    "K0",
+    "K1",
+    "K2",
+    "K3",
+    "K4",
+    "K5",
+    "K6",
+    "K7",
+    "K8",
+    "K9",
+    "M0",
+    "M1",
+    "M2",
+    "R0",
+    "R1",
+    "R2",
+    "R3",
+    "W1",
+    "P0",
+    "P1",
+    "P2",
+)
 
 
 class _Failpoint:

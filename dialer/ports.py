@@ -12,6 +12,7 @@ from dialer.domain.codes import SystemCode
 from dialer.domain.email_content import EmailContent
 from dialer.domain.ids import AttemptId, OrgId
 from dialer.domain.message_state import MessageState, Refusal
+from dialer.domain.node_status import GatewayStatus
 from dialer.domain.published import PublishedResult
 from dialer.domain.strategy import Handler
 from dialer.errors import Rejected
@@ -339,6 +340,9 @@ class ChannelPort(Protocol):
 
     def code_of(self, refused: Rejected) -> SystemCode:
         """The code of an attempt that was Rejected."""
+
+    def gateways(self) -> Mapping[str, GatewayStatus]:
+        """How the gateways stand that it hands orders to, the usual one first; none where it has no such thing."""
 
     async def send(self, order: AttemptOrder) -> Receipt:
         """Carry it out, within a time limit of its own.

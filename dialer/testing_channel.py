@@ -5,9 +5,10 @@ Never for users: it reaches nobody.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from dialer.domain.codes import SystemCode
+from dialer.domain.node_status import GatewayStatus
 from dialer.domain.strategy import Handler
 from dialer.errors import Rejected, WireError
 from dialer.ports import AttemptOrder, Receipt
@@ -40,6 +41,9 @@ class FakeChannel:
 
     def code_of(self, refused: Rejected) -> SystemCode:
         return self.code_when_refused
+
+    def gateways(self) -> Mapping[str, GatewayStatus]:
+        return {}
 
     async def send(self, order: AttemptOrder) -> Receipt:
         self.orders.append(order)

@@ -56,6 +56,10 @@ class GateFacts:
     switch_state: str = "ready"  # the word of ports.SwitchState
     switch_because: str = ""
     trunk_room: int = 1  # calls that the trunk could take at this moment
+    gateway: str = ""  # of a handler that writes
+    gateway_state: str = "ready"  # the word of ports.GatewayState
+    gateway_because: str = ""
+    gateway_room: int = 1  # messages that it could take within a second
     ports_in_use: int = 0
     max_ports: int = 1
     pace: str = ""  # the last reason of the job's pacer
@@ -67,8 +71,13 @@ def gates(facts: GateFacts) -> list[Gate]:
     found = [_job(facts), *_place(facts)]
     if facts.place is JobContactState.FINISHED:
         return found  # nothing behind this gate matters any more
-    needs_switch = facts.handler.channel is Channel.VOICE
-    return [*found, _restriction(facts), *_numbers(facts), *([_switch(facts)] if needs_switch else []), _pace(facts)]
+    found += [_restriction(facts), *_numbers(facts)]
+    match facts.handler.channel:
+        case Channel.VOICE:
+            found.append(_switch(facts))
+        case Channel.SMS | Channel.EMAIL:
+            found.append(_gateway(facts))
+    return [*found, _pace(facts)]
 
 
 def _job(facts: GateFacts) -> Gate:
@@ -166,6 +175,17 @@ def _switch(facts: GateFacts) -> Gate:
     if facts.trunk_room <= 0:
         return _wait("switch", f"{trunk} has no room for a call at this moment")
     return _pass("switch", f"{trunk} has room")
+
+
+def _gateway(facts: GateFacts) -> Gate:
+    name = f"the gateway {facts.gateway}" if facts.gateway else "the gateway"
+    if facts.gateway_state == "refused":
+        return _block("gateway", f"{name} refuses our login {facts.gateway_because}".rstrip())
+    if facts.gateway_state != "ready":
+        return _wait("gateway", f"{name} is {facts.gateway_state} {facts.gateway_because}".rstrip())
+    if facts.gateway_room <= 0:
+        return _wait("gateway", f"{name} takes no more at this moment {facts.gateway_because}".rstrip())
+    return _pass("gateway", f"{name} has room")
 
 
 def _pace(facts: GateFacts) -> Gate:

@@ -1,4 +1,4 @@
-"""What a running node sees of its switches and jobs, told to whoever asks from outside the process."""
+"""What a running node sees of its switches, gateways and jobs, told to whoever asks from outside the process."""
 
 from __future__ import annotations
 
@@ -15,6 +15,16 @@ class SwitchStatus:
     """A switch as the node sees it: `state` is a word of ports.SwitchState."""
 
     state: str
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayStatus:
+    """A gateway of messages as the node sees it; of a channel, the first one is the usual one."""
+
+    channel: str
+    state: str  # a word of ports.GatewayState
+    room: int  # messages that it could take within a second
     because: str = ""
 
 
@@ -49,6 +59,7 @@ class NodeStatus:
     switches: Mapping[str, SwitchStatus] = field(default_factory=dict)
     jobs: Mapping[int, JobStatus] = field(default_factory=dict)
     targets: Mapping[str, TargetStatus] = field(default_factory=dict)
+    gateways: Mapping[str, GatewayStatus] = field(default_factory=dict)
     beat: int = 0  # counts what the node has written, whatever its clock says
 
     def fresh(self, now: datetime) -> bool:
@@ -63,6 +74,7 @@ class NodeStatus:
                 str(job): {name: getattr(one, name) for name in JobStatus.__dataclass_fields__} for job, one in self.jobs.items()
             },
             "targets": {name: asdict(one) for name, one in self.targets.items()},
+            "gateways": {name: asdict(one) for name, one in self.gateways.items()},
             "beat": self.beat,
         }
 
@@ -75,5 +87,6 @@ class NodeStatus:
             switches={name: SwitchStatus(**one) for name, one in value.get("switches", {}).items()},
             jobs={int(job): JobStatus(**one) for job, one in value.get("jobs", {}).items()},
             targets={name: TargetStatus(**one) for name, one in value.get("targets", {}).items()},
+            gateways={name: GatewayStatus(**one) for name, one in value.get("gateways", {}).items()},
             beat=value.get("beat", 0),
         )

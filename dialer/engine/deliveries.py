@@ -15,6 +15,7 @@ from dialer.domain.attempt import Attempt, AttemptState
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode
 from dialer.domain.ids import JobId
+from dialer.domain.node_status import GatewayStatus
 from dialer.domain.strategy import Strategy
 from dialer.engine.recording import record
 from dialer.engine.together import Together
@@ -57,6 +58,10 @@ class Deliveries:
             if because:
                 return because
         return self.also_cannot(strategy)
+
+    def gateways(self) -> dict[str, GatewayStatus]:
+        """How the gateways of all channels stand."""
+        return {name: one for port in self._channels.values() for name, one in port.gateways().items()}
 
     def room(self, channel: Channel, strategy: Strategy) -> int:
         """How many more attempts of a strategy its channel could take right now."""

@@ -279,6 +279,7 @@ class Engine:
                 switches=switches,
                 jobs=jobs,
                 targets=self._publisher.status(),
+                gateways=self.deliveries.gateways(),
                 beat=self._beat + 1,
             )
             try:

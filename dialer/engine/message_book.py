@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from dialer import failpoints
 from dialer.domain.attempt import AttemptState
 from dialer.domain.ids import AttemptId
 from dialer.domain.message import Message, NewMessage
@@ -139,6 +140,7 @@ class MessageBook:
             return news is not None, None if news is None else self._settled(tx, news.message)
 
         known, completed = await self._store.write(work)
+        failpoints.hit("M2")
         if not known:
             log.info("news of no message that is on record", gateway=update.gateway, state=update.state.value)
         self._tell(completed)

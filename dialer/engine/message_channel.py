@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Generic
 
+from dialer import failpoints
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode
 from dialer.domain.email_content import Attachment, EmailContent
@@ -17,6 +18,7 @@ from dialer.domain.mail_token import TokenUse, signed
 from dialer.domain.message import NewMessage
 from dialer.domain.message_codes import UNHEARD, refused_code
 from dialer.domain.message_state import Refusal
+from dialer.domain.node_status import GatewayStatus
 from dialer.domain.sms_text import size_of
 from dialer.domain.strategy import EmailHandler, Handler, MessageHandler, SmsHandler
 from dialer.engine.message_book import MessageBook
@@ -55,6 +57,10 @@ class MessageChannel(ABC, Generic[OrderT]):
         """The code of a message that was refused."""
         return refused_code(self.channel, refused.refusal)
 
+    def gateways(self) -> Mapping[str, GatewayStatus]:
+        """How they stand."""
+        return {name: one.status(self.channel) for name, one in self._gateways.items()}
+
     async def send(self, order: AttemptOrder) -> Receipt:
         """Write it down, and hand it over. What becomes of it is the book's to hear."""
         handler = order.handler
@@ -63,6 +69,7 @@ class MessageChannel(ABC, Generic[OrderT]):
             raise NotSent(self.cannot(handler) or f"{handler.state!r} writes nothing")
         wire, new = await self._written(order, gateway)
         await self._book.put(new)
+        failpoints.hit("M0")
         with self._book.sending(order.attempt_id):
             try:
                 await gateway.turn(new.sender, new.segments)
@@ -78,6 +85,7 @@ class MessageChannel(ABC, Generic[OrderT]):
             except Exception:
                 await self._book.doubtful(order.attempt_id)
                 raise
+            failpoints.hit("M1")
             await self._book.accepted(order.attempt_id, gateway.port.name, taken)
         return Receipt(kept=True)
 

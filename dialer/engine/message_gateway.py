@@ -9,6 +9,8 @@ from typing import Generic
 import structlog
 
 from dialer.channels.send_rate import SendRate
+from dialer.domain.channel import Channel
+from dialer.domain.node_status import GatewayStatus
 from dialer.ports import Clock, MessagePort, OrderT
 
 log = structlog.get_logger()
@@ -28,6 +30,13 @@ class MessageGateway(Generic[OrderT]):
     ids_per_segment: bool = False  # it gives each segment an id of its own
     _rates: dict[str, SendRate] = field(default_factory=dict)
     _rests_until_s: float = 0.0
+    _refused: str = ""
+
+    def status(self, channel: Channel) -> GatewayStatus:
+        """As it stands at this moment."""
+        rests = self.clock.monotonic_s() < self._rests_until_s
+        because = f"it refuses our account or sender: {self._refused}" if rests else ""
+        return GatewayStatus(channel=channel.value, state=self.port.state().value, room=self.room(), because=because)
 
     def room(self, senders: Collection[str] = ()) -> int:
         """How many messages it could take within a second from these senders together."""
@@ -46,6 +55,7 @@ class MessageGateway(Generic[OrderT]):
     def rest(self, because: str) -> None:
         """It refuses us, whomever we write to: nothing is handed to it for a while."""
         log.error("a gateway refuses our account or sender, and rests", gateway=self.port.name, reason=because)
+        self._refused = because[:200]
         self._rests_until_s = self.clock.monotonic_s() + REST_S
 
     def _rate(self, sender: str) -> SendRate:

@@ -8,6 +8,7 @@ import structlog
 
 from dialer.domain.action import ActionRequest, CustomAction
 from dialer.domain.codes import SystemCode
+from dialer.domain.node_status import GatewayStatus
 from dialer.domain.strategy import CustomHandler, Handler
 from dialer.errors import Rejected
 from dialer.ports import AttemptOrder, Receipt
@@ -42,6 +43,10 @@ class CustomActions:
     def code_of(self, refused: Rejected) -> SystemCode:
         """An action that is not there is a mistake of the application."""
         return SystemCode.APPLICATION_ERROR
+
+    def gateways(self) -> Mapping[str, GatewayStatus]:
+        """A program has no gateway."""
+        return {}
 
     async def send(self, order: AttemptOrder) -> Receipt:
         """Let the action make the attempt. Raises Rejected where it is not installed, and nothing else."""

@@ -14,10 +14,10 @@ from dialer.domain.condition import Attributes
 from dialer.domain.contact import Contact
 from dialer.domain.gates import Gate, GateFacts, gates
 from dialer.domain.ids import JobId, OrgId
-from dialer.domain.node_status import JobStatus, NodeStatus, SwitchStatus
+from dialer.domain.node_status import GatewayStatus, JobStatus, NodeStatus, SwitchStatus
 from dialer.domain.progress import Progress
 from dialer.domain.rules import Kind
-from dialer.domain.strategy import DONE, INITIAL, WAIT, Handler, Strategy
+from dialer.domain.strategy import DONE, INITIAL, WAIT, Handler, MessageHandler, Strategy
 from dialer.errors import NotFound
 from dialer.services.callback_steps import for_callback, limits_for
 from dialer.services.contact_steps import known_of
@@ -93,7 +93,9 @@ def _why(tx: Tx, job: Job, contact: Contact, strategy_of: Callable[[JobId, str],
     limits = limits_for(tx, job)[0] if callback is not None else CallbackLimits()
     kind = Kind.CALLBACK if callback is not None and callback.is_due(now) else Kind.CAMPAIGN
     handler = _handler(strategy_of(job.id, job.strategy_text), place, known)
-    seen, switch = _seen(tx.node_statuses.all(), job.id, now)
+    nodes = tx.node_statuses.all()
+    seen, switch = _seen(nodes, job.id, now)
+    gateway, written_by = _gateway(nodes, handler, now)
     facts = GateFacts(
         now=now,
         job_state=job.state,
@@ -122,6 +124,10 @@ def _why(tx: Tx, job: Job, contact: Contact, strategy_of: Callable[[JobId, str],
         switch_state=switch.state,
         switch_because=switch.because,
         trunk_room=seen.room if seen else 0,
+        gateway=gateway,
+        gateway_state=written_by.state,
+        gateway_because=written_by.because,
+        gateway_room=written_by.room,
         ports_in_use=seen.in_flight if seen else 0,
         max_ports=job.pace.max_ports,
         pace=seen.because if seen else "",
@@ -146,6 +152,18 @@ def _handler(strategy: Strategy, place: JobContact | None, known: Attributes) ->
         state = waits_in.state if waits_in.wait.then == DONE else waits_in.wait.then
     state, _ = strategy.enter(state, known)
     return strategy.handlers[0] if state == DONE else strategy.handler(state)
+
+
+def _gateway(nodes: Sequence[NodeStatus], handler: Handler, now: datetime) -> tuple[str, GatewayStatus]:
+    """The gateway of a handler that writes, and what the running node says of it."""
+    named = handler.gateway if isinstance(handler, MessageHandler) else ""
+    fresh = [node for node in nodes if node.fresh(now)]
+    for node in fresh:
+        for name, one in node.gateways.items():
+            if named == name or (not named and one.channel == handler.channel):
+                return name, one
+    because = "(the settings of the running dialer have none)" if fresh else "(no dialer is running: `dialer serve`)"
+    return named, GatewayStatus(channel=handler.channel, state="unknown", room=0, because=because)
 
 
 def _seen(nodes: Sequence[NodeStatus], job_id: JobId, now: datetime) -> tuple[JobStatus | None, SwitchStatus]:

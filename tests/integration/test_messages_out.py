@@ -15,8 +15,10 @@ from dialer.domain.campaign import Pace, PaceUnit
 from dialer.domain.channel import Channel
 from dialer.domain.ids import OrgId
 from dialer.domain.message_state import MessageState, Refusal
+from dialer.engine.engine import StrategyShelf
 from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.ports import CallOrder, EmailOrder, MessageUpdate, SmsOrder
+from dialer.services.why import why_not_called
 from dialer.store.store import Store
 from dialer.testing_messages import NO_SUCH_ADDRESS, FakeMessages, FakeReader
 from dialer.testing_voice import BUSY, FakeVoice
@@ -174,6 +176,8 @@ async def test_a_gateway_that_is_away_holds_its_contacts_and_one_that_does_not_e
     async with post.engine(CLOCK):
         await CLOCK.sleep(5)
         assert made(store, job) == [], "nothing is begun that cannot leave"
+        (why,) = await why_not_called(store, org_id, "p0", strategy_of=StrategyShelf(), now=CLOCK.now())
+        assert {gate.name: gate.because for gate in why.gates}["gateway"] == "the gateway away is down"
         await away.start()
         await until(completed(store, job.id))
     assert (len(away.sent), len(other.sent)) == (1, 0)

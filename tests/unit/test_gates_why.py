@@ -11,7 +11,8 @@ import pytest
 from dialer.domain.campaign import JobContactState, JobState
 from dialer.domain.contact import Address
 from dialer.domain.gates import Allowed, GateFacts, gates, pick_address
-from dialer.domain.strategy import AddressRule, CallHandler
+from dialer.domain.message_template import MessageTemplate
+from dialer.domain.strategy import AddressRule, CallHandler, SmsHandler
 
 pytestmark = pytest.mark.unit
 
@@ -53,6 +54,23 @@ def test_a_contact_whose_gates_all_pass_is_called() -> None:
         "pace",
     ]
     assert {gate.verdict for gate in found} == {"pass"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "said"),
+    [
+        ({}, "pass", "the gateway twilio has room"),
+        ({"gateway_state": "connecting"}, "wait", "the gateway twilio is connecting"),
+        ({"gateway_room": 0}, "wait", "the gateway twilio takes no more at this moment"),
+        ({"gateway_state": "refused"}, "block", "the gateway twilio refuses our login"),
+    ],
+)
+def test_who_is_written_to_waits_for_a_gateway_and_for_no_switch(changes: dict[str, Any], verdict: str, said: str) -> None:
+    handler = SmsHandler(state="initial", addresses=HANDLER.addresses, text=MessageTemplate("Hello"))
+    found = gates(replace(READY, handler=handler, switch_state="down", gateway="twilio", **changes))
+    (gate,) = [one for one in found if one.name == "gateway"]
+    assert (gate.verdict, gate.because) == (verdict, said)
+    assert "switch" not in {one.name for one in found}
 
 
 @pytest.mark.parametrize(

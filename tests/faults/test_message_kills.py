@@ -1,0 +1,95 @@
+"""The dialer is killed at every point of a message's way: nothing leaves twice, and every attempt comes to an end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from dialer.domain.ids import OrgId
+from dialer.lab.fake_twilio import FakeTwilio
+from dialer.lab.truth_log import TruthLog
+from dialer.store.store import Store
+from tests.engine_kit import ON_SQLITE
+from tests.message_world import OURS, SMS, made, person, start_writing
+
+pytestmark = [pytest.mark.faults, ON_SQLITE]
+
+PEOPLE = 5
+ACCOUNT, SECRET = "AC" + "0f" * 16, "s" * 32
+ROOT = Path(__file__).parents[2]
+
+
+async def run(store: Store, settings: Path, began_at: datetime, fail: str = "") -> int:
+    """One life of the dialer; its exit status."""
+    url = store.url.render_as_string(hide_password=False)
+    environ = {**os.environ, "OUTDIAL_FAIL": fail} if fail else {**os.environ}
+    words = ("-m", "tests.message_child", url, str(settings), began_at.isoformat())
+    child = await asyncio.create_subprocess_exec(sys.executable, *words, env=environ, cwd=ROOT)
+    return await asyncio.wait_for(child.wait(), 60)
+
+
+@pytest.mark.parametrize(
+    ("fail", "ends", "left"),
+    [
+        ("K2:kill9", {"SMS Delivered"}, PEOPLE),  # the intents are on disk, and nothing more: surely nobody was written to
+        ("M0:kill9", {"SMS Delivered", "Unknown"}, None),  # written down: it may have left, and the provider knows nothing of it
+        ("M1:kill9@2", {"SMS Delivered", "Unknown"}, None),  # the provider has it, and is asked
+        ("M2:kill9@3", {"SMS Delivered", "Unknown"}, None),  # its news is on disk, and the provider tells it again
+    ],
+)
+async def test_a_killed_dialer_sends_no_message_twice_and_loses_none(
+    store: Store, org_id: OrgId, tmp_path: Path, fail: str, ends: set[str], left: int | None
+) -> None:
+    truth = TruthLog()
+    twilio = FakeTwilio(account_sid=ACCOUNT, auth_token=SECRET, truth=truth)
+    await twilio.start()
+    settings = tmp_path / "dialer.toml"
+    with_port = f"127.0.0.1:{_free_port()}"
+    settings.write_text(f"""\
+[web]
+listen = "{with_port}"
+public_url = "http://{with_port}"
+[[sms_gateway]]
+name = "twilio"
+type = "twilio"
+account_sid = "{ACCOUNT}"
+secret = "{SECRET}"
+api_url = "{twilio.url}"
+sender = "{OURS}"
+max_per_s = 1000
+""")
+    try:
+        job = await start_writing(store, org_id, SMS, [person(index) for index in range(PEOPLE)])
+        began = datetime.now(UTC)
+        assert await run(store, settings, began, fail) == -signal.SIGKILL
+        assert await run(store, settings, began + timedelta(hours=1)) == 0
+    finally:
+        await twilio.stop()
+    attempts = made(store, job)
+    times = Counter(one["attempt_id"] for one in truth.accepted())
+    people = Counter(one["to"] for one in truth.accepted())
+    assert set(times.values()) <= {1}
+    assert set(people.values()) <= {1}, "nobody has it twice, whatever became of the first attempt"
+    assert {one.code for one in attempts} <= {*ends, "Not Launched"}
+    last = {one.contact_id: one for one in attempts}
+    assert len(last) == PEOPLE
+    for one in last.values():
+        assert (one.code == "SMS Delivered") == (times[one.id] == 1), (
+            "what was delivered is known, and nothing else is said to be"
+        )
+    assert left is None or sum(people.values()) == left
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
