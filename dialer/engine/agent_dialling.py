@@ -51,10 +51,12 @@ class AgentDialling:
     async def offer(self, claims: Sequence[JobContact]) -> list[JobContact]:
         """Offer those that are to be read about; returns the others, who are called at once. Raises StoreDown."""
         plan, now = self.job.definition.pacing, self._clock.now()
-        due = await agent_calls.due_callbacks(self._store, self.job, [one.contact_id for one in claims], now)
+        promised = await agent_calls.due_callbacks(self._store, self.job, [one.contact_id for one in claims], now)
         others: list[JobContact] = []
         for claim in claims:
-            callback = due.get(claim.contact_id)
+            callback = promised.due.get(claim.contact_id)
+            if claim.contact_id in promised.put_off:
+                continue
             if plan.kind is PacingKind.MANUAL:
                 await self._offer_manual(claim)
             elif callback is not None or plan.reads_first:

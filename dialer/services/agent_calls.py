@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dialer.domain.address_choice import NO_ADDRESS
@@ -10,6 +11,7 @@ from dialer.domain.callback import Callback
 from dialer.domain.campaign import Job
 from dialer.domain.ids import ContactId, JobId
 from dialer.domain.strategy import Strategy
+from dialer.services.callback_steps import limits_for, looked_for
 from dialer.services.completion import Completed, StrategyOf, close_in
 from dialer.services.entering import Judged
 from dialer.services.intents import Intents, Route, Wish, intent_of
@@ -27,10 +29,35 @@ def desk_owner(node: str) -> str:
     return f"{node} (desks)"[:80]
 
 
-async def due_callbacks(store: Store, job: Job, contacts: list[ContactId], now: datetime) -> dict[ContactId, Callback]:
-    """Which of these claimed contacts were promised a call whose time has come: their agent reads about them first."""
-    found = await store.read(lambda tx: tx.callbacks(None).pending_of(job.id, contacts))
-    return {contact: one for contact, one in found.items() if one.is_due(now) and not one.has_expired(now)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueCallbacks:
+    """Of some claimed contacts: whose promised moment has come, and who waits for an agent who is not there."""
+
+    due: Mapping[ContactId, Callback]
+    put_off: frozenset[ContactId]
+
+
+async def due_callbacks(store: Store, job: Job, contacts: Sequence[ContactId], now: datetime) -> DueCallbacks:
+    """Callbacks that are to be kept now: their agent reads about them first.
+
+    One whose agent is not there is looked for again later, or is anybody's from now on (`domain.callback_queue`).
+    """
+    pending = await store.read(lambda tx: tx.callbacks(None).pending_of(job.id, contacts))
+    if not any(one.is_due(now) for one in pending.values()):
+        return DueCallbacks(due={}, put_off=frozenset())
+
+    def work(tx: Tx) -> DueCallbacks:
+        limits, due, later = limits_for(tx, job)[0], {}, set()
+        for contact_id, one in tx.callbacks(None).pending_of(job.id, contacts).items():
+            found = looked_for(tx, one, limits, now)
+            if one.is_due(now) and not found.is_due(now):
+                tx.job_contacts.schedule(job.id, contact_id, due_at=found.at, because=f"{found}: the agent is not there")
+                later.add(contact_id)
+            elif found.is_due(now) and not found.has_expired(now):
+                due[contact_id] = found
+        return DueCallbacks(due=due, put_off=frozenset(later))
+
+    return await store.write(work)
 
 
 async def reserve(store: Store, job_id: JobId, contact_id: ContactId, *, node: str, now: datetime) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from dialer.domain.agent import AgentState
 from dialer.domain.attempt import Attempt
 from dialer.domain.callback import Callback, CallbackLimits, CallbackState
 from dialer.domain.callback_queue import without_agent
@@ -13,7 +14,7 @@ from dialer.domain.campaign import Job
 from dialer.domain.channel import by_name
 from dialer.domain.codes import SystemCode
 from dialer.domain.contact import Address
-from dialer.domain.ids import CampaignId
+from dialer.domain.ids import CampaignId, OrgId
 from dialer.domain.next_step import NextStep, Outcome, step_after
 from dialer.domain.progress import Progress
 from dialer.domain.strategy import WAIT, Handler, Strategy
@@ -21,8 +22,6 @@ from dialer.domain.window import LAW_CLOSES, LAW_OPENS
 from dialer.services.contact_steps import apply_step
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Tx
-
-AGENTS_PRESENT: frozenset[str] = frozenset()  # nobody logs on yet: the promises of agents are kept by their campaigns
 
 
 def still_promised(tx: Tx, attempt: Attempt, *, now: datetime) -> Callback | None:
@@ -78,8 +77,16 @@ def looked_for(tx: Tx, callback: Callback, limits: CallbackLimits, now: datetime
     """A pending callback as it is at this moment: one that is due and whose agent is not there waits, or is the campaign's."""
     if not callback.is_due(now) or callback.has_expired(now):
         return callback
-    found = without_agent(callback, AGENTS_PRESENT, limits, now)
+    present = _present(tx, callback.org_id) if callback.type.is_personal else frozenset()
+    found = without_agent(callback, present, limits, now)
     return callback if found is callback else tx.callbacks(None).change(found)
+
+
+def _present(tx: Tx, org_id: OrgId) -> frozenset[str]:
+    """The agents who are at work, by login, as far as it is on record."""
+    last = {agent: one.state for agent, one in tx.agents(org_id).last_states().items()}
+    away = (None, AgentState.LOGGED_OUT)
+    return frozenset(one.login for one in tx.agents(org_id).all() if last.get(one.id) not in away)
 
 
 def limits_for(tx: Tx, job: Job) -> tuple[CallbackLimits, CampaignId | None]:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from dialer.domain.agent_commands import CancelPreview, ManualCancel, ManualConnect, ManualDisconnect, Redial, Release, WrapUp
-from dialer.domain.agent_events import CallStage
+from dialer.domain.agent_events import CallChanged, CallStage
+from dialer.domain.callback import CallbackType
 from dialer.domain.codes import SystemCode
 from dialer.domain.live_answer import Verdict
 from dialer.domain.pacing_plan import AbandonBudget, Pacing, PacingKind
+from dialer.engine.engine import StrategyShelf
 from dialer.services.agent_floor import Done
 from dialer.services.budgets import evidence
+from dialer.services.callback_promise import Wanted
+from dialer.services.callbacks import add_callback
 from dialer.store.store import Store
 from dialer.testing_agents import FakeAgentVoice
 from dialer.testing_voice import FakeCallee, FakeVoice
-from tests.engine_kit import FastClock, completed, running, until
+from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
 from tests.floor_kit import attempts, crew, dismiss, hire, make_job
 
 pytestmark = pytest.mark.integration
@@ -208,3 +213,41 @@ async def test_a_redial_is_a_new_attempt_that_knows_the_one_before(store: Store)
     assert (first.code, second.code) == (SystemCode.REDIALLED, "Sale")
     assert second.again_after == first.id
     assert len(voice.placed) == 2
+
+
+@pytest.mark.row(106)
+@pytest.mark.parametrize(
+    ("kind", "there", "who"),
+    [
+        (CallbackType.AGENT, True, "agent1"),  # the agent who promised it, though another has idled longer
+        (CallbackType.AGENT, False, "agent0"),  # ... who is not there: anybody of the campaign
+        (CallbackType.STRICT_AGENT, True, "agent1"),
+        (CallbackType.STRICT_AGENT, False, ""),  # nobody else: it is looked at again later
+        (CallbackType.CAMPAIGN, True, "agent0"),
+        (CallbackType.STANDARD, True, "agent0"),
+    ],
+)
+@ON_SQLITE
+async def test_a_callback_is_a_preview_for_whoever_is_to_keep_it(store: Store, kind: CallbackType, there: bool, who: str) -> None:
+    clock = FastClock(factor=10)
+    job_id = make_job(store, 1, PROGRESSIVE)
+    staff = await hire(store, 2)
+    org = store.read_now(lambda tx: tx.organisations.by_name("default"))
+    voice = FakeVoice(clock, default=ANSWERS)
+    agents = FakeAgentVoice(clock, voice)
+    wanted = Wanted(at=clock.now() + timedelta(seconds=8), type=kind, agent="agent1" if kind.is_personal else "")
+    await add_callback(store, org, "Floor0", wanted, strategy_of=StrategyShelf(), now=clock.now(), by="test", job_id=job_id)
+    async with running(store, voice, clock=clock, agents=agents) as engine:
+        workers, tasks = await crew(engine, staff if there else staff[:1], clock, talk_s=1.0)
+        if who:
+            await until(completed(store, job_id))
+        else:
+            promised = clock.monotonic_s()
+            await until(lambda: store.read_now(lambda tx: tx.callbacks(org).all())[0].tries == 1)
+            assert clock.monotonic_s() >= promised
+        await dismiss(tasks)
+    assert [one.agent for one in attempts(store, job_id)] == ([who] if who else [])
+    offered = [
+        one for worker in workers for one in worker.told if isinstance(one, CallChanged) and one.stage is CallStage.OFFERED
+    ]
+    assert [one.kind for one in offered] == (["callback"] if who else [])
