@@ -19,6 +19,7 @@ from dialer.cli.ivr import ivr_app_cli
 from dialer.cli.lab import lab_app
 from dialer.cli.message import message_app
 from dialer.cli.migrate import migrate
+from dialer.cli.pacing import pacing_app
 from dialer.cli.publish import publish_app
 from dialer.cli.retention import retention_app
 from dialer.cli.rules import rules_app
@@ -52,6 +53,7 @@ app.add_typer(callbacks_app, name="callbacks")
 app.add_typer(codes_app, name="codes")
 app.add_typer(dnc_app, name="dnc")
 app.add_typer(message_app, name="message")
+app.add_typer(pacing_app, name="pacing")
 app.add_typer(publish_app, name="publish")
 app.add_typer(retention_app, name="retention")
 app.add_typer(rules_app, name="rules")

@@ -39,9 +39,14 @@ async def evidence(store: Store, org_id: OrgId, job_id: JobId, *, now: datetime)
         for one in found.answers:
             ledger.note(one)
         ledger.note_machines(found.machines)
-        return job, tx.live_answers(org_id).since([job_id], None), ledger
+        return job, live_answers_of(tx, job), ledger
 
     return await store.read(work)
+
+
+def live_answers_of(tx: Tx, job: Job) -> list[LiveAnswer]:
+    """The live answers of one job, in their order."""
+    return tx.live_answers(job.org_id).since([job.id], None)
 
 
 def _read(tx: Tx, job: Job, since: datetime | None) -> BudgetAnswers:

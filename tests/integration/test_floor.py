@@ -10,6 +10,7 @@ import pytest
 from dialer.domain.agent_commands import CancelPreview, ManualCancel, ManualConnect, ManualDisconnect, Redial, Release, WrapUp
 from dialer.domain.agent_events import CallChanged, CallStage
 from dialer.domain.callback import CallbackType
+from dialer.domain.campaign import JobState
 from dialer.domain.codes import SystemCode
 from dialer.domain.live_answer import Verdict
 from dialer.domain.pacing_plan import AbandonBudget, Pacing, PacingKind
@@ -18,6 +19,7 @@ from dialer.services.agent_floor import Done
 from dialer.services.budgets import evidence
 from dialer.services.callback_promise import Wanted
 from dialer.services.callbacks import add_callback
+from dialer.services.jobs import JobEdit, edit_job, stop_campaign
 from dialer.store.store import Store
 from dialer.testing_agents import FakeAgentVoice
 from dialer.testing_voice import FakeCallee, FakeVoice
@@ -49,6 +51,7 @@ async def test_everybody_who_answers_gets_an_agent_who_says_the_code(store: Stor
     assert len(voice.placed) == 12
 
 
+@pytest.mark.row(72)
 async def test_who_finds_no_agent_hears_the_message_and_counts_as_abandoned(store: Store) -> None:
     clock = FastClock(factor=10)
     job_id = make_job(store, 3, replace(PROGRESSIVE, lines_per_agent=3.0, budget=AbandonBudget(percent=100.0)))
@@ -73,6 +76,7 @@ async def test_who_finds_no_agent_hears_the_message_and_counts_as_abandoned(stor
 
 
 @pytest.mark.row(67)
+@ON_SQLITE
 async def test_when_half_the_agents_go_no_more_is_dialled_for_them(store: Store) -> None:
     clock = FastClock(factor=15)
     make_job(store, 200, PROGRESSIVE)
@@ -91,6 +95,7 @@ async def test_when_half_the_agents_go_no_more_is_dialled_for_them(store: Store)
         await dismiss(tasks)
 
 
+@ON_SQLITE
 async def test_an_agent_whose_telephone_is_lost_leaves_the_contact_to_another(store: Store) -> None:
     clock = FastClock(factor=10)
     job_id = make_job(store, 1, PROGRESSIVE)
@@ -112,6 +117,7 @@ async def test_an_agent_whose_telephone_is_lost_leaves_the_contact_to_another(st
     assert (found.agent, found.code) == (second.agent.login, "Sale")
 
 
+@ON_SQLITE
 async def test_a_contact_whose_agents_are_all_gone_gets_the_default_code(store: Store) -> None:
     clock = FastClock(factor=10)
     job_id = make_job(store, 1, replace(PROGRESSIVE, default_code="Sale"))
@@ -132,6 +138,7 @@ async def test_a_contact_whose_agents_are_all_gone_gets_the_default_code(store: 
 
 @pytest.mark.row(68)
 @pytest.mark.parametrize("timed", [True, False])
+@ON_SQLITE
 async def test_a_preview_is_called_when_the_agent_says_so_or_its_time_is_up(store: Store, timed: bool) -> None:
     clock = FastClock(factor=10)
     job_id = make_job(store, 2, Pacing(kind=PacingKind.PREVIEW, preview_s=3.0 if timed else None))
@@ -151,6 +158,7 @@ async def test_a_preview_is_called_when_the_agent_says_so_or_its_time_is_up(stor
     assert [one.agent for one in attempts(store, job_id)] == ["agent0", "agent0"]
 
 
+@ON_SQLITE
 async def test_a_preview_that_is_passed_over_is_on_record_and_was_not_called(store: Store) -> None:
     clock = FastClock(factor=10)
     job_id = make_job(store, 1, Pacing(kind=PacingKind.PREVIEW))
@@ -251,3 +259,75 @@ async def test_a_callback_is_a_preview_for_whoever_is_to_keep_it(store: Store, k
         one for worker in workers for one in worker.told if isinstance(one, CallChanged) and one.stage is CallStage.OFFERED
     ]
     assert [one.kind for one in offered] == (["callback"] if who else [])
+
+
+@pytest.mark.row(70)
+@ON_SQLITE
+async def test_a_running_job_turns_from_progressive_to_preview(store: Store) -> None:
+    clock = FastClock(factor=10)
+    job_id = make_job(store, 6, PROGRESSIVE)
+    staff = await hire(store, 1)
+    org = store.read_now(lambda tx: tx.organisations.by_name("default"))
+    voice = FakeVoice(clock, default=ANSWERS)
+    agents = FakeAgentVoice(clock, voice)
+    async with running(store, voice, clock=clock, agents=agents) as engine:
+        (worker,), tasks = await crew(engine, staff, clock, talk_s=1.0)
+        await until(lambda: worker.seen[CallStage.CLOSED] >= 1)
+        assert worker.seen[CallStage.OFFERED] == 0
+        await edit_job(store, org, "Floor", JobEdit(pacing=replace(PROGRESSIVE, kind=PacingKind.PREVIEW)), by="test")
+        await until(completed(store, job_id))
+        await dismiss(tasks)
+    assert worker.seen[CallStage.OFFERED] >= 3
+    assert [one.code for one in attempts(store, job_id)] == ["Sale"] * 6
+
+
+@ON_SQLITE
+async def test_a_stopped_job_ends_when_its_agents_have_said_their_codes(store: Store) -> None:
+    clock = FastClock(factor=10)
+    job_id = make_job(store, 20, PROGRESSIVE)
+    staff = await hire(store, 2)
+    org = store.read_now(lambda tx: tx.organisations.by_name("default"))
+    voice = FakeVoice(clock, default=ANSWERS)
+    agents = FakeAgentVoice(clock, voice)
+    async with running(store, voice, clock=clock, agents=agents) as engine:
+        workers, tasks = await crew(engine, staff, clock, talk_s=6.0, wrap_s=4.0)
+        await until(lambda: all(worker.seen[CallStage.JOINED] for worker in workers))
+        await stop_campaign(store, org, "Floor", by="test")
+        await until(lambda: all(worker.seen[CallStage.GONE] for worker in workers))
+        assert store.read_now(lambda tx: tx.jobs(None).get(job_id)).state is JobState.STOPPING, "they still write"
+        await until(completed(store, job_id))
+        await dismiss(tasks)
+    assert [one.code for one in attempts(store, job_id)] == ["Sale", "Sale"]
+
+
+@ON_SQLITE
+async def test_contacts_go_to_agents_with_the_skills_that_the_campaign_wants(store: Store) -> None:
+    clock = FastClock(factor=10)
+    job_id = make_job(store, 4, replace(PROGRESSIVE, skills={"Turkish": 5}))
+    staff = [*await hire(store, 1), *await hire(store, 1, prefix="able", skills={"turkish": 7})]
+    voice = FakeVoice(clock, default=ANSWERS)
+    agents = FakeAgentVoice(clock, voice)
+    async with running(store, voice, clock=clock, agents=agents) as engine:
+        _, tasks = await crew(engine, staff, clock, talk_s=1.0)
+        await until(completed(store, job_id))
+        await dismiss(tasks)
+    assert {one.agent for one in attempts(store, job_id)} == {"able0"}
+
+
+@ON_SQLITE
+async def test_an_agent_whose_desktop_is_silent_gets_no_more_contacts_and_is_logged_out_after_a_minute(store: Store) -> None:
+    clock = FastClock(factor=30)
+    make_job(store, 20, PROGRESSIVE)
+    staff = await hire(store, 1)
+    voice = FakeVoice(clock, default=FakeCallee(ring_s=0.1, answer_s=None))
+    agents = FakeAgentVoice(clock, voice)
+    async with running(store, voice, clock=clock, agents=agents) as engine:
+        (worker,), tasks = await crew(engine, staff, clock)
+        await until(lambda: len(voice.placed) == 1)
+        await engine.floor.socket_lost(worker.agent.id)
+        lost = clock.monotonic_s()
+        await until(lambda: worker.states[-1:] == ["logged_out"])
+        assert 60 <= clock.monotonic_s() - lost < 75
+        assert len(voice.placed) == 1, "nobody is called for who cannot be seen"
+        await until(lambda: agents.legs == {})
+        await dismiss(tasks)

@@ -81,6 +81,15 @@ def test_cruise_control_under_the_guard_keeps_the_budget_and_still_wins() -> Non
     assert ahead.occupancy > one_by_one.occupancy + 0.08
 
 
+@pytest.mark.row(63)
+def test_a_progressive_ratio_is_never_exceeded() -> None:
+    pacer = BudgetGuard(Progressive(lines_per_agent=1.5), cap=0.03)
+    floor = Floor(now_s=0.0, idle=10, live=1000.0)
+    assert pacer.calls(floor) == 15
+    assert pacer.calls(replace(floor, ringing_s=[3.0] * 9, detecting=[(9.0, 1.0)])) == 5
+    assert pacer.calls(replace(floor, abandoned=30.0)) == 10, "with the budget used up: one line for each"
+
+
 # ── the expert calling ratio ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
