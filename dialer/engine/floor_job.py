@@ -102,9 +102,10 @@ class FloorJob:
     def picture(self, now_s: float, now: datetime, seats: Iterable[Seat], calls: Iterable[Call], *, behind_s: float) -> Floor:
         """What a pacer sees: agents whose time is this job's, its calls, and the window of its budget."""
         idle, talking, wrapping = 0, [], []
+        kind = CallKind.PACED if self.job.definition.pacing.dials else CallKind.MANUAL  # for which no telephone is needed
         for seat in seats:
             desk = seat.desk
-            if desk.can_take(CallKind.PACED):
+            if desk.can_take(kind):
                 idle += 1
             elif desk.pending in LEAVING or desk.lost_at is not None or desk.blended_in:
                 continue  # leaves the floor after this contact: never dialled for
