@@ -15,30 +15,27 @@ import structlog
 from aiohttp import web
 
 from dialer import settings as settings_of
+from dialer.app_agents import DeskSite, open_desk
 from dialer.app_messages import MessageParts, make_messages, make_replies
+from dialer.app_voice import has_telephony, make_voice
 from dialer.channels.asterisk.agent_voice import AsteriskAgentVoice
-from dialer.channels.asterisk.config import SwitchConfig, TrunkConfig
-from dialer.channels.asterisk.voice import AsteriskVoice
 from dialer.channels.json_lines import JsonLines
-from dialer.channels.no_voice import NOWHERE, NoVoice
 from dialer.channels.webhook import Webhook, WebhookConfig
 from dialer.domain.campaign import JobState
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode
 from dialer.domain.data_source import CustomPlace, DatabasePlace, DataSource, FilePlace, SftpPlace
-from dialer.domain.installation import InstallationMode
 from dialer.domain.retention import NEVER_ARCHIVED, RetentionClass, RetentionPlan
 from dialer.engine.clock import SystemClock
 from dialer.engine.engine import Engine, EngineOptions
 from dialer.engine.importer import GROUP, Importer, ImporterOptions
 from dialer.engine.publisher import Target
-from dialer.engine.supervisor import Trunk
 from dialer.errors import BadInput, BadSettings, Conflict
 from dialer.ivr.registry import Apps
 from dialer.ivr.workers import IvrWorkers, WorkerOptions
 from dialer.ivr_apps import SHIPPED_APPS
 from dialer.message_apps import SHIPPED_MESSAGE_APPS
-from dialer.ports import Clock, ResultTarget, VoicePort
+from dialer.ports import Clock, ResultTarget
 from dialer.services.custom_actions import CustomActions
 from dialer.services.custom_restrictions import CustomRestrictions
 from dialer.services.export_runs import ExportPlace
@@ -136,6 +133,7 @@ class Dialer:
         self.settings, self.store, self.engine, self.messages = settings, store, engine, messages
         self._workers, self._pdc_site, self._agents = workers, pdc_site, agents
         self._run: asyncio.Task[None] | None = None
+        self._desk: DeskSite | None = None
 
     @classmethod
     @asynccontextmanager
@@ -145,7 +143,7 @@ class Dialer:
 
         Raises BadSettings, Conflict (another dialer holds the database), StoreDown.
         """
-        if _has_telephony(settings) and not (settings.switch and settings.trunk):
+        if has_telephony(settings) and not (settings.switch and settings.trunk):
             raise BadSettings(["there is no [[switch]] with a [[trunk]]: nothing can be dialled ('dialer switch config' helps)"])
         clock = clock or SystemClock()
         store = open_store(settings, clock)
@@ -159,6 +157,9 @@ class Dialer:
                 dialer._run = asyncio.create_task(dialer.engine.run(), name="engine")
                 await dialer._workers.start()  # meanwhile the engine reconciles with the switches
                 dialer.engine.treatment_ready()
+                dialer._desk = await open_desk(settings, dialer.engine.floor, store, clock, _listen)
+                if dialer.desk_address:
+                    log.info("agents' desk up", desk=dialer.desk_address)
                 yield dialer
             finally:
                 await dialer._stop()
@@ -169,27 +170,15 @@ class Dialer:
     async def _wired(cls, settings: Settings, store: Store, tts: Sequence[str], clock: Clock) -> Dialer:
         ivr_socket = _listen(settings.ivr.listen)
         agi_address = settings.ivr.advertise or _address(ivr_socket)
-        voice: VoicePort = NoVoice()
-        agents: AsteriskAgentVoice | None = None
-        trunks = [Trunk(name=NOWHERE, caller_id="")]
-        if _has_telephony(settings):
-            voice = asterisk = AsteriskVoice(
-                switches=[_switch(one) for one in settings.switch],
-                trunks=[_trunk(one) for one in settings.trunk],
-                node=settings.node.name,
-                agi_address=agi_address,
-                clock=clock,
-            )
-            agents = AsteriskAgentVoice(asterisk)
-            trunks = [Trunk(name=one.name, caller_id=one.caller_id) for one in settings.trunk]
+        telephony = make_voice(settings, agi_address, clock)
         messages = make_messages(settings, store, clock, _listen)
         apps = {**SHIPPED_MESSAGE_APPS, **installed(MESSAGE_APPS_GROUP)}
         replies = None if messages is None else make_replies(settings, store, clock, messages, apps)
         engine = Engine(
             store=store,
-            voice=voice,
+            voice=telephony.voice,
             clock=clock,
-            trunks=trunks,
+            trunks=telephony.trunks,
             options=EngineOptions(
                 node=settings.node.name,
                 lease_s=settings.dialling.lease_s,
@@ -213,7 +202,7 @@ class Dialer:
             exports=ExportPlace(folder=settings.exports_folder, keep_free=settings.exports.keep_free_mb << 20),
             restrictions=CustomRestrictions(installed(RESTRICTIONS_GROUP)),
             targets={one.name: _target(settings, one) for one in settings.publish},
-            agents=agents,
+            agents=telephony.agents,
         )
         pdc = DirectPdc(store, strategy_of=engine.strategy_of, listener=engine.calls, now=clock.now)
         token = settings.pdc.token.get_secret_value() or secrets.token_urlsafe(32)
@@ -225,7 +214,7 @@ class Dialer:
             ivr_socket,
             WorkerOptions(
                 pdc_url=f"http://{_address(pdc_socket)}",
-                workers=settings.ivr.workers if _has_telephony(settings) else 0,
+                workers=settings.ivr.workers if has_telephony(settings) else 0,
                 max_calls=settings.ivr.max_calls,
                 max_app_s=settings.ivr.max_app_s,
                 stall_s=settings.ivr.stall_s,
@@ -245,7 +234,13 @@ class Dialer:
         )
         log.info("dialer up", node=settings.node.name, ivr=agi_address, pdc=_address(pdc_socket), pid=os.getpid())
         return cls(
-            settings=settings, store=store, engine=engine, workers=workers, pdc_site=site, messages=messages, agents=agents
+            settings=settings,
+            store=store,
+            engine=engine,
+            workers=workers,
+            pdc_site=site,
+            messages=messages,
+            agents=telephony.agents,
         )
 
     async def wait(self) -> None:
@@ -258,6 +253,11 @@ class Dialer:
         """Whether the engine has stopped, for whatever reason; `wait` tells it."""
         return self._run is not None and self._run.done()
 
+    @property
+    def desk_address(self) -> str:
+        """host:port of the agents' desk; "" where there is none."""
+        return "" if self._desk is None else self._desk.address
+
     def drain(self) -> None:
         """Place no more calls, let those in flight end."""
         self.engine.drain()
@@ -268,6 +268,8 @@ class Dialer:
             if self._run is not None:
                 await self._run
         finally:
+            if self._desk is not None:  # not before: until then agents finish what is before them
+                await self._desk.close()
             if self._agents is not None:
                 await self._agents.stop()
             if self.messages is not None:
@@ -345,29 +347,6 @@ def _named(known: Sequence[Named], name: str, section: str) -> Named:
     raise BadInput(f"there is no {section} called {name!r} in the settings", where="data source")
 
 
-def _switch(one: settings_of.Switch) -> SwitchConfig:
-    return SwitchConfig(
-        name=one.name,
-        host=one.host,
-        port=one.port,
-        username=one.username,
-        secret=one.secret.get_secret_value(),
-        max_cps=one.max_cps,
-        max_channels=one.max_channels,
-    )
-
-
-def _trunk(one: settings_of.Trunk) -> TrunkConfig:
-    return TrunkConfig(
-        name=one.name,
-        switch=one.switch,
-        endpoint=one.endpoint or one.name,
-        max_cps=one.max_cps,
-        max_channels=one.max_channels,
-        tag_calls=one.tag_calls,
-    )
-
-
 def _target(settings: Settings, one: settings_of.Publish) -> Target:
     port: ResultTarget
     if one.file is not None:
@@ -376,10 +355,6 @@ def _target(settings: Settings, one: settings_of.Publish) -> Target:
         secret = one.secret.get_secret_value()
         port = Webhook(WebhookConfig(url=one.url, secret=secret, timeout_s=one.timeout_s, at_once=one.at_once))
     return Target(port=port, organisation=one.organisation)
-
-
-def _has_telephony(settings: Settings) -> bool:
-    return settings.agents.mode is not InstallationMode.NON_TELEPHONY
 
 
 def _listen(address: str) -> socket.socket:
