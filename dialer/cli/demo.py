@@ -8,7 +8,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -35,24 +34,20 @@ def demo(
     _run(lambda work: Demo.beside(lab, _say) if lab else Demo.ready(work, _say), folder, stay=stay)
 
 
-class SampleName(StrEnum):
-    """The samples that can be run in a laboratory."""
-
-    BLOOD_DONATION = "blood_donation"  # as `dialer demo`
-    APPOINTMENT = "appointment"  # calls, text messages and mails in one campaign
+Stay = Annotated[bool, typer.Option("--stay", help="Leave lab and dialer running until Ctrl-C.")]
+Folder = Annotated[Path | None, typer.Option(help="Where to work; a temporary folder by default.")]
 
 
 @plain_errors
-def lab_demo(
-    sample: Annotated[SampleName, typer.Argument(help="Which campaign.")],
-    stay: Annotated[bool, typer.Option("--stay", help="Leave lab and dialer running until Ctrl-C.")] = False,
-    folder: Annotated[Path | None, typer.Option(help="Where to work; a temporary folder by default.")] = None,
-) -> None:
-    """Start a lab and a dialer, run a sample campaign, and check every code against the own logs of the networks."""
-    if sample is SampleName.APPOINTMENT:
-        _run(lambda work: AppointmentDemo.ready(work, _say, APPOINTMENT), folder, stay=stay)
-    else:
-        _run(lambda work: Demo.ready(work, _say), folder, stay=stay)
+def demo_donors(stay: Stay = False, folder: Folder = None) -> None:
+    """Calls to 60 donors, as `dialer demo`: every code against the carrier's own log."""
+    _run(lambda work: Demo.ready(work, _say), folder, stay=stay)
+
+
+@plain_errors
+def demo_appointment(stay: Stay = False, folder: Folder = None) -> None:
+    """Calls, text messages and mails in one campaign: every code against the own logs of the networks."""
+    _run(lambda work: AppointmentDemo.ready(work, _say, APPOINTMENT), folder, stay=stay)
 
 
 def _run(ready: Callable[[Path], AbstractAsyncContextManager[Demo]], folder: Path | None, *, stay: bool) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from dialer.cli.demo import lab_demo
+from dialer.cli.lab_demo import demo_app
 from dialer.errors import OutdialError
 from dialer.lab.lab import Lab
 from dialer.lab.raw_call import raw_call
@@ -20,7 +20,7 @@ lab_app = typer.Typer(
     help="A telephone laboratory on this machine: a real Asterisk and a synthetic phone network.", no_args_is_help=True
 )
 
-lab_app.command("demo")(lab_demo)
+lab_app.add_typer(demo_app, name="demo")
 
 Name = Annotated[str, typer.Option(help="Which lab; several can stand side by side.")]
 Folder = Annotated[Path, typer.Option(help="Where labs keep their files.")]

@@ -13,6 +13,8 @@ from pathlib import Path
 RANGE = "+1999"
 VOICES = {"01": 500, "02": 700, "03": 1300, "04": 1800}  # Hz
 MUSIC, MUSIC_HZ = "music", 400  # what the lab's switch plays to those who are held
+PERSON, MACHINE = "40", "41"  # the people whom a floor of agents calls
+RINGS = "Wait(${CALLED:-4:1}.${CALLED:-3:1})"
 LISTEN_S = 0.25  # for one voice after the other
 _OF_TONE = {str(tone): ending for ending, tone in VOICES.items()} | {str(MUSIC_HZ): MUSIC}
 
@@ -46,8 +48,23 @@ PHONES: tuple[Phone, ...] = (
     Phone(ending="14", does="rings, and declines (603)", steps=("Ringing()", "Wait(0.5)", "PJSIPHangup(603)")),
     Phone(ending="20", does="answers, and hangs up after two seconds", steps=("Answer(,i)", "Wait(2)", "Hangup()")),
     Phone(ending="21", does="answers, and hangs up after five seconds", steps=("Answer(,i)", "Wait(5)", "Hangup()")),
+    Phone(
+        ending=PERSON,
+        does="a person: rings as many tenths of a second as the two digits before say, answers, says hello and stays",
+        steps=("Ringing()", RINGS, "Answer(,i)", "Playback(hello)", "Wait(3600)", "Hangup()"),
+    ),
+    Phone(
+        ending=MACHINE,
+        does="rings in the same way, then an answering machine",
+        steps=("Ringing()", RINGS, "Answer(,i)", "Playback(vm-nobodyavail&vm-leavemsg&beep)", "Wait(60)", "Hangup()"),
+    ),
     Phone(ending="XX", does="every other ending: answers and stays", steps=("Answer(,i)", "Wait(86400)", "Hangup()")),
 )
+
+
+def floor_number(serial: int, rings_s: float, ending: str) -> str:
+    """The number of a person or machine that rings for so long, 9.9 s at most."""
+    return f"{RANGE}{serial % 100_000:05}{min(99, max(0, round(rings_s * 10))):02}{ending}"
 
 
 def dialplan(heard: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -47,10 +47,12 @@ async def work_a_shift(
     seconds: float,
     seed: int = 1,
     watch: Callable[[Sequence[SyntheticAgent]], None] = lambda agents: None,
+    then: Callable[[], Awaitable[None]] | None = None,
 ) -> ShiftResult:
     """Let as many agents as there are seats work for `seconds`, then finish what is before them and log out. Raises DeskLost.
 
-    The same seed gives the same talks, as far as contacts come in the same order. `watch` is called each second.
+    The same seed gives the same talks, as far as contacts come in the same order. `watch` is called each second, `then` awaited
+    at the end of the time, before anybody goes home.
     """
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(ClientSession())
@@ -71,6 +73,8 @@ async def work_a_shift(
                 await asyncio.sleep(min(1.0, left))
             lost = tuple(str(one.desk.because) for one, task in zip(agents, tasks, strict=True) if task.done())
             journals = tuple(one.journal.until_now() for one in agents)
+            if then is not None:
+                await then()
             await asyncio.gather(*(_go_home(one) for one in agents))
         finally:
             for task in tasks:
@@ -82,7 +86,7 @@ async def work_a_shift(
 async def _go_home(agent: SyntheticAgent) -> None:
     """Take no more contacts, and finish the one that is there."""
     try:
-        await agent.desk.ask("log_out")
+        await agent.finish()
         async with asyncio.timeout(GOES_HOME_S):
             await agent.gone.wait()
     except (DeskLost, TimeoutError):

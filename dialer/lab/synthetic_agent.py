@@ -17,6 +17,8 @@ from aiohttp import ClientSession
 from dialer.lab.desk_client import DeskClient, DeskLost
 from dialer.pacing.distributions import Bell, Distribution, Lognormal
 
+PHONE_AGAIN_S = 2.0  # after the own telephone was lost
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
@@ -74,6 +76,7 @@ class SyntheticAgent:
         self.desk, self.journal = desk, Journal()
         self.gone = asyncio.Event()  # has logged out
         self._habits, self._chance = habits, chance
+        self._hurry = False
         self._next: asyncio.Task[None] | None = None  # what is done about the contact when its time has come
 
     @classmethod
@@ -101,10 +104,21 @@ class SyntheticAgent:
                         self.journal.turn(event["state"], datetime.fromisoformat(event["at"]))
                         if event["state"] == "logged_out":
                             self.gone.set()
+                        elif event["line"] == "down" and event["state"] == "not_ready" and not event["pending"]:
+                            self._then(self._later(PHONE_AGAIN_S, "go_ready"))  # the telephone is rung again
                     case "call_changed":
                         self._about(event)
         finally:
             self._then(None)
+
+    async def finish(self) -> None:
+        """End what is before the agent at once, and go home."""
+        self._hurry = True
+        await self.desk.ask("log_out")
+        if self.journal.state in ("talking", "held"):
+            self._then(self._later(0.0, "release"))
+        elif self.journal.state == "wrap_up":
+            self._then(self._wraps_up())
 
     def _about(self, event: dict[str, Any]) -> None:
         habits, chance = self._habits, self._chance
@@ -115,7 +129,7 @@ class SyntheticAgent:
                 self.journal.talks += 1
                 self.journal.joined_at[event["attempt_id"]] = datetime.fromisoformat(event["at"])
                 talk_s = habits.talk.draw(chance)
-                self._then(self._after(talk_s, "manual_release" if event["kind"] == "manual" else "release"))
+                self._then(self._later(talk_s / habits.speed, "manual_release" if event["kind"] == "manual" else "release"))
             case "gone", _:
                 self._then(self._wraps_up())
             case "failed", _:
@@ -150,12 +164,12 @@ class SyntheticAgent:
         shares = np.array(list(weights.values())) / sum(weights.values())
         return str(self._chance.choice(list(weights), p=shares))
 
-    async def _after(self, seconds: float, command: str) -> None:
-        await self._pass(seconds)
+    async def _later(self, seconds: float, command: str) -> None:
+        await asyncio.sleep(seconds)
         await self._ask(command)
 
     async def _pass(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / self._habits.speed)
+        await asyncio.sleep(0.0 if self._hurry else seconds / self._habits.speed)
 
     async def _ask(self, command: str, **arguments: Any) -> None:
         answer = await self.desk.ask(command, **arguments)
