@@ -151,17 +151,22 @@ def make_replies(
     settings: Settings, store: Store, clock: Clock, parts: MessageParts, apps: Mapping[str, MessageApp]
 ) -> ReplyDesk:
     """What deals with messages to us; from now on they go there. Raises BadInput."""
-    said = settings.replies
-    words = None if said.words is None else settings.root / said.words
     desk = ReplyDesk(
         store=store,
         clock=clock,
-        rules=ReplyRules(wording=load_wording(words), confirm=said.confirm, names=dict(said.names), helps=dict(said.help)),
+        rules=reply_rules(settings),
         gateways=parts.book.gateways,
         apps=apps,
     )
     parts.inbound.received = desk.take
     return desk
+
+
+def reply_rules(settings: Settings) -> ReplyRules:
+    """What these settings say of those who write to us. Raises BadInput."""
+    said = settings.replies
+    words = None if said.words is None else settings.root / said.words
+    return ReplyRules(wording=load_wording(words), confirm=said.confirm, names=dict(said.names), helps=dict(said.help))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

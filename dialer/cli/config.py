@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dialer.app_messages import gateway_configs
+from dialer.app_messages import gateway_configs, reply_rules
 from dialer.cli.context import Config, out, plain_errors
 from dialer.errors import BadInput
 from dialer.resources import resource, resources
@@ -19,6 +19,7 @@ def check_config(config: Config = None) -> None:
     """Read the settings and report every mistake at once, with its file, line and key."""
     settings = load_settings(config)
     gateway_configs(settings)
+    reply_rules(settings)
     for line in _told(settings, config):
         out.print(line, markup=False, highlight=False, soft_wrap=True)
 

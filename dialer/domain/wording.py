@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 
 FIRST_LINES = 3  # a mail may greet before it says what it wants
 LONGEST = 80  # characters of a line that can be such a word; more is a letter
@@ -42,10 +43,10 @@ class Wording:
         The whole text, its first line, or for an opt-out one of its first lines, must be such a word: "stop by at five" is none.
         """
         whole = fold(text) if len(text) <= 4 * LONGEST else ""
-        lines = [fold(line) for line in text[: 40 * LONGEST].splitlines() if len(line) <= LONGEST]
-        lines = [line for line in lines if line]
+        folded = (fold(line) for line in text[: 40 * LONGEST].splitlines() if len(line) <= LONGEST)
+        lines = list(islice((line for line in folded if line), FIRST_LINES))
         for wish in Wish:
-            first = lines[: FIRST_LINES if wish is Wish.STOP else 1]
+            first = lines if wish is Wish.STOP else lines[:1]
             for name, language in self.languages.items():
                 if any(self._says(one, language, wish) for one in (whole, *first)):
                     return wish, name

@@ -52,6 +52,7 @@ class ReplyDesk:
         self._gateways = dict(gateways)
         self._apps = MessageApps(apps, store=store, now=clock.now, limit_s=app_limit_s)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
         self._strategy_of: StrategyOf | None = None
         self._on_completed: Callable[[Completed], None] = lambda completed: None
 
@@ -71,7 +72,7 @@ class ReplyDesk:
         heard = await receive(self._store, news, self._rules, self._strategy_of)
         if heard.completed is not None:
             self._on_completed(heard.completed)
-        if heard.message is not None and heard.app is not None:
+        if heard.message is not None and heard.app is not None and not self._stopping:
             self._begin(self._hand_over(heard.message, heard.app), f"message app {heard.message.id}")
 
     @property
@@ -98,7 +99,8 @@ class ReplyDesk:
         await asyncio.gather(*(self._send(one) for one in due))
 
     async def stop(self) -> None:
-        """Give apps that are at work their time, then give them up: their messages are in the inbox."""
+        """Give apps that are at work their time, then give them up: their messages are in the inbox. So are later ones."""
+        self._stopping = True
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=STOP_S)
         for task in set(self._tasks):

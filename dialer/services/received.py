@@ -10,7 +10,7 @@ import structlog
 from dialer.domain.attempt import Attempt
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode
-from dialer.domain.ids import ReceivedId
+from dialer.domain.ids import AttemptId, ReceivedId
 from dialer.domain.message import Message
 from dialer.domain.received import InboxState, Received, TakenFor, channel_of, digest_of
 from dialer.domain.reply import Matched, Replies, ReplyRow, match
@@ -76,7 +76,7 @@ class _Taking:
         self._written: list[Message] = []  # our messages to the sender
         self._app: AppCall | None = None
         # Signed: the message itself says what it answers, and only who has got that mail can know it.
-        self._signed = None if news.attempt_id is None else tx.attempts.get(news.attempt_id)
+        self._signed = None if news.attempt_id is None else self._attempt_of(news.attempt_id)
 
     def take(self) -> Heard:
         one = self._tidy()
@@ -138,6 +138,13 @@ class _Taking:
                 return attempt, replies
             because = "it came when the time for answers was over"
         return latest, because
+
+    def _attempt_of(self, named: AttemptId) -> Attempt | None:
+        """The attempt that a mail names: or that of the message which our own answer answered, for people answer those, too."""
+        found = self._tx.attempts.get(named)
+        if found is None and (ours := self._tx.received(None).answered_as(_plain(self._news.sender, 254).casefold(), named)):
+            found = self._tx.attempts.get(ours)
+        return found
 
     def _written_by_number(self, one: Received) -> list[Message]:
         """Our messages to this number, the latest first: from the very number to which it has answered, if any was."""

@@ -71,6 +71,12 @@ class ReceivedMessages:
         query = self._mine().where(rows.c.attempt_id == attempt_id).order_by(rows.c.id)
         return [_received(row) for row in self._connection.execute(query)]
 
+    def answered_as(self, sender: str, answer_id: AttemptId) -> AttemptId | None:
+        """The message of ours which a sender had answered, when our own answer to that has this id."""
+        query = sa.select(rows.c.attempt_id).where(rows.c.sender == sender, rows.c.answer_id == answer_id)
+        found: str | None = self._connection.scalar(query)
+        return None if found is None else AttemptId(found)
+
     def page(
         self, *, open_only: bool, assigned_to: str | None = None, before: int | None = None, limit: int = 50
     ) -> list[Received]:

@@ -325,6 +325,18 @@ async def test_an_opt_out_by_mail_bars_the_address_that_was_written_to(store: St
 
 
 @ON_SQLITE
+async def test_who_answers_our_confirmation_of_an_opt_out_with_start_has_messages_again(store: Store, org_id: OrgId) -> None:
+    writing = await Writing.delivered(store, org_id)
+    stop = await writing.says("Ann@example.org", "stop", attempt_id=writing.attempt("d0").id)
+    assert stop.message is not None
+    assert writing.on_dnc(D0)
+    start = await writing.says("ann@example.org", "START", attempt_id=stop.message.answer_id)
+    assert start.message is not None
+    assert start.message.attempt_id == writing.attempt("d0").id
+    assert not writing.on_dnc(D0)
+
+
+@ON_SQLITE
 async def test_a_mail_with_a_made_up_sender_bars_at_most_and_frees_nobody(store: Store, org_id: OrgId) -> None:
     writing = await Writing.delivered(store, org_id)
     stop = await writing.says("victim@example.org", "unsubscribe")
