@@ -323,7 +323,8 @@ class DeliveryUpdate:
 class ChannelPort(Protocol):
     """One channel without a switch, in front of whatever carries it. Whether to attempt is decided before, and never here.
 
-    What it learns later of an order it tells `engine.deliveries.Deliveries.heard`, which returns when it is on disk.
+    What it learns later of an order it tells `engine.deliveries.Deliveries.heard`, which returns when it is on disk; messages
+    have a book of their own (`engine.message_book`).
     """
 
     patience_s: float

@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
-from dialer.cli.context import err, out, plain_errors
+from dialer.cli.context import Config, Org, err, opened, out, plain_errors, read_settings
 from dialer.cli.strategy import read_strategy
+from dialer.domain.dnc import DncKind
 from dialer.domain.message_template import MessageTemplate
 from dialer.domain.sms_text import segments_of, size_of
 from dialer.domain.strategy import EmailHandler, SmsHandler, Strategy
 from dialer.errors import BadInput, NotFound
+from dialer.services.dnc import entry_value
+from dialer.services.organisations import DEFAULT
 
 message_app = typer.Typer(help="Text messages and emails.", no_args_is_help=True)
 
@@ -48,6 +52,30 @@ def preview(
             out.print(f"\n-- {name}\n{filled}", markup=False, highlight=False, soft_wrap=True)
     for one in handler.attachments:
         out.print(f"\n-- {one.name} ({one.content_type})", markup=False, highlight=False)
+
+
+@message_app.command("to")
+@plain_errors
+def to(
+    address: Annotated[str, typer.Argument(help="A telephone number, or an email address.", show_default=False)],
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
+    config: Config = None,
+    org: Org = DEFAULT,
+) -> None:
+    """Show the latest messages to an address, and what their gateways said of them."""
+    settings = read_settings(config)
+    value = entry_value(address, DncKind.ADDRESS, settings.numbers.region)
+    with opened(org=org, settings=settings) as (store, org_id):
+        found = store.read_now(lambda tx: tx.messages.history(org_id, value, limit=limit))
+    table = Table("Time (UTC)", "Gateway", "From", "State", "Since", "Code", "Provider's reason", "Provider's ids")
+    for one in found:
+        state = one.message.state.value if one.message.state else "(not known)"
+        since = f"{one.message.state_at:%m-%d %H:%M:%S}" if one.message.state_at else ""
+        reason = " ".join(filter(None, (one.message.refusal, one.message.told_code, one.message.told_text)))
+        when = f"{one.message.put_at:%m-%d %H:%M:%S}"
+        ids = "\n".join(one.provider_ids)
+        table.add_row(when, one.message.gateway, one.message.sender, state, since, one.code or "(open)", reason, ids)
+    out.print(table)
 
 
 def _handler(strategy: Strategy, state: str) -> SmsHandler | EmailHandler:

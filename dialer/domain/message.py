@@ -51,6 +51,15 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SentMessage:
+    """A message as people look at it."""
+
+    message: Message
+    code: str | None  # of its attempt; None while it is open
+    provider_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageNews:
     """What a piece of news made of a message."""
 

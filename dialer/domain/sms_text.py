@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -33,6 +34,11 @@ class Alphabet(StrEnum):
     UCS2 = "UCS-2"  # anything else; one emoji or one Cyrillic letter puts the whole message into it
 
 
+_ALL_GSM7 = re.compile(f"[{re.escape(''.join(_CODES))}]*")
+_DOUBLE = {  # the characters that are worth two units
+    Alphabet.GSM7: re.compile(f"[{re.escape(''.join(EXTENSION.values()))}]"),
+    Alphabet.UCS2: re.compile("[\U00010000-\U0010ffff]"),
+}
 # Units in a message that travels alone, and in each part of a longer one: its header takes 6 of 140 octets.
 ROOM = {Alphabet.GSM7: (160, 153), Alphabet.UCS2: (70, 67)}
 
@@ -48,13 +54,15 @@ class SmsSize:
 
 def alphabet_of(text: str) -> Alphabet:
     """GSM-7 where every character has a place in it."""
-    return Alphabet.GSM7 if all(mark in _CODES for mark in text) else Alphabet.UCS2
+    return Alphabet.GSM7 if _ALL_GSM7.fullmatch(text) else Alphabet.UCS2
 
 
 def size_of(text: str) -> SmsSize:
     """The size of a text. An empty text is one segment."""
     alphabet = alphabet_of(text)
-    return SmsSize(alphabet=alphabet, units=sum(_units(mark, alphabet) for mark in text), segments=len(segments_of(text)))
+    doubled = _DOUBLE[alphabet].findall(text)
+    units = len(text) + len(doubled)
+    return SmsSize(alphabet=alphabet, units=units, segments=1 if units <= ROOM[alphabet][0] else len(segments_of(text)))
 
 
 def segments_of(text: str) -> list[str]:

@@ -15,6 +15,7 @@ from dialer.domain.attempt import Attempt, AttemptState
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode
 from dialer.domain.ids import JobId
+from dialer.domain.message_codes import UNHEARD
 from dialer.domain.node_status import GatewayStatus
 from dialer.domain.strategy import Strategy
 from dialer.engine.recording import record
@@ -32,6 +33,7 @@ log = structlog.get_logger()
 SETTLE_S = 2.0  # how often ends that were never told are looked for
 SETTLE_MOST = 2000  # attempts that one look closes
 SETTLE_AT_ONCE = 50
+FORGOTTEN_S = 24 * 3600.0  # how long an end is waited for on a channel that is not there any more
 
 
 class Deliveries:
@@ -227,12 +229,17 @@ class Deliveries:
     async def settle(self, job_id: JobId | None = None) -> None:
         """Close what was not told in the time that its channel gives it; of a job, whatever time there was left."""
         now = self._clock.now()
-        for channel, port in self._channels.items():
-            before = now if job_id is not None else now - timedelta(seconds=port.patience_s)
+        for channel in Channel:
+            if channel is Channel.VOICE:
+                continue
+            port = self._channels.get(channel)  # None: the settings have nothing for it any more
+            patience_s = FORGOTTEN_S if port is None else port.patience_s
+            unheard = UNHEARD.get(channel, SystemCode.UNKNOWN) if port is None else port.unheard
+            before = now if job_id is not None else now - timedelta(seconds=patience_s)
             open_still = await self._store.read(partial(_not_told, channel, before, job_id))
             for start in range(0, len(open_still), SETTLE_AT_ONCE):  # together, so that they share a commit
                 group = open_still[start : start + SETTLE_AT_ONCE]
-                await asyncio.gather(*(self._give_up(attempt, port.unheard) for attempt in group))
+                await asyncio.gather(*(self._give_up(attempt, unheard) for attempt in group))
 
     async def _give_up(self, attempt: Attempt, unheard: SystemCode) -> None:
         """Its end was never told: it was taken, or nobody knows."""

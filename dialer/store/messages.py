@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from dialer.domain.channel import Channel
 from dialer.domain.ids import AttemptId, OrgId
-from dialer.domain.message import Message, MessageNews, NewMessage
+from dialer.domain.message import Message, MessageNews, NewMessage, SentMessage
 from dialer.domain.message_state import MessageFacts, MessageState, Refusal
 from dialer.ports import MessageUpdate
 from dialer.store.tables import Instant, attempts
@@ -245,6 +245,16 @@ class Messages:
         )
         latest = query.order_by(messages.c.put_at.desc(), messages.c.attempt_id.desc()).limit(limit)
         return [_message(row) for row in self._connection.execute(latest)]
+
+    def history(self, org_id: OrgId, recipient: str, *, limit: int) -> list[SentMessage]:
+        """An organisation's latest messages to an address, as people look at them."""
+        query = sa.select(messages, attempts.c.code.label("code")).join(attempts, attempts.c.id == messages.c.attempt_id)
+        query = query.where(messages.c.recipient == recipient, messages.c.org_id == org_id)
+        rows = self._connection.execute(query.order_by(messages.c.put_at.desc()).limit(limit)).all()
+        return [
+            SentMessage(message=_message(row), code=row.code, provider_ids=tuple(self.ids_of(AttemptId(row.attempt_id))))
+            for row in rows
+        ]
 
     # -- the fold ---------------------------------------------------------------------------------------------------------------
 

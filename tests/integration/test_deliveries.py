@@ -113,6 +113,18 @@ async def test_who_forces_a_job_to_stop_does_not_wait_for_what_is_on_its_way(sto
     assert [one.code for one in made(store, job)] == ["Message Played"]
 
 
+async def test_what_is_on_its_way_on_a_channel_that_the_settings_have_no_more_holds_no_job_for_ever(
+    store: Store, org_id: OrgId
+) -> None:
+    async with job_with(store, org_id, FakeChannel(patience_s=3600)) as (job, _):
+        await sent(store, job)
+    async with running(store, FakeVoice(CLOCK), clock=CLOCK):
+        await stop_campaign(store, org_id, "Blood", by="test", force=True)
+        await until(completed(store, job.id))
+    assert [one.code for one in made(store, job)] == ["Unknown"]
+
+
+@ON_SQLITE
 async def test_what_was_taken_before_a_restart_can_still_be_told(store: Store, org_id: OrgId) -> None:
     async with job_with(store, org_id, FakeChannel(patience_s=3600)) as (job, _):
         (one,) = await sent(store, job)
