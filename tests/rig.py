@@ -21,6 +21,7 @@ from dialer.domain.campaign import Campaign, Finish, Job, JobState, Pace, PaceUn
 from dialer.domain.codes import CustomCode
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.ids import CampaignId, JobId
+from dialer.domain.pacing_plan import Pacing
 from dialer.lab.behaviours import INTERESTED, NOT_INTERESTED
 from dialer.lab.lab import Lab
 from dialer.lab.truth import Truth
@@ -78,6 +79,8 @@ apps = [{apps}]
 prompts = [{prompts}]
 [ivr.tts]
 command = [{tts}]
+[agents]
+listen = "{desk}"
 [dialling]
 sweep_s = 4
 drain_s = 3
@@ -99,6 +102,7 @@ class Rig:
     database_url: str = ""
     ivr_listen: str = "127.0.0.1:0"
     ivr_advertise: str = ""  # where the switch is to bring answered calls, if not to ivr_listen
+    desk_listen: str = ""  # where agents' programs connect; "" = nowhere
     apps: Path | None = None
     prompts: Path | None = None
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
@@ -137,6 +141,7 @@ class Rig:
                 cps=self.cps,
                 workers=self.workers,
                 listen=self.ivr_listen,
+                desk=self.desk_listen,
                 advertise=f'advertise = "{self.ivr_advertise}"' if self.ivr_advertise else "",
                 apps=f'"{self.apps}"' if self.apps else "",
                 prompts=f'"{self.prompts}"' if self.prompts else "",
@@ -160,6 +165,7 @@ class Rig:
         attributes: Mapping[str, str] | None = None,
         contacts: Sequence[NewContact] = (),
         name: str = "Test",
+        pacing: Pacing | None = None,
     ) -> JobId:
         """A campaign that calls these numbers once each, and its queued job.
 
@@ -195,6 +201,7 @@ class Rig:
                     codes=CODES,
                     pace=Pace(calls=pace_per_s, per=PaceUnit.SECOND, max_ports=max_ports),
                     finish=finish,
+                    pacing=pacing or Pacing(),
                 )
             )
             job = tx.jobs(org).create(
@@ -267,6 +274,12 @@ class Rig:
 
         await self.until(lambda: bool(since()), within_s, f"the switch becomes {state}")
         return since()[0]
+
+    @property
+    def desk_url(self) -> str:
+        """Where agents' programs connect; "" until the dialer serves it."""
+        found = re.findall(r"agents' desk up .*desk=(\S+)", ANSI.sub("", self.log()))
+        return f"http://{found[-1]}" if found else ""
 
     def up(self, job_id: JobId) -> int:
         """How many answered calls of a job are up."""

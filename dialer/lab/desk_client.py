@@ -16,7 +16,14 @@ from dialer.errors import OutdialError
 ANSWER_S = 15.0
 CONNECT_S = 5.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
-FINAL = {"unauthorised", "taken_over", "connected_already", "bad_hello", "forbidden_origin"}  # connecting again does not help
+FINAL = {
+    "gave_up",
+    "unauthorised",
+    "taken_over",
+    "connected_already",
+    "bad_hello",
+    "forbidden_origin",
+}  # connecting again does not help
 
 
 class DeskLost(OutdialError):
@@ -60,6 +67,8 @@ class DeskClient:
 
         Raises DeskLost.
         """
+        if self.error in FINAL:
+            raise DeskLost(self.because or self.error)
         self._ids += 1
         text = json.dumps({"id": self._ids, "command": command, "arguments": arguments})
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
@@ -72,7 +81,12 @@ class DeskClient:
         except TimeoutError as exc:
             raise DeskLost(f"{command} was not answered within {ANSWER_S:g} s") from exc
 
-    async def drop(self) -> None:
+    def give_up(self) -> None:
+        """Cut the connection as a crash would, and never come back."""
+        self.error = "gave_up"
+        self.drop()
+
+    def drop(self) -> None:
         """Cut the connection as a crash would; it comes back by itself."""
         if self._socket is not None and self._socket._response.connection is not None:
             transport = self._socket._response.connection.transport

@@ -133,7 +133,7 @@ async def test_a_desk_that_goes_away_keeps_its_contact_for_who_comes_back(store:
     async with at_the_desk(store) as (agent, voice):
         await agent.offered()
         await agent.do("manual_connect")
-        await agent.desk.drop()
+        agent.desk.drop()
         await agent.do("manual_disconnect", code="Sale")
         await until(completed(store, job_id))
         assert [code for code, _ in codes(store, job_id).values()] == ["Sale"]

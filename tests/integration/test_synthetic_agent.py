@@ -104,7 +104,7 @@ async def test_who_is_cut_off_in_mid_call_goes_on_where_things_stand() -> None:
     async with desk_of(HABITS) as (floor, ann):
         await until(lambda: floor.desks[ANN.id].state is AgentState.READY)
         floor.assign(ANN, call(CallKind.PACED))
-        await ann.desk.drop()
+        ann.desk.drop()
         await until(lambda: len(floor.closed) == 1)
         await until(lambda: ann.desk.connections == 2)
         assert not ann.journal.refused

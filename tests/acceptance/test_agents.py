@@ -1,0 +1,214 @@
+"""Agents at work on a running dialer and real calls: whatever breaks, states are right within a second, and so is the code."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from itertools import count
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from dialer.domain.attempt import Attempt
+from dialer.domain.codes import SystemCode
+from dialer.domain.ids import JobId
+from dialer.domain.pacing_plan import Pacing, PacingKind
+from dialer.lab.behaviours import INTERESTED
+from dialer.lab.desk_client import DeskClient, DeskLost
+from dialer.lab.lab import Lab
+from dialer.lab.phones import PERSON, RANGE, floor_number
+from dialer.services.agents import add_agent, change_agent, new_token
+from tests.leaks import keep
+from tests.rig import Rig
+
+pytestmark = pytest.mark.acceptance
+
+WITHIN_S = 1.0  # after something has broken, the states are right
+STAYS, GOES = "99", "21"  # what agents' phones do: stay up, hang up after five seconds
+PROGRESSIVE = Pacing(kind=PacingKind.PROGRESSIVE, wrap_up_s=30.0)
+NUMBERS = count(1)
+
+
+@pytest.fixture(scope="module")
+def floor(lab: Lab, tmp_path_factory: pytest.TempPathFactory, tts: Sequence[str]) -> Iterator[Rig]:
+    """A dialer with a desk, shared by the tests of this module."""
+    made = Rig(lab=lab, folder=tmp_path_factory.mktemp("floor"), tts=tts, node="floor", workers=1, desk_listen="127.0.0.1:0")
+    try:
+        made.start()
+        if made.process is not None:
+            keep(made.process.pid)
+        yield made
+    finally:
+        made.close()
+
+
+class At:
+    """One agent's desktop, and what it was told."""
+
+    def __init__(self, desk: DeskClient, login: str) -> None:
+        self.desk, self.login = desk, login
+        state = (desk.welcome["desk"] or {}).get("state", "logged_out")
+        self.state, self.line, self.pending, self.stages = str(state), "", "", list[str]()
+
+    async def listen(self) -> None:
+        while (event := await self.desk.events.get()) is not None:
+            if event["event"] == "state_changed":
+                self.state, self.line, self.pending = event["state"], event["line"], event["pending"]
+            elif event["event"] == "call_changed":
+                self.stages.append(event["stage"])
+
+    async def do(self, command: str, **arguments: Any) -> None:
+        answer = await self.desk.ask(command, **arguments)
+        assert answer["result"] == 0, answer
+
+    async def until(self, condition: Callable[[], bool], within_s: float = 10.0) -> None:
+        for _ in range(int(within_s / 0.01)):
+            if condition():
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"not within {within_s} s: {self.login} is {self.state}, line {self.line}, {self.stages}")
+
+
+@asynccontextmanager
+async def sitting(rig: Rig, token: str, login: str, *, force: bool = False) -> AsyncIterator[At]:
+    """A desktop that is connected."""
+    await rig.until(
+        lambda: bool(rig.desk_url) and ("ready" in {state for _, state in rig.states()}), 15, "desk and switch are up"
+    )
+    async with ClientSession() as http, DeskClient.connected(http, rig.desk_url, token, force=force) as desk:
+        at = At(desk, login)
+        listening = asyncio.create_task(at.listen())
+        try:
+            yield at
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+
+
+async def hired(rig: Rig, phone: str = STAYS) -> tuple[str, str]:
+    """A new agent: login and token."""
+    login, org = f"agent-{next(NUMBERS)}", rig.store.write_now(lambda tx: tx.organisations.ensure("default"))
+    await add_agent(rig.store, org, login, phone=f"{RANGE}{next(NUMBERS):05}{phone}")
+    return login, await new_token(rig.store, org, login)
+
+
+@asynccontextmanager
+async def at_work(rig: Rig, phone: str = STAYS) -> AsyncIterator[tuple[At, str]]:
+    """An agent who is ready, with a telephone that is up; gone home afterwards."""
+    login, token = await hired(rig, phone)
+    async with sitting(rig, token, login) as at:
+        for _ in range(100):
+            if not (await at.desk.ask("log_in"))["result"]:
+                break
+            await asyncio.sleep(0.1)
+        await at.until(lambda: at.line == "up")
+        await at.do("go_ready")
+        try:
+            yield at, token
+        finally:
+            with suppress(DeskLost):  # another desktop may have taken over
+                await at.desk.ask("log_out")
+
+
+def campaign(rig: Rig, login: str, people: int = 1, *, pacing: Pacing = PROGRESSIVE) -> JobId:
+    """People who answer after half a second, for this agent alone."""
+    numbers = [floor_number(next(NUMBERS), 0.5, PERSON) for _ in range(people)]
+    plan = Pacing(kind=pacing.kind, wrap_up_s=pacing.wrap_up_s, agents=(login,))
+    return rig.campaign(numbers, name=f"Floor-{next(NUMBERS)}", pacing=plan)
+
+
+async def codes(rig: Rig, job_id: JobId) -> list[Attempt]:
+    """The ledger of a job whose attempts have their codes."""
+    await rig.until(
+        lambda: bool(rig.attempts(job_id)) and all(one.code for one in rig.attempts(job_id)), 15, "every attempt has a code"
+    )
+    return rig.attempts(job_id)
+
+
+@pytest.mark.row(124, 125, 130)
+async def test_a_call_from_ready_to_its_code_and_not_ready_asked_for_meanwhile(floor: Rig) -> None:
+    async with at_work(floor) as (at, _):
+        job_id = campaign(floor, at.login)
+        await at.until(lambda: at.state == "talking")
+        await at.do("go_not_ready", reason="lunch")
+        await at.until(lambda: at.pending == "not_ready", WITHIN_S)
+        assert at.state == "talking"  # the talk goes on
+        await at.do("release")
+        await at.until(lambda: at.state == "wrap_up", WITHIN_S)
+        await at.do("wrap_up", code=INTERESTED)
+        await at.until(lambda: at.state == "not_ready", WITHIN_S)
+        (attempt,) = await codes(floor, job_id)
+        assert (attempt.code, attempt.code_source, attempt.agent) == (INTERESTED, "agent", at.login)
+        assert attempt.system_code == SystemCode.ANSWER_HUMAN
+        assert at.line == "up"  # the telephone stays up from call to call
+        assert at.stages == ["dialling", "joined", "gone", "closed"]
+
+
+async def test_a_browser_that_dies_in_mid_call_ends_no_talk_and_another_one_goes_on(floor: Rig) -> None:
+    async with at_work(floor) as (at, token):
+        job_id = campaign(floor, at.login, people=2)
+        await at.until(lambda: at.state == "talking")
+        at.desk.give_up()  # killed, and never back
+        async with sitting(floor, token, at.login) as again:
+            assert again.state == "talking"
+            await again.do("release")
+            await again.until(lambda: again.state == "wrap_up", WITHIN_S)
+            await again.do("go_not_ready")
+            await again.do("wrap_up", code=INTERESTED)
+            await again.until(lambda: again.state == "not_ready", WITHIN_S)
+            await floor.until(lambda: any(one.code for one in floor.attempts(job_id)), 5, "the talk has its code")
+            await again.do("go_ready")
+            await again.until(lambda: again.state == "talking")
+            await again.do("release")
+            await again.do("wrap_up", code=INTERESTED)
+            await floor.until(lambda: len(floor.attempts(job_id)) == 2, 5, "the second contact is called")
+            found = await codes(floor, job_id)
+            assert [(one.code, one.code_source) for one in found] == [(INTERESTED, "agent")] * 2
+
+
+async def test_two_logins_of_an_agent_are_one_desk(floor: Rig) -> None:
+    async with at_work(floor) as (at, token):
+        campaign(floor, at.login)
+        await at.until(lambda: at.state == "talking")
+        async with sitting(floor, token, at.login, force=True) as second:
+            await at.until(lambda: at.desk.error == "taken_over", WITHIN_S)
+            assert second.state == "talking"
+            answer = await second.desk.ask("log_in")
+            assert answer["error"] == "refused"  # it is one desk, and it is at work
+            await second.do("release")
+            await second.until(lambda: second.state == "wrap_up", WITHIN_S)
+            await second.do("wrap_up", code=INTERESTED)
+            await second.do("log_out")
+            await second.until(lambda: second.state == "logged_out", WITHIN_S)
+
+
+async def test_a_phone_that_hangs_up_in_mid_call_leaves_nobody_alone(floor: Rig) -> None:
+    async with at_work(floor, GOES) as (at, _):
+        job_id = campaign(floor, at.login)
+        await at.until(lambda: at.state == "talking")
+        await at.until(lambda: at.line == "down", 6.0)
+        await at.until(lambda: at.state == "not_ready", WITHIN_S)
+        (attempt,) = await codes(floor, job_id)
+        assert attempt.code == SystemCode.AGENT_LOST  # nobody else was free: the contact heard the message
+        assert attempt.ended_at is not None
+
+
+@pytest.mark.row(134)
+async def test_nothing_is_dialled_for_a_manual_campaign(floor: Rig) -> None:
+    login, token = await hired(floor)
+    org = floor.store.write_now(lambda tx: tx.organisations.ensure("default"))
+    await change_agent(floor.store, org, login, phone="")
+    calls = len(floor.lab.truth())
+    job_id = campaign(floor, login, pacing=Pacing(kind=PacingKind.MANUAL))
+    async with sitting(floor, token, login) as at:
+        await at.do("log_in")
+        await at.do("go_ready")
+        await at.until(lambda: at.stages == ["offered"])
+        await at.do("manual_connect")
+        await at.do("manual_release", code=INTERESTED)
+        (attempt,) = await codes(floor, job_id)
+        assert (attempt.code, attempt.agent, attempt.switch) == (INTERESTED, login, "")
+        await at.do("log_out")
+    assert len(floor.lab.truth()) == calls
