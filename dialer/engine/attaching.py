@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from dialer.domain.agent import AgentState
+from dialer.domain.desk_call import CallKind
+from dialer.domain.ids import JobId
+from dialer.engine.calls import Call
 from dialer.engine.floor_job import FloorJob
 from dialer.engine.seat import Seat
 
@@ -29,3 +32,21 @@ def attached(seats: Iterable[Seat], jobs: Iterable[FloorJob]) -> Iterator[tuple[
         if best is not None:
             counts[best.job.id] += 1
         yield seat, best
+
+
+def is_free_for(seat: Seat, job_id: JobId, kind: CallKind) -> bool:
+    """Whether calls of a job may be placed for this agent, who waits."""
+    return seat.attached == job_id and not seat.moving and seat.desk.can_take(kind)
+
+
+def is_awaited(seat: Seat, seats: Iterable[Seat], calls: Iterable[Call]) -> bool:
+    """Whether the `calls` of the agent's job that are out are too many for the others who wait there.
+
+    Who left now would leave somebody who answers alone. No further call is placed for such an agent, so that soon nobody is
+    out who needs this one; one who has a contact can leave at any time.
+    """
+    if seat.attached is None or not seat.desk.can_take(CallKind.PACED):
+        return False
+    out = sum(not (call.off_line or call.kept) for call in calls)
+    others = (one for one in seats if one is not seat)
+    return out > sum(is_free_for(one, seat.attached, CallKind.PACED) for one in others)

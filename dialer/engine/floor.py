@@ -26,7 +26,7 @@ from dialer.domain.desk_happenings import (
 from dialer.domain.desk_machine import after, new_desk
 from dialer.domain.desk_tasks import PlaceCall, Task
 from dialer.domain.ids import AgentId, AttemptId, ConsultId, JobId, LegId
-from dialer.engine.attaching import attached
+from dialer.engine.attaching import attached, is_awaited, is_free_for
 from dialer.engine.calls import Call, Calls
 from dialer.engine.desk_work import DeskWork
 from dialer.engine.floor_events import LATE_AFTER_S, FloorEvents
@@ -41,6 +41,7 @@ from dialer.ports_agents import AgentVoicePort
 from dialer.services.agent_floor import Done
 from dialer.services.agent_times import nobody_is_there
 from dialer.services.completion import StrategyOf
+from dialer.services.pacing_plans import active_codes
 from dialer.store.store import Store
 
 log = structlog.get_logger()
@@ -164,7 +165,8 @@ class Floor:
 
     async def open(self, job: Job, switch: str) -> None:
         """A job with agents begins, or begins again: its budget is read from the database. Raises StoreDown."""
-        self.jobs[job.id] = FloorJob(job, await self.records.ledger_of(job), switch)
+        codes = await active_codes(self.store, job)
+        self.jobs[job.id] = FloorJob(job, await self.records.ledger_of(job), codes, switch)
         self._attach()
         self.match()
 
@@ -189,7 +191,7 @@ class Floor:
     def picture(self, job_id: JobId) -> Picture:
         """What a pacer sees of the job now."""
         job = self.jobs[job_id]
-        seats = (seat for seat in self.seats.values() if seat.attached == job_id)
+        seats = (seat for seat in self.seats.values() if seat.attached == job_id and not seat.moving)
         late = self.behind_s(job.switch)
         return job.picture(self.clock.monotonic_s(), self.clock.now(), seats, self.calls.up(job_id), behind_s=late)
 
@@ -201,7 +203,7 @@ class Floor:
 
     def idle(self, job_id: JobId, kind: CallKind = CallKind.PREVIEW) -> int:
         """How many agents could be offered a contact of the job now."""
-        return sum(seat.attached == job_id and seat.desk.can_take(kind) for seat in self.seats.values())
+        return sum(is_free_for(seat, job_id, kind) for seat in self.seats.values())
 
     def is_busy(self, job_id: JobId) -> bool:
         """Whether an agent still has a contact of the job before them, or somebody waits for one."""
@@ -366,9 +368,13 @@ class Floor:
 
     def _attach_to(self, seat: Seat, job: FloorJob | None) -> None:
         new = None if job is None else job.job.id
-        if seat.attached == new:
-            return
         now, before = self.clock.now(), None if seat.attached is None else self.jobs.get(seat.attached)
+        if seat.attached == new:
+            seat.moving = False
+            return
+        seat.moving = before is not None and is_awaited(seat, self.seats.values(), self.calls.up(before.job.id))
+        if seat.moving:
+            return
         if seat.attached is not None:
             name = before.job.campaign_name if before is not None else ""
             because = "another campaign needs you" if before is not None else "its run is over"

@@ -33,10 +33,11 @@ def budget_key(job: Job) -> BudgetKey:
 
 @dataclass(slots=True)
 class FloorJob:
-    """One job. `ledger` is shared by all jobs of its budget."""
+    """One job. `ledger` is shared by all jobs of its budget; `codes` are those of the campaign that are active."""
 
     job: Job
     ledger: Ledger
+    codes: tuple[str, ...]
     switch: str  # that carries its trunk: only telephones there can be joined with its contacts
     waiting: dict[AttemptId, datetime] = field(default_factory=dict)  # persons without an agent, since when; oldest first
     facts: list[Fact] = field(default_factory=list)
@@ -46,7 +47,7 @@ class FloorJob:
     def rules(self) -> AgentRules:
         """How agents work on its contacts."""
         plan = self.job.definition.pacing
-        return plan.rules(agent_codes(plan, self.job.definition.codes))
+        return plan.rules(agent_codes(plan, self.codes))
 
     def refuses(self, seat: Seat) -> str:
         """Why this agent gets no contacts of the job; "" = does."""

@@ -20,11 +20,13 @@ from dialer.pacing.abandonment import Ledger
 from dialer.ports import Clock
 from dialer.services.agent_times import note_states
 from dialer.services.budgets import BudgetAnswers, read_budget
+from dialer.services.pacing_plans import active_codes
 from dialer.store.agents import StateChange
 from dialer.store.store import Store
 
 log = structlog.get_logger()
 
+CODES_S = 5.0  # how soon a code that is made passive is offered to no agent any more
 WRITE_S = 0.5  # how soon a change of state is on record
 LEDGER_S = 60.0  # the ledger in memory is compared with the database this often: agents correct codes
 LEDGER_BACK = timedelta(minutes=110)
@@ -42,7 +44,7 @@ class FloorRecords:
         self._ledgers: dict[BudgetKey, Ledger] = {}
         self._read_s: dict[BudgetKey, float] = {}
         self._remembered_s: dict[JobId, float] = {}
-        self._forgot_s = clock.monotonic_s()
+        self._forgot_s = self._codes_read_s = clock.monotonic_s()
         self.pacings: dict[JobId, FloorPacing] = {}
 
     async def ledger_of(self, job: Job) -> Ledger:
@@ -83,6 +85,10 @@ class FloorRecords:
         running = {budget_key(one.job): one.job for one in jobs}
         try:
             await self.write()
+            if self._clock.monotonic_s() - self._codes_read_s >= CODES_S:
+                self._codes_read_s = self._clock.monotonic_s()
+                for one in list(jobs):
+                    one.codes = await active_codes(self._store, one.job)
             for key, ledger in list(self._ledgers.items()):
                 if self._clock.monotonic_s() - self._read_s[key] >= LEDGER_S:
                     await self._compare(key, ledger, running.get(key))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection
 from dataclasses import replace
 
-from dialer.domain.agent import SKILL_LEAST, SKILL_MOST, AgentRules
+from dialer.domain.agent import SKILL_LEAST, SKILL_MOST
 from dialer.domain.campaign import Job
 from dialer.domain.codes import AGENT_SYSTEM_CODES, MANUAL_SYSTEM_CODES, name_key
 from dialer.domain.ids import OrgId
@@ -72,15 +72,10 @@ def fitted(tx: Tx, org_id: OrgId, pacing: Pacing, codes: Collection[str]) -> Pac
     return replace(pacing, default_code=found)
 
 
-async def agent_rules(store: Store, job: Job) -> AgentRules:
-    """How agents work on a job's contacts at this moment: its pacing, and the codes that are active. Raises StoreDown."""
-
-    def work(tx: Tx) -> AgentRules:
-        active = [code.name for code in tx.codes(job.org_id).of_campaign(job.campaign_id) if code.active]
-        pacing = job.definition.pacing
-        return pacing.rules(agent_codes(pacing, active))
-
-    return await store.read(work)
+async def active_codes(store: Store, job: Job) -> tuple[str, ...]:
+    """The codes of a job's campaign that may be chosen at this moment. Raises StoreDown."""
+    found = await store.read(lambda tx: tx.codes(job.org_id).of_campaign(job.campaign_id))
+    return tuple(code.name for code in found if code.active)
 
 
 def agent_codes(pacing: Pacing, codes: Collection[str]) -> tuple[str, ...]:

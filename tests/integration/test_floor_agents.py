@@ -147,6 +147,23 @@ async def test_agents_get_contacts_of_their_campaigns_alone_and_of_those_they_pr
     assert store.read_now(lambda tx: tx.agents(None).get(ann.id)).preferred == ("One",)
 
 
+async def test_an_agent_for_whom_a_call_is_out_changes_campaigns_only_when_nobody_is_left_alone(store: Store) -> None:
+    clock = FastClock(factor=10)
+    one, two = make_job(store, 2, PROGRESSIVE, name="One"), make_job(store, 2, PROGRESSIVE, name="Two", first=10)
+    (ann,) = await hire(store, 1, prefix="ann", campaigns=["One"])
+    (bob,) = await hire(store, 1, prefix="bob")
+    await change_agent(store, org_of(store), "bob0", preferred=["One"])
+    voice = FakeVoice(clock, default=FakeCallee(ring_s=0.1, answer_s=4.0))
+    async with running(store, voice, clock=clock, agents=FakeAgentVoice(clock, voice)) as engine:
+        workers, tasks = await crew(engine, [ann, bob], clock, talk_s=10.0)
+        await until(lambda: len(voice.calls) == 2)  # one rings for each of them
+        await workers[1].say(PreferJobs(campaigns=("Two",)))
+        await until(completed(store, one))
+        await until(completed(store, two))
+        await dismiss(tasks)
+    assert [attempt.code for job in (one, two) for attempt in attempts(store, job)] == ["Sale"] * 4
+
+
 TWO_NUMBERS = STRATEGY.replace(
     'addresses: [{attribute: mobile, from: "00:00", to: "24:00"}]',
     'addresses: [{attribute: mobile, from: "00:00", to: "24:00"}, {attribute: home, from: "00:00", to: "24:00"}]',
