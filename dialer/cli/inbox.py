@@ -34,15 +34,15 @@ def list_inbox(
     """Show the messages that wait, the latest first."""
     with opened(config, org) as (store, org_id):
         found = asyncio.run(inbox.list_inbox(store, org_id, every=every, assigned_to=assigned, before=before, limit=limit))
-    table = Table("Message", "Came", "From", "Contact", "Campaign", "Text", "Taken for", "Code", "State", "Note")
+    table = Table("Message", "Came", "From", "Contact", "Text", "Taken for", "State", "Note")
     for item in found:
         one = item.received
         text = " ".join((one.text or one.subject).split())
         cut = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
         came = f"{one.at:%Y-%m-%d %H:%M}"
-        table.add_row(
-            str(one.id), came, one.sender, item.contact, item.campaign, cut, one.taken_for.value, one.code, _state(one), one.note
-        )
+        of = f"{item.contact} ({item.campaign})" if item.contact else ""
+        taken = f"{one.taken_for.value}: {one.code}" if one.code else one.taken_for.value
+        table.add_row(str(one.id), came, one.sender, of, cut, taken, _state(one), one.note)
     out.print(table)
 
 

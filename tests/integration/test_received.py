@@ -240,6 +240,19 @@ async def test_stop_from_a_number_that_nobody_wrote_to_binds_all_organisations(s
     assert not writing.on_dnc(D0, other), "the other organisation has never written to it"
 
 
+async def test_our_answers_are_claimed_once_and_what_was_claimed_before_a_crash_is_lost(store: Store, org_id: OrgId) -> None:
+    writing = await Writing.delivered(store, org_id)
+    for contact in ("d0", "d1", "d2"):
+        await writing.says(contact, "STOP")
+    later = NOW + timedelta(minutes=2)
+    first = await store.write(lambda tx: tx.received(None).claim_answers(later, limit=2))
+    second = await store.write(lambda tx: tx.received(None).claim_answers(later, limit=9))
+    assert [len(first), len(second)] == [2, 1]
+    assert {one.id for one in first}.isdisjoint({one.id for one in second})
+    assert await store.write(lambda tx: tx.received(None).lose_answers()) == 3
+    assert await store.write(lambda tx: tx.received(None).claim_answers(later, limit=9)) == []
+
+
 async def test_start_takes_out_what_a_stop_put_in_and_nothing_else(store: Store, org_id: OrgId) -> None:
     writing = await Writing.delivered(store, org_id)
     await writing.says("d0", "stop")
