@@ -11,7 +11,8 @@ K2 intent on disk, nothing written           K7 inside the IVR app
 K3 order written, no response yet            K8 hung up, code not committed
 K4 order accepted by the switch              K9 code committed
 M0 a message written down, not handed over   M2 news of it on disk, its provider not told so
-M1 its gateway has it, nobody noted it
+M1 its gateway has it, nobody noted it       M3 a message to us on disk, its provider not told so
+M4 a gateway has our answer, nobody noted it
 W1 results told to a target, not yet noted
 
 In the process that reads a data source:
@@ -43,6 +44,8 @@ NAMES = (
     "M0",
     "M1",
     "M2",
+    "M3",
+    "M4",
     "R0",
     "R1",
     "R2",

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dialer.app_messages import make_messages
+from dialer.app_messages import make_messages, make_replies
 from dialer.domain.ids import JobId
 from dialer.settings import load_settings, split_listen
 from dialer.store.store import Store
@@ -29,10 +29,12 @@ async def main(url: str, settings: str, began_at: str) -> None:
     """Until the job with the number 1 is over."""
     clock = FastClock(20, datetime.fromisoformat(began_at))
     store = Store(url, now=clock.now)
-    parts = make_messages(load_settings(Path(settings), environ={}), store, clock, listen)
+    said = load_settings(Path(settings), environ={})
+    parts = make_messages(said, store, clock, listen)
     assert parts is not None
+    replies = make_replies(said, store, clock, parts, {})
     await parts.start()
-    engine_parts: dict[str, Any] = {"channels": parts.channels, "messages": parts.book}
+    engine_parts: dict[str, Any] = {"channels": parts.channels, "messages": parts.book, "replies": replies}
     async with running(store, FakeVoice(clock), clock=clock, **engine_parts):
         await until(completed(store, JobId(1)), 40)
     await parts.stop()

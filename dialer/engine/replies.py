@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from dialer import failpoints
 from dialer.domain.channel import Channel
 from dialer.domain.email_content import EmailContent
 from dialer.domain.message_template import MessageTemplate
@@ -70,6 +71,7 @@ class ReplyDesk:
         if self._strategy_of is None:
             raise StoreDown("the dialer is starting")
         heard = await receive(self._store, news, self._rules, self._strategy_of)
+        failpoints.hit("M3")
         if heard.completed is not None:
             self._on_completed(heard.completed)
         if heard.message is not None and heard.app is not None and not self._stopping:
@@ -128,6 +130,8 @@ class ReplyDesk:
     async def _send(self, one: Received) -> None:
         gateway = self._gateways.get(one.gateway)
         try:
+            if self._clock.now() > one.at + timedelta(seconds=GIVE_UP_S):  # the dialer was down
+                raise Rejected("it would come too late")
             if gateway is None:
                 raise NotSent(f"there is no gateway {one.gateway!r} now")
             order = _order(one)
@@ -135,6 +139,7 @@ class ReplyDesk:
                 if isinstance(order, SmsOrder):
                     await gateway.turn(order.sender or gateway.sender, size_of(order.text).segments)
                 await gateway.port.send(order)
+            failpoints.hit("M4")
         except NotSent as reason:
             await self._put_off(one, str(reason))
         except (Rejected, BadInput) as reason:

@@ -48,23 +48,7 @@ async def test_a_killed_dialer_sends_no_message_twice_and_loses_none(
     store: Store, org_id: OrgId, tmp_path: Path, fail: str, ends: set[str], left: int | None
 ) -> None:
     truth = TruthLog()
-    twilio = FakeTwilio(account_sid=ACCOUNT, auth_token=SECRET, truth=truth)
-    await twilio.start()
-    settings = tmp_path / "dialer.toml"
-    with_port = f"127.0.0.1:{_free_port()}"
-    settings.write_text(f"""\
-[web]
-listen = "{with_port}"
-public_url = "http://{with_port}"
-[[sms_gateway]]
-name = "twilio"
-type = "twilio"
-account_sid = "{ACCOUNT}"
-secret = "{SECRET}"
-api_url = "{twilio.url}"
-sender = "{OURS}"
-max_per_s = 1000
-""")
+    twilio, settings = await _twilio(truth, tmp_path)
     try:
         job = await start_writing(store, org_id, SMS, [person(index) for index in range(PEOPLE)])
         began = datetime.now(UTC)
@@ -85,6 +69,74 @@ max_per_s = 1000
             "what was delivered is known, and nothing else is said to be"
         )
     assert left is None or sum(people.values()) == left
+
+
+STOPS = """\
+strategy: write
+status: completed
+handlers:
+  - state: initial
+    sms:
+      addresses: [{attribute: mobile, from: "00:00", to: "24:00"}]
+      text: "Will you come, ${first_name}?"
+      results: {otherwise: done, SMS Delivered: {next_state: wait}}
+      wait: {for_s: 100}
+      replies: {rows: [{words: ["1"], code: No Match}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("fail", "confirmed"),
+    [
+        ("M3:kill9", 0),  # the opt-out is on disk; the confirmation would come too late when the dialer is back
+        ("M4:kill9", 1),  # it has left, and nobody noted it
+    ],
+)
+async def test_a_killed_dialer_forgets_no_opt_out_and_confirms_none_twice(
+    store: Store, org_id: OrgId, tmp_path: Path, fail: str, confirmed: int
+) -> None:
+    truth = TruthLog()
+    twilio, settings = await _twilio(truth, tmp_path)
+    try:
+        people = [person(0, "43"), person(1, "45")]  # one answers STOP, the other one keeps the job waiting
+        job = await start_writing(store, org_id, STOPS, people)
+        began = datetime.now(UTC)
+        assert await run(store, settings, began, fail) == -signal.SIGKILL
+        assert await run(store, settings, began + timedelta(hours=1)) == 0
+    finally:
+        await twilio.stop()
+    stops, other = made(store, job)
+    assert {stops.address: stops.code, other.address: other.code} == {
+        "+15550000043": "Opted Out",
+        "+15550000145": "SMS Delivered",
+    }
+    assert store.read_now(lambda tx: tx.dnc(org_id).listed([stops.address]))
+    ours = [one for one in truth.accepted() if one["attempt_id"] not in {stops.id, other.id}]
+    assert [one["to"] for one in ours] == [stops.address] * confirmed
+
+
+async def _twilio(truth: TruthLog, folder: Path) -> tuple[FakeTwilio, Path]:
+    """A Twilio, and the settings of a dialer that writes through it."""
+    web = f"127.0.0.1:{_free_port()}"
+    twilio = FakeTwilio(
+        account_sid=ACCOUNT, auth_token=SECRET, truth=truth, inbound_url=f"http://{web}/hooks/twilio/twilio/inbound"
+    )
+    await twilio.start()
+    settings = folder / "dialer.toml"
+    settings.write_text(f"""\
+[web]
+listen = "{web}"
+public_url = "http://{web}"
+[[sms_gateway]]
+name = "twilio"
+type = "twilio"
+account_sid = "{ACCOUNT}"
+secret = "{SECRET}"
+api_url = "{twilio.url}"
+sender = "{OURS}"
+max_per_s = 1000
+""")
+    return twilio, settings
 
 
 def _free_port() -> int:
