@@ -24,7 +24,7 @@ pytestmark = pytest.mark.contract
 CONTACT, LEAVES = "+19990000100", "+19990000120"
 PHONE, ANOTHER, UNANSWERED, BUSY_PHONE, BREAKS = "+19990007100", "+19990007200", "+19990007311", "+19990007410", "+19990007520"
 EXPERT, NO_EXPERT = "+19990009100", "+19990009110"
-STAYS, HANGS_UP = FakeCallee(ring_s=None, answer_s=0.05), FakeCallee(ring_s=None, answer_s=0.05, hangup_s=2.0)
+STAYS, HANGS_UP = FakeCallee(ring_s=None, answer_s=0.01), FakeCallee(ring_s=None, answer_s=0.01, hangup_s=0.4)
 CALLEES = {CONTACT: STAYS, LEAVES: HANGS_UP, EXPERT: STAYS, NO_EXPERT: BUSY}
 PHONES = {PHONE: STAYS, ANOTHER: STAYS, UNANSWERED: NO_ANSWER, BUSY_PHONE: BUSY, BREAKS: HANGS_UP}
 
@@ -36,7 +36,7 @@ async def floor(request: pytest.FixtureRequest) -> AsyncIterator[FloorBench]:
     agents: FakeAgentVoice | AsteriskAgentVoice
     if request.param == "fake":
         voice = FakeVoice(SystemClock(), callees=CALLEES)
-        agents = FakeAgentVoice(SystemClock(), voice, phones=PHONES)
+        agents = FakeAgentVoice(SystemClock(), voice, phones=PHONES, message_s=0.2)
     else:
         voice = asterisk_voice(request.getfixturevalue("lab"))
         agents = AsteriskAgentVoice(voice)
@@ -94,7 +94,7 @@ async def test_an_agents_leg_stays_up_from_contact_to_contact(floor: FloorBench)
 
 @pytest.mark.parametrize(("phone", "cause"), [(UNANSWERED, 19), (BUSY_PHONE, 17)])
 async def test_a_phone_that_is_not_answered_is_told_with_its_cause(floor: FloorBench, phone: str, cause: int) -> None:
-    leg_id = await floor.ring(phone, ring_timeout_s=1)
+    leg_id = await floor.ring(phone, ring_timeout_s=0.6)
     await floor.until(lambda: floor.said(AgentVoiceKind.LEG_DOWN, leg_id=leg_id))
     (down,) = floor.said(AgentVoiceKind.LEG_DOWN, leg_id=leg_id)
     assert down.cause == cause
@@ -123,10 +123,10 @@ async def test_a_contact_who_hangs_up_leaves_the_agent_parked(floor: FloorBench)
 
 
 async def test_a_contact_to_whom_nobody_comes_in_time_hears_the_message_and_is_hung_up(floor: FloorBench) -> None:
-    attempt_id = await floor.dial(CONTACT, wait_s=1.3, nuisance="beep")
+    attempt_id = await floor.dial(CONTACT, wait_s=1.1, nuisance="beep")
     await floor.until(lambda: floor.said(AgentVoiceKind.NUISANCE, attempt_id=attempt_id))
     first, last = (floor.at[index] for index, one in enumerate(floor.heard) if one.attempt_id == attempt_id)
-    assert first + 1.2 < last < first + 1.6
+    assert first + 1.0 < last < first + 1.4
     await floor.until(lambda: floor.hung_up(attempt_id))
 
 

@@ -80,6 +80,28 @@ async def test_a_lost_link_parts_nobody_and_who_hung_up_meanwhile_is_gone(lab: L
         await floor.until(lambda: floor.told(leg_id=talking)[-1] is AgentVoiceKind.LEG_PARKED)
 
 
+async def test_an_agents_phone_of_which_the_switch_tells_nothing_is_hung_up(lab: Lab) -> None:
+    async with AmiProxy("127.0.0.1", lab.switch.port) as proxy, floor_on(lab, port=proxy.port) as floor:
+        proxy.spoil("UserEvent", drop=1.0)  # as from an account that may not hear them
+        leg_id = await floor.ring(PHONE)
+        await floor.until(lambda: floor.said(AgentVoiceKind.LEG_DOWN, leg_id=leg_id), 5)
+
+
+async def test_a_conference_is_known_by_a_dialer_that_starts_anew(lab: Lab) -> None:
+    async with floor_on(lab, clear=False) as before:
+        leg_id, attempt_id = await before.parked(PHONE), await before.waiting(CONTACT)
+        assert await before.agents.join(attempt_id, leg_id, tone=False) is None
+        consult_id = await before.consult(attempt_id, leg_id, ANOTHER)
+        await before.until(lambda: before.said(AgentVoiceKind.CONSULT_UP, consult_id=consult_id))
+        assert list(await before.agents.conference(attempt_id, [leg_id], [consult_id])) == []
+    async with floor_on(lab) as after:
+        await after.agents.cancel_consult(consult_id)
+        await after.until(lambda: after.said(AgentVoiceKind.CONSULT_DOWN, consult_id=consult_id))
+        assert await after.agents.end_conference(attempt_id, leg_id) is None
+        await after.agents.drop(leg_id)
+        await after.until(lambda: after.said(AgentVoiceKind.CONTACT_WAITING, attempt_id=attempt_id, again=True))
+
+
 async def test_a_dialer_that_starts_anew_finds_its_agents_and_their_contacts(lab: Lab) -> None:
     async with floor_on(lab, clear=False) as before:
         leg_id, attempt_id = await before.parked(VOICE), await before.waiting(EARS)

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from dialer.channels.asterisk.agent_memory import FloorMemory, Leg, OnFloor, Third
+from dialer.domain.ids import AttemptId, ConsultId
 from dialer.ports_agents import ContactState, FloorSeen, LegState, LiveLeg
 
 EVENTS_LAG_S = 1.0  # what a list shows may be told as much later by the events
 SETTLE_S = 5.0  # an order written so shortly before a channel list may have its channel only after it
 
 
-def adopt(memory: FloorMemory, switch: str, seen: FloorSeen, asked_at: float, *, anew: bool) -> FloorSeen:
+def adopt(
+    memory: FloorMemory,
+    switch: str,
+    seen: FloorSeen,
+    asked_at: float,
+    *,
+    anew: bool,
+    conferences: Mapping[AttemptId, Collection[ConsultId]],
+) -> FloorSeen:
     """Make the memory agree with what a switch had at `asked_at`, and give that back with those who had just been ordered.
 
-    `anew` after a lost link; else the memory knows better what has changed since. Nothing is told: who looked knows.
+    `anew` after a lost link; else the memory knows better what has changed since. `conferences`: the contacts who are in one, and
+    the third parties there. Nothing is told: who looked knows.
     """
     settled = math.inf if anew else asked_at - EVENTS_LAG_S
     ordered_after = asked_at - SETTLE_S
@@ -35,9 +46,9 @@ def adopt(memory: FloorMemory, switch: str, seen: FloorSeen, asked_at: float, *,
         if contact.changed < settled:
             contact.state, contact.parting = live.state, None
             contact.legs = {one.leg_id: True for one in seen.legs if one.attempt_id == attempt_id}
-            if live.state is not ContactState.TALKING:
-                contact.conference = False
-                contact.thirds.clear()
+            contact.conference = attempt_id in conferences
+            if live.state is not ContactState.TALKING or contact.conference:
+                contact.thirds = set(conferences.get(attempt_id, ()))
     for leg_id, one in legs.items():
         leg = memory.legs.setdefault(leg_id, Leg(switch=switch))
         if leg.changed < settled:

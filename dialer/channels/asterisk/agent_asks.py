@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Sequence
 
 import structlog
 
-from dialer.channels.asterisk.agent_memory import FloorMemory
+from dialer.channels.asterisk.agent_memory import DIALPLAN_SAYS_S, FloorMemory
 from dialer.channels.asterisk.agent_words import Action
 from dialer.channels.asterisk.switch import Switch
 from dialer.channels.asterisk.voice import AsteriskVoice
@@ -15,7 +15,6 @@ from dialer.errors import MaybeSent, NotSent, Rejected, WireError
 
 log = structlog.get_logger()
 
-DIALPLAN_SAYS_S = 2.0  # within what the dialplan confirms that a channel is where it was sent; seen: 1 to 4 ms, 0.5 s in a tone
 ALREADY_GONE = ("exist", "o such channel", "not found")  # Asterisk's several ways to say it
 
 

@@ -7,14 +7,19 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import structlog
+
 from dialer.channels.asterisk.originate import ChannelIds
 from dialer.channels.asterisk.protocol import AmiFrame
-from dialer.channels.asterisk.translate import hangup_facts
+from dialer.channels.asterisk.translate import STATES, hangup_facts
 from dialer.domain.ids import AttemptId, ConsultId, LegId
 from dialer.ports import Clock
 from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, ContactState, Parting
 
 HANGUP_FOLLOWS_S = 1.0
+DIALPLAN_SAYS_S = 2.0  # within what the dialplan says that a channel is where it was sent; seen: 1 to 4 ms, 0.5 s during a tone
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,7 +69,7 @@ class FloorListener(Protocol):
         """All others have left a contact in a conference, or the agent who held them is gone."""
 
     def given_up(self, switch: str, channel: str) -> None:
-        """A channel is there that was given up before."""
+        """A channel is not wanted: it was given up before it was there, or is of no use."""
 
 
 class FloorMemory:
@@ -90,6 +95,9 @@ class FloorMemory:
                 self.listener.given_up(switch, frame["Uniqueid"])
             case "UserEvent":
                 self.hear_dialplan(switch, frame)
+            case "Newstate" if STATES.get(frame.get("ChannelState", "")) == "up":
+                if (leg_id := self.ids.leg_id(frame.get("Uniqueid", ""))) is not None:
+                    asyncio.get_running_loop().call_later(DIALPLAN_SAYS_S, self.look_whether_told, switch, leg_id)
             case "Hangup":
                 self.hear_end(switch, frame.get("Uniqueid", ""), *hangup_facts(frame))
             case "OriginateResponse" if frame.get("Response") == "Failure":
@@ -173,6 +181,16 @@ class FloorMemory:
                     contact.thirds.discard(consult_id)
                     self.look_whether_alone(attempt_id, contact)
         self.came("gone", channel)
+
+    def look_whether_told(self, switch: str, leg_id: LegId) -> None:
+        """An agent's phone was answered a while ago. A leg of which the dialplan says nothing can never get a contact."""
+        if (leg := self.legs.get(leg_id)) is not None and not leg.up:
+            log.error(
+                "an agent's phone was answered, and the switch does not say so",
+                switch=switch,
+                mend="give the manager account `user` in `read`, and UserEvent in its eventfilter (dialer switch config)",
+            )
+            self.listener.given_up(switch, self.ids.leg(leg_id))
 
     # -- parting -------------------------------------------------------------------------------------------------------------
 

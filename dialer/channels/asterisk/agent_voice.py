@@ -59,7 +59,8 @@ class AsteriskAgentVoice:
             frames = await link.fetch_list({"Action": "CoreShowChannels"}, "CoreShowChannelsComplete")
         except (MaybeSent, Rejected) as exc:
             raise NotSent(f"the channel list of {switch} cannot be had: {exc}") from exc
-        return adopt(self.memory, switch, words.floor_seen(frames, self.ids), asked_at, anew=anew)
+        seen, conferences = words.floor_seen(frames, self.ids), words.conferences_in(frames, self.ids)
+        return adopt(self.memory, switch, seen, asked_at, anew=anew, conferences=conferences)
 
     # -- legs ----------------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from dialer.channels.asterisk.config import NAME, TrunkConfig
 from dialer.channels.asterisk.originate import MAX_RING_S, NUMBER, ChannelIds
 from dialer.channels.asterisk.protocol import AmiFrame
 from dialer.channels.asterisk.translate import STATES, seconds
-from dialer.domain.ids import ConsultId
+from dialer.domain.ids import AttemptId, ConsultId
 from dialer.errors import Rejected
 from dialer.ports_agents import ConsultOrder, ContactState, FloorSeen, LegOrder, LegState, LiveContact, LiveLeg, SpyMode
 
@@ -149,6 +149,19 @@ def floor_seen(frames: Sequence[AmiFrame], ids: ChannelIds) -> FloorSeen:
                 )
             )
     return FloorSeen(legs=legs, contacts=contacts, consults=consults)
+
+
+def conferences_in(frames: Sequence[AmiFrame], ids: ChannelIds) -> dict[AttemptId, set[ConsultId]]:
+    """The contacts who are in a conference by a list of channels, and the third parties who are in it, too."""
+    room_of = {
+        frame.get("Uniqueid", ""): frame.get("BridgeId", "") for frame in frames if frame.get("Application") == "ConfBridge"
+    }
+    thirds = {channel: consult_id for channel in room_of if (consult_id := ids.consult_id(channel)) is not None}
+    return {
+        attempt_id: {consult_id for one, consult_id in thirds.items() if room_of[one] == room}
+        for channel, room in room_of.items()
+        if (attempt_id := ids.attempt(channel)) is not None
+    }
 
 
 def _leg_state(frame: AmiFrame, *, talking: bool) -> LegState:
