@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from dialer.domain.attempt import DEFAULT
 from dialer.domain.desk_call import DeskCall
-from dialer.domain.desk_happenings import CallGiven, ConferenceBegan, ConsultAnswered, Consulted, ConsultOver, ThirdGone
-from dialer.domain.desk_tasks import CallThird
+from dialer.domain.desk_happenings import (
+    CallGiven,
+    ConferenceBegan,
+    ConsultAnswered,
+    Consulted,
+    ConsultOver,
+    ContactGone,
+    ThirdGone,
+)
+from dialer.domain.desk_tasks import CallThird, GiveCall
 from dialer.domain.ids import AttemptId, new_consult_id
+from dialer.engine.calls import Said
 from dialer.engine.seat import Seat
 from dialer.ports_agents import ConsultOrder, Missing
 
@@ -72,15 +82,22 @@ class DeskThirds:
             floor.consults.pop(consult, None)
             await floor.agents.transfer(attempt_of(call), consult)
 
-    def give(self, seat: Seat, call: DeskCall, to: str) -> None:
-        """A colleague answers for the contact from now on."""
-        floor, other = self._floor, self._floor.seat_of(to, seat)
-        if other is None:
-            return
-        if (live := floor.calls.get(attempt_of(call))) is not None:
-            floor.calls.joined(live, floor.clock.now(), other.desk.agent.login)
-        floor.with_seat[attempt_of(call)] = other
-        floor.apply(other, CallGiven())
+    def give(self, seat: Seat, task: GiveCall) -> None:
+        """A colleague answers for the contact from now on; where that desk has left it meanwhile, it is closed."""
+        floor, other, attempt_id = self._floor, self._floor.seat_of(task.to, seat), attempt_of(task.call)
+        live = floor.calls.get(attempt_id)
+        if other is not None:
+            floor.apply(other, CallGiven())
+            call = other.desk.call
+            if call is not None and call.is_own and call.attempt_id == attempt_id:
+                floor.with_seat[attempt_id] = other
+                if live is not None:
+                    floor.calls.joined(live, floor.clock.now(), other.desk.agent.login)
+                    if live.off_line:  # hung up while it was handed over
+                        floor.apply(other, ContactGone(attempt_id=attempt_id))
+                return
+        if live is not None:
+            floor.calls.finish(live, Said(code=task.code, source=DEFAULT, agent=seat.desk.agent.login))
 
     async def join_three(self, seat: Seat, call: DeskCall) -> None:
         """All three hear each other."""

@@ -54,6 +54,7 @@ from dialer.engine.recording import record
 from dialer.engine.seat import Seat
 from dialer.errors import OutdialError, StoreDown, WireError
 from dialer.pacing.floor import AgentFound
+from dialer.ports import SwitchState
 from dialer.ports_agents import LegOrder, Missing
 from dialer.services import agent_calls, agent_contact
 from dialer.services.agents import prefer_campaigns
@@ -67,6 +68,8 @@ log = structlog.get_logger()
 
 WIRE_S = 10.0  # nothing that is asked of a switch for an agent takes longer
 RETRY_S = 0.5
+RING_WAIT_S = 60.0  # a telephone is rung as soon as its switch can, within this time
+UNLIMITED = (RingLeg, CloseAttempt, GiveBack)  # these wait for a switch, or for the database, with limits of their own
 ANSWERED = (KeepNote, CorrectContact, BarNumber, PromiseCallback, KeepPreferred)  # the agent waits for these, and is told
 
 
@@ -111,8 +114,9 @@ class DeskWork:
 
     async def do(self, seat: Seat, task: Task) -> None:
         """Carry out one task; what comes of it is told to the desk."""
+        limit = None if isinstance(task, UNLIMITED) else WIRE_S * 3
         try:
-            async with asyncio.timeout(WIRE_S * 3):
+            async with asyncio.timeout(limit):
                 await self._do(seat, task)
         except (WireError, TimeoutError) as trouble:
             log.warning("a desk's wish met a wire", agent=seat.desk.agent.login, task=type(task).__name__, reason=str(trouble))
@@ -174,8 +178,8 @@ class DeskWork:
                     await floor.agents.park(seat.leg_id)
                 if (owner := floor.seat_of(call.asked_by, seat)) is not None:
                     floor.apply(owner, ThirdGone())
-            case GiveCall(call=call, to=to):
-                self._thirds.give(seat, call, to)
+            case GiveCall():
+                self._thirds.give(seat, task)
             case CloseAttempt():
                 await self._close(seat, task)
             case HandOver(call=call, code=code):
@@ -186,12 +190,19 @@ class DeskWork:
                 await self.answer(seat, task)
 
     async def _ring(self, seat: Seat, phone: str) -> None:
-        floor, leg = self._floor, new_leg_id()
-        trunk = floor.options.leg_trunk
-        seat.leg_id, seat.switch = leg, floor.voice.switch_for(trunk)
+        floor, trunk = self._floor, self._floor.options.leg_trunk
+        switch, began = floor.voice.switch_for(trunk), floor.clock.monotonic_s()
+        while floor.voice.state_of(switch) is not SwitchState.READY and floor.clock.monotonic_s() - began < RING_WAIT_S:
+            await floor.clock.sleep(RETRY_S)  # a dialer that has just begun is not linked yet, and its agents are there already
+        if seat.desk.state is AgentState.LOGGED_OUT:
+            return
+        leg = new_leg_id()
+        seat.leg_id, seat.switch = leg, switch
         floor.legs[leg] = seat
-        is_number = phone.startswith("+")
-        await floor.agents.ring(LegOrder(leg_id=leg, phone=phone, switch=seat.switch, trunk=trunk if is_number else ""))
+        async with asyncio.timeout(WIRE_S * 3):
+            await floor.agents.ring(
+                LegOrder(leg_id=leg, phone=phone, switch=switch, trunk=trunk if phone.startswith("+") else "")
+            )
 
     async def _join(self, seat: Seat, call: DeskCall) -> None:
         floor, attempt_id = self._floor, attempt_of(call)
@@ -321,6 +332,8 @@ class DeskWork:
         match task:
             case RingLeg() if seat.leg_id is not None:
                 floor.leg_down(seat.leg_id, because)
+            case RingLeg():
+                floor.apply(seat, LegDown(because=because))
             case Join():
                 floor.apply(seat, LegDown(because=because))
             case CallThird():

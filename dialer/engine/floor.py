@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 
 import structlog
 
 from dialer.domain.agent import Agent, AgentState
-from dialer.domain.agent_commands import Command, LogIn
+from dialer.domain.agent_commands import Command, GoNotReady, LogIn
 from dialer.domain.agent_events import AgentEvent, JobAttached, JobDetached
 from dialer.domain.campaign import Job
 from dialer.domain.codes import SystemCode
@@ -33,13 +33,14 @@ from dialer.engine.floor_events import LATE_AFTER_S, FloorEvents
 from dialer.engine.floor_job import FloorJob, answer_of
 from dialer.engine.floor_records import WRITE_S, FloorRecords
 from dialer.engine.seat import Listener, Seat
-from dialer.errors import NotFound, NotSent, StoreDown
+from dialer.errors import BadInput, NotFound, NotSent, StoreDown
 from dialer.pacing.floor import AgentWentOn, Fact, Served
 from dialer.pacing.floor import Floor as Picture
 from dialer.ports import Clock, SwitchState, VoicePort
 from dialer.ports_agents import AgentVoicePort
 from dialer.services.agent_floor import Done
 from dialer.services.agent_times import nobody_is_there
+from dialer.services.agents import list_reasons, reason_of
 from dialer.services.completion import StrategyOf
 from dialer.services.pacing_plans import active_codes
 from dialer.store.store import Store
@@ -121,6 +122,12 @@ class Floor:
             except (NotFound, StoreDown) as why:
                 return Refused(str(why))
             seat = self._seat(agent)
+        if isinstance(command, GoNotReady):
+            try:
+                reasons = await list_reasons(self.store, seat.desk.agent.org_id)
+                command = replace(command, reason=reason_of(command.reason, reasons))
+            except (BadInput, StoreDown) as why:
+                return Refused(str(why))
         answer = after(seat.desk, command, self.clock.now())
         if isinstance(answer, Refused):
             return answer
@@ -166,7 +173,11 @@ class Floor:
     async def open(self, job: Job, switch: str) -> None:
         """A job with agents begins, or begins again: its budget is read from the database. Raises StoreDown."""
         codes = await active_codes(self.store, job)
-        self.jobs[job.id] = FloorJob(job, await self.records.ledger_of(job), codes, switch)
+        ledger = await self.records.ledger_of(job)
+        if (known := self.jobs.get(job.id)) is not None:  # paused a moment ago: whoever waits still waits
+            known.job, known.ledger, known.codes, known.closing = job, ledger, codes, False
+        else:
+            self.jobs[job.id] = FloorJob(job, ledger, codes, switch)
         self._attach()
         self.match()
 
@@ -259,6 +270,13 @@ class Floor:
     def leg_down(self, leg_id: LegId, because: str) -> None:
         """An agent's telephone is not up."""
         self._events.leg_down(leg_id, because)
+
+    def begin(self, work: Coroutine[None, None, None], name: str) -> None:
+        """Something to be done beside the reading of events."""
+        if self._group is None:
+            work.close()
+        else:
+            self._group.create_task(work, name=name)
 
     def seat_of(self, login: str, near: Seat) -> Seat | None:
         """A colleague at work, by login."""

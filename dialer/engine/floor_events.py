@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
+
+import structlog
 
 from dialer.domain.agent import AgentState
 from dialer.domain.codes import SystemCode
@@ -11,11 +14,15 @@ from dialer.domain.desk_happenings import CallFailed, ConsultAnswered, ContactGo
 from dialer.domain.desk_tasks import Join, ResumeContact
 from dialer.domain.ids import LegId
 from dialer.engine.calls import Call
+from dialer.errors import WireError
 from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, AgentVoicePort, ContactState, LegState
 
 if TYPE_CHECKING:
     from dialer.engine.floor import Floor
 
+log = structlog.get_logger()
+
+WIRE_S = 10.0
 LATE_AFTER_S = 30.0  # a late event says nothing of the floor any more after so long
 
 
@@ -61,6 +68,8 @@ class FloorEvents:
                 self._floor.apply(seat, LegUp())
             case AgentVoiceKind.LEG_DOWN if event.leg_id is not None:
                 self.leg_down(event.leg_id, "" if event.cause in (None, 16) else f"cause {event.cause}")
+            case AgentVoiceKind.LEG_PARKED if event.leg_id is not None and seat is None:
+                self._floor.begin(self._drop(event.leg_id), "drop a telephone of nobody")
             case AgentVoiceKind.CONTACT_WAITING if call is not None:
                 self._person_waits(call, event.amd, again=event.again)
             case AgentVoiceKind.NUISANCE if call is not None:
@@ -73,6 +82,14 @@ class FloorEvents:
                 self._floor.apply(asking, ThirdGone(because="" if event.cause in (None, 16) else f"cause {event.cause}"))
             case _:
                 pass  # what was asked for has happened, and was answered when it did
+
+    async def _drop(self, leg_id: LegId) -> None:
+        """Its agent is not there any more: the dialer began anew while they talked."""
+        try:
+            async with asyncio.timeout(WIRE_S):
+                await self._floor.agents.drop(leg_id)
+        except (WireError, TimeoutError) as trouble:
+            log.warning("a telephone of nobody stays up", leg=leg_id, reason=str(trouble))
 
     def leg_down(self, leg_id: LegId, because: str) -> None:
         """An agent's telephone is not up any more."""

