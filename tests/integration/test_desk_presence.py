@@ -45,9 +45,10 @@ async def ready(store: Store) -> AsyncIterator[tuple[Engine, FastClock, DeskClie
             DeskClient.connected(http, str(server.make_url("/")), token) as desk,
         ):
             for _ in range(250):
-                if not (await desk.ask("log_in"))["result"] and engine.floor.seats[ann.id].desk.has_line:
+                if not (await desk.ask("log_in"))["result"]:
                     break
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.02)  # the engine is starting
+            await until(lambda: engine.floor.seats[ann.id].desk.has_line)
             await desk.ask("go_ready")
             await until(lambda: engine.floor.seats[ann.id].desk.is_idle)
             yield engine, clock, desk, ann.id
