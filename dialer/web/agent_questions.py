@@ -38,9 +38,10 @@ class DeskBooks:
     @classmethod
     def reading(cls, store: Store, *, unmask: Collection[str] = ()) -> DeskBooks:
         """Those of a database; `unmask`: the logins of those who see masked attributes in full."""
+        see = {login.casefold() for login in unmask}
         return cls(
             identify=lambda token: agent_of_token(store, token),
-            contact=lambda agent, call: card_of(store, agent, call, may_unmask=agent.login in unmask),
+            contact=lambda agent, call: card_of(store, agent, call, may_unmask=agent.login.casefold() in see),
             reasons=lambda agent: list_reasons(store, agent.org_id),
         )
 
