@@ -17,7 +17,7 @@ from aiohttp import web
 from dialer import settings as settings_of
 from dialer.app_agents import DeskSite, open_desk
 from dialer.app_messages import MessageParts, make_messages, make_replies
-from dialer.app_voice import has_telephony, make_voice
+from dialer.app_voice import has_telephony, make_sounds, make_voice
 from dialer.channels.asterisk.agent_voice import AsteriskAgentVoice
 from dialer.channels.json_lines import JsonLines
 from dialer.channels.webhook import Webhook, WebhookConfig
@@ -203,6 +203,7 @@ class Dialer:
             restrictions=CustomRestrictions(installed(RESTRICTIONS_GROUP)),
             targets={one.name: _target(settings, one) for one in settings.publish},
             agents=telephony.agents,
+            sound_of=make_sounds(settings, tts),
         )
         pdc = DirectPdc(store, strategy_of=engine.strategy_of, listener=engine.calls, now=clock.now)
         token = settings.pdc.token.get_secret_value() or secrets.token_urlsafe(32)

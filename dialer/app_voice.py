@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dialer import settings as settings_of
 from dialer.channels.asterisk.agent_voice import AsteriskAgentVoice
 from dialer.channels.asterisk.config import SwitchConfig, TrunkConfig
+from dialer.channels.asterisk.originate import SOUND
 from dialer.channels.asterisk.voice import AsteriskVoice
 from dialer.channels.no_voice import NOWHERE, NoVoice
 from dialer.domain.installation import InstallationMode
 from dialer.engine.supervisor import Trunk
+from dialer.errors import BadInput
+from dialer.ivr.config import IvrConfig
+from dialer.ivr.driver import PromptFailed
+from dialer.ivr.prompt_text import KEY
 from dialer.ports import Clock, VoicePort
+from dialer.ports_agents import SoundOf
 from dialer.settings import Settings
 
 
@@ -42,6 +49,33 @@ def make_voice(settings: Settings, agi_address: str, clock: Clock) -> VoiceParts
     )
     trunks = tuple(Trunk(name=one.name, caller_id=one.caller_id) for one in settings.trunk)
     return VoiceParts(voice=voice, agents=AsteriskAgentVoice(voice), trunks=trunks)
+
+
+def make_sounds(settings: Settings, tts: Sequence[str]) -> SoundOf:
+    """What makes a campaign's message a sound for the switch; `tts` overrides the command that speaks texts."""
+    prompts = IvrConfig(
+        cache=str((settings.data_dir / "prompts").resolve()),
+        prompt_folders=tuple(str(one) for one in settings.prompt_folders),
+        app_folders=tuple(str(one) for one in settings.app_folders),
+        default_language=settings.ivr.language,
+        tts_command=tuple(tts) or settings.ivr.tts.command,
+        tts_voice=settings.ivr.tts.voice,
+    ).make_prompts()
+    language = settings.ivr.language
+
+    async def sound_of(message: str) -> str:
+        said = message.strip()
+        if not said:
+            return ""
+        try:
+            sound = await (prompts.sound(said, language, {}) if KEY.fullmatch(said) else prompts.speech(said, language, {}))
+        except PromptFailed as why:
+            raise BadInput(str(why), mend="the name of a prompt ([ivr] prompts), or a sentence to be spoken") from why
+        if not SOUND.match(sound.path):
+            raise BadInput(f"{sound.path!r} cannot be named to a switch", mend="a data_dir without blanks and special characters")
+        return sound.path
+
+    return sound_of
 
 
 def _switch(one: settings_of.Switch) -> SwitchConfig:

@@ -18,11 +18,11 @@ The contact's hang-up is told by `VoicePort`, as that of any call.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from dialer.domain.ids import AttemptId, ConsultId, LegId
 
@@ -151,6 +151,16 @@ class FloorSeen:
     legs: Sequence[LiveLeg] = ()
     contacts: Sequence[LiveContact] = ()
     consults: Sequence[ConsultId] = ()
+
+
+SoundOf: TypeAlias = Callable[[str], Awaitable[str]]
+"""A message for a switch: a prompt's name, or a sentence to speak, made a sound; returns its path without the ending, and "" for
+"". Raises BadInput for what cannot be made one."""
+
+
+async def as_it_is(message: str) -> str:
+    """Where messages are names of the switch's own sounds."""
+    return message
 
 
 class AgentVoicePort(Protocol):

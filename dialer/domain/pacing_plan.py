@@ -105,7 +105,7 @@ class Pacing:
     extensions_most: int = 2
     default_code: str = ""  # when an agent gives none in time; "" = what the dialer itself knows
     script: str = ""  # what agents are to say, as they see it beside the contact
-    nuisance_message: str = ""  # a prompt's name, for persons who find no agent; "" = the one that is shipped
+    nuisance_message: str = ""  # for persons who find no agent: a prompt's name, or a sentence; "" = the one that is shipped
     skills: Mapping[str, int] = field(default_factory=dict)  # that its agents need, each with its least level
     agents: tuple[str, ...] = ()  # logins; () = all who work for the campaign
 

@@ -35,7 +35,7 @@ from dialer.engine.scheduler import Scheduler
 from dialer.engine.supervisor import Supervisor, Trunk
 from dialer.errors import StoreDown, WireError
 from dialer.ports import ChannelPort, Clock, SwitchEvent, SwitchState, VoicePort
-from dialer.ports_agents import AgentVoicePort
+from dialer.ports_agents import AgentVoicePort, SoundOf, as_it_is
 from dialer.services.completion import Completed, record_completion
 from dialer.services.custom_restrictions import CustomRestrictions
 from dialer.services.export_runs import ExportPlace
@@ -103,8 +103,12 @@ class Engine:
         messages: MessageBook | None = None,
         replies: ReplyDesk | None = None,
         agents: AgentVoicePort | None = None,
+        sound_of: SoundOf = as_it_is,
     ) -> None:
-        """`agents`: the voice of those who talk to contacts; without it, agents can only call by other means."""
+        """`agents`: the voice of those who talk to contacts; without it, agents can only call by other means.
+
+        `sound_of`: what makes a campaign's nuisance message a sound.
+        """
         self._importer = importer
         self._processors = processors or ResultProcessors({})
         self._exporter = None if exports is None else Exporter(store=store, clock=clock, place=exports)
@@ -130,6 +134,7 @@ class Engine:
             clock=clock,
             strategy_of=self.strategy_of,
             options=FloorOptions(node=options.node, leg_trunk=trunks[0].name, region=options.region, unmask=options.unmask),
+            sound_of=sound_of,
         )
         self.supervisor = Supervisor(
             store=store,

@@ -37,7 +37,7 @@ from dialer.errors import BadInput, NotFound, NotSent, StoreDown
 from dialer.pacing.floor import AgentWentOn, Fact, Served
 from dialer.pacing.floor import Floor as Picture
 from dialer.ports import Clock, SwitchState, VoicePort
-from dialer.ports_agents import AgentVoicePort
+from dialer.ports_agents import AgentVoicePort, SoundOf, as_it_is
 from dialer.services.agent_floor import Done
 from dialer.services.agent_times import nobody_is_there
 from dialer.services.agents import list_reasons, reason_of
@@ -78,8 +78,10 @@ class Floor:
         clock: Clock,
         strategy_of: StrategyOf,
         options: FloorOptions,
+        sound_of: SoundOf = as_it_is,
     ) -> None:
         """`agents`: None where nobody has a telephone of ours; agents then call by other means, and tell us."""
+        self.sound_of = sound_of
         self.store, self.voice, self.calls, self.clock = store, voice, calls, clock
         self._agents = agents
         self.strategy_of, self.options = strategy_of, options

@@ -25,6 +25,7 @@ from dialer.engine.deliveries import Deliveries
 from dialer.engine.floor import Floor
 from dialer.engine.floor_pacing import FloorPacing
 from dialer.engine.lanes import Lane, Lanes
+from dialer.engine.nuisance import NuisanceMessage
 from dialer.errors import MaybeSent, NotSent, Rejected, StoreDown
 from dialer.pacing.agentless import Agentless
 from dialer.pacing.guard import Guard
@@ -91,8 +92,10 @@ class JobRunner:
         self._floor = floor if job.definition.pacing.has_agents else None
         self._pacing: FloorPacing | None = None
         self._desks: AgentDialling | None = None
+        self._nuisance: NuisanceMessage | None = None
         if self._floor is not None:
             self._pacing, self._desks = self._with_agents(self._floor)
+            self._nuisance = NuisanceMessage(self._floor.sound_of, clock)
         self._pacer = pacer_for(job.pace, self._pacing)
         self._lanes = Lanes(strategy)
         self._restrictions = restrictions
@@ -128,8 +131,10 @@ class JobRunner:
             async with asyncio.TaskGroup() as placing:
                 while not self._stopping:
                     try:
-                        await self._tick(placing)
-                        self.progress.trouble = ""
+                        trouble = await self._no_message()
+                        if not trouble:
+                            await self._tick(placing)
+                        self.progress.trouble = trouble
                     except StoreDown as down:
                         self.progress.trouble = f"the database does not commit: {down}"
                         log.error("no call is placed while the database cannot commit", job=self.job.id, reason=str(down))
@@ -142,6 +147,11 @@ class JobRunner:
                 self._floor.records.end(self.job.id)
                 self._floor.close(self.job.id)
             await self._give_back()
+
+    async def _no_message(self) -> str:
+        """Why nobody may be called: who finds no agent could not be told who called."""
+        plan = self.job.definition.pacing
+        return await self._nuisance.missing(plan.nuisance_message) if self._nuisance is not None and plan.dials else ""
 
     async def _tick(self, placing: asyncio.TaskGroup) -> None:
         now_s = self._clock.monotonic_s()
@@ -349,9 +359,9 @@ class JobRunner:
 
     def _for_agents(self, detected: bool) -> dict[str, Any]:
         plan = self.job.definition.pacing
-        if self._pacing is None:
+        if self._nuisance is None:
             return {}
-        return {"floor": True, "wait_s": wait_s(plan.budget, detected=detected), "nuisance": plan.nuisance_message}
+        return {"floor": True, "wait_s": wait_s(plan.budget, detected=detected), "nuisance": self._nuisance.sound}
 
     async def _give_back(self) -> None:
         self._ask_no_more()

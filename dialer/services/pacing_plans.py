@@ -22,6 +22,7 @@ WRAP_UP_MOST_S = 4 * 3600.0
 EXTENSIONS_MOST = 20
 SAMPLES_MOST = 10_000
 WORDS_MOST = 80
+MESSAGE_MOST = 300
 SCRIPT_MOST = 4000
 
 
@@ -48,8 +49,10 @@ def check_pacing(pacing: Pacing) -> None:
             raise BadInput(f"{name!r} is no skill", where="skill", mend=f"a name of 1 to {WORDS_MOST} characters")
     if len(pacing.script) > SCRIPT_MOST:
         raise BadInput(f"{len(pacing.script)} characters", where="script", mend=f"at most {SCRIPT_MOST}")
-    if len(budget.group) > WORDS_MOST or len(pacing.nuisance_message) > WORDS_MOST:
+    if len(budget.group) > WORDS_MOST:
         raise BadInput("too long a name", where="pacing", mend=f"at most {WORDS_MOST} characters")
+    if len(pacing.nuisance_message) > MESSAGE_MOST:
+        raise BadInput("too long a message", where="nuisance message", mend=f"at most {MESSAGE_MOST} characters")
 
 
 def check_turn(before: Pacing, after: Pacing) -> None:

@@ -13,7 +13,7 @@ CONTEXT, EXTEN, PRIORITY = "outdial", "s", "1"  # our dialplan, the same on ever
 NUMBER = re.compile(r"\+?[0-9]{3,15}\Z")
 ATTEMPT = re.compile(r"[0-9a-z]{6,40}\Z")
 NONCE = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
-SOUND = re.compile(r"[A-Za-z0-9/][A-Za-z0-9/_.-]{0,199}\Z")
+SOUND = re.compile(r"(?!.*\.\.)[A-Za-z0-9/][A-Za-z0-9/_.-]{0,199}\Z")
 MAX_RING_S = 600.0
 LONGEST_WAIT_S = 60.0
 
