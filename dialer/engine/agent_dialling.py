@@ -35,6 +35,8 @@ log = structlog.get_logger()
 Place = Callable[[Call, Attempt, str], Awaitable[None]]
 
 REDIAL_WAIT_S = 5.0  # until the attempt before is closed
+SPARE_AGAIN = timedelta(seconds=2)  # one whose agents are all answered for, sooner
+PROMISED = timedelta(seconds=10)  # for so long an agent is kept free for it; renewed at each look
 CALLBACK_AGAIN = timedelta(seconds=15)  # a callback for which no agent is free is looked at again
 
 
@@ -69,6 +71,13 @@ class AgentDialling:
         now, node = self._clock.now(), self._route.node
         if not await agent_calls.reserve(self._store, self.job.id, claim.contact_id, node=node, now=now):
             return
+        if callback is not None and self._floor.spare(self.job.id) < 1:
+            # Whoever is free has a call under way: one agent more is left free, until the callback has had its turn.
+            self._floor.jobs[self.job.id].promised[claim.contact_id] = now + PROMISED
+            because = f"callback {callback.id}: the free agents have calls under way"
+            await agent_calls.put_off(self._store, self.job.id, claim.contact_id, until=now + SPARE_AGAIN, because=because)
+            return
+        self._floor.jobs[self.job.id].promised.pop(claim.contact_id, None)
         call = self._call(claim, CallKind.PREVIEW if callback is None else CallKind.CALLBACK, callback)
         login = callback.agent if callback is not None and callback.type.is_personal else ""
         only = callback is not None and callback.type is CallbackType.STRICT_AGENT

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
+from math import ceil
 
 import structlog
 
@@ -217,6 +218,13 @@ class Floor:
     def idle(self, job_id: JobId, kind: CallKind = CallKind.PREVIEW) -> int:
         """How many agents could be offered a contact of the job now."""
         return sum(is_free_for(seat, job_id, kind) for seat in self.seats.values())
+
+    def spare(self, job_id: JobId) -> int:
+        """How many idle agents would be left if those who are expected to answer soon had one each."""
+        seen, pacing = self.picture(job_id), self.records.pacings.get(job_id)
+        out = len(seen.ringing_s) + len(seen.detecting)
+        answers = ceil(out * (1.0 if pacing is None else pacing.hit_rate))
+        return seen.idle + len(self.jobs[job_id].promised) - seen.waiting - answers
 
     def is_busy(self, job_id: JobId) -> bool:
         """Whether an agent still has a contact of the job before them, or somebody waits for one."""

@@ -11,7 +11,7 @@ from dialer.domain.campaign import Job
 from dialer.domain.codes import SystemCode
 from dialer.domain.desk import Pending
 from dialer.domain.desk_call import CallKind, DeskCall
-from dialer.domain.ids import AttemptId, CampaignId, OrgId
+from dialer.domain.ids import AttemptId, CampaignId, ContactId, OrgId
 from dialer.domain.live_answer import LiveAnswer
 from dialer.engine.calls import Call
 from dialer.engine.seat import Seat
@@ -42,6 +42,7 @@ class FloorJob:
     waiting: dict[AttemptId, datetime] = field(default_factory=dict)  # persons without an agent, since when; oldest first
     facts: list[Fact] = field(default_factory=list)
     closing: bool = False  # places no more calls
+    promised: dict[ContactId, datetime] = field(default_factory=dict)  # callbacks for which an agent is kept free, until when
 
     @property
     def rules(self) -> AgentRules:
@@ -114,6 +115,7 @@ class FloorJob:
                 talking.append(_s(now - desk.since if desk.call is None else now - (desk.call.joined_at or desk.since)))
             elif desk.state is AgentState.WRAP_UP:
                 wrapping.append(_s(now - desk.since))
+        self.promised = {contact: until for contact, until in self.promised.items() if until > now}
         ringing, detecting = [], []
         for call in calls:
             if call.off_line or call.kept:
@@ -126,7 +128,7 @@ class FloorJob:
         tally = self.ledger.tally(now)
         return Floor(
             now_s=now_s,
-            idle=idle,
+            idle=max(0, idle - len(self.promised)),
             talking_s=talking,
             wrapping_s=wrapping,
             ringing_s=ringing,

@@ -72,6 +72,16 @@ class FloorPacing:
         if self._stretch is not None:
             self._stretch = replace(self._stretch, placed=self._stretch.placed + calls)
 
+    @property
+    def hit_rate(self) -> float:
+        """How many of the calls that are out a person is taken to answer; all of them, where each has an agent of its own."""
+        if (cruise := _cruise(self.pacer)) is not None:
+            return cruise.outlook.hit_rate
+        inner: object = self.pacer
+        while inner is not None and not isinstance(inner, ExpertCallingRatio):
+            inner = getattr(inner, "pacer", None)
+        return 1.0 if inner is None else inner.hit_rate
+
     def memory(self) -> Mapping[str, Any] | None:
         """What its pacer has learned, as JSON; None for one that learns nothing."""
         cruise = _cruise(self.pacer)

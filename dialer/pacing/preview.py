@@ -17,6 +17,7 @@ class Preview:
 
     def calls(self, floor: Floor) -> int:
         """How many contacts to offer now."""
-        free = max(0, floor.idle - floor.inbound_waiting)
+        out = len(floor.ringing_s) + len(floor.detecting) + floor.waiting  # left by another pacing: somebody is to be there
+        free = max(0, floor.idle - floor.inbound_waiting - out)
         self.because = f"{free} agents to offer a contact to"
         return free

@@ -384,3 +384,21 @@ async def test_only_the_reasons_of_the_organisation_excuse_an_agent(store: Store
         await until(lambda: worker.states[-1:] == ["not_ready"])
         await dismiss(tasks)
     assert [one.reason for one in await agent_history(store, org, "agent0", since=BEFORE, until=clock.now())][-2] == "Lunch"
+
+
+@ON_SQLITE
+async def test_a_callback_takes_no_agent_for_whom_a_call_is_under_way(store: Store) -> None:
+    clock = FastClock(factor=10)
+    job_id = make_job(store, 6, PROGRESSIVE)
+    staff = await hire(store, 2)
+    org = store.read_now(lambda tx: tx.organisations.by_name("default"))
+    voice = FakeVoice(clock, default=FakeCallee(ring_s=0.1, answer_s=4.0))
+    agents = FakeAgentVoice(clock, voice)
+    wanted = Wanted(at=clock.now() + timedelta(seconds=6), type=CallbackType.CAMPAIGN)
+    await add_callback(store, org, "Floor5", wanted, strategy_of=StrategyShelf(), now=clock.now(), by="test", job_id=job_id)
+    async with running(store, voice, clock=clock, agents=agents) as engine:
+        workers, tasks = await crew(engine, staff, clock, talk_s=2.0)
+        await until(completed(store, job_id))
+        await dismiss(tasks)
+    assert sum(worker.seen[CallStage.OFFERED] for worker in workers) == 1
+    assert [one.code for one in attempts(store, job_id)] == ["Sale"] * 6
