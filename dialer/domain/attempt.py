@@ -71,6 +71,8 @@ class Attempt:
     next_at: datetime | None = None  # when the contact wants to be called again: for codes whose next action is "schedule"
     system_code: str = "Attempt In Progress"
     code: str | None = None  # the one final completion code; None until FINAL
-    code_source: str | None = None  # "app", "network", "amd", "action", "gateway", "reconcile", "operator", AGENT, COMPLIANCE
+    code_source: str | None = (
+        None  # "app", "network", "amd", "action", "gateway", "reconcile", "operator", "reply", AGENT, COMPLIANCE
+    )
     agent: str = ""  # the login of the agent who had the contact; "" = nobody
     again_after: AttemptId | None = None  # the attempt that the agent redialled

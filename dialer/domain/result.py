@@ -25,7 +25,7 @@ class AttemptResult:
     address: str  # E.164 for a telephone; "" when nobody was attempted, or none was needed
     code: str
     system_code: str
-    source: str  # who had the last word: "app", "action", "network", "amd", "gateway", "reconcile", "operator", "compliance"
+    source: str  # whose word it is: "app", "action", "network", "amd", "gateway", "reconcile", "operator", "reply", "compliance"
     ended_at: datetime
     note: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)  # the contact's, as they were when the code was recorded

@@ -33,6 +33,7 @@ AT_ONCE = 20
 SEND_S = 60.0  # one answer takes no longer
 AGAIN_S = 5.0  # after a gateway that took nothing
 GIVE_UP_S = 300.0  # an answer that comes later is of no use, and the law gives a confirmation five minutes
+WAITING_MOST = 1000  # messages with apps; what more comes is left to people
 STOP_S = 5.0  # at the end, apps that are at work get this long
 
 
@@ -74,7 +75,11 @@ class ReplyDesk:
         failpoints.hit("M3")
         if heard.completed is not None:
             self._on_completed(heard.completed)
-        if heard.message is not None and heard.app is not None and not self._stopping:
+        if heard.message is None or heard.app is None:
+            return
+        if self._stopping or len(self._tasks) >= WAITING_MOST:
+            log.error("no app was given a message; it is in the inbox", message=heard.message.id, app=heard.app.row.app)
+        else:
             self._begin(self._hand_over(heard.message, heard.app), f"message app {heard.message.id}")
 
     @property

@@ -48,7 +48,7 @@ class Heard:
     """What became of a message."""
 
     message: Received | None = None  # None: it had come before
-    completed: Completed | None = None  # an attempt that ended with it
+    completed: Completed | None = None  # an attempt that ended with it, or has another code
     app: AppCall | None = None  # to be run now
 
 

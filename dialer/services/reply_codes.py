@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dialer.domain.attempt import Attempt
 from dialer.domain.callback import CallbackState
-from dialer.domain.campaign import Job, JobContactState
+from dialer.domain.campaign import Job, JobContactState, JobState
 from dialer.domain.codes import SYSTEM_NAME_KEYS, SystemCode, name_key
 from dialer.domain.message_codes import arrived
 from dialer.domain.next_step import Done
 from dialer.domain.progress import Progress
 from dialer.domain.strategy import WAIT
 from dialer.services.completion import Completed, StrategyOf, close_in
-from dialer.services.contact_steps import apply_step
+from dialer.services.contact_steps import apply_step, result_for_processor
 from dialer.services.finishing import finish_if_met
 from dialer.services.late_codes import go_on_with, replace_code
 from dialer.store.attempts import Closing
@@ -29,7 +29,7 @@ class Given:
     """What became of a code: `because` says why it was not taken, and is "" when it was."""
 
     because: str = ""
-    completed: Completed | None = None  # the attempt was still open, and is closed now
+    completed: Completed | None = None  # what is new of the attempt: it has ended, or has another code
 
 
 def give_code(tx: Tx, attempt: Attempt, code: str, *, strategy_of: StrategyOf, now: datetime) -> Given:
@@ -49,15 +49,26 @@ def give_code(tx: Tx, attempt: Attempt, code: str, *, strategy_of: StrategyOf, n
     job = tx.jobs(None).get_for_update(attempt.job_id)
     if opted_out:
         _leave(tx, job, place, attempt, strategy_of, now)
-        return Given()
+        return Given(completed=_told(tx, job, attempt, code, strategy_of, now))
     last = tx.attempts.last_in_job(attempt.job_id, attempt.contact_id)
     if last is None or last.id != attempt.id or place is None:
         return Given(because="it came when the campaign had gone on with this contact")
     waits = place.handler == WAIT and place.finished_at is None and Progress.from_json(place.progress).waits_in == attempt.handler
     if waits:
         go_on_with(tx, job, place, attempt, code, custom, source=REPLY, strategy_of=strategy_of, now=now)
-        return Given()
+        return Given(completed=_told(tx, job, attempt, code, strategy_of, now))
     return Given(because="it came when this contact did not wait for an answer (any more)")
+
+
+def _told(tx: Tx, job: Job, attempt: Attempt, code: str, strategy_of: StrategyOf, now: datetime) -> Completed | None:
+    """A late code for those who follow results: `attempt` and `job` are as they were before it."""
+    if attempt.code == code:
+        return None
+    late, after = replace(attempt, code=code, code_source=REPLY), tx.jobs(None).get(job.id)
+    handler = strategy_of(job.id, job.strategy_text).handler(attempt.handler)
+    ended = after.state is JobState.STOPPING and job.state is not JobState.STOPPING
+    result = result_for_processor(tx, job, late, handler, now)
+    return Completed(attempt=late, job_finished_because=after.because if ended else "", result=result)
 
 
 def _leave(tx: Tx, job: Job, place: JobContact | None, attempt: Attempt, strategy_of: StrategyOf, now: datetime) -> None:
