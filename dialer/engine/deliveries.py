@@ -23,7 +23,7 @@ from dialer.engine.together import Together
 from dialer.errors import Conflict, MaybeSent, NotFound, NotSent, Rejected, StoreDown
 from dialer.ports import AttemptOrder, ChannelPort, Clock, DeliveryUpdate, Receipt
 from dialer.services.codes import settable_code
-from dialer.services.completion import Completed, StrategyOf
+from dialer.services.completion import Completed, StrategyOf, close_in
 from dialer.services.orders import order_for
 from dialer.store.attempts import Closing
 from dialer.store.store import Store, Tx
@@ -238,13 +238,32 @@ class Deliveries:
             before = now if job_id is not None else now - timedelta(seconds=patience_s)
             open_still = await self._store.read(partial(_not_told, channel, before, job_id))
             for start in range(0, len(open_still), SETTLE_AT_ONCE):  # together, so that they share a commit
-                group = open_still[start : start + SETTLE_AT_ONCE]
-                await asyncio.gather(*(self._give_up(attempt, unheard) for attempt in group))
+                await self._give_up(open_still[start : start + SETTLE_AT_ONCE], unheard)
 
-    async def _give_up(self, attempt: Attempt, unheard: SystemCode) -> None:
-        """Its end was never told: it was taken, or nobody knows."""
+    async def _give_up(self, group: Sequence[Attempt], unheard: SystemCode) -> None:
+        """Nobody told how they ended: they were taken, or nobody knows. Raises StoreDown."""
+        closings = [(one.id, self._unheard(one, unheard)) for one in group]
+
+        def work(tx: Tx) -> list[Completed | None]:
+            return [close_in(tx, attempt_id, closing, self._strategy_of) for attempt_id, closing in closings]
+
+        try:
+            ended = await self._store.write(work)
+        except StoreDown:
+            raise
+        except Exception:  # one of them is at fault, and may not hold up the others: each by itself
+            log.exception("attempts whose end was never told were not closed together")
+            ended = [
+                await record(self._store, self._clock, attempt_id, closing, self._strategy_of) for attempt_id, closing in closings
+            ]
+        for completed in ended:
+            if completed is not None:
+                self.on_completed(completed)
+
+    def _unheard(self, attempt: Attempt, unheard: SystemCode) -> Closing:
         code = unheard if attempt.state is AttemptState.SENT else SystemCode.UNKNOWN
-        await self._close(attempt, code, source="reconcile")
+        ended_at = max(self._clock.now(), attempt.intent_at)
+        return Closing(code=code, source="reconcile", system_code=code, ended_at=ended_at)
 
 
 def _not_told(channel: Channel, before: datetime, job_id: JobId | None, tx: Tx) -> list[Attempt]:

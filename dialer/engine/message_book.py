@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -45,6 +46,7 @@ class MessageBook:
         self._on_completed: Callable[[Completed], None] = _nobody
         self._sending: set[AttemptId] = set()
         self._puts: Together[NewMessage, None] = Together("put messages", self._put_all)
+        self._works: Together[Callable[[Tx], Any], Any] = Together("write of messages", self._write_all)
         self.gateways: dict[str, MessageGateway[Any]] = {}
 
     def belongs_to(self, strategy_of: StrategyOf, on_completed: Callable[[Completed], None]) -> None:
@@ -139,7 +141,7 @@ class MessageBook:
             news = tx.messages.fold(update)
             return news is not None, None if news is None else self._settled(tx, news.message)
 
-        known, completed = await self._store.write(work)
+        known, completed = await self._write(work)
         failpoints.hit("M2")
         if not known:
             log.info("news of no message that is on record", gateway=update.gateway, state=update.state.value)
@@ -154,10 +156,23 @@ class MessageBook:
         if completed is not None:
             self._on_completed(completed)
 
+    async def _write(self, work: Callable[[Tx], T]) -> T:
+        """Committed together with what others write in the same moment. Raises StoreDown, and what `work` raises."""
+        done: T = await self._works.ask(work)
+        return done
+
+    async def _write_all(self, works: Sequence[Callable[[Tx], Any]]) -> Sequence[Any]:
+        try:
+            return await self._store.write(lambda tx: [work(tx) for work in works])
+        except StoreDown:
+            raise
+        except Exception:  # noqa: BLE001 - one of them is at fault, and may not take the others with it: each by itself
+            return await asyncio.gather(*(self._store.write(work) for work in works), return_exceptions=True)
+
     async def _surely(self, work: Callable[[Tx], T], attempt_id: AttemptId) -> T:
         while True:
             try:
-                return await self._store.write(work)
+                return await self._write(work)
             except StoreDown as down:
                 log.error("what became of a message waits for the database", attempt=attempt_id, reason=str(down))
                 await self._clock.sleep(AGAIN_S)

@@ -78,13 +78,14 @@ class MessageChannel(ABC, Generic[OrderT]):
                 raise
             except Rejected as why:
                 if why.refusal == Refusal.ACCOUNT:  # no fault of the contact: it stays due
-                    gateway.rest(str(why))
+                    gateway.refuses(str(why))
                     raise NotSent(str(why), retry_after_s=REST_S) from why
                 await self._book.refused(new, why)
                 raise
             except Exception:
                 await self._book.doubtful(order.attempt_id)
                 raise
+            gateway.took()
             failpoints.hit("M1")
             await self._book.accepted(order.attempt_id, gateway.port.name, taken)
         return Receipt(kept=True)

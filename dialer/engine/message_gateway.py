@@ -17,6 +17,7 @@ log = structlog.get_logger()
 
 TURN_S = 60.0  # how long a message waits for its sender's turn
 REST_S = 60.0  # after the gateway refused us, and not a contact: a human has to mend that
+REFUSALS = 3  # so often in a row: one alone may be about its recipient, whatever the gateway calls it
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class MessageGateway(Generic[OrderT]):
     _rates: dict[str, SendRate] = field(default_factory=dict)
     _rests_until_s: float = 0.0
     _refused: str = ""
+    _refusals: int = 0  # since it took a message
 
     def status(self, channel: Channel) -> GatewayStatus:
         """As it stands at this moment."""
@@ -52,8 +54,15 @@ class MessageGateway(Generic[OrderT]):
         if self.sender_per_s is not None:
             await self._rate(sender).turn(segments, within_s=TURN_S)
 
-    def rest(self, because: str) -> None:
-        """It refuses us, whomever we write to: nothing is handed to it for a while."""
+    def took(self) -> None:
+        """It took a message: whatever it had against us before was about somebody."""
+        self._refusals = 0
+
+    def refuses(self, because: str) -> None:
+        """It says that the fault is ours. When it says so of one message after another, nothing is handed to it for a while."""
+        self._refusals += 1
+        if self._refusals < REFUSALS:
+            return
         log.error("a gateway refuses our account or sender, and rests", gateway=self.port.name, reason=because)
         self._refused = because[:200]
         self._rests_until_s = self.clock.monotonic_s() + REST_S

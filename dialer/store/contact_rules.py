@@ -20,6 +20,7 @@ from dialer.store.callbacks import Callbacks
 from dialer.store.contact_filter import fits
 from dialer.store.contact_lists import GONE, ContactLists
 from dialer.store.job_contacts import JobContacts
+from dialer.store.messages import forget_texts
 from dialer.store.tables import addresses, attempts, contacts, job_contacts, jobs
 from dialer.store.tables_agents import contact_notes
 from dialer.store.tables_contacts import attribute_definitions, contact_exclusions, phone_checks
@@ -87,7 +88,8 @@ class ContactRules:
     def remove(self, contact_ids: Sequence[ContactId]) -> int:
         """Delete contacts, also from running jobs: from the commit on nobody dials them.
 
-        What they were called stays in the ledger; of one who has a place there, a bare row remains: no name, no address.
+        When and where they were called or written to stays in the ledger, and not what was written. Of one who has a place there
+        a bare row remains: no name, no address.
         """
         mine = self._mine(contact_ids)
         if not mine:
@@ -112,6 +114,7 @@ class ContactRules:
         known |= set(self._connection.scalars(sa.select(attempts.c.contact_id).where(attempts.c.contact_id.in_(mine))))
         self._connection.execute(sa.delete(contact_exclusions).where(contact_exclusions.c.contact_id.in_(mine)))
         self._connection.execute(sa.delete(addresses).where(addresses.c.contact_id.in_(mine)))
+        forget_texts(self._connection, mine)
         self._connection.execute(sa.delete(contact_notes).where(contact_notes.c.contact_id.in_(mine)))
         free = [one for one in mine if one not in known]
         self._connection.execute(sa.delete(contacts).where(contacts.c.id.in_(free)))

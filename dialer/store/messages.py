@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dialer.domain.channel import Channel
-from dialer.domain.ids import AttemptId, OrgId
+from dialer.domain.ids import AttemptId, ContactId, OrgId
 from dialer.domain.message import Message, MessageNews, NewMessage, SentMessage
 from dialer.domain.message_state import MessageFacts, MessageState, Refusal
 from dialer.ports import MessageUpdate
@@ -329,6 +329,12 @@ def forget(connection: sa.Connection, attempt_ids: Sequence[str]) -> None:
     """Remove the messages of attempts that go."""
     connection.execute(sa.delete(message_ids).where(message_ids.c.attempt_id.in_(list(attempt_ids))))
     connection.execute(sa.delete(messages).where(messages.c.attempt_id.in_(list(attempt_ids))))
+
+
+def forget_texts(connection: sa.Connection, contact_ids: Sequence[ContactId]) -> None:
+    """What was written to contacts who are deleted goes; that it was written stays."""
+    theirs = sa.select(attempts.c.id).where(attempts.c.contact_id.in_(list(contact_ids)))
+    connection.execute(sa.update(messages).where(messages.c.attempt_id.in_(theirs)).values(body="", subject=""))
 
 
 def strays_before(before: datetime) -> sa.ColumnElement[bool]:

@@ -107,15 +107,17 @@ async def test_a_fault_of_our_account_is_not_held_against_contacts_and_the_gatew
     wrong = FakeReader(refuses=Rejected("no such sender", refusal=Refusal.ACCOUNT))
     port = sms(post, default=wrong)
     await port.start()
-    job = await start_writing(store, org_id, SMS, [person(index) for index in range(3)])
+    job = await start_writing(
+        store, org_id, SMS, [person(index) for index in range(4)], pace=Pace(calls=10, per=PaceUnit.SECOND, max_ports=1)
+    )
     async with post.engine(CLOCK):
-        await until(lambda: "Not Launched" in codes(store, job))
+        await until(lambda: codes(store, job).count("Not Launched") == 3)
         assert post.channels()[Channel.SMS].room() == 0
         port.default = FakeReader()
         await until(completed(store, job.id))
     await port.stop()
     ended = Counter(codes(store, job))
-    assert ended["SMS Delivered"] == 3
+    assert ended["SMS Delivered"] == 4
     assert ended.keys() == {"Not Launched", "SMS Delivered"}
 
 

@@ -191,3 +191,13 @@ async def test_messages_go_with_their_attempts_and_are_in_the_archive(store: Sto
         (ANNA, "Hello", ["SM1"])
     ]
     assert store.read_now(lambda tx: tx.connection.scalar(sa.select(sa.func.count()).select_from(message_ids))) == 0
+
+
+async def test_what_was_written_goes_with_a_contact_that_is_deleted(store: Store, org_id: OrgId) -> None:
+    launch = await called_job(store, org_id)
+    mine, other = launch.attempts()[:2]
+    for one in (mine, other):
+        put(store, org_id, one.id)
+    store.write_now(lambda tx: tx.contact_rules(org_id).remove([mine.contact_id]))
+    assert [get(store, one.id).body for one in (mine, other)] == ["", "Hello"]
+    assert get(store, mine.id).recipient == ANNA
