@@ -16,6 +16,7 @@ from dialer.domain.ids import AttemptId, ConsultId, LegId
 from dialer.ports import Clock
 from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, ContactState, Parting
 
+MAX_UNREAD = 20_000  # events nobody has read; then the link is dropped and everything looked at, rather than memory filled
 HANGUP_FOLLOWS_S = 1.0
 DIALPLAN_SAYS_S = 2.0  # within what the dialplan says that a channel is where it was sent; seen: 1 to 4 ms, 0.5 s during a tone
 
@@ -70,6 +71,9 @@ class FloorListener(Protocol):
 
     def given_up(self, switch: str, channel: str) -> None:
         """A channel is not wanted: it was given up before it was there, or is of no use."""
+
+    def overrun(self, switch: str) -> None:
+        """Nobody reads what is told."""
 
 
 class FloorMemory:
@@ -199,6 +203,8 @@ class FloorMemory:
         attempt_id, leg.contact = leg.contact, None
         contact = self.contacts.get(attempt_id) if attempt_id is not None else None
         if attempt_id is not None and contact is not None and leg_id in contact.legs:
+            if contact.parting is Parting.HELD:  # the leg is parked before the contact has said that it is held
+                contact.keeper = leg_id
             self.say_parted(contact, attempt_id, leg_id, contact.parting or parting)
             self.look_whether_alone(attempt_id, contact)
 
@@ -242,6 +248,9 @@ class FloorMemory:
     # -- telling -------------------------------------------------------------------------------------------------------------
 
     def tell(self, kind: AgentVoiceKind, switch: str, **facts: Any) -> None:
+        if len(self.unread) >= MAX_UNREAD:
+            self.listener.overrun(switch)
+            return
         self.unread.append(AgentVoiceEvent(kind=kind, switch=switch, at=self.clock.now(), **facts))
         self.arrived.set()
 

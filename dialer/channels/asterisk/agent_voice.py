@@ -92,6 +92,9 @@ class AsteriskAgentVoice:
     def given_up(self, switch: str, channel: str) -> None:
         self.asks.spawn(self.asks.give_up(switch, channel, up=True), f"given-up-{channel}")
 
+    def overrun(self, switch: str) -> None:
+        self.voice.switch(switch).link.resync("events of the floor were not read in time")
+
     async def park(self, leg_id: LegId) -> Missing | None:
         """The leg is idle again, whatever it was in."""
         leg = self.memory.legs.get(leg_id)
