@@ -27,6 +27,8 @@ TALK, WRAP = 1, 2
 ENDS = {"noanswer": Ended.NO_ANSWER, "fail": Ended.FAILED}
 SURELY_PERSON_S = 20.0  # nobody talks to a machine for so long
 FORGET_S = 60.0
+AGE_S = 2.0
+AGES = np.arange(AGE_S / 2, 60.0, AGE_S)  # seconds of ringing that are told apart
 PRIOR_LOST = 3.0  # abandoned calls after which the share of machines among them is believed half
 MARGIN = 1.2  # standard errors of the number of persons among the abandoned that are put upon it
 
@@ -98,15 +100,17 @@ class Answers:
         self._waited: set[float] = set()  # moments of the answers that waited at the last look
         self._talks: dict[int, tuple[float, float]] = {}  # agent -> since, rang
         self._doing: npt.NDArray[np.int_] | None = None
-        self._weight_live = self._live = 0.0
-        self._weight_lost = self._lost = 0.0
-        self._spread = 0.0  # the variance of the number of persons among the lost
+        self._live, self._lost = np.zeros(len(AGES)), np.zeros(len(AGES))  # answers, by how long it had rung
 
     def abandoned(self, counted: int, persons: PersonShare) -> float:
         """How many of the abandoned calls count: a reasoned estimate of the persons among them, on the safe side."""
-        mean = self._weight_live / self._live if self._live else 1.0
-        share = (self._weight_lost + PRIOR_LOST * mean) / (self._lost + PRIOR_LOST) / mean
-        return counted * share + MARGIN * math.sqrt(self._spread) * persons.most / mean
+        weights = persons.weights(AGES)
+        live, lost = float(self._live.sum()), float(self._lost.sum())
+        mean = float(self._live @ weights) / live if live else 1.0
+        share = (float(self._lost @ weights) + PRIOR_LOST * mean) / (lost + PRIOR_LOST) / mean
+        chances = weights / weights.max()
+        doubt = math.sqrt(float(self._lost @ (chances * (1 - chances))))
+        return counted * share + MARGIN * doubt * float(weights.max()) / mean
 
     def follow(self, now: float, state: Any, states: npt.NDArray[np.int_], persons: PersonShare) -> list[Fact]:
         """What agents found since the last look."""
@@ -118,31 +122,36 @@ class Answers:
                 # Calls are ordered in this tick's moments only: the age of an answer says when it came.
                 age = event[1] + event[2]
                 self._rang[round(now - tick * math.ceil(age / tick - 1e-9) + age, 3)] = event[1]
-                self._live += 1
-                self._weight_live += persons.weight(event[1])
-            elif event[0] == "abandon":
-                rang = self._who_left(now - event[1], tick, gone)
-                if rang is not None:
-                    self._lost += 1
-                    self._weight_lost += persons.weight(rang)
-                    chance = persons.chance(rang)
-                    self._spread += chance * (1 - chance)
+                self._live[_age(event[1])] += 1
         found: list[Fact] = []
         since = state.agent_since
         before = self._doing if self._doing is not None else np.zeros_like(states)
+        waits = [event[1] for event in state.events if event[0] == "connect"]
         for agent in np.flatnonzero(states != before).tolist():
             if states[agent] == TALK:
-                rang = self._rang.get(round(float(since[agent]), 3))
+                rang = self._whose(float(since[agent]), waits, gone)
                 if rang is not None:
                     self._talks[agent] = (float(since[agent]), rang)
             elif agent in self._talks:
                 begun, rang = self._talks.pop(agent)
                 if states[agent] == WRAP:
                     found.append(AgentFound(rang_s=rang, person=float(since[agent]) - begun > SURELY_PERSON_S))
+        for event in state.events:
+            if event[0] == "abandon" and (rang := self._who_left(now - event[1], tick, gone)) is not None:
+                self._lost[_age(rang)] += 1
         self._doing = states.copy()
         for moment in [one for one in self._rang if one < now - FORGET_S]:
             del self._rang[moment]
         return found
+
+    def _whose(self, begun: float, waits: list[float], gone: set[float]) -> float | None:
+        """How long the call had rung that an agent has had since `begun`, after one of the `waits`."""
+        for wait in waits:
+            moment = round(begun - wait, 3)
+            if moment in self._rang and (wait == 0.0 or moment in gone):
+                gone.discard(moment)
+                return self._rang[moment]
+        return None
 
     def _who_left(self, latest: float, tick: float, gone: set[float]) -> float | None:
         """How long the call had rung that was abandoned in the last tick after waiting from `latest`, or a little earlier."""
@@ -151,3 +160,7 @@ class Answers:
                 gone.remove(moment)
                 return self._rang[moment]
         return None
+
+
+def _age(rang_s: float) -> int:
+    return min(len(AGES) - 1, int(rang_s / AGE_S))

@@ -48,15 +48,6 @@ class PersonShare:
         """How much more (above 1) or less likely than the mean of all calls one that rang for so long is a person's."""
         return float(self._shares[min(BINS - 1, max(0, int(rang_s / BIN_S)))] / self._mean)
 
-    def chance(self, rang_s: float) -> float:
-        """P(person), if at the age at which persons are most likely nobody else answers."""
-        return self.weight(rang_s) / self.most
-
-    @property
-    def most(self) -> float:
-        """The highest weight."""
-        return float(self._shares.max() / self._mean)
-
     def weights(self, rang_s: Floats) -> Floats:
         """The same of many."""
         return np.asarray(self._shares[np.clip(rang_s / BIN_S, 0, BINS - 1).astype(np.int64)] / self._mean)
