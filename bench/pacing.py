@@ -72,12 +72,12 @@ def day(about: tuple[FloorPlan, str, int]) -> FloorResult:
 
 
 def main() -> None:
-    """One day of each, or as many as BENCH_SEEDS says; BENCH_HOURS shortens the days."""
+    """One day of each, or as many as BENCH_SEEDS says, on all cores or BENCH_JOBS; BENCH_HOURS shortens the days."""
     seeds, hours = int(os.environ.get("BENCH_SEEDS", "1")), float(os.environ.get("BENCH_HOURS", "0"))
     floors = [replace(one, hours=hours) if hours else one for one in FLOORS]
     days = [(plan, name, seed + 1) for plan in floors for name in PACERS for seed in range(seeds)]
     found: dict[str, dict[str, dict[str, float]]] = {}
-    with ProcessPoolExecutor() as processes:
+    with ProcessPoolExecutor(int(os.environ.get("BENCH_JOBS", "0")) or None) as processes:
         results = dict(zip([(plan.name, name, seed) for plan, name, seed in days], processes.map(day, days), strict=True))
     for plan in floors:
         for name in PACERS:

@@ -9,7 +9,7 @@ from itertools import accumulate
 
 from dialer.domain.pacing_plan import EcrWatch, Pacing, PacingKind, PredictiveStyle
 from dialer.errors import BadInput
-from dialer.pacing.budget_guard import BudgetGuard, FloorPacer
+from dialer.pacing.budget_guard import AIM, BudgetGuard, FloorPacer
 from dialer.pacing.calling_ratio import ExpertCallingRatio, RatioBasis
 from dialer.pacing.floor_plan import FloorPlan, FloorResult
 from dialer.pacing.predictive import Cruise, CruiseControl
@@ -18,6 +18,7 @@ from dialer.pacing.simulator import simulate
 
 HOUR_S = 3600.0
 CRUISE = "predictive (cruise control)"
+FREE_CRUISE = "cruise control without a guard"
 RATIO = "predictive (expert calling ratio)"
 BASES = {EcrWatch.WORK_TIME: RatioBasis.WORK_TIME, EcrWatch.UPDATE_TIME: RatioBasis.UPDATE_TIME}
 
@@ -57,8 +58,8 @@ def _makers(plan: FloorPlan, campaign: Pacing | None) -> dict[str, Callable[[], 
     pacing = campaign or Pacing()
     ratio = pacing.ratio
 
-    def cruise() -> FloorPacer:
-        return Cruise(CruiseControl(cap=plan.cap, max_wait_s=plan.max_wait_s, window_s=plan.hours * HOUR_S))
+    def cruise(share: float) -> Cruise:
+        return Cruise(CruiseControl(cap=share * plan.cap, max_wait_s=plan.max_wait_s, window_s=plan.hours * HOUR_S))
 
     def expert() -> FloorPacer:
         pacer = ExpertCallingRatio(
@@ -70,7 +71,11 @@ def _makers(plan: FloorPlan, campaign: Pacing | None) -> dict[str, Callable[[], 
         )
         return BudgetGuard(pacer, cap=plan.cap)
 
-    makers: dict[str, Callable[[], FloorPacer]] = {CRUISE: cruise, RATIO: expert}
+    makers: dict[str, Callable[[], FloorPacer]] = {
+        CRUISE: lambda: BudgetGuard(cruise(AIM), cap=plan.cap),
+        FREE_CRUISE: lambda: cruise(1.0),
+        RATIO: expert,
+    }
     for lines in sorted({1.0, 1.5, 2.0, pacing.lines_per_agent}):
         makers[_progressive(lines)] = lambda lines=lines: Progressive(lines_per_agent=lines)  # type: ignore[misc]
     if campaign is None:

@@ -42,7 +42,7 @@ def test_the_day_is_drawn_into_a_file(tmp_path: Path) -> None:
 def test_shifts_say_who_works_when() -> None:
     status, said = run(*QUICK[2:], "--shift", "4: 0-0.1", "--shift", "4: 0.1-0.2")
     assert status == 0, said
-    assert "; 4 agent hours simulated" in said, "of five pacings, 0.8 each"
+    assert "; 5 agent hours simulated" in said, "of six pacings, 0.8 each"
 
 
 def test_a_campaigns_own_pacing_budget_and_ports_are_taken(
