@@ -26,7 +26,6 @@ from dialer.errors import StoreDown
 from dialer.ports import Clock
 from dialer.services import agent_calls
 from dialer.services.intents import Route, Wish
-from dialer.services.pacing_plans import agent_codes
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store
 
@@ -107,13 +106,12 @@ class AgentDialling:
                 await self._floor.give_back(call)
 
     def _call(self, claim: JobContact, kind: CallKind, callback: Callback | None, attempt: Attempt | None = None) -> DeskCall:
-        definition = self.job.definition
         return DeskCall(
             job_id=self.job.id,
             contact_id=claim.contact_id,
             campaign=self.job.campaign_name,
             kind=kind,
-            rules=definition.pacing.rules(agent_codes(definition.pacing, definition.codes)),
+            rules=self._floor.jobs[self.job.id].rules,
             attempt_id=None if attempt is None else attempt.id,
             address=attempt.address if attempt is not None else callback.number if callback is not None else "",
             callback_id=None if callback is None else callback.id,

@@ -106,19 +106,9 @@ async def remove_agent(store: Store, org_id: OrgId, login: str) -> None:
     await store.write(lambda tx: tx.agents(org_id).delete(tx.agents(org_id).by_login(login).id))
 
 
-async def list_agents(store: Store, org_id: OrgId) -> list[Agent]:
-    """The agents, by login."""
-    return await store.read(lambda tx: tx.agents(org_id).all())
-
-
 async def agents_with_token(store: Store, org_id: OrgId) -> set[AgentId]:
     """Who may use a desk."""
     return await store.read(lambda tx: tx.agents(org_id).with_token())
-
-
-async def agent_named(store: Store, org_id: OrgId, login: str) -> Agent:
-    """An agent by login. Raises NotFound."""
-    return await store.read(lambda tx: tx.agents(org_id).by_login(login))
 
 
 async def new_token(store: Store, org_id: OrgId, login: str) -> str:
