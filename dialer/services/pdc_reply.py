@@ -6,6 +6,7 @@ from dialer.domain.attempt import Attempt
 from dialer.domain.codes import APP_SYSTEM_CODES, SystemCode
 from dialer.errors import Conflict, NotFound
 from dialer.services.codes import settable_code
+from dialer.services.opt_outs import STOPPED
 from dialer.services.pdc_call import OnCall, PdcParts, check_text
 from dialer.services.pdc_campaign import CampaignVerbs
 from dialer.services.pdc_codes import CodeVerbs
@@ -38,7 +39,7 @@ class ReplyPdc(CodeVerbs, ContactVerbs, ListVerbs, DncVerbs, CampaignVerbs, OnCa
         check_text(reason)
 
         def work(tx: Tx, attempt: Attempt) -> None:
-            tx.dnc(attempt.org_id).add(attempt.address, reason=reason[:200] or "opted out in writing", now=self._parts.now())
+            tx.dnc(attempt.org_id).add(attempt.address, reason=reason[:200] or STOPPED, now=self._parts.now())
 
         await self._write(work)
         self.code = SystemCode.OPTED_OUT.value

@@ -87,7 +87,8 @@ class _Taking:
         received = self._tx.received(None)
         digest = digest_of("id", one.sender, self._news.provider_id)
         if not self._news.provider_id:
-            if received.said_again(one, within_s=AGAIN_S):
+            # An opt-out is never taken for the one before: there may have been a START in between.
+            if not self._stops(one) and received.said_again(one, within_s=AGAIN_S):
                 return Heard()
             digest = digest_of("words", one.sender, one.recipient, one.text, one.at.isoformat())
         if received.known(one.gateway, digest):
@@ -181,6 +182,10 @@ class _Taking:
             note = self._hint(one) or replies
             return replace(one, taken_for=TakenFor.NOT_UNDERSTOOD, inbox=InboxState.OPEN, note=note)
         return self._replied(one, attempt, replies)
+
+    def _stops(self, one: Received) -> bool:
+        wish = self._rules.wording.wish_in(one.text or one.subject)
+        return wish is not None and wish[0] is Wish.STOP
 
     def _hint(self, one: Received) -> str:
         return "may be meant as an opt-out" if self._rules.wording.may_mean_stop(one.text) else ""

@@ -292,6 +292,14 @@ async def test_help_is_answered_with_the_organisations_text_and_not_for_ever(sto
 
 
 @ON_SQLITE
+async def test_a_stop_after_a_start_counts_also_where_the_provider_gives_no_ids(store: Store, org_id: OrgId) -> None:
+    writing = await Writing.delivered(store, org_id)
+    for minute, (words, listed) in enumerate((("STOP", True), ("START", False), ("STOP", True), ("START", True))):
+        await writing.says("d0", words, provider_id="", at=NOW + timedelta(minutes=minute))
+        assert writing.on_dnc(D0) is listed, "the same START again is the START before"
+
+
+@ON_SQLITE
 async def test_two_machines_cannot_keep_each_other_talking(store: Store, org_id: OrgId) -> None:
     writing = await Writing.delivered(store, org_id)
     for _ in range(10):
