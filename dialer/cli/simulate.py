@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dialer.domain.campaign import Campaign
     from dialer.services.floor_simulation import PacingResult
 
+CURVES_FROM = 110  # columns of the terminal
 LENGTHS = 'lognormal MEAN CV, exponential MEAN (seconds), or a mixture: "0.4 lognormal 14 0.4 + 0.6 lognormal 280 0.5".'
 
 
@@ -96,23 +97,27 @@ def _campaign(name: str, config: Path | None, org: str) -> Campaign:
 def _show(results: list[PacingResult]) -> None:
     from dialer.cli.floor_plot import blocks
 
-    table = Table("Pacing", "Occupancy", "over the day", "Idle", "Abandoned", "worst ½ h", "Persons", "Calls")
-    for column in (1, 3, 4, 5, 6, 7):
-        table.columns[column].justify = "right"
     seen = [value for one in results for value in one.occupancy_curve if value is not None]
     least, most = min(seen, default=0.0), max(seen, default=1.0)
+    curves = out.width >= CURVES_FROM
+    table = Table("Pacing", "Occupancy", "Idle", "Abandoned", "worst ½ h", "Persons", "Calls")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    if curves:
+        table.add_column("Occupancy over the day", no_wrap=True)
     for one in results:
-        table.add_row(
+        row = (
             one.pacing,
             f"{one.occupancy:.1%}",
-            blocks(one.occupancy_curve, least, most),
             f"{one.idle_s:.1f} s",
             f"{one.abandoned:.2%}",
             f"{one.worst_half_hour:.1%}",
             f"{one.persons_per_agent_hour:.1f}",
             f"{one.placed_per_agent_hour:.0f}",
         )
+        table.add_row(*row, *([blocks(one.occupancy_curve, least, most)] if curves else []))
     out.print(table)
     hours = sum(one.agent_hours for one in results)
-    said = f"blocks: occupancy from {least:.0%} to {most:.0%}; idle: seconds between contacts; persons and calls: per agent hour"
-    out.print(f"{said}; {hours:,.0f} agent hours simulated", soft_wrap=True)
+    scale = f"the curve goes from {least:.0%} to {most:.0%}; " if curves else ""
+    said = f"{scale}idle: seconds between contacts; persons and calls: per agent hour; {hours:,.0f} agent hours simulated"
+    out.print(said, soft_wrap=True)

@@ -83,6 +83,6 @@ class FloorResult:
     lost: int
     placed: int
     agent_hours: float
-    ms_per_decision: float
+    ms_per_decision: float  # of processor time
     ms_p99: float  # that one decision in a hundred exceeds
     slices: tuple[Slice, ...] = ()

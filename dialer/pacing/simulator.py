@@ -122,10 +122,10 @@ class Simulation:
         at, busy = min(SLICES - 1, int(now / self._slice_s)), len(floor.talking_s) + len(floor.wrapping_s)
         self._busy[at] += busy
         self._logged[at] += busy + floor.idle
-        began = time.perf_counter()
+        began = time.thread_time()
         self._pacer.learn(self._facts)
         wanted = self._pacer.calls(floor)
-        self._thinking_s.append(time.perf_counter() - began)
+        self._thinking_s.append(time.thread_time() - began)
         self._facts = []
         self._tokens = min(self._tokens + plan.cps * plan.tick_s, max(1.0, plan.cps))
         for _ in range(max(0, min(wanted, plan.lines - self._used, int(self._tokens)))):
