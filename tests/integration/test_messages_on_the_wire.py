@@ -111,7 +111,7 @@ account_sid = "{ACCOUNT}"
 secret = "{SECRET}"
 api_url = "{provider.url}"
 sender = "{OURS}"
-answer_s = 0.5
+answer_s = 1.5
 max_per_s = 1000
 """
     async with line(store, folder, provider, truth, text) as up:
@@ -133,7 +133,7 @@ port = {provider.port}
 system_id = "outdial"
 secret = "secret"
 sender = "{OURS}"
-answer_s = 0.5
+answer_s = 1.5
 refusals = {{"{BARRED:#x}" = "opted out"}}
 tag_messages = true
 """
@@ -161,7 +161,7 @@ port = {provider.port}
 security = "none"
 sender = "Blood Service <donate@example.org>"
 answers_domain = "answers.example.org"
-answer_s = 0.5
+answer_s = 1.5
 greylist_s = 20
 lmtp = "127.0.0.1:{port}"
 """
