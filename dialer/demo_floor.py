@@ -134,8 +134,8 @@ class FloorVerdict:
         return self.abandoned / self.answered if self.answered else 0.0
 
     @property
-    def silent(self) -> int:
-        """Persons who heard nothing for more than two seconds after they had answered."""
+    def late(self) -> int:
+        """Persons who got their agent later than two seconds after they had answered; the abandoned heard the message by then."""
         return sum(wait > 2.0 for wait in self.waits_s)
 
     def wait_s(self, share: float) -> float:
@@ -157,7 +157,7 @@ class FloorVerdict:
             "abandoned": round(self.abandonment, 4),
             "persons_per_agent_hour": round(shift.talks_per_agent_hour, 1),
             "answer_to_talk_s": {"p50": round(self.wait_s(0.5), 3), "p99": round(self.wait_s(0.99), 3)},
-            "silent_over_2s": self.silent,
+            "agent_after_2s": self.late,
             "refused": len(shift.refused),
             "lost": len(shift.lost),
             "predicted": {name: round(value, 4) for name, value in asdict(self.predicted.mean).items()},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from dialer.domain.agent import Agent
+from dialer.domain.agent import Agent, AgentState
 from dialer.domain.agent_commands import Command
 from dialer.domain.desk import Desk, Refused
 from dialer.domain.desk_call import DeskCall
@@ -39,7 +39,8 @@ class DeskFloor(FakeFloor):
         self._move(agent_id, SocketBack())
 
     async def desk(self, agent_id: AgentId) -> Desk | None:
-        return self.desks[agent_id]
+        desk = self.desks[agent_id]
+        return None if desk.state is AgentState.LOGGED_OUT else desk
 
     def offer(self, agent: Agent, call: DeskCall) -> None:
         """A contact to read about first."""

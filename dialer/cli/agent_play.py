@@ -30,7 +30,7 @@ def play(
     wrap: Annotated[str, typer.Option(help="How long wrap-ups are.")] = "lognormal 20 0.7",
     speed: Annotated[float, typer.Option(help="Talks and wrap-ups are so many times shorter.", min=0.1, max=1000)] = 1.0,
     code: Annotated[
-        list[str] | None, typer.Option(help='A code and its weight, "Sold:3"; may be repeated. Without it any of the campaign.')
+        list[str] | None, typer.Option(help='A code and its weight, "Sold:3"; may be repeated. Without it any custom code.')
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same talks.")] = 1,
 ) -> None:

@@ -108,7 +108,7 @@ def _show(verdict: FloorVerdict) -> None:
         sides = f"{shape.format(getattr(least, name))} to {shape.format(getattr(most, name))}"
         table.add_row(words, seen, shape.format(getattr(mean, name)), sides)
     table.add_row("Answer to talk, p50 / p99", f"{verdict.wait_s(0.5):.2f} s / {verdict.wait_s(0.99):.2f} s", "", "")
-    table.add_row("Silent for more than 2 s", str(verdict.silent), "", "")
+    table.add_row("Agent after more than 2 s", str(verdict.late), "", "")
     out.print(table)
     for code, count in verdict.codes.items():
         out.print(f"{count:>7}  {code}", highlight=False)

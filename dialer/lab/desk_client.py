@@ -31,7 +31,10 @@ class DeskLost(OutdialError):
 
 
 class DeskClient:
-    """One agent at the desk. Events are kept in `events` in their order; None is the end."""
+    """One agent at the desk. Events are kept in `events` in their order; None is the end.
+
+    Where a session could not be resumed there is an event of our own, `new_session`, with the desk as it is now.
+    """
 
     def __init__(self, http: ClientSession, url: str, token: str, *, force: bool) -> None:
         self.welcome: dict[str, Any] = {}
@@ -122,8 +125,9 @@ class DeskClient:
         if said["type"] == "bye":
             self.error = said["error"]
             raise DeskLost(f"{said['because']} ({said['mend']})")
-        if self.welcome and not said["resumed"]:
+        if self.welcome and not said["resumed"]:  # such as after a restart of the dialer: events were missed
             self._give_up("the session was lost")
+            self.events.put_nowait({"event": "new_session", "desk": said["desk"]})
         self.welcome, self._seq, self._socket = said, said["seq"], socket
         self.connections += 1
         self.error = self.because = ""

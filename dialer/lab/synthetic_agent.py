@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 from aiohttp import ClientSession
 
+from dialer.domain.codes import MANUAL_SYSTEM_CODES
 from dialer.lab.desk_client import DeskClient, DeskLost
 from dialer.pacing.distributions import Bell, Distribution, Lognormal
 
+LOG_IN_TRIES, LOG_IN_AGAIN_S = 50, 0.2  # a dialer that has just started has no floor yet
 PHONE_AGAIN_S = 2.0  # after the own telephone was lost
 
 
@@ -30,7 +32,7 @@ class Habits:
     rings: Distribution = Bell(12.0, 5.0, 3.0, 30.0)  # a contact of a manual campaign, who is called elsewhere
     reached: float = 0.5  # share of those who are called elsewhere that answer
     passed_over: float = 0.0  # share of offered contacts that are not called
-    codes: Mapping[str, float] = field(default_factory=dict)  # with weights; none = those of the campaign, evenly
+    codes: Mapping[str, float] = field(default_factory=dict)  # with weights; none = the campaign's own, evenly
     speed: float = 1.0
 
 
@@ -72,8 +74,8 @@ class Journal:
 class SyntheticAgent:
     """One agent at the desk. `work` until it is cancelled or the desk ends; `journal` says what was done."""
 
-    def __init__(self, desk: DeskClient, habits: Habits, chance: np.random.Generator) -> None:
-        self.desk, self.journal = desk, Journal()
+    def __init__(self, desk: DeskClient, habits: Habits, chance: np.random.Generator, *, phone: str) -> None:
+        self.desk, self.journal, self._phone = desk, Journal(), phone
         self.gone = asyncio.Event()  # has logged out
         self._habits, self._chance = habits, chance
         self._hurry = False
@@ -86,9 +88,8 @@ class SyntheticAgent:
     ) -> AsyncIterator[SyntheticAgent]:
         """An agent who has logged in and is ready, and logs out at the end of the block. Raises DeskLost."""
         async with DeskClient.connected(http, url, token, force=True) as desk:
-            agent = cls(desk, habits, np.random.default_rng(list(seed)))
-            await agent._ask("log_in", phone=phone, force=True)
-            await agent._ask("go_ready")
+            agent = cls(desk, habits, np.random.default_rng(list(seed)), phone=phone)
+            await agent._comes()
             try:
                 yield agent
             finally:
@@ -100,6 +101,9 @@ class SyntheticAgent:
         try:
             while (event := await self.desk.events.get()) is not None:
                 match event["event"]:
+                    case "new_session" if event["desk"] is None:  # the dialer began anew, and knows of nobody at work
+                        self.journal.turn("logged_out", datetime.now(UTC))
+                        self._then(self._comes())
                     case "state_changed":
                         self.journal.turn(event["state"], datetime.fromisoformat(event["at"]))
                         if event["state"] == "logged_out":
@@ -110,6 +114,14 @@ class SyntheticAgent:
                         self._about(event)
         finally:
             self._then(None)
+
+    async def _comes(self) -> None:
+        """Log in, as soon as the floor is open, and be ready."""
+        for _ in range(LOG_IN_TRIES):
+            if not (await self.desk.ask("log_in", phone=self._phone, force=True))["result"]:
+                break
+            await asyncio.sleep(LOG_IN_AGAIN_S)
+        await self._ask("go_ready")
 
     async def finish(self) -> None:
         """End what is before the agent at once, and go home."""
@@ -158,7 +170,9 @@ class SyntheticAgent:
         weights = self._habits.codes
         if not weights:
             call = ((await self.desk.ask("desk")).get("said", {}).get("desk") or {}).get("call") or {}
-            weights = dict.fromkeys(call.get("rules", {}).get("codes", ()), 1.0)
+            codes = list(call.get("rules", {}).get("codes", ()))
+            own = [code for code in codes if code not in MANUAL_SYSTEM_CODES]  # nobody is opted out by a program by chance
+            weights = dict.fromkeys(own or codes[:1], 1.0)
         if not weights:
             return ""
         shares = np.array(list(weights.values())) / sum(weights.values())
@@ -180,4 +194,10 @@ class SyntheticAgent:
         """Do this next, in place of what was to be done about the contact before."""
         if self._next is not None and self._next is not asyncio.current_task():
             self._next.cancel()
-        self._next = None if what is None else asyncio.create_task(what, name="synthetic agent: next")
+        self._next = None if what is None else asyncio.create_task(_unless_lost(what), name="synthetic agent: next")
+
+
+async def _unless_lost(what: Coroutine[Any, Any, None]) -> None:
+    """A desk that is gone tells what is to be done when it is back."""
+    with contextlib.suppress(DeskLost):
+        await what

@@ -153,3 +153,27 @@ async def test_a_shift_says_what_came_of_it() -> None:
     assert result.idle_s > 0
     assert (result.refused, result.lost) == ((), ())
     assert all(desk.state is AgentState.LOGGED_OUT for desk in floor.desks.values())
+
+
+async def test_who_comes_back_to_a_dialer_that_began_anew_logs_in_again() -> None:
+    floor, again = DeskFloor(ANN), DeskFloor(ANN)
+    tokens = Tokens({ANNS_TOKEN: ANN})
+    first = TestServer(make_agent_desk_app(floor, tokens.books, SystemClock(), DeskOptions()))
+    await first.start_server()
+    second = TestServer(make_agent_desk_app(again, tokens.books, SystemClock(), DeskOptions()), port=first.port)
+    try:
+        async with (
+            ClientSession() as http,
+            SyntheticAgent.seated(http, str(first.make_url("/")), ANNS_TOKEN, HABITS, phone="phone-1") as ann,
+        ):
+            working = asyncio.create_task(ann.work())
+            await until(lambda: floor.desks[ANN.id].state is AgentState.READY)
+            await first.close()
+            await second.start_server()
+            await until(lambda: again.desks[ANN.id].state is AgentState.READY)
+            again.assign(ANN, call(CallKind.PACED))
+            await until(lambda: len(again.closed) == 1)
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+    finally:
+        await second.close()
