@@ -22,7 +22,8 @@ from dialer.domain.strategy import Strategy
 from dialer.engine.calls import Calls
 from dialer.engine.deliveries import Deliveries
 from dialer.engine.exporter import Exporter
-from dialer.engine.floor import Floor, FloorOptions
+from dialer.engine.floor import Floor
+from dialer.engine.floor_options import FloorOptions
 from dialer.engine.housekeeper import Housekeeper
 from dialer.engine.importer import Importer
 from dialer.engine.list_emptier import ListEmptier

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
 
 import structlog
@@ -17,9 +17,7 @@ from dialer.domain.codes import SystemCode
 from dialer.domain.desk import Desk, Moved, Refused
 from dialer.domain.desk_call import CallKind, DeskCall
 from dialer.domain.desk_happenings import (
-    Assigned,
     Happening,
-    Offered,
     SocketBack,
     SocketLost,
     TimeIsUp,
@@ -32,7 +30,9 @@ from dialer.engine.calls import Call, Calls
 from dialer.engine.desk_work import DeskWork
 from dialer.engine.floor_events import LATE_AFTER_S, FloorEvents
 from dialer.engine.floor_job import FloorJob, answer_of
+from dialer.engine.floor_options import FloorOptions
 from dialer.engine.floor_records import WRITE_S, FloorRecords
+from dialer.engine.matching import Matching
 from dialer.engine.seat import Listener, Seat
 from dialer.errors import BadInput, NotFound, NotSent, StoreDown
 from dialer.pacing.floor import AgentWentOn, Fact, Served
@@ -51,16 +51,6 @@ log = structlog.get_logger()
 TICK_S = 0.1  # how exactly the times of previews and wrap-ups are kept
 ATTACH_S = 1.0  # how often it is looked for whom the agents work
 GONE = "the dialer began anew"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FloorOptions:
-    """How the floor of a node is set up."""
-
-    node: str
-    leg_trunk: str  # agents' telephones are on its switch, and those that are numbers are rung over it
-    region: str = "US"  # of numbers that agents write without a country code
-    unmask: frozenset[str] = frozenset()  # logins, in small letters, of agents who see masked attributes
 
 
 Placer = Callable[[Seat, PlaceCall], Awaitable[None]]
@@ -94,7 +84,7 @@ class Floor:
         self.records = FloorRecords(store, clock, lambda attempt_id: calls.get(attempt_id) is not None)
         self._work = DeskWork(self)
         self._group: asyncio.TaskGroup | None = None
-        self._events = FloorEvents(self)
+        self._events, self._matching = FloorEvents(self), Matching(self)
         self._attached_s = -ATTACH_S
         self.placers: dict[JobId, Placer] = {}  # how each job calls somebody for an agent
         self._listeners: dict[AgentId, set[Listener]] = {}
@@ -234,17 +224,7 @@ class Floor:
 
     def offer(self, call: DeskCall, *, login: str = "", only: bool = False) -> bool:
         """Offer a contact to the agent of that login, or else (unless `only`) to whoever has been idle longest."""
-        job = self.jobs.get(call.job_id)
-        free = [one for one in self.seats.values() if job and one.desk.can_take(call.kind) and not job.refuses(one)]
-        mine = [one for one in free if login and one.desk.agent.login.casefold() == login.casefold()]
-        chosen = mine or ([] if only else free)
-        if not chosen:
-            return False
-        seat = min(chosen, key=lambda one: (one.attached != call.job_id, one.desk.since))
-        if call.attempt_id is not None:
-            self.with_seat[call.attempt_id] = seat
-        self.apply(seat, Offered(call=call))
-        return True
+        return self._matching.offer(call, login=login, only=only)
 
     # ── the floor's own life ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -302,20 +282,8 @@ class Floor:
             self.match()
 
     def match(self) -> None:
-        """Give those who wait an agent: who has waited longest first, to the one who has idled longest."""
-        queue = sorted((since, attempt, job) for job in self.jobs.values() for attempt, since in job.waiting.items())
-        for _, attempt_id, job in queue:
-            call = self.calls.get(attempt_id)
-            if call is None or call.off_line:
-                job.waiting.pop(attempt_id, None)
-                continue
-            free = [one for one in self.seats.values() if one.desk.can_take(CallKind.PACED) and not job.refuses(one)]
-            if not free:
-                continue
-            seat = min(free, key=lambda one: (one.attached != job.job.id, one.desk.since))
-            del job.waiting[attempt_id]
-            self.with_seat[attempt_id] = seat
-            self.apply(seat, Assigned(call=job.call_to(call)))
+        """Give those who wait an agent."""
+        self._matching.match()
 
     async def give_back(self, call: DeskCall) -> None:
         """A contact that nobody could be offered goes back to its job."""

@@ -26,6 +26,7 @@ from dialer.domain.live_answer import Verdict
 from dialer.domain.pacing_plan import AbandonBudget, Pacing, PacingKind
 from dialer.engine.engine import StrategyShelf
 from dialer.ports import SwitchState
+from dialer.ports_agents import ContactState
 from dialer.services.agent_floor import Done
 from dialer.services.agent_times import agent_history
 from dialer.services.agents import add_reason
@@ -402,3 +403,39 @@ async def test_a_callback_takes_no_agent_for_whom_a_call_is_under_way(store: Sto
         await dismiss(tasks)
     assert sum(worker.seen[CallStage.OFFERED] for worker in workers) == 1
     assert [one.code for one in attempts(store, job_id)] == ["Sale"] * 6
+
+
+class Lasting(FakeVoice):
+    """A switch that goes on when its dialer dies."""
+
+    async def stop(self) -> None:
+        for switch in self.states:
+            self.states[switch] = SwitchState.DOWN
+
+
+@pytest.mark.parametrize("talks", [True, False])
+@ON_SQLITE
+async def test_a_dialer_that_dies_leaves_talks_alone_and_counts_whom_it_left_waiting(store: Store, talks: bool) -> None:
+    clock = FastClock(factor=10)
+    job_id = make_job(store, 1, replace(PROGRESSIVE, default_code="Sale"))
+    staff = await hire(store, 1)
+    voice = Lasting(clock, default=FakeCallee(ring_s=0.1, answer_s=3.0, hangup_s=15.0))
+    agents = FakeAgentVoice(clock, voice, message_s=20.0)
+    async with running(store, voice, clock=clock, agents=agents) as engine:
+        (worker,), tasks = await crew(engine, staff, clock, talk_s=1000.0)
+        if talks:
+            await until(lambda: worker.seen[CallStage.JOINED] == 1)
+        else:
+            await until(lambda: any(call.state == "ringing" for call in voice.calls.values()))
+        await dismiss(tasks)
+    assert [one.code for one in attempts(store, job_id)] == [None], "nothing was said of it"
+    if not talks:  # the switch waits for the agent in vain, and says the message, by itself
+        await until(lambda: any(one.state is ContactState.MESSAGE for one in agents.contacts.values()))
+    async with running(store, voice, clock=clock, agents=agents):
+        await until(completed(store, job_id))
+        await until(lambda: agents.legs == {})
+    await FakeVoice.stop(voice)
+    await agents.stop()
+    (found,) = attempts(store, job_id)
+    assert found.code == ("Sale" if talks else SystemCode.NUISANCE_CALL)
+    assert (found.person_at is not None, found.joined_at is not None) == (True, talks)

@@ -1,0 +1,15 @@
+"""How the floor of a node is set up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorOptions:
+    """What a node knows of its agents' surroundings."""
+
+    node: str
+    leg_trunk: str  # agents' telephones are on its switch, and those that are numbers are rung over it
+    region: str = "US"  # of numbers that agents write without a country code
+    unmask: frozenset[str] = frozenset()  # logins, in small letters, of agents who see masked attributes
