@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from bench.databases import opened, postgres
-from bench.messages import OURS, ROADS, SENDER, WORKERS, Caller, nothing_before
+from bench.messages import OURS, ROADS, SENDER, WORKERS, Caller
 from dialer.app_messages import MessageParts, make_messages
 from dialer.channels.no_voice import NoVoice
 from dialer.domain.campaign import JobState, Pace, PaceUnit
@@ -224,7 +224,7 @@ async def run(seconds: float, names: list[str], databases: list[str]) -> dict[st
         try:
             for name in names:
                 async with ROADS[name][0](gateways, Counter()) as send:
-                    bare = await Caller(send).run(seconds, WORKERS[name], nothing_before)
+                    bare = await Caller(send).run(seconds, WORKERS[name])
                 figures[f"{name}_bare_per_s"] = round(bare, 1)
                 for database in databases:
                     async with opened(urls[database].replace("NAME", name)) as store:

@@ -58,12 +58,6 @@ CONTENT = EmailContent(
 VALUES = {"first_name": "Zoë", "city": "Köln"}
 
 SendOne = Callable[[AttemptId], Awaitable[None]]
-# What the whole dialer does before a message leaves: it will write the intent to disk here.
-Before = Callable[[AttemptId], Awaitable[None]]
-
-
-async def nothing_before(attempt_id: AttemptId) -> None:
-    """The adapters alone: no ledger."""
 
 
 @dataclass(slots=True)
@@ -75,7 +69,7 @@ class Caller:
     sent: list[AttemptId] = field(default_factory=list)
     cpu_s: float = 0.0  # of this process, while this caller sent: what it was told about is in it
 
-    async def run(self, seconds: float, workers: int, before: Before) -> float:
+    async def run(self, seconds: float, workers: int) -> float:
         """Send for so long; messages per second."""
         began, cpu_s = time.monotonic(), time.process_time()
 
@@ -83,7 +77,6 @@ class Caller:
             while time.monotonic() - began < seconds:
                 attempt_id = new_attempt_id()
                 start = time.monotonic()
-                await before(attempt_id)
                 await self.send(attempt_id)
                 self.waits.append(time.monotonic() - start)
                 self.sent.append(attempt_id)
@@ -314,7 +307,7 @@ async def up(port: TwilioSms | SmppSms | SmtpEmail) -> AsyncIterator[None]:
 ROADS = {"twilio": (bare_twilio, our_twilio), "smpp": (bare_smpp, our_smpp), "email": (bare_email, our_email)}
 
 
-async def measure(name: str, gateways: GatewayProcess, seconds: float, before: Before) -> dict[str, float | int]:
+async def measure(name: str, gateways: GatewayProcess, seconds: float) -> dict[str, float | int]:
     """Bare and ours in turns, twice each, so that neither has the better hour of the machine."""
     bare_road, our_road = ROADS[name]
     told = Counter[str]()
@@ -322,9 +315,9 @@ async def measure(name: str, gateways: GatewayProcess, seconds: float, before: B
         bare, ours = Caller(bare_send), Caller(our_send)
         rates: dict[str, list[float]] = {"bare": [], "ours": []}
         for _ in range(2):
-            rates["bare"].append(await bare.run(seconds / 2, WORKERS[name], nothing_before))
+            rates["bare"].append(await bare.run(seconds / 2, WORKERS[name]))
             await asyncio.sleep(0.5)
-            rates["ours"].append(await ours.run(seconds / 2, WORKERS[name], before))
+            rates["ours"].append(await ours.run(seconds / 2, WORKERS[name]))
             await asyncio.sleep(0.5)
     taken = Counter(entry["attempt_id"] for entry in gateways.truth() if entry["event"] == "accepted")
     mine, theirs = sum(rates["ours"]) / 2, sum(rates["bare"]) / 2
@@ -342,7 +335,7 @@ async def measure(name: str, gateways: GatewayProcess, seconds: float, before: B
     }
 
 
-async def run(seconds: float, before: Before = nothing_before) -> dict[str, float | int]:
+async def run(seconds: float) -> dict[str, float | int]:
     """All gateways, one after another."""
     figures: dict[str, float | int] = {}
     with tempfile.TemporaryDirectory(prefix="outdial-bench-") as folder:
@@ -350,7 +343,7 @@ async def run(seconds: float, before: Before = nothing_before) -> dict[str, floa
         await asyncio.to_thread(gateways.start, detached=False)
         try:
             for name in ROADS:
-                figures |= await measure(name, gateways, seconds, before)
+                figures |= await measure(name, gateways, seconds)
         finally:
             await asyncio.to_thread(gateways.stop)
     return figures

@@ -67,7 +67,6 @@ class MessageParts:
     _ways_in: list[_Part] = field(default_factory=list)
     _site: web.AppRunner | None = None
     _listen: socket.socket | None = None
-    web_address: str = ""  # "" = there is no web server
 
     async def start(self) -> None:
         """Connect, and listen. Raises BadSettings where an address cannot be listened on."""
@@ -79,6 +78,7 @@ class MessageParts:
         if self._site is not None and self._listen is not None:
             await self._site.setup()
             await web.SockSite(self._site, self._listen).start()
+            log.info("providers are heard", address=self._listen.getsockname()[:2])
 
     async def stop(self) -> None:
         """Hear nothing more, then send nothing more. What was not heard is told again at the next start."""
@@ -142,8 +142,6 @@ def make_messages(settings: Settings, store: Store, clock: Clock, listen: Callab
             add_unsubscribe(app, keys, lambda attempt_id: unsubscribe(store, attempt_id, clock.now(), sink))
         parts._site = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         parts._listen = listen(settings.web.listen)
-        host, port_number = parts._listen.getsockname()[:2]
-        parts.web_address = f"{host}:{port_number}"
     return parts
 
 

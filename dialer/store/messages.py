@@ -220,24 +220,6 @@ class Messages:
         rows = self._connection.execute(_PARTS, {"attempt": attempt_id})
         return sorted(row.provider_id for row in rows if not row.provider_id.startswith(WHOLE))
 
-    def with_provider_id(self, gateway: str, provider_id: str) -> Message | None:
-        """The message that a provider calls so."""
-        row = self._id(gateway, provider_id[:400])
-        return None if row is None or row.attempt_id is None else self.get(AttemptId(row.attempt_id))
-
-    def latest_to(
-        self, recipient: str, *, channel: Channel, sender: str | None = None, since: datetime | None = None
-    ) -> Message | None:
-        """The latest message that we put for an address, whatever became of it; `sender`: only from this one of ours."""
-        query = sa.select(messages).where(messages.c.recipient == recipient, messages.c.channel == channel.value)
-        if sender is not None:
-            query = query.where(messages.c.sender == sender)
-        if since is not None:
-            query = query.where(messages.c.put_at >= since)
-        latest = query.order_by(messages.c.put_at.desc(), messages.c.attempt_id.desc()).limit(1)
-        row = self._connection.execute(latest).first()
-        return None if row is None else _message(row)
-
     def put_to(self, recipient: str, *, channel: Channel, since: datetime, limit: int = 20) -> list[Message]:
         """The messages that we put for an address since then, whatever became of them, the latest first."""
         query = sa.select(messages).where(
