@@ -101,14 +101,16 @@ class DeskClient:
         try:
             while self.error not in FINAL:
                 try:
-                    async with self._http.ws_connect(self._url, heartbeat=20) as socket:
+                    async with await asyncio.wait_for(self._connect(), CONNECT_S) as socket:
                         await self._hello(socket)
                         pause_s = FIRST_PAUSE_S
                         async for message in socket:
                             if message.type is WSMsgType.TEXT:
                                 self._take(json.loads(message.data))
                 except (ClientError, ConnectionError, TimeoutError, DeskLost) as exc:
-                    self.because = str(exc)
+                    self.because = str(exc) or "the desk does not answer"
+                    if not self.welcome:
+                        return  # it was never there: no use in waiting
                 finally:
                     self._socket = None
                 await asyncio.sleep(pause_s)
@@ -117,6 +119,9 @@ class DeskClient:
             self._there.set()
             self.events.put_nowait(None)
             self._give_up(self.because)
+
+    async def _connect(self) -> ClientWebSocketResponse:
+        return await self._http.ws_connect(self._url, heartbeat=20)
 
     async def _hello(self, socket: ClientWebSocketResponse) -> None:
         known = {"session": self.welcome["session"], "after": self._seq} if self.welcome else {}
