@@ -140,7 +140,7 @@ def logged_out(desk: Desk, now: datetime) -> tuple[Desk, tuple[Task, ...]]:
 def freed(desk: Desk, now: datetime, *tasks: Task, events: tuple[AgentEvent, ...] = ()) -> Moved:
     """The call has left the desk: on to what was pending, or to the next contact."""
     desk = replace(desk, call=None, extensions=0)
-    if desk.pending is Pending.LOGGED_OUT:
+    if desk.pending is Pending.LOGGED_OUT or desk.away:  # whatever was asked meanwhile: nobody is there
         desk, last = logged_out(desk, now)
         return Moved(desk=desk, tasks=(*tasks, *last), events=events)
     if desk.pending is Pending.NOT_READY or not desk.has_line:

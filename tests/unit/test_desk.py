@@ -392,6 +392,10 @@ def test_a_silent_desk_gets_no_contact_and_is_logged_out_after_a_minute_or_after
     assert isinstance(closing, CloseAttempt)
     assert (closing.code, closing.source, drop) == ("Later", CodeFrom.DEFAULT, DropLeg())
     assert busy.state() is AgentState.LOGGED_OUT
+    for asked in (do.GoReady(), do.GoNotReady(reason="lunch")):  # by somebody whose desk is silent all the same
+        busy.desk = back
+        busy.do(asked, it.ContactGone(attempt_id=FIRST))
+        assert busy.state() is AgentState.LOGGED_OUT
     busy.desk = back
     busy.do(do.LogIn(), it.ContactGone(attempt_id=FIRST))
     assert (busy.state(), busy.desk.pending) == (AgentState.WRAP_UP, Pending.NOTHING)
