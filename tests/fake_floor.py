@@ -91,7 +91,11 @@ def state(now: AgentState) -> StateChanged:
 class Tokens(dict[str, Agent]):
     """Whose each token is."""
 
+    down = False  # the database does not answer
+
     async def identify(self, token: str) -> Agent | None:
+        if self.down:
+            raise StoreDown("no database")
         return self.get(token)
 
     @property

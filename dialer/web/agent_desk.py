@@ -17,6 +17,7 @@ from dialer.domain.agent import Agent
 from dialer.domain.agent_commands import Command
 from dialer.domain.desk import Refused
 from dialer.domain.ids import AgentId
+from dialer.errors import StoreDown
 from dialer.ports import Clock
 from dialer.services.agent_floor import AgentFloor
 from dialer.web.agent_limits import Rate, WrongTokens, address_of
@@ -116,6 +117,9 @@ class _AgentDesk:
         except web.HTTPMethodNotAllowed as wrong:
             mend = f"with {', '.join(wrong.allowed_methods)}"
             response = _told(405, "method_not_allowed", f"it is not asked with {request.method}", mend)
+        except StoreDown as down:  # who it is cannot be looked up: nothing was done
+            log.warning("the agents' desk cannot look up a token", reason=str(down))
+            response = _told(503, "failed", "the dialer's database does not answer", "try again in a moment")
         if not response.prepared:
             response.headers.update(SECURITY | (_allowed(origin) if origin is not None else {}))
         return response

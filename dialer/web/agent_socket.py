@@ -12,6 +12,7 @@ import structlog
 from aiohttp import WSMsgType, web
 
 from dialer.domain.agent import Agent
+from dialer.errors import StoreDown
 from dialer.ports import Clock
 from dialer.web.agent_limits import address_of
 from dialer.web.agent_line import Goodbye, Line
@@ -144,7 +145,10 @@ class AgentSocket:
         """A token that was taken back, or whose agent may work no more, is of no use from then on."""
         while True:
             await self.clock.sleep(self.rhythm.recheck_s)
-            found = await self.sign_in(request, token)
+            try:
+                found = await self.sign_in(request, token)
+            except StoreDown:  # asked again in a while: a database that is away throws nobody out
+                continue
             if isinstance(found, Goodbye):
                 line.end(found)
                 return

@@ -185,6 +185,19 @@ async def test_a_desk_that_cannot_be_read_connects_nobody_and_keeps_nobody_out(s
     assert (await served.connect())[1]["type"] == "welcome"
 
 
+async def test_a_database_that_is_away_throws_nobody_out(served: Served) -> None:
+    desktop, _ = await served.connect()
+    served.tokens.down = True
+    async with served.client.get(f"{served.url}/desk", headers=SHOWN) as answer:
+        assert (answer.status, (await answer.json())["error"]) == (503, "failed")
+    for _ in range(3):  # longer than a token goes unchecked
+        await desktop.next("beat")
+    assert (await desktop.ask("hold"))["result"] == 0
+    served.tokens.down = False
+    del served.tokens[ANNS_TOKEN]
+    assert (await desktop.next("bye"))["error"] == "unauthorised"
+
+
 async def test_a_socket_on_which_nothing_is_said_is_closed(served: Served) -> None:
     desktop = await served.open()
     assert (await desktop.next())["error"] == "no_hello"
