@@ -69,7 +69,8 @@ async def test_everybody_who_answers_gets_an_agent_who_says_the_code(store: Stor
 @pytest.mark.row(72)
 async def test_who_finds_no_agent_hears_the_message_and_counts_as_abandoned(store: Store) -> None:
     clock = FastClock(factor=10)
-    job_id = make_job(store, 3, replace(PROGRESSIVE, lines_per_agent=3.0, budget=AbandonBudget(percent=100.0)))
+    shared = replace(PROGRESSIVE, lines_per_agent=3.0, budget=AbandonBudget(percent=100.0, group="The House"))
+    job_id = make_job(store, 3, shared)
     staff = await hire(store, 3)
     voice = FakeVoice(clock, default=FakeCallee(ring_s=0.1, answer_s=4.0))
     agents = FakeAgentVoice(clock, voice)
@@ -88,6 +89,11 @@ async def test_who_finds_no_agent_hears_the_message_and_counts_as_abandoned(stor
     verdicts = [one.verdict(ledger.budget) for one in answers]
     assert sorted(verdicts) == [Verdict.ABANDONED, Verdict.ABANDONED, Verdict.CONNECTED]
     assert ledger.rate(clock.now()) == pytest.approx(2 / 3)
+    for group, rate in (("the house", 2 / 3), ("", 0.0)):  # another campaign, with the same budget or with its own
+        other = make_job(store, 1, replace(shared, budget=replace(shared.budget, group=group)), name=f"Other {group}", first=100)
+        _, none, ledger = await evidence(store, org, other, now=clock.now())
+        assert none == []
+        assert ledger.rate(clock.now()) == pytest.approx(rate)
 
 
 @pytest.mark.row(67)
