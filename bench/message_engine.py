@@ -78,7 +78,7 @@ account_sid = "{plan["account_sid"]}"
 secret = "{plan["auth_token"]}"
 api_url = "{gateways.twilio_url}"
 sender = "{OURS}"
-max_in_flight = {2 * WORKERS["twilio"]}
+max_in_flight = 200
 """,
             "smpp": f"""\
 [[sms_gateway]]
@@ -89,7 +89,7 @@ port = {plan["smpp"]}
 system_id = "{plan["system_id"]}"
 secret = "{plan["password"]}"
 sender = "{OURS}"
-window = 40
+window = 100
 tag_messages = true
 """,
             "email": f"""\
@@ -100,6 +100,7 @@ port = {plan["smtp"]}
 security = "none"
 sender = "{SENDER}"
 answers_domain = "mail.example.org"
+connections = 20
 lmtp = "127.0.0.1:{lmtp}"
 """,
         }[name]
@@ -196,6 +197,7 @@ async def ours(store: Store, name: str, gateways: GatewayProcess, folder: Path, 
         "cpu_ms": round(1000 * cpu_s / count, 2),
         "sent": len(taken),
         "not_once": sum(times != 1 for times in Counter(one["attempt_id"] for one in taken).values()),
+        "again": codes["Not Launched"],
         "ended": sum(times for code, times in codes.items() if code in ("SMS Delivered", "Email Sent")),
     }
 

@@ -67,12 +67,13 @@ class MessageChannel(ABC, Generic[OrderT]):
         gateway = self._of(handler) if isinstance(handler, MessageHandler) else None
         if gateway is None:
             raise NotSent(self.cannot(handler) or f"{handler.state!r} writes nothing")
-        wire, new = await self._written(order, gateway)
-        await self._book.put(new)
-        failpoints.hit("M0")
-        with self._book.sending(order.attempt_id):
+        with gateway.begun() as handed_over, self._book.sending(order.attempt_id):
+            wire, new = await self._written(order, gateway)
+            await self._book.put(new)
+            failpoints.hit("M0")
             try:
                 await gateway.turn(new.sender, new.segments)
+                handed_over()
                 taken = await gateway.port.send(wire)
             except NotSent:
                 raise

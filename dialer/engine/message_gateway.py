@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import contextlib
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Generic
 
@@ -32,6 +33,7 @@ class MessageGateway(Generic[OrderT]):
     _rates: dict[str, SendRate] = field(default_factory=dict)
     _rests_until_s: float = 0.0
     _refused: str = ""
+    _begun: int = 0
     _refusals: int = 0  # since it took a message
 
     def status(self, channel: Channel) -> GatewayStatus:
@@ -44,10 +46,26 @@ class MessageGateway(Generic[OrderT]):
         """How many messages it could take within a second from these senders together."""
         if self.clock.monotonic_s() < self._rests_until_s:
             return 0
-        room = self.port.room()
+        room = max(0, self.port.room() - self._begun)
         if self.sender_per_s is None:
             return room
         return min(room, sum(self._rate(one).room() for one in {one or self.sender for one in senders or ("",)}))
+
+    @contextlib.contextmanager
+    def begun(self) -> Iterator[Callable[[], None]]:
+        """A message on its way to the gateway takes room from now on, until it is `handed_over`: then the gateway counts it."""
+        self._begun += 1
+        counted = True
+
+        def handed_over() -> None:
+            nonlocal counted
+            self._begun -= counted
+            counted = False
+
+        try:
+            yield handed_over
+        finally:
+            handed_over()
 
     async def turn(self, sender: str, segments: int) -> None:
         """Wait for a sender's turn. Raises NotSent."""
