@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-FRESH_S = 0.5  # a job says what it wants many times a second; what it wanted before that, it may not want any more
+FRESH_S = 3.0  # a job says what it wants many times a second, or when the database is through with what it placed last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
