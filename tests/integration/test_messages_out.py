@@ -17,7 +17,7 @@ from dialer.domain.ids import OrgId
 from dialer.domain.message_state import MessageState, Refusal
 from dialer.engine.engine import StrategyShelf
 from dialer.errors import MaybeSent, NotSent, Rejected
-from dialer.ports import CallOrder, EmailOrder, Found, LookUp, MessageUpdate, SmsOrder
+from dialer.ports import Accepted, CallOrder, EmailOrder, Found, LookUp, MessageUpdate, SmsOrder
 from dialer.services.why import why_not_called
 from dialer.store.store import Store
 from dialer.testing_messages import NO_SUCH_ADDRESS, FakeMessages, FakeReader
@@ -332,3 +332,35 @@ handlers:
     busy = ["voice: Call Busy"] * 3
     assert sorted(walks.values()) == [[*busy, "sms: SMS Delivered"], [*busy, "sms: SMS Failed", "email: Email Sent"]]
     assert [one.address for one in mails.sent] == ["p1x45@lab.test"]
+
+
+class Narrow(FakeMessages[SmsOrder]):
+    """A gateway with five places, which sends everybody else away."""
+
+    open = 0
+
+    def room(self) -> int:
+        return 5 - self.open
+
+    async def send(self, order: SmsOrder) -> Accepted:
+        if self.open >= 5:
+            raise NotSent("as many messages are on their way as may be", retry_after_s=1.0)
+        self.open += 1
+        try:
+            await self.clock.sleep(0.5)
+            return await super().send(order)
+        finally:
+            self.open -= 1
+
+
+@ON_SQLITE
+async def test_no_more_is_begun_than_the_gateway_has_room_for_and_nobody_is_sent_away(store: Store, org_id: OrgId) -> None:
+    post = Post(store, CLOCK)
+    port = Narrow(CLOCK, post.inbound.take)
+    post.add(Channel.SMS, port)
+    await port.start()
+    job = await start_writing(store, org_id, SMS, [person(index) for index in range(30)])
+    async with post.engine(CLOCK):
+        await until(completed(store, job.id))
+    await port.stop()
+    assert Counter(codes(store, job)) == {"SMS Delivered": 30}
