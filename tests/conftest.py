@@ -16,6 +16,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import pytest_socket
+import structlog
 from blockbuster import blockbuster_ctx
 
 from tests.categories import complaint_about, rank
@@ -60,6 +61,17 @@ def _marks(item: pytest.Item) -> set[str]:
 def rng(request: pytest.FixtureRequest) -> random.Random:
     """Give chance that the seed in the header of the run repeats."""
     return random.Random(f"{SEED}:{request.node.nodeid}")
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Undo what a command did to the log: its lines would go to a stream that is closed by then."""
+    before = structlog.get_config() if structlog.is_configured() else None
+    yield
+    if before is None:
+        structlog.reset_defaults()
+    else:
+        structlog.configure(**before)
 
 
 @pytest.fixture(autouse=True)
