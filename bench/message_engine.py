@@ -17,50 +17,23 @@ from typing import Any
 import structlog
 
 from bench.databases import opened, postgres
-from bench.messages import OURS, ROADS, SENDER, WORKERS, Caller
+from bench.message_list import OURS, prepared
+from bench.messages import ROADS, SENDER, WORKERS, Caller
 from dialer.app_messages import MessageParts, make_messages
 from dialer.channels.no_voice import NoVoice
-from dialer.domain.campaign import JobState, Pace, PaceUnit
-from dialer.domain.contact import NewAddress, NewContact
-from dialer.domain.ids import JobId, OrgId
+from dialer.domain.campaign import JobState
+from dialer.domain.ids import JobId
 from dialer.engine.clock import SystemClock
 from dialer.engine.engine import Engine, EngineOptions
 from dialer.engine.supervisor import Trunk
 from dialer.lab.gateway_process import GatewayProcess
 from dialer.lab.ports import free_ports
-from dialer.services.campaigns import NewCampaign, create_campaign, save_strategy
 from dialer.services.jobs import start_campaign
 from dialer.settings import load_settings
-from dialer.store.store import Store, Tx
+from dialer.store.store import Store
 
 SECRET = "s" * 32
-TEXT = "Hello ${first_name}, will you give blood on Tuesday? Answer 1 for yes."
-STRATEGIES = {
-    "sms": f"""\
-strategy: bench
-status: completed
-handlers:
-  - state: initial
-    sms:
-      addresses: [{{attribute: mobile, from: "00:00", to: "24:00"}}]
-      text: "{TEXT}"
-      results: {{otherwise: done}}
-""",
-    "email": """\
-strategy: bench
-status: completed
-handlers:
-  - state: initial
-    email:
-      addresses: [{attribute: email, from: "00:00", to: "24:00"}]
-      subject: "Will you come, ${first_name}?"
-      text: "Hello ${first_name}, we need you in ${city} on Tuesday."
-      html: "<p>Hello <b>${first_name}</b>, we need you in ${city} on Tuesday.</p>"
-      results: {otherwise: done}
-""",
-}
 MESSAGES = {"twilio": 4000, "smpp": 6000, "email": 6000}
-CHANNEL = {"twilio": "sms", "smpp": "sms", "email": "email"}
 
 
 def settings_text(name: str, gateways: GatewayProcess, web: str, lmtp: int) -> str:
@@ -114,33 +87,6 @@ def listen(address: str) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind((host, int(port)))
     return sock
-
-
-async def prepared(store: Store, name: str, count: int) -> OrgId:
-    """A list of people who get a message and say nothing, and a campaign over it."""
-    await asyncio.to_thread(store.migrate)
-    org = await store.write(lambda tx: tx.organisations.ensure("default"))
-    people = [
-        NewContact(
-            user_contact_id=f"p{index}",
-            attributes={"first_name": "Zoë", "city": "Köln"},
-            addresses=(
-                NewAddress(name="mobile", value=f"+1555{index:06}45", zones=("UTC",)),
-                NewAddress(name="email", value=f"person-{index}-45@lab.test", zones=("UTC",), channel="email"),
-            ),
-        )
-        for index in range(count)
-    ]
-
-    def work(tx: Tx) -> None:
-        made = tx.contact_lists(org).create("People", ["mobile", "email", "first_name", "city"])
-        tx.contacts(org).upsert_batch(made.id, people)
-
-    await store.write(work)
-    await save_strategy(store, org, STRATEGIES[CHANNEL[name]])
-    pace = Pace(calls=1000, per=PaceUnit.SECOND, max_ports=int(os.environ.get("BENCH_PORTS", "200")))
-    await create_campaign(store, org, NewCampaign(name="Bench", strategy="bench", contact_lists=("People",), pace=pace))
-    return org
 
 
 @contextlib.asynccontextmanager

@@ -1,7 +1,8 @@
 """How fast messages go through each gateway, next to a bare client that does the least that the wire asks for.
 
 The laboratory's gateways run in a process of their own. Both callers send to people who get the message and say nothing, and hear
-what became of each; a bare caller believes it all, ours checks signatures, reads receipts and hands them to a sink.
+what became of each. A bare caller believes it all and writes nothing down; ours has each message's intent on disk before it
+sends, checks signatures, reads receipts and hands them to a sink.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ import aiosmtplib
 from aiohttp import web
 
 from bench.bare_probe import percentile_ms
+from bench.databases import opened
+from bench.intents import SendOne, ledger_for
+from bench.message_list import OURS
 from dialer import logs
 from dialer.channels.email_config import MailAddresses, MailSecurity, SmtpConfig
 from dialer.channels.email_render import MailWriter
@@ -44,9 +48,10 @@ from dialer.smpp_pdu import Address, Bind, Command, Pdu, ShortMessage, read_pdu
 from dialer.web.hooks import make_hooks_app
 
 CLOCK = SystemClock()
-OURS = "+15550100000"
 TEXT = "Hello Zoe, will you give blood on Tuesday? Answer 1 for yes."
-WORKERS = {"twilio": 40, "smpp": 40, "email": 12}  # messages on their way at once
+WORKERS = {"twilio": 40, "smpp": 40, "email": 12}  # messages on their way at once, of a caller that writes nothing down
+MOST_PER_S = 4000  # more than any of ours sends
+AHEAD = 160  # messages whose intents are being written meanwhile
 WINDOW, CONNECTIONS = 20, 6
 ANSWERS = MailAddresses(domain="mail.example.org", keys=(b"bench" * 8,))
 SENDER = "Blood Service <donate@example.org>"
@@ -56,8 +61,6 @@ CONTENT = EmailContent(
     html=MessageTemplate("<p>Hello <b>${first_name}</b>,</p>" + "<p>we need you in ${city} on Tuesday.</p>\n" * 20),
 )
 VALUES = {"first_name": "Zoë", "city": "Köln"}
-
-SendOne = Callable[[AttemptId], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -149,7 +152,7 @@ async def our_twilio(gateways: GatewayProcess, told: Counter[str]) -> AsyncItera
             public_url=url,
             api_url=gateways.twilio_url,
             max_per_s=None,
-            max_in_flight=2 * WORKERS["twilio"],
+            max_in_flight=WORKERS["twilio"],
         )
         hooks["bench"] = TwilioWebhooks(config, CLOCK)
         port = TwilioSms(config, CLOCK)
@@ -307,17 +310,18 @@ async def up(port: TwilioSms | SmppSms | SmtpEmail) -> AsyncIterator[None]:
 ROADS = {"twilio": (bare_twilio, our_twilio), "smpp": (bare_smpp, our_smpp), "email": (bare_email, our_email)}
 
 
-async def measure(name: str, gateways: GatewayProcess, seconds: float) -> dict[str, float | int]:
+async def measure(name: str, gateways: GatewayProcess, seconds: float, url: str) -> dict[str, float | int]:
     """Bare and ours in turns, twice each, so that neither has the better hour of the machine."""
     bare_road, our_road = ROADS[name]
     told = Counter[str]()
-    async with bare_road(gateways, Counter()) as bare_send, our_road(gateways, told) as our_send:
-        bare, ours = Caller(bare_send), Caller(our_send)
+    async with opened(url) as store, bare_road(gateways, Counter()) as bare_send, our_road(gateways, told) as our_send:
+        ledger = await ledger_for(store, name, int(seconds * MOST_PER_S))
+        bare, ours = Caller(bare_send), Caller(ledger.before(our_send, WORKERS[name]))
         rates: dict[str, list[float]] = {"bare": [], "ours": []}
         for _ in range(2):
             rates["bare"].append(await bare.run(seconds / 2, WORKERS[name]))
             await asyncio.sleep(0.5)
-            rates["ours"].append(await ours.run(seconds / 2, WORKERS[name]))
+            rates["ours"].append(await ours.run(seconds / 2, WORKERS[name] + AHEAD))
             await asyncio.sleep(0.5)
     taken = Counter(entry["attempt_id"] for entry in gateways.truth() if entry["event"] == "accepted")
     mine, theirs = sum(rates["ours"]) / 2, sum(rates["bare"]) / 2
@@ -343,7 +347,7 @@ async def run(seconds: float) -> dict[str, float | int]:
         await asyncio.to_thread(gateways.start, detached=False)
         try:
             for name in ROADS:
-                figures |= await measure(name, gateways, seconds)
+                figures |= await measure(name, gateways, seconds, f"sqlite:///{folder}/{name}.sqlite3")
         finally:
             await asyncio.to_thread(gateways.stop)
     return figures

@@ -86,7 +86,8 @@ class SmppLink:
         Raises NotSent where the link is down or the window full, MaybeSent where the link breaks or no answer comes in time.
         """
         try:
-            await asyncio.wait_for(self._window.acquire(), self._config.turn_timeout_s)
+            async with asyncio.timeout(self._config.turn_timeout_s):
+                await self._window.acquire()
         except TimeoutError:
             raise NotSent("the message centre owes too many answers", retry_after_s=1.0) from None
         try:
@@ -97,7 +98,8 @@ class SmppLink:
             waiting = self._waiting[sequence] = Waiting(asyncio.get_running_loop().create_future(), late)
             writer.write(Pdu(command=command, sequence=sequence, body=body).encode())
             try:
-                return await asyncio.wait_for(waiting.answer, timeout_s)
+                async with asyncio.timeout(timeout_s):
+                    return await waiting.answer
             except TimeoutError:
                 raise MaybeSent(f"the message centre did not answer within {timeout_s:g} s") from None
             finally:

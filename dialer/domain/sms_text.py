@@ -21,8 +21,9 @@ BASIC = (
 EXTENSION = {0x0A: "\f", 0x14: "^", 0x28: "{", 0x29: "}", 0x2F: "\\", 0x3C: "[", 0x3D: "~", 0x3E: "]", 0x40: "|", 0x65: "€"}
 ESCAPE = 0x1B
 
-_CODES = {mark: bytes((code,)) for code, mark in enumerate(BASIC) if code != ESCAPE}
-_CODES |= {mark: bytes((ESCAPE, code)) for code, mark in EXTENSION.items()}
+_CODES = {mark: chr(code) for code, mark in enumerate(BASIC) if code != ESCAPE}
+_CODES |= {mark: chr(ESCAPE) + chr(code) for code, mark in EXTENSION.items()}
+_SEPTETS = str.maketrans(_CODES)
 
 MAX_SEGMENTS = 255  # one byte counts them
 
@@ -60,8 +61,7 @@ def alphabet_of(text: str) -> Alphabet:
 def size_of(text: str) -> SmsSize:
     """The size of a text. An empty text is one segment."""
     alphabet = alphabet_of(text)
-    doubled = _DOUBLE[alphabet].findall(text)
-    units = len(text) + len(doubled)
+    units = _units_of(text, alphabet)
     return SmsSize(alphabet=alphabet, units=units, segments=1 if units <= ROOM[alphabet][0] else len(segments_of(text)))
 
 
@@ -69,11 +69,10 @@ def segments_of(text: str) -> list[str]:
     """The text cut into what each segment carries. No escaped character and no surrogate pair is ever cut in two."""
     alphabet = alphabet_of(text)
     alone, each = ROOM[alphabet]
-    widths = [_units(mark, alphabet) for mark in text]
-    if sum(widths) <= alone:
+    if _units_of(text, alphabet) <= alone:
         return [text]
     cut, start, filled = list[str](), 0, 0
-    for place, width in enumerate(widths):
+    for place, width in enumerate(_units_of(mark, alphabet) for mark in text):
         if filled + width > each:
             cut.append(text[start:place])
             start, filled = place, 0
@@ -83,10 +82,10 @@ def segments_of(text: str) -> list[str]:
 
 def to_gsm7(text: str) -> bytes:
     """One octet for each septet, unpacked, as SMPP carries them. Raises ValueError where a character has no place."""
-    try:
-        return b"".join([_CODES[mark] for mark in text])
-    except KeyError as foreign:
-        raise ValueError(f"{foreign.args[0]!r} is not in the GSM-7 alphabet") from None
+    known = _ALL_GSM7.match(text)
+    if known is None or known.end() < len(text):
+        raise ValueError(f"{text[known.end() if known else 0]!r} is not in the GSM-7 alphabet")
+    return text.translate(_SEPTETS).encode("latin-1")
 
 
 def from_gsm7(septets: bytes) -> str:
@@ -102,7 +101,5 @@ def from_gsm7(septets: bytes) -> str:
     return "".join(text)
 
 
-def _units(mark: str, alphabet: Alphabet) -> int:
-    if alphabet is Alphabet.GSM7:
-        return len(_CODES[mark])
-    return 2 if ord(mark) > 0xFFFF else 1
+def _units_of(text: str, alphabet: Alphabet) -> int:
+    return len(text) + len(_DOUBLE[alphabet].findall(text))
