@@ -173,6 +173,7 @@ async def test_a_trunk_that_only_fails_rests(store: Store) -> None:
     voice = FakeVoice(CLOCK, default=CONGESTION)
     async with running(store, voice) as engine:
         await until(lambda: "trunk resting" in engine.supervisor.status().get(int(job_id), _NOTHING).because)
+        await asyncio.sleep(0.5)  # what was decided before goes out, once its intents are on disk
         await until(lambda: engine.calls.in_flight() == 0)
         dialled = len(voice.placed)
         await asyncio.sleep(1)
