@@ -146,6 +146,7 @@ async def test_a_switch_that_starts_anew_has_nobody_and_takes_new_legs(tmp_path:
     async with Lab.started(tmp_path / "lab") as own, floor_on(own) as floor:
         leg_id, attempt_id = await floor.parked(PHONE), await floor.waiting(CONTACT)
         assert await floor.agents.join(attempt_id, leg_id) is None
+        await asyncio.sleep(1.1)  # a switch tells the second in which it started: the next one is to be another
         await own.kill_switch()
         await floor.until(lambda: floor.voice.state_of(floor.switch) is SwitchState.DOWN)
         await own.start_switch()
