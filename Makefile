@@ -30,10 +30,10 @@ test: $(DEVELOPMENT) ## run every test (ARGS="-k name" to choose)
 ifdef ARGS
 	$(PY) -m pytest $(ARGS)
 else
-	@# Tests wait more than they compute: three files at a time, each worker with a laboratory and a database server of its own;
-	@# two where real calls are timed.
-	$(PY) -m pytest -n 3 --dist loadfile tests/unit tests/contract tests/integration
-	$(PY) -m pytest -n 2 --dist loadfile tests/acceptance tests/faults
+	@# Tests wait more than they compute: three files at a time, each worker with a laboratory and a database server of its own,
+	@# the long ones first; two where calls are timed while something dies.
+	$(PY) -m pytest -n 3 --dist loadfile tests/acceptance tests/contract tests/integration tests/unit
+	$(PY) -m pytest -n 2 --dist loadfile tests/faults
 endif
 
 .PHONY: check

@@ -25,7 +25,7 @@ from dialer.domain.codes import CustomCode, SystemCode
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.ids import JobId, OrgId
 from dialer.domain.pacing_plan import AbandonBudget, Pacing, PacingKind
-from dialer.engine.floor_pacing import LOOK_S, pacer_of
+from dialer.engine.floor_pacing import LOOK_S
 from dialer.errors import BadInput
 from dialer.lab.lab import Lab
 from dialer.lab.obtain import obtain_tool
@@ -34,6 +34,7 @@ from dialer.lab.shift import Seat, ShiftResult, work_a_shift
 from dialer.lab.synthetic_agent import Habits, SyntheticAgent
 from dialer.pacing.distributions import Bell, Lognormal, steady
 from dialer.pacing.floor_plan import FloorPlan
+from dialer.pacing.plan_pacers import pacer_of
 from dialer.services.agents import add_agent, new_token
 from dialer.services.campaigns import NewCampaign, create_campaign, save_strategy
 from dialer.services.codes import create_code

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from dialer.domain.ids import AttemptId, ConsultId, LegId
 from dialer.errors import NotSent
@@ -276,8 +277,8 @@ class FakeFloor:
         task.add_done_callback(self.tasks.discard)
         return task
 
-    def say(self, kind: AgentVoiceKind, switch: str, **facts: object) -> None:
+    def say(self, kind: AgentVoiceKind, switch: str, **facts: Any) -> None:
         """Tell it, unless the link to the switch is down: then it is lost."""
         if self.voice.states[switch] in (SwitchState.READY, SwitchState.RECONCILING):
-            self.unread.append(AgentVoiceEvent(kind=kind, switch=switch, at=self.clock.now(), **facts))  # type: ignore[arg-type]
+            self.unread.append(AgentVoiceEvent(kind=kind, switch=switch, at=self.clock.now(), **facts))
             self.arrived.set()

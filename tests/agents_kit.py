@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from dialer.channels.asterisk.agent_voice import AsteriskAgentVoice
 from dialer.channels.asterisk.config import SwitchConfig, TrunkConfig
 from dialer.channels.asterisk.voice import AsteriskVoice
 from dialer.domain.ids import AttemptId, ConsultId, LegId, new_attempt_id, new_consult_id, new_leg_id
 from dialer.engine.clock import SystemClock
 from dialer.lab.lab import Lab
-from dialer.ports import CallOrder, SwitchEvent, VoiceEvent, VoiceEventKind, VoicePort
-from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, AgentVoicePort, ConsultOrder, LegOrder
+from dialer.ports import CallOrder, SwitchEvent, SwitchState, VoiceEvent, VoiceEventKind, VoicePort
+from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, ConsultOrder, FloorSeen, LegOrder
+from dialer.testing_agents import FakeAgentVoice
 
 
 def asterisk_voice(lab: Lab, *, node: str = "floor", port: int = 0) -> AsteriskVoice:
@@ -31,10 +34,32 @@ def asterisk_voice(lab: Lab, *, node: str = "floor", port: int = 0) -> AsteriskV
     )
 
 
+@contextlib.asynccontextmanager
+async def listened(floor: FloorBench) -> AsyncIterator[FloorBench]:
+    """Both channels started and read for as long as the block runs; what is up stays up."""
+    listening = asyncio.create_task(floor.listen())
+    await floor.voice.start()
+    try:
+        yield floor
+    finally:
+        await floor.agents.stop()
+        await floor.voice.stop()
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+
+
+async def linked(floor: FloorBench) -> FloorSeen:
+    """The link is there; what the switch has is adopted."""
+    await floor.until(lambda: floor.voice.state_of(floor.switch) is SwitchState.RECONCILING)
+    seen = await floor.agents.look(floor.switch)
+    floor.voice.ready(floor.switch)
+    return seen
+
+
 class FloorBench:
     """Both ports, with one reader of each one's events."""
 
-    def __init__(self, voice: VoicePort, agents: AgentVoicePort, *, trunk: str = "trunk") -> None:
+    def __init__(self, voice: VoicePort, agents: FakeAgentVoice | AsteriskAgentVoice, *, trunk: str = "trunk") -> None:
         self.voice, self.agents, self.trunk = voice, agents, trunk
         self.switch = voice.switches()[0]
         self.calls: list[VoiceEvent] = []

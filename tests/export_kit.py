@@ -6,6 +6,7 @@ import csv
 import io
 from datetime import UTC, datetime, timedelta
 
+from dialer.domain.attempt import AttemptState
 from dialer.domain.attributes import AttributeDefinition
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.ids import AttemptId, OrgId
@@ -53,7 +54,7 @@ def _people(tx: Tx, org_id: OrgId) -> None:
 
 
 def _answer(tx: Tx, attempt_id: AttemptId, at: datetime) -> None:
-    tx.attempts.mark_answered(attempt_id, at)
+    tx.attempts.mark([(attempt_id, AttemptState.ANSWERED, at)])
     tx.attempts.set_app_code(attempt_id, "Interested", at)
 
 

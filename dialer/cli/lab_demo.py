@@ -76,7 +76,9 @@ def floor(
                 talks = sum(one.journal.talks for one in at_work)
                 status.update(f"{seconds:4.0f} s of {minutes * 60:.0f}: {counted}; {talks} talks")
 
-            say = lambda text: err.print(f"[dim]··[/] {text}", highlight=False)  # noqa: E731
+            def say(text: str) -> None:
+                err.print(f"[dim]··[/] {text}", highlight=False)
+
             verdict = asyncio.run(run_floor(work, order, say=say, watch=watch))
     finally:
         if folder is None:

@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 
 from dialer.cli.context import Config, Org, opened, out, plain_errors
+from dialer.cli.pacing_figures import figures_of, figures_table
 from dialer.domain.ids import JobId
 from dialer.domain.live_answer import LiveAnswer, Verdict
 from dialer.domain.pacing_plan import AbandonBudget
@@ -113,21 +114,9 @@ def replay_job(
 
     with opened(config, org) as (store, org_id):
         found = asyncio.run(replay(store, org_id, JobId(job), cap=_share(cap), days=seeds))
-    table = Table(
-        "Pacing", "Occupancy", "Idle between contacts", "Abandoned", "Worst half hour", "Persons per agent hour", "Calls"
-    )
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = figures_table("Idle between contacts", "Worst half hour", "Persons per agent hour", "Calls")
     for one in (found.was, *found.others):
-        table.add_row(
-            one.pacing,
-            f"{one.occupancy:.1%}",
-            f"{one.idle_s:.1f} s",
-            f"{one.abandoned:.2%}",
-            f"{one.worst_half_hour:.1%}",
-            f"{one.persons_per_agent_hour:.1f}",
-            f"{one.placed:,.0f}",
-        )
+        table.add_row(*figures_of(one), f"{one.placed:,.0f}")
     out.print(f"{found.job.campaign_name}: job {found.job.id} again, at most {found.cap:.2%} abandoned", soft_wrap=True)
     out.print(table)
 

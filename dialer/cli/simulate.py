@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings
+from dialer.cli.pacing_figures import figures_of, figures_table
 from dialer.services.campaigns import campaign_named
 from dialer.services.organisations import DEFAULT
 
@@ -100,21 +100,11 @@ def _show(results: list[PacingResult]) -> None:
     seen = [value for one in results for value in one.occupancy_curve if value is not None]
     least, most = min(seen, default=0.0), max(seen, default=1.0)
     curves = out.width >= CURVES_FROM
-    table = Table("Pacing", "Occupancy", "Idle", "Abandoned", "worst ½ h", "Persons", "Calls")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = figures_table("Idle", "worst ½ h", "Persons", "Calls")
     if curves:
         table.add_column("Occupancy over the day", no_wrap=True)
     for one in results:
-        row = (
-            one.pacing,
-            f"{one.occupancy:.1%}",
-            f"{one.idle_s:.1f} s",
-            f"{one.abandoned:.2%}",
-            f"{one.worst_half_hour:.1%}",
-            f"{one.persons_per_agent_hour:.1f}",
-            f"{one.placed_per_agent_hour:.0f}",
-        )
+        row = (*figures_of(one), f"{one.placed_per_agent_hour:.0f}")
         table.add_row(*row, *([blocks(one.occupancy_curve, least, most)] if curves else []))
     out.print(table)
     hours = sum(one.agent_hours for one in results)

@@ -34,8 +34,6 @@ COMPLIANCE = "compliance"  # the source of a code that was given without an atte
 AGENT = "agent"  # the source of a code that an agent chose; DEFAULT: that the dialer set because the agent chose none
 DEFAULT = "default"
 
-STATE_RANK = {state: rank for rank, state in enumerate(AttemptState)}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:

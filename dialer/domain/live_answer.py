@@ -13,6 +13,8 @@ from dialer.domain.pacing_plan import AbandonBudget, BudgetWindow, StartPoint
 GREETING_SILENCE_S = 0.7
 """The detector knows a person by the silence after the greeting, and says so this long after it (AMD in [outdial])."""
 
+DETECTOR_USUAL_S = 1.5  # from a person's answer until the detector says so
+
 WINDOWS = {BudgetWindow.DAY: timedelta(hours=24), BudgetWindow.MONTH: timedelta(days=30), BudgetWindow.CAMPAIGN: None}
 
 
@@ -33,7 +35,9 @@ def wait_s(budget: AbandonBudget, *, detected: bool) -> float:
     return max(0.3, budget.threshold_s - taken)
 
 
-DETECTOR_USUAL_S = 1.5  # from a person's answer until the detector says so
+def answer_began(answered_at: datetime | None, person_at: datetime) -> datetime:
+    """The answer of somebody who was known for a person: its own news may have come late, or never."""
+    return min(answered_at or person_at, person_at)
 
 
 class Verdict(StrEnum):

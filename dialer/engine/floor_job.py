@@ -12,7 +12,7 @@ from dialer.domain.codes import SystemCode
 from dialer.domain.desk import Pending
 from dialer.domain.desk_call import CallKind, DeskCall
 from dialer.domain.ids import AttemptId, CampaignId, ContactId, OrgId
-from dialer.domain.live_answer import LiveAnswer
+from dialer.domain.live_answer import LiveAnswer, answer_began
 from dialer.engine.calls import Call
 from dialer.engine.seat import Seat
 from dialer.pacing.abandonment import Ledger
@@ -150,7 +150,7 @@ def answer_of(call: Call) -> LiveAnswer | None:
         job_id=attempt.job_id,
         ordered_at=attempt.intent_at,
         ringing_at=facts.ringing_at,
-        answered_at=min(facts.answered_at or attempt.person_at, attempt.person_at),
+        answered_at=answer_began(facts.answered_at, attempt.person_at),
         person_at=attempt.person_at,
         detected=bool(facts.amd_status),
         joined_at=attempt.joined_at,

@@ -9,32 +9,32 @@ from datetime import datetime
 from typing import Any
 
 from dialer.domain.campaign import Job
-from dialer.domain.live_answer import WINDOWS, wait_s
 from dialer.domain.pacing_decision import PacingDecision
-from dialer.domain.pacing_plan import EcrWatch, Pacing, PacingKind, PredictiveStyle
-from dialer.pacing.budget_guard import AIM, BudgetGuard, FloorPacer, reason
-from dialer.pacing.calling_ratio import ExpertCallingRatio, RatioBasis
+from dialer.domain.pacing_plan import Pacing, PacingKind
+from dialer.pacing.budget_guard import reason
+from dialer.pacing.calling_ratio import ExpertCallingRatio
 from dialer.pacing.cruise_memory import CruiseMemory
 from dialer.pacing.floor import Fact, Floor
-from dialer.pacing.inbound import InboundFirst
-from dialer.pacing.predictive import Cruise, CruiseControl
-from dialer.pacing.preview import Preview
-from dialer.pacing.progressive import Progressive
+from dialer.pacing.plan_pacers import pacer_of
+from dialer.pacing.predictive import Cruise
 from dialer.pacing.snapshot import Decision, Memory, Snapshot
 from dialer.ports import Clock
 
 LOOK_S = 0.25  # the floor is looked at this often
 STRETCH_S = 10.0  # decisions of so long go together on record, unless the reason changes before
 MEMORY_S = 60.0
-LONGEST_S = 30 * 86_400.0
 
 
 class FloorPacing:
     """Implements `pacing.snapshot.Pacer`: what was decided at a look and not yet placed is the memory's credit."""
 
-    def __init__(self, job: Job, picture: Callable[[], Floor], facts: Callable[[], Sequence[Fact]], clock: Clock) -> None:
+    def __init__(
+        self, job: Job, picture: Callable[[], Floor], facts: Callable[[], Sequence[Fact]], clock: Clock, *, detected: bool
+    ) -> None:
+        """`detected`: a detector listens to those who answer."""
         self._job, self._picture, self._facts, self._clock = job, picture, facts, clock
-        self.pacer = pacer_of(job.definition.pacing, detected=True)
+        self._detected = detected
+        self.pacer = pacer_of(job.definition.pacing, detected=detected)
         self.name = pacer_name(job.definition.pacing)
         self.seen: Floor | None = None
         self._looked_s = -math.inf
@@ -44,10 +44,14 @@ class FloorPacing:
         self._over: list[PacingDecision] = []
 
     def update(self, job: Job) -> None:
-        """The job as it is now. Another plan has another pacer, which begins with what the next facts teach it."""
+        """The job as it is now. Another plan has another pacer, which goes on with what the one before has learned, if it can."""
         before, self._job = self._job.definition.pacing, job
-        if _tuned(before) != _tuned(job.definition.pacing):
-            self.pacer, self.name = pacer_of(job.definition.pacing, detected=True), pacer_name(job.definition.pacing)
+        plan = job.definition.pacing
+        if _tuned(before) != _tuned(plan):
+            learned = self.memory()
+            self.pacer, self.name = pacer_of(plan, detected=self._detected), pacer_name(plan)
+            if learned is not None:
+                self.recall(learned)
 
     def decide(self, seen: Snapshot, memory: Memory) -> Decision:
         """So many calls, or contacts to be offered."""
@@ -117,38 +121,6 @@ class FloorPacing:
         if self._stretch is not None:
             self._over.append(self._stretch)
             self._stretch = None
-
-
-def pacer_of(plan: Pacing, *, detected: bool) -> FloorPacer:
-    """The pacer of a plan, with the guards that the law needs around it. `detected`: a detector listens first."""
-    cap = plan.budget.percent / 100
-    pacer: FloorPacer
-    match plan.kind:
-        case PacingKind.PREVIEW | PacingKind.MANUAL:
-            return Preview()
-        case PacingKind.PROGRESSIVE:
-            one_each = Progressive(lines_per_agent=plan.lines_per_agent)
-            pacer = one_each if plan.lines_per_agent <= 1 else BudgetGuard(one_each, cap=cap)
-        case PacingKind.PREDICTIVE if plan.style is PredictiveStyle.EXPERT_CALLING_RATIO:
-            ratio = plan.ratio
-            basis = RatioBasis.WORK_TIME if ratio.watch is EcrWatch.WORK_TIME else RatioBasis.UPDATE_TIME
-            pacer = BudgetGuard(
-                ExpertCallingRatio(
-                    basis=basis,
-                    initial_hit_rate=ratio.first_hit_rate,
-                    least_hit_rate=ratio.least_hit_rate,
-                    most_hit_rate=ratio.most_hit_rate,
-                    samples=ratio.samples,
-                    cap=cap,
-                ),
-                cap=cap,
-            )
-        case _:
-            length = WINDOWS[plan.budget.window]
-            window_s = LONGEST_S if length is None else length.total_seconds()
-            wait = wait_s(plan.budget, detected=detected)
-            pacer = BudgetGuard(Cruise(CruiseControl(cap=AIM * cap, max_wait_s=wait, window_s=window_s)), cap=cap)
-    return InboundFirst(pacer)
 
 
 def pacer_name(plan: Pacing) -> str:

@@ -191,7 +191,8 @@ class JobRunner:
 
     def _with_agents(self, floor: Floor) -> tuple[FloorPacing, AgentDialling]:
         job = self.job
-        pacing = FloorPacing(job, lambda: floor.picture(job.id), lambda: floor.take_facts(job.id), self._clock)
+        detected = any(one.detect_machine for one in self._strategy.handlers if isinstance(one, CallHandler))
+        pacing = FloorPacing(job, lambda: floor.picture(job.id), lambda: floor.take_facts(job.id), self._clock, detected=detected)
         desks = AgentDialling(
             store=self._store,
             floor=floor,

@@ -21,10 +21,9 @@ from dialer.lab.errors import LabFailed
 from dialer.lab.gateway_process import GatewayProcess, host_port
 from dialer.lab.instance import Instance
 from dialer.lab.obtain import AsteriskBuild, obtain_asterisk
-from dialer.lab.phones import Heard, read_heard
 from dialer.lab.ports import Ports, free_ports
 from dialer.lab.ready import PortTaken, SwitchAccess, await_sip, await_trunk
-from dialer.lab.truth import Truth, read_truth
+from dialer.lab.truth import Heard, Truth, read_heard, read_truth
 
 READY_WITHIN_S = 30.0
 CLASHES_BORNE = 3  # somebody may take a port between our looking and Asterisk's binding

@@ -7,7 +7,6 @@ for each voice in turn, and the carrier writes down whom they hear.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 RANGE = "+1999"
@@ -16,7 +15,7 @@ MUSIC, MUSIC_HZ = "music", 400  # what the lab's switch plays to those who are h
 PERSON, MACHINE = "40", "41"  # the people whom a floor of agents calls
 RINGS = "Wait(${CALLED:-4:1}.${CALLED:-3:1})"
 LISTEN_S = 0.25  # for one voice after the other
-_OF_TONE = {str(tone): ending for ending, tone in VOICES.items()} | {str(MUSIC_HZ): MUSIC}
+OF_TONE = {str(tone): ending for ending, tone in VOICES.items()} | {str(MUSIC_HZ): MUSIC}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,25 +99,3 @@ def markdown_table() -> str:
     lines = ["| ends in | the phone |", "|---|---|"]
     lines += [f"| {'any other' if row.ending == 'XX' else row.ending} | {row.does} |" for row in PHONES]
     return "\n".join(lines) + "\n"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """One phone heard something: the ending of another's voice ("02"), "music", or a key ("key 5")."""
-
-    at: datetime  # aware UTC, to the millisecond
-    number: str  # who heard, digits only
-    what: str
-
-
-def read_heard(path: Path) -> list[Heard]:
-    """Everything that phones heard, in order. A line that is being written is left for the next reading."""
-    try:
-        lines = path.read_text(errors="replace").split("\n")[:-1]
-    except FileNotFoundError:
-        return []
-    found = []
-    for line in lines:
-        at, number, what = line.split("|")
-        found.append(Heard(at=datetime.fromisoformat(at).replace(tzinfo=UTC), number=number, what=_OF_TONE.get(what, what)))
-    return found

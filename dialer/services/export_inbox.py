@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from dialer.domain.export import ExportContent, ExportScope
 from dialer.domain.ids import OrgId
@@ -46,6 +47,6 @@ def inbox_sheet(store: Store, org_id: OrgId, content: ExportContent, scope: Expo
 
 def _pages(store: Store, org_id: OrgId) -> Iterator[Sequence[InboxItem]]:
     after = 0
-    while page := store.read_now(lambda tx, after=after: items_after(tx, org_id, after, PAGE)):  # type: ignore[misc]  # a default binds the loop's value
+    while page := store.read_now(partial(items_after, org_id=org_id, after=after, limit=PAGE)):
         yield page
         after = page[-1].received.id

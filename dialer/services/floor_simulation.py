@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 
-from dialer.domain.pacing_plan import EcrWatch, Pacing, PacingKind, PredictiveStyle
+from dialer.domain.pacing_plan import Pacing, PacingKind, PredictiveStyle
 from dialer.errors import BadInput
-from dialer.pacing.budget_guard import AIM, BudgetGuard, FloorPacer
-from dialer.pacing.calling_ratio import ExpertCallingRatio, RatioBasis
+from dialer.pacing.budget_guard import FloorPacer
 from dialer.pacing.floor_plan import FloorPlan, FloorResult
+from dialer.pacing.plan_pacers import calling_ratio, guarded_cruise, so_many_lines
 from dialer.pacing.predictive import Cruise, CruiseControl
 from dialer.pacing.progressive import Progressive
 from dialer.pacing.simulator import simulate
@@ -20,7 +21,6 @@ HOUR_S = 3600.0
 CRUISE = "predictive (cruise control)"
 FREE_CRUISE = "cruise control without a guard"
 RATIO = "predictive (expert calling ratio)"
-BASES = {EcrWatch.WORK_TIME: RatioBasis.WORK_TIME, EcrWatch.UPDATE_TIME: RatioBasis.UPDATE_TIME}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,33 +56,23 @@ def compare_pacings(plan: FloorPlan, days: int, *, first_seed: int = 1, campaign
 def _makers(plan: FloorPlan, campaign: Pacing | None) -> dict[str, Callable[[], FloorPacer]]:
     """How to make each pacing anew; the campaign's own first, as a job would run it."""
     pacing = campaign or Pacing()
-    ratio = pacing.ratio
 
-    def cruise(share: float) -> Cruise:
-        return Cruise(CruiseControl(cap=share * plan.cap, max_wait_s=plan.max_wait_s, window_s=plan.hours * HOUR_S))
-
-    def expert() -> FloorPacer:
-        pacer = ExpertCallingRatio(
-            basis=BASES[ratio.watch],
-            initial_hit_rate=ratio.first_hit_rate,
-            least_hit_rate=ratio.least_hit_rate,
-            most_hit_rate=ratio.most_hit_rate,
-            cap=plan.cap,
-        )
-        return BudgetGuard(pacer, cap=plan.cap)
+    def free_cruise() -> Cruise:
+        return Cruise(CruiseControl(cap=plan.cap, max_wait_s=plan.max_wait_s, window_s=plan.hours * HOUR_S))
 
     makers: dict[str, Callable[[], FloorPacer]] = {
-        CRUISE: lambda: BudgetGuard(cruise(AIM), cap=plan.cap),
-        FREE_CRUISE: lambda: cruise(1.0),
-        RATIO: expert,
+        CRUISE: partial(guarded_cruise, cap=plan.cap, max_wait_s=plan.max_wait_s, window_s=plan.hours * HOUR_S),
+        FREE_CRUISE: free_cruise,
+        RATIO: partial(calling_ratio, pacing.ratio, cap=plan.cap),
     }
     for lines in sorted({1.0, 1.5, 2.0, pacing.lines_per_agent}):
-        makers[_progressive(lines)] = lambda lines=lines: Progressive(lines_per_agent=lines)  # type: ignore[misc]
+        makers[_progressive(lines)] = partial(Progressive, lines_per_agent=lines)
     if campaign is None:
         return makers
     match campaign.kind, campaign.style:
         case PacingKind.PROGRESSIVE, _:
             own = _progressive(campaign.lines_per_agent)
+            makers[own] = partial(so_many_lines, campaign.lines_per_agent, cap=plan.cap)
         case PacingKind.PREDICTIVE, PredictiveStyle.EXPERT_CALLING_RATIO:
             own = RATIO
         case PacingKind.PREDICTIVE, _:

@@ -77,9 +77,11 @@ class _Taking:
         self._app: AppCall | None = None
         # Signed: the message itself says what it answers, and only who has got that mail can know it.
         self._signed = None if news.attempt_id is None else self._attempt_of(news.attempt_id)
+        self._wish: tuple[Wish, str] | None = None  # and the language in which it is said
 
     def take(self) -> Heard:
         one = self._tidy()
+        self._wish = self._rules.wording.wish_in(one.text or one.subject)
         self._written = self._tx.messages.put_to(one.sender, channel=one.channel, since=one.at - OLDEST)
         attempt, replies = self._answered(one)
         if attempt is not None:
@@ -88,7 +90,7 @@ class _Taking:
         digest = digest_of("id", one.sender, self._news.provider_id)
         if not self._news.provider_id:
             # An opt-out is never taken for the one before: there may have been a START in between.
-            if not self._stops(one) and received.said_again(one, within_s=AGAIN_S):
+            if not self._stops and received.said_again(one, within_s=AGAIN_S):
                 return Heard()
             digest = digest_of("words", one.sender, one.recipient, one.text, one.at.isoformat())
         if received.known(one.gateway, digest):
@@ -160,10 +162,9 @@ class _Taking:
 
     def _understood(self, one: Received, attempt: Attempt | None, replies: Replies | str) -> Received:
         """Opt-outs go before everything. A machine's mail may carry one too: a mail program's button to unsubscribe."""
-        wish = self._rules.wording.wish_in(one.text or one.subject)
-        if self._news.automatic and (wish is None or wish[0] is not Wish.STOP):
+        if self._news.automatic and not self._stops:
             return replace(one, taken_for=TakenFor.AUTOMATIC)
-        if wish is not None:
+        if self._wish is not None:
             asked = Asked(
                 tx=self._tx,
                 rules=self._rules,
@@ -174,7 +175,7 @@ class _Taking:
                 writers=[message.org_id for message in self._written],
                 strategy_of=self._strategy_of,
             )
-            one, self._completed = carry_out(asked, *wish)
+            one, self._completed = carry_out(asked, *self._wish)
             return one
         if attempt is None:
             return replace(one, inbox=InboxState.OPEN, note=self._hint(one))
@@ -183,9 +184,9 @@ class _Taking:
             return replace(one, taken_for=TakenFor.NOT_UNDERSTOOD, inbox=InboxState.OPEN, note=note)
         return self._replied(one, attempt, replies)
 
-    def _stops(self, one: Received) -> bool:
-        wish = self._rules.wording.wish_in(one.text or one.subject)
-        return wish is not None and wish[0] is Wish.STOP
+    @property
+    def _stops(self) -> bool:
+        return self._wish is not None and self._wish[0] is Wish.STOP
 
     def _hint(self, one: Received) -> str:
         return "may be meant as an opt-out" if self._rules.wording.may_mean_stop(one.text) else ""

@@ -159,10 +159,6 @@ class AttemptLedger:
         """The switch has accepted the order. Harmless when the call is already further, or over."""
         self.mark([(attempt_id, AttemptState.SENT, at)])
 
-    def mark_answered(self, attempt_id: AttemptId, at: datetime) -> None:
-        """Somebody or something picked up. Harmless when known already."""
-        self.mark([(attempt_id, AttemptState.ANSWERED, at)])
-
     def mark(self, marks: Iterable[Mark]) -> None:
         """Many of the two above at once: SENT or ANSWERED, in the order in which they came."""
         news: list[tuple[AttemptId, datetime, str, Mapping[str, Any]]] = []

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from dialer.domain.codes import SystemCode, name_key
 from dialer.domain.ids import AttemptId, CampaignId, JobId, OrgId, first_attempt_id
-from dialer.domain.live_answer import LiveAnswer
+from dialer.domain.live_answer import LiveAnswer, answer_began
 from dialer.store.tables import attempts, completion_codes, jobs
 
 _FACTS = (
@@ -52,7 +52,7 @@ class LiveAnswers:
                 job_id=JobId(row.job_id),
                 ordered_at=row.intent_at,
                 ringing_at=row.ringing_at,
-                answered_at=min(row.answered_at or row.person_at, row.person_at),
+                answered_at=answer_began(row.answered_at, row.person_at),
                 person_at=row.person_at,
                 detected=bool(row.amd_status),
                 joined_at=row.joined_at,

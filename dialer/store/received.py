@@ -66,11 +66,6 @@ class ReceivedMessages:
             raise NotFound(f"no message {received_id} was received")
         return _received(row)
 
-    def of_attempt(self, attempt_id: AttemptId) -> list[Received]:
-        """The answers to one message of ours, in the order in which they came."""
-        query = self._mine().where(rows.c.attempt_id == attempt_id).order_by(rows.c.id)
-        return [_received(row) for row in self._connection.execute(query)]
-
     def answered_as(self, sender: str, answer_id: AttemptId) -> AttemptId | None:
         """The message of ours which a sender had answered, when our own answer to that has this id."""
         query = sa.select(rows.c.attempt_id).where(rows.c.sender == sender, rows.c.answer_id == answer_id)

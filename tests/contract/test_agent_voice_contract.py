@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,11 +11,10 @@ from dialer.channels.asterisk.voice import AsteriskVoice
 from dialer.domain.ids import AttemptId, LegId
 from dialer.engine.clock import SystemClock
 from dialer.errors import Rejected
-from dialer.ports import SwitchState
 from dialer.ports_agents import AgentVoiceKind, ContactState, LegState, Missing, Parting, SpyMode
 from dialer.testing_agents import FakeAgentVoice
 from dialer.testing_voice import BUSY, NO_ANSWER, FakeCallee, FakeVoice
-from tests.agents_kit import FloorBench, asterisk_voice
+from tests.agents_kit import FloorBench, asterisk_voice, linked, listened
 
 pytestmark = pytest.mark.contract
 
@@ -40,19 +38,10 @@ async def floor(request: pytest.FixtureRequest) -> AsyncIterator[FloorBench]:
     else:
         voice = asterisk_voice(request.getfixturevalue("lab"))
         agents = AsteriskAgentVoice(voice)
-    bench = FloorBench(voice, agents)
-    listening = asyncio.create_task(bench.listen())
-    await voice.start()
-    try:
-        await bench.until(lambda: voice.state_of(bench.switch) is SwitchState.RECONCILING)
-        voice.ready(bench.switch)
+    async with listened(FloorBench(voice, agents)) as bench:
+        await linked(bench)
         yield bench
         await bench.clear()
-    finally:
-        await agents.stop()
-        await voice.stop()
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
 
 
 async def joined(floor: FloorBench, number: str = CONTACT, phone: str = PHONE) -> tuple[AttemptId, LegId]:

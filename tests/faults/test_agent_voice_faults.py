@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from dialer.channels.asterisk.agent_voice import AsteriskAgentVoice
+from dialer.channels.asterisk.originate import ChannelIds
 from dialer.lab.lab import Lab
 from dialer.lab.phones import MUSIC
 from dialer.ports import SwitchState
 from dialer.ports_agents import AgentVoiceKind, ContactState, FloorSeen, LegState, Missing, Parting
-from tests.agents_kit import FloorBench, asterisk_voice
+from tests.agents_kit import FloorBench, asterisk_voice, linked, listened
 from tests.ami_proxy import AmiProxy
 from tests.lab_fixture import no_calls_left
 
@@ -29,28 +30,11 @@ CONTACT, PHONE, ANOTHER, VOICE, EARS = "+19990201100", "+19990202100", "+1999020
 async def floor_on(lab: Lab, *, port: int = 0, node: str = "faults", clear: bool = True) -> AsyncIterator[FloorBench]:
     """A dialer's voice for as long as the block runs; what is up stays up where it is not cleared."""
     voice = asterisk_voice(lab, node=node, port=port)
-    agents = AsteriskAgentVoice(voice)
-    floor = FloorBench(voice, agents)
-    listening = asyncio.create_task(floor.listen())
-    await voice.start()
-    try:
+    async with listened(FloorBench(voice, AsteriskAgentVoice(voice))) as floor:
         await linked(floor)
         yield floor
         if clear:
             await floor.clear()
-    finally:
-        await agents.stop()
-        await voice.stop()
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
-
-
-async def linked(floor: FloorBench) -> FloorSeen:
-    """The link is there; what the switch has is adopted."""
-    await floor.until(lambda: floor.voice.state_of(floor.switch) is SwitchState.RECONCILING)
-    seen = await floor.agents.look(floor.switch)
-    floor.voice.ready(floor.switch)
-    return seen
 
 
 def places(seen: FloorSeen) -> tuple[dict[str, LegState], dict[str, ContactState]]:
@@ -67,8 +51,7 @@ async def test_a_lost_link_parts_nobody_and_who_hung_up_meanwhile_is_gone(lab: L
         proxy.refuse = True
         proxy.reset()
         await floor.until(lambda: floor.voice.state_of(floor.switch) is SwitchState.DOWN)
-        ids = floor.agents.ids  # type: ignore[attr-defined]  # the real channel's own names
-        await asyncio.to_thread(lab.switch_instance.rx, f"channel request hangup {ids.of(leaves)}")
+        await asyncio.to_thread(lab.switch_instance.rx, f"channel request hangup {ChannelIds('faults').of(leaves)}")
         proxy.refuse = False
         legs, contacts = places(await linked(floor))
         assert legs == {idle: LegState.PARKED, talking: LegState.TALKING, held_by: LegState.PARKED}

@@ -2,91 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
-from aiohttp.test_utils import BaseTestServer, TestServer
+from aiohttp import WSServerHandshakeError
 
 from dialer.domain.agent import AgentState
-from dialer.domain.agent_commands import Command, GoReady, ScheduleCallback, WrapUp
+from dialer.domain.agent_commands import GoReady, ScheduleCallback, WrapUp
 from dialer.domain.desk import Refused
-from dialer.engine.clock import SystemClock
 from dialer.services.agent_floor import Done
-from dialer.web.agent_desk import COMMANDS, DeskOptions, make_agent_desk_app
-from dialer.web.agent_questions import QUESTIONS
-from dialer.web.agent_sessions import Bounds
-from dialer.web.agent_socket import Rhythm
-from tests.engine_kit import until
-from tests.fake_floor import ANN, ANNS_TOKEN, BOB, BOBS_TOKEN, FakeFloor, Tokens, state
+from dialer.web.agent_desk import COMMANDS
+from tests.desktop_kit import QUICK, SHOWN, Served, serving
+from tests.fake_floor import ANN, ANNS_TOKEN, BOBS_TOKEN, state
 
 pytestmark = pytest.mark.integration
-
-QUICK = DeskOptions(rhythm=Rhythm(hello_s=0.2, beat_s=0.2, recheck_s=0.2), bounds=Bounds(keep_s=0.3), command_s=0.2)
-SHOWN = {"Authorization": f"Bearer {ANNS_TOKEN}"}
-
-
-class Desktop:
-    """An agent's program."""
-
-    def __init__(self, socket: ClientWebSocketResponse) -> None:
-        self.socket, self.ids = socket, 0
-
-    async def next(self, kind: str = "") -> dict[str, Any]:
-        """The next message, of a kind if it is named; beats are passed over."""
-        while True:
-            message = await self.socket.receive(timeout=5)
-            assert message.type is WSMsgType.TEXT, message
-            said: dict[str, Any] = json.loads(message.data)
-            if said["type"] == kind or (not kind and said["type"] != "beat"):
-                return said
-
-    async def ask(self, command: str, /, id: int | str | None = None, **arguments: Any) -> dict[str, Any]:
-        """Send a command and wait for its answer."""
-        self.ids += 1
-        await self.socket.send_json({"id": id or self.ids, "command": command, "arguments": arguments})
-        return await self.next("answer")
-
-    async def closed(self) -> int:
-        """Wait until the server has closed the socket."""
-        while True:
-            message = await self.socket.receive(timeout=5)
-            if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.CLOSING):
-                return self.socket.close_code or 0
-
-
-class Served:
-    """The server, its floor, and programs that connect to it."""
-
-    def __init__(self, floor: FakeFloor, tokens: Tokens, server: BaseTestServer, client: ClientSession) -> None:
-        self.floor, self.tokens, self.server, self.client = floor, tokens, server, client
-        self.url = str(server.make_url("/agent/v1"))
-        self.opened: list[ClientWebSocketResponse] = []
-
-    async def open(self, **headers: str) -> Desktop:
-        self.opened.append(await self.client.ws_connect(f"{self.url}/ws", headers=headers))
-        return Desktop(self.opened[-1])
-
-    async def connect(self, token: str = ANNS_TOKEN, **hello: Any) -> tuple[Desktop, dict[str, Any]]:
-        """A connection that has said hello, and what it was told then."""
-        desktop = await self.open()
-        await desktop.socket.send_json({"hello": 1, "token": token, **hello})
-        return desktop, await desktop.next()
-
-
-@asynccontextmanager
-async def serving(options: DeskOptions = QUICK) -> AsyncIterator[Served]:
-    floor, tokens = FakeFloor(), Tokens({ANNS_TOKEN: ANN, BOBS_TOKEN: BOB})
-    app = make_agent_desk_app(floor, tokens.books, SystemClock(), options)
-    async with TestServer(app) as server, ClientSession() as client:
-        served = Served(floor, tokens, server, client)
-        yield served
-        await asyncio.gather(*(one.close() for one in served.opened))
 
 
 @pytest.fixture
@@ -327,151 +259,3 @@ async def test_more_commands_than_are_taken_are_refused_and_the_desk_stays(serve
         assert (await desktop.next("event"))["state"] == "ready"
         bob, _ = await served.connect(BOBS_TOKEN)
         assert (await bob.ask("go_ready"))["result"] == 0
-
-
-# ── events, and coming back ───────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def test_events_are_numbered_and_each_agent_is_told_only_their_own(served: Served) -> None:
-    ann, _ = await served.connect()
-    bob, _ = await served.connect(BOBS_TOKEN)
-    served.floor.tell(ANN, state(AgentState.NOT_READY), state(AgentState.READY))
-    served.floor.tell(BOB, state(AgentState.WRAP_UP))
-    told = [await ann.next(), await ann.next()]
-    assert [(one["seq"], one["event"], one["state"]) for one in told] == [
-        (1, "state_changed", "not_ready"),
-        (2, "state_changed", "ready"),
-    ]
-    assert told[0]["at"] == "2026-05-11T18:00:00Z"
-    assert (await bob.next())["state"] == "wrap_up"
-
-
-async def test_who_was_cut_off_misses_nothing(served: Served) -> None:
-    desktop, welcome = await served.connect()
-    served.floor.tell(ANN, state(AgentState.NOT_READY))
-    assert (await desktop.next())["seq"] == 1
-    desktop.socket._response.connection.transport.abort()  # type: ignore[union-attr]  # as a browser that is killed
-    await until(lambda: served.floor.presence[-1] == (ANN.id, False))
-    served.floor.tell(ANN, state(AgentState.READY), state(AgentState.TALKING))
-    desktop, again = await served.connect(session=welcome["session"], after=1)
-    assert (again["resumed"], again["session"], again["seq"]) == (True, welcome["session"], 1)
-    assert [(await desktop.next())["state"] for _ in range(2)] == ["ready", "talking"]
-    served.floor.tell(ANN, state(AgentState.WRAP_UP))
-    assert (await desktop.next())["seq"] == 4
-    assert served.floor.presence == [(ANN.id, True), (ANN.id, False), (ANN.id, True)]
-
-
-async def test_a_command_that_is_sent_again_after_coming_back_is_not_carried_out_twice(served: Served) -> None:
-    desktop, welcome = await served.connect()
-    assert (await desktop.ask("wrap_up", id="w-1", code="Sold"))["result"] == 0
-    desktop, _ = await served.connect(session=welcome["session"], after=0)
-    assert (await desktop.ask("wrap_up", id="w-1", code="Sold"))["result"] == 0
-    assert served.floor.commands == [(ANN.id, WrapUp(code="Sold"))]
-    assert (await desktop.ask("wrap_up", id="w-1", code="Not sold"))["result"] == 1
-
-
-async def test_who_comes_back_with_nothing_to_go_on_gets_a_new_session(served: Served) -> None:
-    desktop, welcome = await served.connect()
-    claims: list[dict[str, Any]] = [{"session": "x"}, {}, {"after": 5}, {"session": welcome["session"], "after": 5}]
-    for claim in claims:
-        served.floor.tell(ANN, state(AgentState.NOT_READY))
-        await desktop.next()
-        await desktop.socket.close()
-        await until(lambda: served.floor.presence[-1] == (ANN.id, False))
-        desktop, again = await served.connect(**claim)
-        assert (again["resumed"], again["seq"]) == (False, 0)
-        assert again["session"] != welcome["session"]
-        assert served.floor.listeners(ANN) == 1
-
-
-async def test_a_session_that_nobody_resumes_ends(served: Served) -> None:
-    desktop, welcome = await served.connect()
-    await desktop.socket.close()
-    await until(lambda: served.floor.listeners(ANN) == 0)
-    _, again = await served.connect(session=welcome["session"])
-    assert not again["resumed"]
-
-
-@pytest.mark.row(124)
-async def test_a_second_login_of_an_agent_is_refused_or_takes_over_with_force(served: Served) -> None:
-    first, _ = await served.connect()
-    second, bye = await served.connect()
-    assert (bye["type"], bye["error"]) == ("bye", "connected_already")
-    assert "ann is connected from 127.0.0.1" in bye["because"]
-    assert await second.closed() == 4409
-    assert (await first.ask("hold"))["result"] == 0
-    third, welcome = await served.connect(force=True)
-    assert welcome["type"] == "welcome"
-    assert (await first.next("bye"))["error"] == "taken_over"
-    assert await first.closed() == 4001
-    served.floor.tell(ANN, state(AgentState.READY))
-    assert (await third.next())["seq"] == 1
-    assert served.floor.presence[-1] == (ANN.id, True)
-    assert served.floor.listeners(ANN) == 1
-
-
-async def test_a_desktop_that_does_not_read_is_cut_off_and_costs_nobody_else_anything(served: Served) -> None:
-    desktop, welcome = await served.connect()
-    bob, _ = await served.connect(BOBS_TOKEN)
-    served.floor.tell(ANN, *[state(AgentState.READY)] * 300)  # more than is kept for one who does not read
-    served.floor.tell(BOB, state(AgentState.READY))
-    assert (await bob.next())["seq"] == 1
-    assert (await desktop.next("bye"))["error"] == "too_slow"
-    assert await desktop.closed() == 4008
-    again, resumed = await served.connect(session=welcome["session"], after=200)
-    assert resumed["resumed"]
-    assert [(await again.next())["seq"] for _ in range(100)] == list(range(201, 301))
-
-
-async def test_beats_show_that_the_dialer_is_there(served: Served) -> None:
-    desktop, _ = await served.connect()
-    served.floor.tell(ANN, state(AgentState.READY))
-    beat = await desktop.next("beat")
-    assert beat["at"]
-    assert (await desktop.next("beat"))["seq"] == 1
-
-
-async def test_a_desktop_that_answers_no_pings_is_gone(served: Served) -> None:
-    socket = await served.client.ws_connect(f"{served.url}/ws", autoping=False)
-    await socket.send_json({"hello": 1, "token": ANNS_TOKEN})
-    await until(lambda: served.floor.presence[-1:] == [(ANN.id, False)])
-    await socket.close()
-
-
-async def test_the_floors_end_and_the_servers_are_told() -> None:
-    async with serving() as served:
-        desktop, _ = await served.connect()
-        served.floor.close()
-        assert (await desktop.next("bye"))["error"] == "stopping"
-        assert await desktop.closed() == 1001
-        desktop, _ = await served.connect(force=True)
-        stopping = asyncio.create_task(served.server.close())
-        assert (await desktop.next("bye"))["error"] == "stopping"
-        await desktop.socket.close()
-        await stopping
-        assert served.floor.listeners(ANN) == 0
-
-
-async def test_the_interface_describes_itself(served: Served) -> None:
-    async with served.client.get(f"{served.url}/openapi.json") as answer:
-        described = await answer.json()
-    assert described["openapi"] == "3.1.0"
-    assert set(described["paths"]) == {
-        *(f"/agent/v1/commands/{name}" for name in COMMANDS.kinds),
-        *(f"/agent/v1/{name}" for name in QUESTIONS),
-    }
-    schemas = described["components"]["schemas"]
-    text = json.dumps(described)
-    for reference in text.split('"#/components/schemas/')[1:]:
-        assert reference.split('"')[0] in schemas
-    async with served.client.get(f"{served.url}/") as answer:
-        shown = await answer.text()
-        assert "script" not in shown
-        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
-    assert all(f"<code>{name}</code>" in shown for name in COMMANDS.kinds)
-
-
-def test_every_command_has_a_name_on_the_wire() -> None:
-    commands = {kind.__name__ for kind in Command.__args__}
-    assert len(COMMANDS.kinds) == len(commands)
-    assert {"log_in", "go_ready", "add_to_dnc", "manual_connect"} <= set(COMMANDS.kinds)

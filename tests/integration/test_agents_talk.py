@@ -13,9 +13,8 @@ from dialer.channels.asterisk.agent_voice import AsteriskAgentVoice
 from dialer.domain.ids import AttemptId, LegId, new_leg_id
 from dialer.lab.lab import Lab
 from dialer.lab.phones import MUSIC
-from dialer.ports import SwitchState
 from dialer.ports_agents import AgentVoiceKind, LegOrder, SpyMode
-from tests.agents_kit import FloorBench, asterisk_voice
+from tests.agents_kit import FloorBench, asterisk_voice, linked, listened
 
 pytestmark = pytest.mark.integration
 
@@ -47,20 +46,10 @@ class Ears:
 @pytest.fixture
 async def floor(lab: Lab) -> AsyncIterator[FloorBench]:
     voice = asterisk_voice(lab, node="talk")
-    agents = AsteriskAgentVoice(voice)
-    bench = FloorBench(voice, agents)
-    listening = asyncio.create_task(bench.listen())
-    await voice.start()
-    try:
-        await bench.until(lambda: voice.state_of(bench.switch) is SwitchState.RECONCILING)
-        voice.ready(bench.switch)
+    async with listened(FloorBench(voice, AsteriskAgentVoice(voice))) as bench:
+        await linked(bench)
         yield bench
         await bench.clear()
-    finally:
-        await agents.stop()
-        await voice.stop()
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
 
 
 @pytest.fixture

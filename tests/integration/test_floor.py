@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from dialer.domain.agent_commands import (
-    CancelPreview,
     GoNotReady,
-    ManualCancel,
-    ManualConnect,
-    ManualDisconnect,
-    Redial,
-    Release,
-    WrapUp,
 )
-from dialer.domain.agent_events import CallChanged, CallStage
-from dialer.domain.callback import CallbackType
+from dialer.domain.agent_events import CallStage
 from dialer.domain.campaign import JobState
 from dialer.domain.codes import SystemCode
 from dialer.domain.desk import Refused
 from dialer.domain.live_answer import Verdict
 from dialer.domain.pacing_plan import AbandonBudget, Pacing, PacingKind
-from dialer.engine.engine import StrategyShelf
 from dialer.ports import SwitchState
 from dialer.ports_agents import ContactState
 from dialer.services.agent_floor import Done
 from dialer.services.agent_times import agent_history
 from dialer.services.agents import add_reason
 from dialer.services.budgets import evidence
-from dialer.services.callback_promise import Wanted
-from dialer.services.callbacks import add_callback
 from dialer.services.jobs import JobEdit, edit_job, stop_campaign
 from dialer.store.store import Store
 from dialer.testing_agents import FakeAgentVoice
@@ -157,132 +146,6 @@ async def test_a_contact_whose_agents_are_all_gone_gets_the_default_code(store: 
     assert (found.code, found.code_source, found.system_code) == ("Sale", "default", SystemCode.ANSWER_HUMAN)
 
 
-@pytest.mark.row(68)
-@pytest.mark.parametrize("timed", [True, False])
-@ON_SQLITE
-async def test_a_preview_is_called_when_the_agent_says_so_or_its_time_is_up(store: Store, timed: bool) -> None:
-    clock = FastClock(factor=10)
-    job_id = make_job(store, 2, Pacing(kind=PacingKind.PREVIEW, preview_s=3.0 if timed else None))
-    staff = await hire(store, 1)
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        (worker,), tasks = await crew(engine, staff, clock, talk_s=2.0, dials=not timed)
-        await until(lambda: worker.seen[CallStage.OFFERED] == 1)
-        offered = clock.monotonic_s()
-        await until(lambda: len(voice.placed) == 1)
-        if timed:
-            assert clock.monotonic_s() - offered > 2.0
-        await until(completed(store, job_id))
-        await dismiss(tasks)
-    assert [one.code for one in attempts(store, job_id)] == ["Sale", "Sale"]
-    assert [one.agent for one in attempts(store, job_id)] == ["agent0", "agent0"]
-
-
-@ON_SQLITE
-async def test_a_preview_that_is_passed_over_is_on_record_and_was_not_called(store: Store) -> None:
-    clock = FastClock(factor=10)
-    job_id = make_job(store, 1, Pacing(kind=PacingKind.PREVIEW))
-    staff = await hire(store, 1)
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        (worker,), tasks = await crew(engine, staff, clock, dials=False)
-        await until(lambda: worker.seen[CallStage.OFFERED] == 1)
-        assert isinstance(await worker.say(CancelPreview()), Done)
-        await until(completed(store, job_id))
-        await dismiss(tasks)
-    (found,) = attempts(store, job_id)
-    assert voice.placed == []
-    assert (found.code, found.system_code, found.agent, found.address) == ("Sale", "Preview Cancelled", "agent0", "")
-
-
-@pytest.mark.row(134)
-async def test_a_manual_campaign_places_no_call_and_records_what_the_agent_tells(store: Store) -> None:
-    clock = FastClock(factor=10)
-    job_id = make_job(store, 2, Pacing(kind=PacingKind.MANUAL))
-    staff = await hire(store, 1)
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        (worker,), tasks = await crew(engine, staff, clock, dials=False)
-        await until(lambda: worker.seen[CallStage.OFFERED] == 1)
-        (open_one,) = attempts(store, job_id)
-        assert open_one.code is None, "the attempt is in progress while the agent dials elsewhere"
-        await worker.say(ManualConnect())
-        await clock.sleep(2.0)
-        await worker.say(ManualDisconnect(code="Sale"))
-        await until(lambda: worker.seen[CallStage.OFFERED] == 2)
-        await worker.say(ManualCancel())
-        await until(completed(store, job_id))
-        await dismiss(tasks)
-    first, second = attempts(store, job_id)
-    assert voice.placed == []
-    assert (first.code, first.code_source, first.switch) == ("Sale", "agent", "")
-    assert (second.code, second.system_code) == ("Sale", "Preview Cancelled")
-
-
-@pytest.mark.row(129)
-async def test_a_redial_is_a_new_attempt_that_knows_the_one_before(store: Store) -> None:
-    clock = FastClock(factor=4)  # the attempt before has the time to be closed on a slow disk
-    job_id = make_job(store, 1, Pacing(kind=PacingKind.PREVIEW, wrap_up_s=None))
-    staff = await hire(store, 1)
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        (worker,), tasks = await crew(engine, staff, clock, talk_s=1.0, writes=False)
-        await until(lambda: worker.seen[CallStage.GONE] == 1)
-        assert isinstance(await worker.say(Redial()), Done)
-        await until(lambda: worker.seen[CallStage.JOINED] == 2)
-        await worker.say(Release())
-        await worker.say(WrapUp(code="Sale"))
-        await until(completed(store, job_id))
-        await dismiss(tasks)
-    first, second = attempts(store, job_id)
-    assert (first.code, second.code) == (SystemCode.REDIALLED, "Sale")
-    assert second.again_after == first.id
-    assert len(voice.placed) == 2
-
-
-@pytest.mark.row(106)
-@pytest.mark.parametrize(
-    ("kind", "there", "who"),
-    [
-        (CallbackType.AGENT, True, "agent1"),  # the agent who promised it, whoever else is free
-        (CallbackType.AGENT, False, "agent0"),  # ... who is not there: anybody of the campaign
-        (CallbackType.STRICT_AGENT, True, "agent1"),
-        (CallbackType.STRICT_AGENT, False, ""),  # nobody else: it is looked at again later
-        (CallbackType.CAMPAIGN, True, "anybody"),
-        (CallbackType.STANDARD, True, "anybody"),
-    ],
-)
-@ON_SQLITE
-async def test_a_callback_is_a_preview_for_whoever_is_to_keep_it(store: Store, kind: CallbackType, there: bool, who: str) -> None:
-    clock = FastClock(factor=10)
-    job_id = make_job(store, 1, PROGRESSIVE)
-    staff = await hire(store, 2)
-    org = store.read_now(lambda tx: tx.organisations.by_name("default"))
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
-    wanted = Wanted(at=clock.now() + timedelta(seconds=8), type=kind, agent="agent1" if kind.is_personal else "")
-    await add_callback(store, org, "Floor0", wanted, strategy_of=StrategyShelf(), now=clock.now(), by="test", job_id=job_id)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        workers, tasks = await crew(engine, staff if there else staff[:1], clock, talk_s=1.0)
-        if who:
-            await until(completed(store, job_id))
-        else:
-            promised = clock.monotonic_s()
-            await until(lambda: store.read_now(lambda tx: tx.callbacks(org).all())[0].tries == 1)
-            assert clock.monotonic_s() >= promised
-        await dismiss(tasks)
-    kept_by = [one.agent for one in attempts(store, job_id)]
-    assert kept_by == ([who] if who else []) or (who == "anybody" and kept_by[0] in ("agent0", "agent1"))
-    offered = [
-        one for worker in workers for one in worker.told if isinstance(one, CallChanged) and one.stage is CallStage.OFFERED
-    ]
-    assert [one.kind for one in offered] == (["callback"] if who else [])
-
-
 @pytest.mark.row(70)
 @ON_SQLITE
 async def test_a_running_job_turns_from_progressive_to_preview(store: Store) -> None:
@@ -391,24 +254,6 @@ async def test_only_the_reasons_of_the_organisation_excuse_an_agent(store: Store
         await until(lambda: worker.states[-1:] == ["not_ready"])
         await dismiss(tasks)
     assert [one.reason for one in await agent_history(store, org, "agent0", since=BEFORE, until=clock.now())][-2] == "Lunch"
-
-
-@ON_SQLITE
-async def test_a_callback_takes_no_agent_for_whom_a_call_is_under_way(store: Store) -> None:
-    clock = FastClock(factor=10)
-    job_id = make_job(store, 6, PROGRESSIVE)
-    staff = await hire(store, 2)
-    org = store.read_now(lambda tx: tx.organisations.by_name("default"))
-    voice = FakeVoice(clock, default=FakeCallee(ring_s=0.1, answer_s=4.0))
-    agents = FakeAgentVoice(clock, voice)
-    wanted = Wanted(at=clock.now() + timedelta(seconds=6), type=CallbackType.CAMPAIGN)
-    await add_callback(store, org, "Floor5", wanted, strategy_of=StrategyShelf(), now=clock.now(), by="test", job_id=job_id)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        workers, tasks = await crew(engine, staff, clock, talk_s=2.0)
-        await until(completed(store, job_id))
-        await dismiss(tasks)
-    assert sum(worker.seen[CallStage.OFFERED] for worker in workers) == 1
-    assert [one.code for one in attempts(store, job_id)] == ["Sale"] * 6
 
 
 class Lasting(FakeVoice):

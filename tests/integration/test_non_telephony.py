@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,10 +86,10 @@ async def without_telephony(folder: Path, smtp: int) -> AsyncIterator[tuple[Stor
         assert not dialer.ended
 
 
-async def define(store: Store, org: OrgId, name: str, text: str, **how: object) -> NewCampaign:
+async def define(store: Store, org: OrgId, name: str, text: str, **how: Any) -> NewCampaign:
     """A campaign that is not yet kept."""
     strategy = await save_strategy(store, org, text)
-    return NewCampaign(name=name, strategy=strategy.name, contact_lists=("People",), **how)  # type: ignore[arg-type]
+    return NewCampaign(name=name, strategy=strategy.name, contact_lists=("People",), **how)
 
 
 async def until(store: Store, org: OrgId, name: str, state: JobState) -> Job:

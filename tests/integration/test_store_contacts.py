@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -96,6 +97,10 @@ def test_an_address_that_is_named_twice_in_a_row_is_the_later_one(store: Store, 
     assert [address.value for address in found.addresses] == ["+15550100302"]
 
 
+def _upserted(org_id: OrgId, list_id: ContactListId, part: list[NewContact], tx: Tx) -> Upserted:
+    return tx.contacts(org_id).upsert_batch(list_id, part)
+
+
 def test_two_imports_of_one_list_at_once_put_each_contact_on_it_once(store: Store, org_id: OrgId, list_id: ContactListId) -> None:
     other = Store(store.url.render_as_string(hide_password=False))
     many = [donor(index) for index in range(100, 1600)]
@@ -104,7 +109,7 @@ def test_two_imports_of_one_list_at_once_put_each_contact_on_it_once(store: Stor
         done = 0
         for begin in range(0, len(many), 100):
             part = many[begin : begin + 100]
-            upserted = into.write_now(lambda tx, part=part: tx.contacts(org_id).upsert_batch(list_id, part))  # type: ignore[misc]
+            upserted = into.write_now(partial(_upserted, org_id, list_id, part))
             done += upserted.inserted + upserted.updated
         return done
 

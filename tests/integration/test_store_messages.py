@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from dialer.domain.message_state import MessageState, Refusal
 from dialer.domain.retention import RetentionClass
 from dialer.ports import MessageUpdate
 from dialer.services.retention import run_retention
-from dialer.store.store import Store
+from dialer.store.store import Store, Tx
 from dialer.store.tables_messages import message_ids, messages
 from tests.export_kit import AT, called_job, finish_job
 from tests.retention_kit import archived, of, plan
@@ -66,6 +67,14 @@ def news(
     )
 
 
+def _fold(one: MessageUpdate, tx: Tx) -> object:
+    return tx.messages.fold(one)
+
+
+def _accepted(attempt_id: AttemptId, tx: Tx) -> object:
+    return tx.messages.accepted(attempt_id, "twilio", ["1"], segments=1)
+
+
 def get(store: Store, attempt_id: AttemptId) -> Message:
     """The message as it is on disk."""
     found = store.read_now(lambda tx: tx.messages.get(attempt_id))
@@ -89,7 +98,7 @@ def test_any_permutation_with_any_repetition_ends_in_the_same_state(
             if one is None:
                 store.write_now(lambda tx: tx.messages.accepted(attempt_id, "twilio", ["SM1"], segments=1))
             else:
-                store.write_now(lambda tx, one=one: tx.messages.fold(one))  # type: ignore[misc]
+                store.write_now(partial(_fold, one))
         found = get(store, attempt_id)
         ended.add((found.state, found.refusal, found.told_code))
         store.write_now(lambda tx: (tx.connection.execute(sa.delete(message_ids)), tx.connection.execute(sa.delete(messages))))
@@ -132,7 +141,7 @@ def test_an_id_that_its_provider_uses_again_is_the_newer_messages(
     first, second = attempt_ids[:2]
     for one in (first, second):
         put(store, org_id, one)
-        store.write_now(lambda tx, one=one: tx.messages.accepted(one, "twilio", ["1"], segments=1))  # type: ignore[misc]
+        store.write_now(partial(_accepted, one))
         if one == first:
             store.write_now(lambda tx: tx.messages.fold(news(DELIVERED, "1")))
     assert get(store, second).state is MessageState.ACCEPTED

@@ -3,102 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from dialer.domain import agent_commands as do
 from dialer.domain import desk_happenings as it
-from dialer.domain.agent import STALE_S, Agent, AgentRules, AgentState
+from dialer.domain.agent import STALE_S, AgentState
 from dialer.domain.agent_commands import Command
 from dialer.domain.agent_events import CallChanged, CallStage, StateChanged
 from dialer.domain.codes import SystemCode
-from dialer.domain.desk import Desk, Leg, Moved, Pending, Refused
-from dialer.domain.desk_call import CallKind, DeskCall, Third
-from dialer.domain.desk_happenings import Happening
-from dialer.domain.desk_machine import after, new_desk
+from dialer.domain.desk import Leg, Pending
+from dialer.domain.desk_call import CallKind
 from dialer.domain.desk_tasks import (
-    CallThird,
     CloseAttempt,
     CodeFrom,
     DropLeg,
-    DropThird,
     GiveBack,
-    GiveCall,
     HandOver,
     HangUpContact,
     HoldContact,
     Join,
     KeepNote,
-    LeaveThree,
     PlaceCall,
     PressDigits,
     ResumeContact,
     RingLeg,
-    Task,
-    TransferContact,
 )
-from dialer.domain.ids import AgentId, AttemptId, ContactId, JobId, OrgId
+from tests.desk_kit import ANN, FIRST, RULES, SECOND, START, Played, a_call, ready, talking
 
 pytestmark = pytest.mark.unit
-
-START = datetime(2026, 5, 11, 9, 0, tzinfo=UTC)
-ANN = Agent(id=AgentId(1), org_id=OrgId(1), login="ann", phone="6001")
-RULES = AgentRules(codes=("Interested", "Later", "Answer Machine"), default_code="Later", wrap_up_s=30, extension_s=20)
-FIRST, SECOND = AttemptId("a1"), AttemptId("a2")
-LEAVING = (CloseAttempt, HandOver, GiveBack, GiveCall)
-
-
-def a_call(kind: CallKind, attempt: AttemptId | None = None, rules: AgentRules = RULES) -> DeskCall:
-    return DeskCall(
-        job_id=JobId(7), contact_id=ContactId(3), campaign="Donors", kind=kind, rules=rules, attempt_id=attempt, address="+1555"
-    )
-
-
-class Played:
-    """One desk through which a story goes: `do` insists that nothing is refused."""
-
-    def __init__(self, agent: Agent = ANN) -> None:
-        self.now = START
-        self.desk = new_desk(agent, START)
-        self.tasks: list[Task] = []
-        self.events: list[object] = []
-
-    def do(self, *whats: Command | Happening) -> tuple[Task, ...]:
-        answer = Moved(desk=self.desk)
-        for what in whats:
-            found = after(self.desk, what, self.now)
-            assert isinstance(found, Moved), (what, found)
-            answer, self.desk = found, found.desk
-            self.tasks += answer.tasks
-            self.events += answer.events
-        return answer.tasks
-
-    def refused(self, what: Command) -> str:
-        answer = after(self.desk, what, self.now)
-        assert isinstance(answer, Refused), (what, answer)
-        return str(answer)
-
-    def wait(self, seconds: float) -> tuple[Task, ...]:
-        self.now += timedelta(seconds=seconds)
-        return self.do(it.TimeIsUp())
-
-    def state(self) -> AgentState:
-        return self.desk.state
-
-
-def ready(agent: Agent = ANN) -> Played:
-    played = Played(agent)
-    played.do(do.LogIn(), it.LegUp(), do.GoReady())
-    return played
-
-
-def talking(rules: AgentRules = RULES) -> Played:
-    played = ready()
-    played.do(it.Assigned(call=a_call(CallKind.PACED, FIRST, rules)), it.Joined(attempt_id=FIRST))
-    return played
 
 
 @pytest.mark.row(124)
@@ -288,48 +222,6 @@ def test_a_redial_closes_the_attempt_before_and_is_linked_to_it() -> None:
     assert [one.call.attempt_id for one in ann.tasks if isinstance(one, CloseAttempt)] == [FIRST, SECOND]
 
 
-def test_a_third_person_is_asked_given_the_call_or_brought_in() -> None:
-    ann = talking()
-    assert [type(one) for one in ann.do(do.Consult(number="+15550199"))] == [HoldContact, CallThird]
-    assert ann.state() is AgentState.CONSULT
-    assert "not answered yet" in ann.refused(do.CompleteTransfer())
-    ann.do(it.ThirdGone(because="busy"))
-    assert ann.state() is AgentState.TALKING
-    assert [type(one) for one in ann.do(do.Consult(number="+15550199"), it.ConsultAnswered(), do.CancelConsult())] == [
-        DropThird,
-        ResumeContact,
-    ]
-    ann.do(do.Consult(number="+15550199"), it.ConsultAnswered(), do.StartConference())
-    assert ann.state() is AgentState.CONFERENCE
-    assert "is no agent" in ann.refused(do.ChangeOwner())
-    ann.do(do.EndConference())
-    assert ann.state() is AgentState.TALKING
-    ann.do(do.Consult(number="+15550199"), it.ConsultAnswered())
-    assert [type(one) for one in ann.do(do.CompleteTransfer())] == [TransferContact]
-    assert ann.state() is AgentState.WRAP_UP
-
-
-def test_the_ownership_of_a_conference_moves_to_the_other_agent_with_the_code() -> None:
-    ann, bob = talking(), ready(replace(ANN, id=AgentId(2), login="bob", phone="6002"))
-    ann.do(do.Consult(agent="bob"))
-    assert ann.desk.call is not None
-    bob.do(it.Consulted(call=ann.desk.call, by="ann"))
-    ann.do(it.ConsultAnswered(), do.StartConference())
-    bob.do(it.ConferenceBegan())
-    assert "no conference of your own" in bob.refused(do.EndConference())
-    (given,) = ann.do(do.ChangeOwner())
-    assert isinstance(given, GiveCall)
-    assert (given.to, given.stays) == ("bob", True)
-    bob.do(it.CallGiven())
-    assert [type(one) for one in ann.do(do.Release())] == [LeaveThree]
-    assert ann.state() is AgentState.READY
-    bob.do(it.ThirdGone())
-    assert bob.state() is AgentState.TALKING
-    bob.do(it.ContactGone(attempt_id=FIRST), do.WrapUp(code="Interested"))
-    assert not [one for one in ann.tasks if isinstance(one, CloseAttempt)]
-    assert len([one for one in bob.tasks if isinstance(one, CloseAttempt)]) == 1
-
-
 def test_a_manual_contact_is_connected_released_or_passed_over_and_nothing_is_dialled() -> None:
     manual = it.Offered(call=a_call(CallKind.MANUAL, FIRST, replace(RULES, preview_s=5)))
     ann = Played(replace(ANN, phone=""))
@@ -461,104 +353,3 @@ def test_skills_and_campaigns_say_whose_contacts_an_agent_gets() -> None:
     assert bob.may_work("donors", {"turkish": 5}) == ""
     assert "has not the skill" in bob.may_work("Donors", {"Turkish": 6})
     assert "does not work for" in bob.may_work("Other", {})
-
-
-# ── any order of anything ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-TIMED = replace(RULES, preview_s=20)
-ENDLESS = replace(RULES, wrap_up_s=None)
-WALK: list[Command | Happening] = [
-    do.LogIn(),
-    do.LogIn(force=True, phone="6002"),
-    do.LogOut(),
-    do.GoReady(),
-    do.GoNotReady(reason="lunch"),
-    do.DialPreview(),
-    do.CancelPreview(),
-    do.Hold(),
-    do.Resume(),
-    do.SendDigits(digits="1"),
-    do.Release(),
-    do.WrapUp(),
-    do.WrapUp(code="Interested"),
-    do.ExtendWrapUp(),
-    do.Consult(number="+1555"),
-    do.Consult(agent="bob"),
-    do.CancelConsult(),
-    do.CompleteTransfer(),
-    do.StartConference(),
-    do.EndConference(),
-    do.ChangeOwner(),
-    do.Redial(),
-    do.AddNote(text="x"),
-    do.BlendIn(),
-    do.BlendOut(),
-    do.ManualConnect(),
-    do.ManualDisconnect(),
-    do.ManualRelease(code="Later"),
-    do.ManualCancel(),
-    it.LegUp(),
-    it.LegDown(),
-    it.Offered(call=a_call(CallKind.PREVIEW, rules=TIMED)),
-    it.Offered(call=a_call(CallKind.CALLBACK, rules=ENDLESS)),
-    it.Offered(call=a_call(CallKind.MANUAL, FIRST)),
-    it.Assigned(call=a_call(CallKind.PACED, FIRST)),
-    it.Placed(attempt_id=FIRST),
-    it.Placed(attempt_id=SECOND),
-    it.Joined(attempt_id=FIRST),
-    it.Joined(attempt_id=SECOND),
-    it.CallFailed(code="Call Busy", attempt_id=FIRST),
-    it.CallFailed(code="Restricted DNC", closed=True),
-    it.ContactGone(attempt_id=FIRST),
-    it.ContactGone(attempt_id=SECOND),
-    it.ConsultAnswered(),
-    it.ThirdGone(),
-    it.Consulted(call=replace(a_call(CallKind.PACED, SECOND), third=Third(agent="ann")), by="bob"),
-    it.ConferenceBegan(),
-    it.CallGiven(),
-    it.ConsultOver(),
-    it.TimeIsUp(),
-    it.SocketLost(),
-    it.SocketBack(),
-]
-LIKELY: list[Command | Happening] = [do.LogIn(), it.LegUp(), do.GoReady()]
-WITHOUT_CALL = (AgentState.LOGGED_OUT, AgentState.NOT_READY, AgentState.READY)
-
-
-def owned(desk: Desk) -> int:
-    return int(desk.call is not None and desk.call.is_own)
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(WALK), st.sampled_from([0, 1, 25, 61])), max_size=60))
-def test_whatever_happens_each_call_leaves_once_and_nobody_stays_in_a_state_for_ever(
-    story: list[tuple[Command | Happening, int]],
-) -> None:
-    desk, now, came, left = new_desk(ANN, START), START, 0, 0
-    steps: list[tuple[Command | Happening, int]] = [(what, 0) for what in LIKELY] + story
-    # In the end the desk is silent for good, and so is the line of whoever is still on it.
-    ends: list[Command | Happening] = [it.SocketLost(), it.TimeIsUp(), it.ConsultOver(), it.LegDown(), it.TimeIsUp()]
-    for number, (what, seconds) in enumerate(steps + [(one, 61) for one in ends]):
-        now += timedelta(seconds=seconds)
-        before = desk
-        answer = after(desk, what, now)
-        if isinstance(answer, Refused):
-            assert number < len(steps), "happenings are never refused"
-            continue
-        desk = answer.desk
-        turned_away = isinstance(what, it.Offered | it.Assigned) and not before.can_take(what.call.kind)
-        redialled = isinstance(what, do.Redial)
-        given = isinstance(what, it.CallGiven) and owned(desk) > owned(before)
-        came += owned(desk) if isinstance(what, it.Offered | it.Assigned) and before.call is None else 0
-        came += turned_away + redialled + given
-        left += sum(isinstance(task, LEAVING) for task in answer.tasks)
-        assert came - left == owned(desk), (what, answer)
-        assert (desk.call is None) is (desk.state in WITHOUT_CALL)
-        assert desk.until is None or desk.state in (AgentState.PREVIEW, AgentState.WRAP_UP)
-        assert not (desk.is_idle and (desk.call is not None or desk.pending is not Pending.NOTHING))
-        if desk.call is None and before.call is not None and before.pending is Pending.NOT_READY and not desk.away:
-            assert desk.state in (AgentState.NOT_READY, AgentState.LOGGED_OUT)
-        if desk.state is AgentState.LOGGED_OUT:
-            assert desk.leg is Leg.NONE
-    assert desk.state is AgentState.LOGGED_OUT, desk
-    assert came == left

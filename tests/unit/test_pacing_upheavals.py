@@ -33,6 +33,7 @@ class Watched:
         self.dialled_ahead_over = 0  # calls that were ordered for nobody while the budget was used up
 
     def _fresh(self, memory: CruiseMemory) -> BudgetGuard:
+        self._memory = memory  # the pacer changes it in place
         control = CruiseControl(cap=AIM * CAP, max_wait_s=self._plan.max_wait_s, window_s=24 * HOUR)
         return BudgetGuard(Cruise(control, memory), cap=CAP)
 
@@ -42,7 +43,7 @@ class Watched:
     def calls(self, floor: Floor) -> int:
         if floor.now_s - self._saved_s >= 60.0:  # as the floor of the engine does
             self._saved_s = floor.now_s
-            self._saved = self.guard.pacer.memory.to_json()  # type: ignore[attr-defined]
+            self._saved = self._memory.to_json()
         if self._restarts_at_s is not None and floor.now_s >= self._restarts_at_s:
             self._restarts_at_s = None
             self.guard = self._fresh(CruiseMemory.from_json(self._saved) if self._remembers else CruiseMemory())
