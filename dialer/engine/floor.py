@@ -40,7 +40,6 @@ from dialer.pacing.floor import Floor as Picture
 from dialer.ports import Clock, SwitchState, VoicePort
 from dialer.ports_agents import AgentVoicePort, SoundOf, as_it_is
 from dialer.services.agent_floor import Done
-from dialer.services.agent_times import nobody_is_there
 from dialer.services.agents import list_reasons, reason_of
 from dialer.services.completion import StrategyOf
 from dialer.services.pacing_plans import active_codes
@@ -230,7 +229,7 @@ class Floor:
 
     async def run(self) -> None:
         """Bring people together until cancelled; what agents were writing then gets the code that it would have got in time."""
-        await nobody_is_there(self.store, at=self.clock.now(), because=GONE)
+        await self.records.nobody_is_there(GONE)
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group

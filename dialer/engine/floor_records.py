@@ -18,7 +18,7 @@ from dialer.engine.floor_pacing import MEMORY_S, FloorPacing
 from dialer.errors import StoreDown
 from dialer.pacing.abandonment import Ledger
 from dialer.ports import Clock
-from dialer.services.agent_times import note_states
+from dialer.services.agent_times import nobody_is_there, note_states
 from dialer.services.budgets import BudgetAnswers, read_budget
 from dialer.services.pacing_plans import active_codes
 from dialer.store.agents import StateChange
@@ -28,6 +28,7 @@ log = structlog.get_logger()
 
 CODES_S = 5.0  # how soon a code that is made passive is offered to no agent any more
 WRITE_S = 0.5  # how soon a change of state is on record
+AGAIN_S = 1.0  # a floor that begins while the database is away waits for it
 LEDGER_S = 60.0  # the ledger in memory is compared with the database this often: agents correct codes
 LEDGER_BACK = timedelta(minutes=110)
 KEPT = timedelta(days=35)  # decisions
@@ -72,6 +73,16 @@ class FloorRecords:
                 attempt_id=call.attempt_id if call else None,
             )
         )
+
+    async def nobody_is_there(self, because: str) -> None:
+        """Put on record that whoever was logged in is not any more, as soon as the database can."""
+        while True:
+            try:
+                await nobody_is_there(self._store, at=self._clock.now(), because=because)
+                return
+            except StoreDown as down:
+                log.error("the floor waits for the database", reason=str(down))
+                await self._clock.sleep(AGAIN_S)
 
     def left(self, desks: Iterable[Desk], because: str) -> None:
         """These agents are not there any more."""

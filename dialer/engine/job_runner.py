@@ -352,6 +352,8 @@ class JobRunner:
             self._calls.close(call, code=SystemCode.NOT_LAUNCHED, source="network")
         except MaybeSent as reason:
             log.warning("the call may have left; reconciliation will tell", attempt=attempt.id, reason=str(reason))
+        except Exception:  # the outer edge of one call: its trouble may not cut off the orders of others
+            log.exception("a switch failed in a way that it should not; reconciliation will tell", attempt=attempt.id)
         else:
             failpoints.hit("K4")
             self._calls.sent(call)

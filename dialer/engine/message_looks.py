@@ -10,6 +10,7 @@ import structlog
 
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode
+from dialer.domain.ids import AttemptId
 from dialer.domain.message import Message
 from dialer.engine.message_book import DOUBT_S, QUIET_S, MessageBook
 from dialer.engine.recording import record
@@ -26,6 +27,7 @@ LOOK_S = 2.0
 AT_ONCE = 8  # look-ups: a gateway that hangs holds up no more
 MOST = 200  # messages of one look
 ASK_S = 60.0  # no look-up takes longer
+REST_S = 300.0  # a message at which asking failed in a way that it should not is left alone for so long
 
 
 class MessageLooks:
@@ -36,6 +38,7 @@ class MessageLooks:
     ) -> None:
         self._store, self._clock, self._book, self._strategy_of = store, clock, book, strategy_of
         self._on_completed = completed
+        self._resting: dict[AttemptId, float] = {}  # until when
 
     async def take_up(self) -> int:
         """What a dead predecessor was doing: messages that it may have handed over are asked for at once, and attempts that
@@ -65,14 +68,25 @@ class MessageLooks:
             await self._clock.sleep(LOOK_S)
 
     async def look(self) -> None:
-        """Ask for every message whose time has come."""
-        now, busy = self._clock.now(), self._book.on_the_wire()
+        """Ask for every message whose time has come. Raises StoreDown; what could not be asked for stays due."""
+        now, now_s = self._clock.now(), self._clock.monotonic_s()
+        self._resting = {attempt_id: until_s for attempt_id, until_s in self._resting.items() if until_s > now_s}
+        busy = {*self._book.on_the_wire(), *self._resting}
         due = await self._store.read(lambda tx: tx.messages.to_look_up(now, limit=MOST, without=busy))
-        turns = asyncio.Semaphore(AT_ONCE)
+        turns, away = asyncio.Semaphore(AT_ONCE), asyncio.Event()
 
         async def one(message: Message) -> None:
             async with turns:
-                await self._ask(message)
+                if away.is_set():
+                    return
+                try:
+                    await self._ask(message)
+                except StoreDown as down:
+                    away.set()  # for the others, too: each would wait for the same answer
+                    log.error("a message stays due: the database does not answer", attempt=message.attempt_id, reason=str(down))
+                except Exception:  # the outer edge of one message: its trouble may not end the others' looks, nor the dialling
+                    self._resting[message.attempt_id] = self._clock.monotonic_s() + REST_S
+                    log.exception("asking for a message failed", attempt=message.attempt_id, gateway=message.gateway)
 
         async with asyncio.TaskGroup() as asking:
             for message in due:

@@ -73,7 +73,11 @@ class Publisher:
                 await target.port.close()
 
     async def _warn(self) -> None:
-        waiting = await self._store.read(lambda tx: tx.outbox.backlog())
+        try:
+            waiting = await self._store.read(lambda tx: tx.outbox.backlog())
+        except StoreDown as down:  # it is said at the next start
+            log.error("the database does not answer", reason=str(down))
+            return
         for one in waiting:
             log.warning("results wait to be published, and the settings name no [[publish]] target", results=one.results)
 

@@ -89,21 +89,35 @@ class ReplyDesk:
 
     async def run(self) -> None:
         """Send what is due, for ever."""
-        lost = await self._store.write(lambda tx: tx.received(None).lose_answers())
-        if lost:
-            log.warning("answers may have left when the dialer died; they are not sent again", answers=lost)
+        unsure = True  # answers may be on record as being sent by a dialer that is dead
         while True:
             try:
-                await self.answer()
+                if unsure:
+                    await self._lose_answers()
+                    unsure = False
+                while await self.answer() == AT_ONCE:
+                    pass
             except StoreDown as down:
                 log.error("the database does not answer", reason=str(down))
             await self._clock.sleep(LOOK_S)
 
-    async def answer(self) -> None:
-        """Send the answers that are due now."""
+    async def _lose_answers(self) -> None:
+        lost = await self._store.write(lambda tx: tx.received(None).lose_answers())
+        if lost:
+            log.warning("answers may have left when the dialer died; they are not sent again", answers=lost)
+
+    async def answer(self) -> int:
+        """Send the answers that are due now; returns how many were. Raises StoreDown."""
         now = self._clock.now()
         due = await self._store.write(lambda tx: tx.received(None).claim_answers(now, limit=AT_ONCE))
-        await asyncio.gather(*(self._send(one) for one in due))
+        await asyncio.gather(*(self._guarded(one) for one in due))
+        return len(due)
+
+    async def _guarded(self, one: Received) -> None:
+        try:
+            await self._send(one)
+        except Exception:  # the outer edge of one answer: it counts as sent, and the others leave
+            log.exception("what became of an answer was not recorded", message=one.id, gateway=one.gateway)
 
     async def stop(self) -> None:
         """Give apps that are at work their time, then give them up: their messages are in the inbox. So are later ones."""
