@@ -203,6 +203,7 @@ class Dialer:
             restrictions=CustomRestrictions(installed(RESTRICTIONS_GROUP)),
             targets={one.name: _target(settings, one) for one in settings.publish},
             agents=telephony.agents,
+            queues=telephony.queues,
             sound_of=make_sounds(settings, tts),
         )
         pdc = DirectPdc(store, strategy_of=engine.strategy_of, listener=engine.calls, now=clock.now)

@@ -9,6 +9,7 @@ from dialer import settings as settings_of
 from dialer.channels.asterisk.agent_voice import AsteriskAgentVoice
 from dialer.channels.asterisk.config import SwitchConfig, TrunkConfig
 from dialer.channels.asterisk.originate import SOUND
+from dialer.channels.asterisk.queues import AsteriskQueues
 from dialer.channels.asterisk.voice import AsteriskVoice
 from dialer.channels.no_voice import NOWHERE, NoVoice
 from dialer.domain.installation import InstallationMode
@@ -29,6 +30,7 @@ class VoiceParts:
     voice: VoicePort
     agents: AsteriskAgentVoice | None  # None: agents have no telephones here
     trunks: tuple[Trunk, ...]
+    queues: AsteriskQueues | None = None
 
 
 def has_telephony(settings: Settings) -> bool:
@@ -48,7 +50,7 @@ def make_voice(settings: Settings, agi_address: str, clock: Clock) -> VoiceParts
         clock=clock,
     )
     trunks = tuple(Trunk(name=one.name, caller_id=one.caller_id) for one in settings.trunk)
-    return VoiceParts(voice=voice, agents=AsteriskAgentVoice(voice), trunks=trunks)
+    return VoiceParts(voice=voice, agents=AsteriskAgentVoice(voice), trunks=trunks, queues=AsteriskQueues(voice))
 
 
 def make_sounds(settings: Settings, tts: Sequence[str]) -> SoundOf:

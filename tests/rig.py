@@ -311,6 +311,11 @@ class Rig:
         """The ledger of a job."""
         return self.store.read_now(lambda tx: tx.attempts.of_job(job_id))
 
+    def why(self, job_id: JobId) -> str:
+        """Why the job places as many calls as it does, as the dialer told last."""
+        told = self.store.read_now(lambda tx: tx.node_statuses.all())
+        return next((one.jobs[int(job_id)].because for one in told if int(job_id) in one.jobs), "")
+
     def codes(self, job_id: JobId) -> dict[str, int]:
         """How often each code was recorded; attempts without one count as "open"."""
         return dict(Counter(one.code or "open" for one in self.attempts(job_id)))

@@ -38,6 +38,10 @@ def simulate_floor(
     ] = "0.25",
     machines: Annotated[float, typer.Option(help="Share of calls that a machine answers.", min=0, max=1)] = 0.3,
     detector: Annotated[bool, typer.Option(help="Whether machines are told apart before an agent is given the call.")] = True,
+    inbound: Annotated[
+        str, typer.Option(help='Callers a minute whom the same agents take: 2, or over the hours "0:1, 2:3"; they come first.')
+    ] = "0",
+    inbound_talk: Annotated[str, typer.Option(help="How long talks with callers are.")] = "lognormal 150 0.8",
     lines: Annotated[int, typer.Option(help="Never more calls at once.", min=1)] = 10_000,
     cps: Annotated[float, typer.Option(help="New calls a second at most.", min=0.01)] = 1000.0,
     cap: Annotated[
@@ -56,7 +60,7 @@ def simulate_floor(
     # Not above: numpy takes a while to load, and no other command needs it.
     from dialer.pacing.floor_plan import Detector, FloorPlan
     from dialer.services.floor_simulation import compare_pacings
-    from dialer.services.floor_words import length_of, share_of, shifts_of
+    from dialer.services.floor_words import callers_of, length_of, share_of, shifts_of
 
     chosen = _campaign(campaign, config, org) if campaign else None
     if chosen is not None:
@@ -75,6 +79,8 @@ def simulate_floor(
         persons=share_of(persons),
         machines=machines,
         detector=Detector() if detector else None,
+        inbound=callers_of(inbound),
+        inbound_talk=length_of(inbound_talk, "inbound-talk"),
         lines=lines,
         cps=cps,
         cap=(cap or 3.0) / 100,

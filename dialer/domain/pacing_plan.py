@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dialer.domain.agent import AgentRules
+from dialer.domain.inbound_plan import InboundPlan
 
 
 class PacingKind(StrEnum):
@@ -108,6 +109,7 @@ class Pacing:
     nuisance_message: str = ""  # for persons who find no agent: a prompt's name, or a sentence; "" = the one that is shipped
     skills: Mapping[str, int] = field(default_factory=dict)  # that its agents need, each with its least level
     agents: tuple[str, ...] = ()  # logins; () = all who work for the campaign
+    inbound: InboundPlan = field(default_factory=InboundPlan)  # callers who come first
 
     @property
     def has_agents(self) -> bool:
@@ -160,5 +162,6 @@ class Pacing:
         parts += [f"nuisance message {self.nuisance_message}"] if self.nuisance_message else []
         parts += [f"skills {', '.join(f'{name} {level}' for name, level in self.skills.items())}"] if self.skills else []
         parts += [f"agents {', '.join(self.agents)}"] if self.agents else []
+        parts += [str(self.inbound)] if self.inbound.queues else []
         parts += [] if self.zip_tone else ["no zip tone"]
         return "; ".join(parts)

@@ -37,6 +37,7 @@ from dialer.engine.supervisor import Supervisor, Trunk
 from dialer.errors import StoreDown, WireError
 from dialer.ports import ChannelPort, Clock, SwitchEvent, SwitchState, VoicePort
 from dialer.ports_agents import AgentVoicePort, SoundOf, as_it_is
+from dialer.ports_queues import QueuePort
 from dialer.services.completion import Completed, record_completion
 from dialer.services.custom_restrictions import CustomRestrictions
 from dialer.services.export_runs import ExportPlace
@@ -105,6 +106,7 @@ class Engine:
         replies: ReplyDesk | None = None,
         agents: AgentVoicePort | None = None,
         sound_of: SoundOf = as_it_is,
+        queues: QueuePort | None = None,
     ) -> None:
         """`agents`: the voice of those who talk to contacts; without it, agents can only call by other means.
 
@@ -136,6 +138,7 @@ class Engine:
             strategy_of=self.strategy_of,
             options=FloorOptions(node=options.node, leg_trunk=trunks[0].name, region=options.region, unmask=options.unmask),
             sound_of=sound_of,
+            queues=queues,
         )
         self.supervisor = Supervisor(
             store=store,

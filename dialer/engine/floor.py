@@ -16,16 +16,12 @@ from dialer.domain.campaign import Job
 from dialer.domain.codes import SystemCode
 from dialer.domain.desk import Desk, Moved, Refused
 from dialer.domain.desk_call import CallKind, DeskCall
-from dialer.domain.desk_happenings import (
-    Happening,
-    SocketBack,
-    SocketLost,
-    TimeIsUp,
-)
+from dialer.domain.desk_happenings import Happening, SocketBack, SocketLost, TimeIsUp
 from dialer.domain.desk_machine import after, new_desk
 from dialer.domain.desk_tasks import PlaceCall, Task
 from dialer.domain.ids import AgentId, AttemptId, ConsultId, JobId, LegId
 from dialer.engine.attaching import attached, is_awaited, is_free_for
+from dialer.engine.callers import Callers
 from dialer.engine.calls import Call, Calls
 from dialer.engine.desk_work import DeskWork
 from dialer.engine.floor_events import LATE_AFTER_S, FloorEvents
@@ -39,6 +35,7 @@ from dialer.pacing.floor import AgentWentOn, Fact, Served
 from dialer.pacing.floor import Floor as Picture
 from dialer.ports import Clock, SwitchState, VoicePort
 from dialer.ports_agents import AgentVoicePort, SoundOf, as_it_is
+from dialer.ports_queues import QueuePort
 from dialer.services.agent_floor import Done
 from dialer.services.agents import list_reasons, reason_of
 from dialer.services.completion import StrategyOf
@@ -50,7 +47,6 @@ log = structlog.get_logger()
 TICK_S = 0.1  # how exactly the times of previews and wrap-ups are kept
 ATTACH_S = 1.0  # how often it is looked for whom the agents work
 GONE = "the dialer began anew"
-
 
 Placer = Callable[[Seat, PlaceCall], Awaitable[None]]
 
@@ -69,6 +65,7 @@ class Floor:
         strategy_of: StrategyOf,
         options: FloorOptions,
         sound_of: SoundOf = as_it_is,
+        queues: QueuePort | None = None,
     ) -> None:
         """`agents`: None where nobody has a telephone of ours; agents then call by other means, and tell us."""
         self.sound_of = sound_of
@@ -83,7 +80,7 @@ class Floor:
         self.records = FloorRecords(store, clock, lambda attempt_id: calls.get(attempt_id) is not None)
         self._work = DeskWork(self)
         self._group: asyncio.TaskGroup | None = None
-        self._events, self._matching = FloorEvents(self), Matching(self)
+        self._events, self._matching, self.callers = FloorEvents(self), Matching(self), Callers(self, queues)
         self._attached_s = -ATTACH_S
         self.placers: dict[JobId, Placer] = {}  # how each job calls somebody for an agent
         self._listeners: dict[AgentId, set[Listener]] = {}
@@ -172,6 +169,7 @@ class Floor:
             self.jobs[job.id] = FloorJob(job, ledger, codes, switch)
         self._attach()
         self.match()
+        await self.callers.queues.look()  # before its first call
 
     def update(self, job: Job) -> None:
         """The job as it is now: an operator may have changed its pacing."""
@@ -195,8 +193,8 @@ class Floor:
         """What a pacer sees of the job now."""
         job = self.jobs[job_id]
         seats = (seat for seat in self.seats.values() if seat.attached == job_id and not seat.moving)
-        late = self.behind_s(job.switch)
-        return job.picture(self.clock.monotonic_s(), self.clock.now(), seats, self.calls.up(job_id), behind_s=late)
+        late, inbound, calls = self.behind_s(job.switch), self.callers.seen(job), self.calls.up(job_id)
+        return job.picture(self.clock.monotonic_s(), self.clock.now(), seats, calls, behind_s=late, inbound=inbound)
 
     def behind_s(self, switch: str) -> float:
         """How old what we know of a switch is."""
@@ -236,6 +234,7 @@ class Floor:
                 if self._agents is not None:
                     group.create_task(self._events.run(self._agents), name="hear the floor")
                 group.create_task(self._keep_records(), name="keep the floor's records")
+                group.create_task(self.callers.run(), name="look after callers")
                 while True:
                     self._ring_alarms()
                     if self.clock.monotonic_s() - self._attached_s >= ATTACH_S:
@@ -358,6 +357,7 @@ class Floor:
             if not self.is_busy(job_id) and next(self.calls.up(job_id), None) is None:
                 del self.jobs[job_id]
                 self.placers.pop(job_id, None)
+        self.callers.attach()
         for seat, job in attached(self.seats.values(), self.jobs.values()):
             self._attach_to(seat, job)
 

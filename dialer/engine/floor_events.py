@@ -48,6 +48,7 @@ class FloorEvents:
     async def look(self, wire: AgentVoicePort, switch: str) -> None:
         """The link to a switch is up again: what it has of the floor now is what there is. Raises WireError."""
         floor, seen = self._floor, await wire.look(switch)
+        await floor.callers.queues.linked(switch)
         there = {leg.leg_id for leg in seen.legs}
         for leg_id, seat in list(floor.legs.items()):
             if seat.switch == switch and leg_id not in there:

@@ -12,8 +12,10 @@ from dialer.domain.codes import SystemCode
 from dialer.domain.desk import Pending
 from dialer.domain.desk_call import CallKind, DeskCall
 from dialer.domain.ids import AttemptId, CampaignId, ContactId, OrgId
+from dialer.domain.inbound_plan import InboundPlan
 from dialer.domain.live_answer import LiveAnswer, answer_began
 from dialer.engine.calls import Call
+from dialer.engine.queues import Inbound
 from dialer.engine.seat import Seat
 from dialer.pacing.abandonment import Ledger
 from dialer.pacing.floor import Ended, Fact, Floor, NobodyAnswered, PersonAnswered
@@ -43,6 +45,11 @@ class FloorJob:
     facts: list[Fact] = field(default_factory=list)
     closing: bool = False  # places no more calls
     promised: dict[ContactId, datetime] = field(default_factory=dict)  # callbacks for which an agent is kept free, until when
+
+    @property
+    def inbound(self) -> InboundPlan:
+        """To whose callers it gives way."""
+        return self.job.definition.pacing.inbound
 
     @property
     def rules(self) -> AgentRules:
@@ -101,7 +108,9 @@ class FloorJob:
             how = Ended.NO_ANSWER if code is SystemCode.RING_NO_ANSWER else Ended.FAILED
             self.learn(NobodyAnswered(age_s=_s((call.facts.ended_at or now) - ordered), how=how))
 
-    def picture(self, now_s: float, now: datetime, seats: Iterable[Seat], calls: Iterable[Call], *, behind_s: float) -> Floor:
+    def picture(
+        self, now_s: float, now: datetime, seats: Iterable[Seat], calls: Iterable[Call], *, behind_s: float, inbound: Inbound
+    ) -> Floor:
         """What a pacer sees: agents whose time is this job's, its calls, and the window of its budget."""
         idle, talking, wrapping = 0, [], []
         kind = CallKind.PACED if self.job.definition.pacing.dials else CallKind.MANUAL  # for which no telephone is needed
@@ -137,6 +146,10 @@ class FloorJob:
             live=self.ledger.live(tally),
             abandoned=tally.lost(self.ledger.budget.count),
             behind_s=behind_s,
+            inbound_waiting=inbound.waiting,
+            inbound_longest_s=inbound.longest_s,
+            inbound_where=inbound.where,
+            inbound_unknown=inbound.unknown,
         )
 
 

@@ -136,7 +136,7 @@ def _cruise(pacer: object) -> Cruise | None:
 
 
 def _tuned(plan: Pacing) -> tuple[object, ...]:
-    return plan.kind, plan.style, plan.lines_per_agent, plan.budget, plan.ratio
+    return plan.kind, plan.style, plan.lines_per_agent, plan.budget, plan.ratio, plan.inbound.levels, plan.inbound.waits_s
 
 
 def _kind(because: str) -> str:

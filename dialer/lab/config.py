@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from dialer.lab import phones
+from dialer.lab import callers, phones
 from dialer.lab.behaviours import dialplan
 from dialer.lab.errors import LabFailed
 from dialer.lab.obtain import AsteriskBuild
@@ -40,6 +40,7 @@ COMMON_MODULES = [
     "res_pjsip_authenticator_digest",
     "res_rtp_asterisk",
     "chan_pjsip",
+    "bridge_simple",
     "codec_ulaw",
     "format_wav",
     "format_pcm",
@@ -51,16 +52,16 @@ COMMON_MODULES = [
     "app_playtones",
     "func_callerid",
     "func_channel",
+    "func_cut",
     "func_strings",
     "func_logic",
     "func_env",
     "func_global",
 ]
-CARRIER_MODULES = ["app_read", "res_tonedetect"]
+CARRIER_MODULES = ["app_dial", "app_read", "res_clioriginate", "res_tonedetect"]
 SWITCH_MODULES = [
     "codec_alaw",
     "format_sln",
-    "bridge_simple",
     "bridge_holding",
     "bridge_native_rtp",
     "bridge_softmix",
@@ -78,6 +79,7 @@ SWITCH_MODULES = [
     "app_read",
     "app_stack",
     "app_echo",
+    "app_queue",
     "app_talkdetect",
     "app_userevent",
     "func_config",
@@ -105,6 +107,7 @@ SMALL_FILES = {
     "indications.conf": "[general]\ncountry = us\n[us]\ndescription = North America\nringcadence = 2000,4000\n"
     "dial = 350+440\nbusy = 480+620/500,0/500\nring = 440+480/2000,0/4000\ncongestion = 480+620/250,0/250\n"
     "callwaiting = 440/300,0/10000\ndialrecall = 350+440\nrecord = 1400/500,0/15000\ninfo = 950/330,1400/330,1800/330,0/1000\n",
+    "queuerules.conf": "[general]\n",
     "pjproject.conf": "[startup]\nlog_level = 2\n",
     "udptl.conf": "[general]\n",
 }
@@ -116,6 +119,7 @@ class Network:
 
     bind: str = "127.0.0.1"
     carrier: str = "127.0.0.1"
+    switch: str = "127.0.0.1"  # where the carrier brings callers
     managers: tuple[str, ...] = ("127.0.0.1/255.255.255.255",)  # may log in to the switch's manager
     customers: tuple[str, ...] = ("127.0.0.1",)  # may call into the carrier
 
@@ -156,6 +160,7 @@ def write_switch(
         "bind": network.bind,
         "trunk_port": ports.carrier_sip,
         "transport": "local",
+        "incoming": callers.CONTEXT,
         "qualify_s": 5,
         "rtp_timeout_s": 0,  # a callee that says nothing sends nothing here, and is wanted
         "ami_port": ports.ami,
@@ -171,9 +176,11 @@ def write_switch(
         _write(etc / target, rendered(template, values))
     _write(etc / "musiconhold.conf", f"[default]\nmode = files\ndirectory = {folder}/lib/moh\n")
     _write_tone(folder / "lib/moh/hold.wav", phones.MUSIC_HZ)
+    _write(etc / "queues.conf", callers.QUEUES_CONF)
+    _write(etc / "extensions_callers.conf", callers.INCOMING)
     for name in DIALPLANS:
         _write(etc / name, plain(name))
-    included = "".join(f"#include {name}\n" for name in DIALPLANS)
+    included = "".join(f"#include {name}\n" for name in (*DIALPLANS, "extensions_callers.conf"))
     _write(etc / "extensions.conf", f"[general]\nstatic = yes\nwriteprotect = yes\n\n{included}")
 
 
@@ -210,7 +217,13 @@ def write_carrier(
     _write(
         etc / "extensions.conf",
         rendered(
-            "carrier_extensions.conf", {"truth": truth, "callees": dialplan(), "phones": phones.dialplan(folder / "heard.log")}
+            "carrier_extensions.conf",
+            {
+                "truth": truth,
+                "callees": dialplan(),
+                "phones": phones.dialplan(folder / "heard.log"),
+                "callers": callers.outgoing(f"{network.switch}:{ports.switch_sip}"),
+            },
         ),
     )
 

@@ -26,7 +26,7 @@ CALLER_ID = "+15550100000"
 
 # A Docker engine takes its networks from the private ranges; nobody outside of them can reach a container.
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
-NETWORK = Network(bind="0.0.0.0", carrier="carrier", managers=PRIVATE, customers=PRIVATE)
+NETWORK = Network(bind="0.0.0.0", carrier="carrier", switch="switch", managers=PRIVATE, customers=PRIVATE)
 
 SETTINGS = """\
 # Written for the containers of docker/compose.yml.

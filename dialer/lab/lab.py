@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dialer.errors import BadInput
+from dialer.lab.callers import call_in
 from dialer.lab.config import TRUNK, USERNAME, write_carrier, write_switch
 from dialer.lab.debian import Say
 from dialer.lab.errors import LabFailed
@@ -170,6 +171,10 @@ class Lab:
             asyncio.to_thread(self.switch_instance.channels), asyncio.to_thread(self.carrier_instance.channels)
         )
         return switch, carrier
+
+    async def call_in(self, queue: str, number: str, *, ending: str = "05") -> None:
+        """Let somebody call a queue of the switch; the ending says what this person does (dialer.lab.phones)."""
+        await asyncio.to_thread(self.carrier_instance.rx, call_in(queue, number, ending))
 
     async def kill_switch(self) -> None:
         """Kill the switch as a crash would; the carrier and its callees stay."""

@@ -62,6 +62,7 @@ def write_switch_files(folder: Path, plan: SwitchPlan) -> list[Path]:
                 "trunk_host": plan.trunk_host,
                 "trunk_port": plan.trunk_port,
                 "transport": plan.transport,
+                "incoming": "outdial-nothing-comes-in",
                 "qualify_s": 30,
                 "rtp_timeout_s": 60,
             },

@@ -19,6 +19,9 @@ class Floor:
     detecting: Sequence[tuple[float, float]] = ()  # answered, person or machine not yet known: (rang for, answered for)
     waiting: int = 0  # persons who have answered and wait for an agent
     inbound_waiting: int = 0  # callers in the queue of a blended floor: they come first
+    inbound_longest_s: float = 0.0  # how long the first of them has waited
+    inbound_where: str = ""  # the queues that they wait in
+    inbound_unknown: str = ""  # why nobody knows how many wait; "" = it is known
     live: float = 0.0  # persons who answered and were presented so far, in the window of the budget
     abandoned: float = 0.0  # of them, those who got no agent in time
     behind_s: float = 0.0  # how long ago the picture was true: the switch's events are late, or the link is down

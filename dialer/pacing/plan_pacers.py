@@ -6,7 +6,7 @@ from dialer.domain.live_answer import WINDOWS, wait_s
 from dialer.domain.pacing_plan import EcrWatch, ExpertRatio, Pacing, PacingKind, PredictiveStyle
 from dialer.pacing.budget_guard import AIM, BudgetGuard, FloorPacer
 from dialer.pacing.calling_ratio import ExpertCallingRatio, RatioBasis
-from dialer.pacing.inbound import InboundFirst
+from dialer.pacing.inbound import InboundFirst, thresholds_of
 from dialer.pacing.predictive import Cruise, CruiseControl
 from dialer.pacing.preview import Preview
 from dialer.pacing.progressive import Progressive
@@ -29,7 +29,7 @@ def pacer_of(plan: Pacing, *, detected: bool) -> FloorPacer:
             length = WINDOWS[plan.budget.window]
             window_s = LONGEST_S if length is None else length.total_seconds()
             pacer = guarded_cruise(cap=cap, max_wait_s=wait_s(plan.budget, detected=detected), window_s=window_s)
-    return InboundFirst(pacer)
+    return InboundFirst(pacer, thresholds_of(plan.inbound))
 
 
 def so_many_lines(lines_per_agent: float, *, cap: float) -> FloorPacer:

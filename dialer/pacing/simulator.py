@@ -116,6 +116,7 @@ class Simulation:
             detecting=[(one.answered - one.ordered, now - one.answered) for one in self._detecting.values()],
             waiting=len(self._waiting),
             inbound_waiting=len(self._inbound),
+            inbound_longest_s=self._now - min(self._inbound.values(), default=self._now),
             live=self._live,
             abandoned=self._gone,
         )

@@ -12,6 +12,7 @@ from dialer.domain.pacing_plan import Pacing, PacingKind, PredictiveStyle
 from dialer.errors import BadInput
 from dialer.pacing.budget_guard import FloorPacer
 from dialer.pacing.floor_plan import FloorPlan, FloorResult
+from dialer.pacing.inbound import InboundFirst, thresholds_of
 from dialer.pacing.plan_pacers import calling_ratio, guarded_cruise, so_many_lines
 from dialer.pacing.predictive import Cruise, CruiseControl
 from dialer.pacing.progressive import Progressive
@@ -88,7 +89,10 @@ def _progressive(lines: float) -> str:
 
 def _day(about: tuple[FloorPlan, Pacing | None, str, int]) -> FloorResult:
     plan, campaign, name, seed = about
-    return simulate(plan, _makers(plan, campaign)[name](), seed)
+    pacer = _makers(plan, campaign)[name]()
+    if plan.inbound.most > 0:
+        pacer = InboundFirst(pacer, thresholds_of((campaign or Pacing()).inbound))
+    return simulate(plan, pacer, seed)
 
 
 def _means(name: str, days: list[FloorResult]) -> PacingResult:

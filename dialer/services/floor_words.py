@@ -10,6 +10,7 @@ from dialer.pacing.distributions import Curve, Distribution, Exponential, Lognor
 
 HOUR_S = 3600.0
 MOST_AGENTS = 1000
+MOST_CALLERS = 1000  # a minute
 _LENGTH = re.compile(r"(lognormal|exponential) ([0-9.]+)(?: ([0-9.]+))?")
 _SHIFT = re.compile(r"([0-9]+)\s*:\s*([0-9.]+)\s*-\s*([0-9.]+)")
 
@@ -46,17 +47,31 @@ def _length_of(part: str, text: str, where: str) -> Distribution:
 
 def share_of(text: str) -> Curve:
     """Read "0.25", or shares over the hours: "0:0.2, 2:0.35, 4:0.25". Raises BadInput."""
-    points = []
-    for part in text.split(","):
-        hour, _, share = part.strip().rpartition(":")
-        try:
-            points.append((float(hour or 0) * HOUR_S, float(share)))
-        except ValueError as exc:
-            raise BadInput(f"{part!r} is no share", where="persons", mend='0.25, or "0:0.2, 2:0.35"') from exc
+    points = _points(text, "share", "persons")
     if not all(0 < share <= 1 for _, share in points) or points != sorted(points, key=lambda one: one[0]):
         mend = "each above 0 and at most 1, the hours in order"
         raise BadInput(f"{text!r} are no shares of calls by the hour", where="persons", mend=mend)
     return Curve(tuple(points))
+
+
+def callers_of(text: str) -> Curve:
+    """Read callers a minute, "2" or over the hours "0:1, 2:3"; the curve is of callers a second. Raises BadInput."""
+    points = _points(text.removesuffix("/min"), "number of callers", "inbound")
+    if not all(0 <= each <= MOST_CALLERS for _, each in points) or points != sorted(points, key=lambda one: one[0]):
+        mend = f"each 0 to {MOST_CALLERS}, the hours in order"
+        raise BadInput(f"{text!r} are no callers a minute by the hour", where="inbound", mend=mend)
+    return Curve(tuple((at, each / 60) for at, each in points))
+
+
+def _points(text: str, what: str, where: str) -> list[tuple[float, float]]:
+    points = []
+    for part in text.split(","):
+        hour, _, value = part.strip().rpartition(":")
+        try:
+            points.append((float(hour or 0) * HOUR_S, float(value)))
+        except ValueError as exc:
+            raise BadInput(f"{part!r} is no {what}", where=where, mend='0.25, or "0:0.2, 2:0.35"') from exc
+    return points
 
 
 def shifts_of(texts: Sequence[str], hours: float) -> tuple[tuple[float, float], ...]:

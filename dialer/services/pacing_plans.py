@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from dialer.domain.agent import SKILL_LEAST, SKILL_MOST
 from dialer.domain.campaign import Job
 from dialer.domain.codes import AGENT_SYSTEM_CODES, MANUAL_SYSTEM_CODES, name_key
 from dialer.domain.ids import OrgId
+from dialer.domain.inbound_plan import InboundPlan
 from dialer.domain.pacing_plan import Pacing, PacingKind
 from dialer.errors import BadInput
 from dialer.store.store import Store, Tx
@@ -24,6 +26,10 @@ SAMPLES_MOST = 10_000
 WORDS_MOST = 80
 MESSAGE_MOST = 300
 SCRIPT_MOST = 4000
+QUEUES_MOST = 10
+QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")  # it goes to the switch: nothing but a plain name
+CALLERS_MOST, WAIT_MOST_S = 10_000, 3600.0
+THRESHOLDS = 3
 
 
 def check_pacing(pacing: Pacing) -> None:
@@ -53,6 +59,25 @@ def check_pacing(pacing: Pacing) -> None:
         raise BadInput("too long a name", where="pacing", mend=f"at most {WORDS_MOST} characters")
     if len(pacing.nuisance_message) > MESSAGE_MOST:
         raise BadInput("too long a message", where="nuisance message", mend=f"at most {MESSAGE_MOST} characters")
+    _check_inbound(pacing.inbound)
+
+
+def _check_inbound(inbound: InboundPlan) -> None:
+    if len(inbound.queues) > QUEUES_MOST:
+        raise BadInput(f"{len(inbound.queues)} queues", where="inbound", mend=f"at most {QUEUES_MOST}")
+    for name in inbound.queues:
+        if not QUEUE.fullmatch(name):
+            mend = "as queues.conf names it: 1 to 40 letters, digits, dots, dashes and underscores"
+            raise BadInput(f"{name[:80]!r} is no queue", where="inbound", mend=mend)
+    for where, found, most in (("inbound-levels", inbound.levels, CALLERS_MOST), ("inbound-waits", inbound.waits_s, WAIT_MOST_S)):
+        if found and (len(found) != THRESHOLDS or list(found) != sorted(found)):
+            raise BadInput(f"{', '.join(f'{one:g}' for one in found)}", where=where, mend="three numbers that grow, or none")
+        for one in found:
+            _within(one, 1, most, where)
+    if inbound.queues and not inbound.levels and not inbound.waits_s:
+        raise BadInput("a queue without any threshold", where="inbound", mend="inbound-levels, inbound-waits, or inbound=none")
+    _within(inbound.blend_after_s, 0.0, WAIT_MOST_S, "blend-after")
+    _within(inbound.blend_back_s, 0.0, WAIT_MOST_S, "blend-back")
 
 
 def check_turn(before: Pacing, after: Pacing) -> None:

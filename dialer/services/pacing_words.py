@@ -7,6 +7,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from dialer.domain.inbound_plan import Blend
 from dialer.domain.pacing_plan import (
     AbandonCount,
     BudgetWindow,
@@ -21,6 +22,7 @@ from dialer.services.agents import parse_skills
 from dialer.services.pacing_plans import check_pacing
 
 Chosen = TypeVar("Chosen", bound=StrEnum)
+NONE = ("", "none", "off")
 YES = {"yes": True, "on": True, "no": False, "off": False}
 
 
@@ -94,6 +96,18 @@ def _names(text: str, where: str) -> tuple[str, ...]:
     return tuple(one.strip() for one in text.split(",") if one.strip())
 
 
+def _names_or_none(text: str, where: str) -> tuple[str, ...]:
+    return () if text.casefold() in NONE else tuple(dict.fromkeys(_names(text, where)))
+
+
+def _wholes_or_none(text: str, where: str) -> tuple[int, ...]:
+    return () if text.casefold() in NONE else tuple(_whole(one.strip(), where) for one in text.split(","))
+
+
+def _numbers_or_none(text: str, where: str) -> tuple[float, ...]:
+    return () if text.casefold() in NONE else tuple(_number(one.strip(), where) for one in text.split(","))
+
+
 _KNOBS: Mapping[str, tuple[str, str, Callable[[str, str], Any]]] = {  # as people write it -> part, field, reader
     "style": ("", "style", _one_of(PredictiveStyle)),
     "lines-per-agent": ("", "lines_per_agent", _number),
@@ -120,4 +134,10 @@ _KNOBS: Mapping[str, tuple[str, str, Callable[[str, str], Any]]] = {  # as peopl
     "nuisance-message": ("", "nuisance_message", _text),
     "skills": ("", "skills", _skills),
     "agents": ("", "agents", _names),
+    "inbound": ("inbound", "queues", _names_or_none),
+    "inbound-levels": ("inbound", "levels", _wholes_or_none),
+    "inbound-waits": ("inbound", "waits_s", _numbers_or_none),
+    "blend": ("inbound", "blend", _one_of(Blend)),
+    "blend-after": ("inbound", "blend_after_s", _number),
+    "blend-back": ("inbound", "blend_back_s", _number),
 }

@@ -11,6 +11,7 @@ from dialer.domain.filter import Compare, Condition, Filter, Sort
 from dialer.domain.finish import EndAt, Finish
 from dialer.domain.hold import Hold, HoldKind
 from dialer.domain.ids import CampaignId, OrgId
+from dialer.domain.inbound_plan import Blend, InboundPlan
 from dialer.domain.pacing_plan import (
     AbandonBudget,
     AbandonCount,
@@ -82,20 +83,27 @@ def campaign_from_json(data: Mapping[str, Any], *, campaign_id: CampaignId, org_
 def pacing_to_json(pacing: Pacing) -> dict[str, Any]:
     """A plan as JSON."""
     return _plain(
-        pacing, budget=_plain(pacing.budget), ratio=_plain(pacing.ratio), skills=dict(pacing.skills), agents=list(pacing.agents)
+        pacing,
+        budget=_plain(pacing.budget),
+        ratio=_plain(pacing.ratio),
+        skills=dict(pacing.skills),
+        agents=list(pacing.agents),
+        inbound=_plain(pacing.inbound, **{name: list(getattr(pacing.inbound, name)) for name in ("queues", "levels", "waits_s")}),
     )
 
 
 def pacing_from_json(data: Mapping[str, Any]) -> Pacing:
     """The plan that was written, by this program or by an older one that knew less."""
-    budget, ratio = data.get("budget", {}), data.get("ratio", {})
+    budget, ratio, inbound = data.get("budget", {}), data.get("ratio", {}), data.get("inbound", {})
     given = _read(data, {"kind": PacingKind, "style": PredictiveStyle, "agents": tuple})
     given["budget"] = AbandonBudget(**_read(budget, _BUDGET))
     given["ratio"] = ExpertRatio(**_read(ratio, {"watch": EcrWatch}))
+    given["inbound"] = InboundPlan(**_read(inbound, _INBOUND))
     return Pacing(**given)
 
 
 _BUDGET: Mapping[str, Any] = {"window": BudgetWindow, "start": StartPoint, "count": AbandonCount}
+_INBOUND: Mapping[str, Any] = {"queues": tuple, "levels": tuple, "waits_s": tuple, "blend": Blend}
 
 
 def _read(data: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -14,6 +15,7 @@ from aiohttp import ClientSession
 from dialer.domain.attempt import Attempt
 from dialer.domain.codes import SystemCode
 from dialer.domain.ids import JobId
+from dialer.domain.inbound_plan import InboundPlan
 from dialer.domain.pacing_plan import Pacing, PacingKind
 from dialer.lab.behaviours import INTERESTED
 from dialer.lab.desk_client import DeskClient, DeskLost
@@ -115,8 +117,7 @@ async def at_work(rig: Rig, phone: str = STAYS) -> AsyncIterator[tuple[At, str]]
 def campaign(rig: Rig, login: str, people: int = 1, *, pacing: Pacing = PROGRESSIVE) -> JobId:
     """People who answer after half a second, for this agent alone."""
     numbers = [floor_number(next(NUMBERS), 0.5, PERSON) for _ in range(people)]
-    plan = Pacing(kind=pacing.kind, wrap_up_s=pacing.wrap_up_s, agents=(login,))
-    return rig.campaign(numbers, name=f"Floor-{next(NUMBERS)}", pacing=plan)
+    return rig.campaign(numbers, name=f"Floor-{next(NUMBERS)}", pacing=replace(pacing, agents=(login,)))
 
 
 async def codes(rig: Rig, job_id: JobId) -> list[Attempt]:
@@ -212,3 +213,23 @@ async def test_nothing_is_dialled_for_a_manual_campaign(floor: Rig) -> None:
         assert (attempt.code, attempt.agent, attempt.switch) == (INTERESTED, login, "")
         await at.do("log_out")
     assert len(floor.lab.truth()) == calls
+
+
+@pytest.mark.row(69)
+async def test_nobody_is_called_while_callers_wait_in_the_switchs_own_queue(floor: Rig) -> None:
+    gives_way = replace(PROGRESSIVE, inbound=InboundPlan(queues=("support",), levels=(1, 1, 1)))
+    async with at_work(floor) as (at, _):
+        await floor.lab.call_in("support", "+15557000001", ending="21")  # and gives up after five seconds
+        called_in = asyncio.get_running_loop().time()
+        job_id = campaign(floor, at.login, pacing=gives_way)
+        await floor.until(
+            lambda: floor.why(job_id) == "1 callers wait in support; 0 idle, 1 lines for each, 0 calls out",
+            4,
+            "the reason is told",
+        )
+        assert at.state == "ready"
+        assert not floor.attempts(job_id)
+        await at.until(lambda: at.state == "talking")
+        assert asyncio.get_running_loop().time() - called_in > 4.5
+        await at.do("release")
+        await at.do("wrap_up", code=INTERESTED)

@@ -8,6 +8,7 @@ import pytest
 
 from dialer.domain.campaign import JobState
 from dialer.domain.ids import OrgId
+from dialer.domain.inbound_plan import Blend, InboundPlan
 from dialer.domain.pacing_plan import (
     AbandonBudget,
     AbandonCount,
@@ -41,6 +42,7 @@ PLAN = Pacing(
     default_code="interested",
     nuisance_message="sorry",
     skills={"Turkish": 4},
+    inbound=InboundPlan(queues=("support", "sales"), levels=(2, 3, 4), waits_s=(20.0, 40.0, 60.0), blend=Blend.AUTOMATIC),
 )
 
 

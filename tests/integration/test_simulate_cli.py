@@ -80,6 +80,8 @@ def test_a_campaigns_own_pacing_budget_and_ports_are_taken(
         (("--persons", "2:0.2, 1:0.3"), "hours in order"),
         (("--persons", "0.8", "--machines", "0.4"), "more calls are answered than are placed"),
         (("--shift", "4: 3-9"), "is no shift"),
+        (("--inbound", "many"), "is no number of callers"),
+        (("--inbound", "-1"), "each 0 to 1000"),
         (("--shift", "2000: 0-0.1"), "at most 1000"),
     ],
 )
@@ -87,3 +89,13 @@ def test_a_floor_that_cannot_be_is_refused_in_plain_words(words: tuple[str, ...]
     status, told = run("--hours", "0.1", *words)
     assert status == 2
     assert said in told
+
+
+def test_callers_who_come_first_leave_less_for_the_campaign() -> None:
+    def calls(*words: str) -> float:
+        status, said = run(*QUICK, *words)
+        assert status == 0, said
+        line = next(line for line in said.splitlines() if "progressive, 1 line" in line)
+        return float([cell.strip() for cell in line.split("│")][7])
+
+    assert calls("--inbound", "3", "--inbound-talk", "exponential 60") < 0.8 * calls()

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import pytest
 
+from dialer.domain.inbound_plan import InboundPlan
 from dialer.pacing.budget_guard import AIM, BudgetGuard, FloorPacer
 from dialer.pacing.calling_ratio import SAMPLES, ExpertCallingRatio, RatioBasis
 from dialer.pacing.floor import Ended, Fact, Floor, NobodyAnswered, PersonAnswered, Served
 from dialer.pacing.floor_plan import FloorPlan
-from dialer.pacing.inbound import InboundFirst
+from dialer.pacing.inbound import InboundFirst, thresholds_of
 from dialer.pacing.predictive import Cruise, CruiseControl
 from dialer.pacing.preview import Preview
 from dialer.pacing.progressive import Progressive
@@ -142,3 +143,21 @@ def test_callers_who_wait_lower_the_rate_by_thresholds(queue: int, calls: int) -
     pacer = InboundFirst(Reckless())
     assert pacer.calls(replace(BUSY, inbound_waiting=queue)) == calls
     assert pacer.because == ("I can" if not queue else f"{queue} callers wait: {dict({7: 75, 5: 50, 0: 0})[calls]}% of 10 calls")
+
+
+def test_a_queue_is_named_and_the_wait_of_its_first_caller_counts_where_the_campaign_says_so() -> None:
+    plan = InboundPlan(queues=("support",), levels=(), waits_s=(20.0, 40.0, 60.0))
+    pacer = InboundFirst(Reckless(), thresholds_of(plan))
+    floor = replace(BUSY, inbound_waiting=2, inbound_where="support")
+    assert pacer.calls(replace(floor, inbound_longest_s=19.0)) == 10
+    assert pacer.calls(replace(floor, inbound_longest_s=41.0)) == 5
+    assert pacer.because == "2 callers wait in support, the first for 41 s: 50% of 10 calls"
+    assert pacer.calls(replace(floor, inbound_longest_s=60.0)) == 0
+    both = InboundFirst(Reckless(), thresholds_of(replace(plan, levels=(2, 3, 4))))
+    assert both.calls(replace(floor, inbound_longest_s=1.0)) == 7, "the strictest threshold that is reached holds"
+
+
+def test_nobody_is_called_ahead_while_nobody_knows_who_waits() -> None:
+    pacer = InboundFirst(Reckless())
+    assert pacer.calls(replace(BUSY, ringing_s=[3.0], inbound_unknown="support: not looked at yet")) == 3
+    assert pacer.because == "progressive: who waits is not known (support: not looked at yet)"

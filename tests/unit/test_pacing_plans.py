@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dialer.domain.inbound_plan import Blend
 from dialer.domain.pacing_plan import AbandonBudget, ExpertRatio, Pacing, PacingKind, PredictiveStyle
 from dialer.errors import BadInput
 from dialer.services.pacing_plans import agent_codes, check_pacing, check_turn
@@ -68,12 +69,24 @@ def test_a_plan_is_read_as_people_write_it_and_what_is_not_given_stays() -> None
     after = parse_pacing(None, ["watch=update time", "skills=Turkish 8, Sales", "zip tone=no", "preview=20 s"], before)
     assert (after.kind, after.budget, after.ratio.watch.value) == (before.kind, before.budget, "update_time")
     assert (after.skills, after.zip_tone, after.preview_s) == ({"Turkish": 8, "Sales": 5}, False, 20)
+    asked = ["inbound = support, sales", "inbound-levels=2, 4, 8", "inbound-waits=20, 40, 60", "blend=automatic", "blend-back=10"]
+    gives_way = parse_pacing(None, asked, after).inbound
+    assert (gives_way.queues, gives_way.levels, gives_way.waits_s) == (("support", "sales"), (2, 4, 8), (20.0, 40.0, 60.0))
+    assert (gives_way.blend, gives_way.blend_after_s, gives_way.blend_back_s) == (Blend.AUTOMATIC, 5.0, 10.0)
+    none = parse_pacing(None, ["inbound=none", "inbound-waits=none"], replace(after, inbound=gives_way)).inbound
+    assert (none.queues, none.levels, none.waits_s) == ((), (2, 4, 8), ())
 
 
 @pytest.mark.parametrize(
     ("kind", "knob", "said"),
     [
         ("warp", "wrap-up=3", "one of: agentless"),
+        ("predictive", "inbound=support/../etc", "is no queue"),
+        ("predictive", "inbound=a,b,c,d,e,f,g,h,i,j,k", "at most 10"),
+        ("predictive", "inbound-levels=3, 1, 6", "three numbers that grow"),
+        ("predictive", "inbound-levels=1, 2", "three numbers that grow"),
+        ("predictive", "inbound-waits=0, 20, 40", "1 to 3600"),
+        ("predictive", "blend=now", "by hand, automatic"),
         ("manual", "wrap-up", "one of: style="),
         ("manual", "speed=3", "one of: style="),
         ("manual", "wrap-up=soon", "no number"),

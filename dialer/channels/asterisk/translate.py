@@ -9,7 +9,12 @@ from dialer.domain.ids import AttemptId
 from dialer.ports import LiveChannel, VoiceEventKind
 
 # Everything else is dropped unread. DialState and DialEnd repeat what Newstate says, in case it is lost.
-WANTED = frozenset({"Newchannel", "Newstate", "DialState", "DialEnd", "OriginateResponse", "Hangup", "UserEvent"})
+WANTED = frozenset(
+    {
+        *("Newchannel", "Newstate", "DialState", "DialEnd", "OriginateResponse", "Hangup", "UserEvent"),
+        *("QueueCallerJoin", "QueueCallerLeave"),
+    }
+)
 
 STATES = {"4": "ringing", "5": "ringing", "6": "up"}  # ChannelState: 4 Ring, 5 Ringing, 6 Up; all others are "down"
 OF_STATE = {"ringing": VoiceEventKind.RINGING, "up": VoiceEventKind.ANSWERED}

@@ -1,0 +1,133 @@
+"""Who waits in a queue is known from events and put right by looks; where nobody knows, that is said."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dialer.engine.queues import LATE_S, LOOK_S, NOT_YET, Queues
+from dialer.ports_queues import QueueSeen
+from dialer.testing_queues import FakeQueues
+from dialer.testing_voice import FakeVoice
+from tests.still_clock import StillClock
+
+pytestmark = pytest.mark.unit
+
+SUPPORT = ("switch", "support")
+
+
+class Watched:
+    """A watch over the queues of a switch, in a time that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.clock = StillClock(datetime(2026, 5, 11, tzinfo=UTC))
+        self.voice = FakeVoice(self.clock)
+        self.port = FakeQueues(self.clock, self.voice)
+        self.came: list[tuple[str, str]] = []
+        self.queues = Queues(self.port, self.clock, lambda *place: self.came.append(place))
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.at += timedelta(seconds=seconds)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        for _ in range(2000):
+            if condition():
+                return
+            await asyncio.sleep(0)
+        raise AssertionError("not in time")
+
+    async def turns(self) -> None:
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+    @property
+    def waiting(self) -> int:
+        return self.queues.seen("switch", ("support",)).waiting
+
+    def unknown(self) -> str:
+        return self.queues.seen("switch", ("support",)).unknown
+
+
+@pytest.fixture
+async def watched() -> AsyncIterator[Watched]:
+    made = Watched()
+    await made.voice.start()
+    task = asyncio.create_task(made.queues.run())
+    made.queues.watch({SUPPORT})
+    yield made
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_caller_counts_from_the_moment_of_coming_and_is_told(watched: Watched) -> None:
+    await watched.until(lambda: not watched.unknown())
+    caller = watched.port.call_in("support")
+    watched.port.call_in("sales")  # which nobody gives way to
+    await watched.until(lambda: watched.waiting == 1)
+    watched.pass_time(3)
+    seen = watched.queues.seen("switch", ("support",))
+    assert (seen.waiting, seen.longest_s, seen.where) == (1, 3.0, "support")
+    assert watched.came == [SUPPORT]
+    watched.port.hang_up(caller)
+    await watched.until(lambda: watched.waiting == 0)
+
+
+async def test_what_was_lost_on_the_way_is_put_right_by_the_next_look(watched: Watched) -> None:
+    await watched.until(lambda: not watched.unknown())
+    caller = watched.port.call_in("support")
+    await watched.until(lambda: watched.waiting == 1)
+    del watched.port.waiting[SUPPORT][caller]  # gone, and nobody told
+    watched.port.waiting[SUPPORT]["another"] = watched.clock.monotonic_s() - 20
+    watched.port.waiting[SUPPORT]["a third"] = watched.clock.monotonic_s() - 8
+    watched.pass_time(LOOK_S)
+    await watched.until(lambda: watched.waiting == 2)
+    assert watched.queues.seen("switch", ("support",)).longest_s == 20 + LOOK_S
+
+
+async def test_a_list_that_is_older_than_the_news_does_not_bring_back_who_has_gone(watched: Watched) -> None:
+    await watched.until(lambda: not watched.unknown())
+    caller = watched.port.call_in("support")
+    await watched.until(lambda: watched.waiting == 1)
+    look = watched.port.look
+
+    async def slow(switch: str, queue: str) -> QueueSeen | None:
+        seen = await look(switch, queue)
+        watched.port.hang_up(caller)
+        await watched.turns()
+        return seen
+
+    watched.port.look = slow  # type: ignore[method-assign]
+    watched.pass_time(LOOK_S)
+    await watched.until(lambda: watched.waiting == 0)
+    await watched.turns()
+    assert watched.waiting == 0
+
+
+async def test_a_queue_that_is_not_there_and_one_that_nobody_sees_are_unknown(watched: Watched) -> None:
+    watched.queues.watch({SUPPORT, ("switch", "nobodys")})
+    await watched.turns()
+    assert watched.queues.seen("switch", ("nobodys",)).unknown == "nobodys: the switch switch has no queue of this name"
+    assert not watched.unknown()
+    await watched.voice.stop()
+    watched.pass_time(LOOK_S)
+    await watched.turns()
+    assert not watched.unknown(), "one look that failed"
+    watched.pass_time(LATE_S)
+    await watched.turns()
+    assert watched.unknown() == "support: the switch switch is down"
+
+
+async def test_after_a_lost_link_somebody_looks_at_once(watched: Watched) -> None:
+    await watched.until(lambda: not watched.unknown())
+    watched.port.waiting[SUPPORT]["meanwhile"] = watched.clock.monotonic_s()
+    await watched.queues.linked("switch")
+    assert (watched.unknown(), watched.waiting) == ("", 1)
+
+
+def test_without_a_switch_nothing_is_known_of_any_queue() -> None:
+    queues = Queues(None, StillClock(datetime(2026, 5, 11, tzinfo=UTC)), lambda switch, queue: None)
+    queues.watch({SUPPORT})
+    assert queues.seen("switch", ("support",)).unknown == f"support: {NOT_YET}"
