@@ -155,11 +155,11 @@ class Dialer:
                 if dialer.messages is not None:
                     await dialer.messages.start()
                 dialer._run = asyncio.create_task(dialer.engine.run(), name="engine")
+                dialer._desk = await open_desk(settings, dialer.engine.floor, store, clock, _listen)
+                if dialer.desk_address:  # after a crash agents are back before anybody is called for them
+                    log.info("agents' desk up", desk=dialer.desk_address)
                 await dialer._workers.start()  # meanwhile the engine reconciles with the switches
                 dialer.engine.treatment_ready()
-                dialer._desk = await open_desk(settings, dialer.engine.floor, store, clock, _listen)
-                if dialer.desk_address:
-                    log.info("agents' desk up", desk=dialer.desk_address)
                 yield dialer
             finally:
                 await dialer._stop()

@@ -50,6 +50,14 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TalkFound:
+    """The dialer began anew while this agent had the contact: it is before them again. `up`: on the line, which is still up."""
+
+    call: DeskCall
+    up: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallFailed:
     """The contact was not reached: `code` says why. `closed`: that code is on record already, no call left (DNC, hours)."""
 
@@ -122,6 +130,7 @@ Happening: TypeAlias = (
     | Assigned
     | Placed
     | Joined
+    | TalkFound
     | CallFailed
     | ContactGone
     | ConsultAnswered

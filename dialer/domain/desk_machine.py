@@ -118,6 +118,8 @@ def _happened(desk: Desk, what: Happening | command.LogIn, now: datetime) -> Mov
             return talk.placed(desk, what)
         case happening.Joined():
             return talk.joined(desk, what, now)
+        case happening.TalkFound():
+            return talk.talk_found(desk, what, now)
         case happening.CallFailed():
             return talk.call_failed(desk, what, now)
         case happening.ContactGone():

@@ -16,9 +16,9 @@ from dialer.domain.agent_commands import (
 )
 from dialer.domain.agent_events import CallStage
 from dialer.domain.codes import SystemCode, name_key
-from dialer.domain.desk import Answer, Desk, Moved, Refused, freed, said
+from dialer.domain.desk import Answer, Desk, Leg, Moved, Pending, Refused, freed, said
 from dialer.domain.desk_call import CallKind, DeskCall
-from dialer.domain.desk_happenings import Assigned, CallFailed, Joined, Offered, Placed
+from dialer.domain.desk_happenings import Assigned, CallFailed, Joined, Offered, Placed, TalkFound
 from dialer.domain.desk_tasks import (
     CloseAttempt,
     CodeFrom,
@@ -98,6 +98,16 @@ def joined(desk: Desk, happened: Joined, now: datetime) -> Moved:
         return Moved(desk=desk)
     call = replace(call, joined_at=now, fallback=SystemCode.ANSWER_HUMAN.value)
     return Moved(desk=desk.with_call(call).to(AgentState.TALKING, now), events=(said(call, CallStage.JOINED, now),))
+
+
+def talk_found(desk: Desk, happened: TalkFound, now: datetime) -> Moved:
+    """Back to a talk that went on without the dialer, or to what is left of it to write down."""
+    if desk.call is not None or desk.state is AgentState.LOGGED_OUT:
+        return Moved(desk=desk)
+    call = replace(happened.call, fallback=SystemCode.ANSWER_HUMAN.value)
+    pending = Pending.NOTHING if desk.pending is Pending.READY else desk.pending
+    back = replace(desk, leg=Leg.UP if happened.up else desk.leg, pending=pending, reason="")
+    return Moved(desk=back.with_call(call).to(AgentState.TALKING, now), events=(said(call, CallStage.JOINED, now),))
 
 
 def call_failed(desk: Desk, happened: CallFailed, now: datetime) -> Moved:

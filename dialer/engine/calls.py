@@ -15,7 +15,7 @@ from dialer import failpoints
 from dialer.domain.attempt import Attempt, AttemptState
 from dialer.domain.codes import SystemCode
 from dialer.domain.hangup import CallFacts, FactKind, system_code, unserved_code
-from dialer.domain.ids import AttemptId, JobId
+from dialer.domain.ids import AttemptId, JobId, OrgId
 from dialer.domain.strategy import DIALPLAN
 from dialer.engine.recording import record
 from dialer.errors import StoreDown
@@ -139,6 +139,15 @@ class Calls:
     def ringing(self, job_id: JobId) -> int:
         """How many calls of a job have not been answered yet."""
         return sum(call.facts.answered_at is None and not call.off_line for call in self.up(job_id))
+
+    def of_earlier_life(self, org_id: OrgId, login: str) -> list[Call]:
+        """The calls that an agent had when the dialer before this one died, of which nobody has seen the end."""
+        return [
+            call
+            for call in self._live.values()
+            if call.adopted and call.attempt.joined_at is not None and not (call.kept or call.off_line or call.closing)
+            if call.attempt.org_id == org_id and call.attempt.agent.casefold() == login.casefold()
+        ]
 
     def up(self, job_id: JobId) -> Iterator[Call]:
         """The calls of a job that are up or being placed, and those whose code is not written yet."""
@@ -279,7 +288,8 @@ class Calls:
             answered_at=facts.answered_at,
             cause=facts.cause,
             tech_cause=facts.tech_cause,
-            person_at=call.attempt.person_at,
+            # Whom the switch had to apologise to while nobody of us was there counts in the law's ledger as well.
+            person_at=call.attempt.person_at or (facts.answered_at if found is SystemCode.NUISANCE_CALL else None),
             joined_at=call.attempt.joined_at,
             agent=said.agent or call.attempt.agent,
             next_at=said.next_at,

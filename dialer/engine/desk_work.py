@@ -194,7 +194,7 @@ class DeskWork:
         switch, began = floor.voice.switch_for(trunk), floor.clock.monotonic_s()
         while floor.voice.state_of(switch) is not SwitchState.READY and floor.clock.monotonic_s() - began < RING_WAIT_S:
             await floor.clock.sleep(RETRY_S)  # a dialer that has just begun is not linked yet, and its agents are there already
-        if seat.desk.state is AgentState.LOGGED_OUT:
+        if seat.desk.state is AgentState.LOGGED_OUT or await floor.old_talks.give_back(seat):
             return
         leg = new_leg_id()
         seat.leg_id, seat.switch = leg, switch

@@ -34,7 +34,7 @@ from dialer.engine.reconcile import Reconciler
 from dialer.engine.replies import ReplyDesk
 from dialer.engine.scheduler import Scheduler
 from dialer.engine.supervisor import Supervisor, Trunk
-from dialer.errors import StoreDown, WireError
+from dialer.errors import StoreDown
 from dialer.ports import ChannelPort, Clock, SwitchEvent, SwitchState, VoicePort
 from dialer.ports_agents import AgentVoicePort, SoundOf, as_it_is
 from dialer.ports_queues import QueuePort
@@ -128,7 +128,15 @@ class Engine:
             replies.belongs_to(self.strategy_of, lambda one: self.deliveries.on_completed(one))
             self.deliveries.also_cannot = replies.cannot
         self._publisher = Publisher(store=store, clock=clock, targets=targets or {})
-        self._reconciler = Reconciler(store, voice, self.calls, clock, sweep_s=options.sweep_s, give_up_s=options.give_up_s)
+        self._reconciler = Reconciler(
+            store,
+            voice,
+            self.calls,
+            clock,
+            sweep_s=options.sweep_s,
+            give_up_s=options.give_up_s,
+            look=lambda switch: self.floor.look(switch),
+        )
         self.floor = Floor(
             store=store,
             voice=voice,
@@ -309,14 +317,7 @@ class Engine:
 
     async def _link(self, event: SwitchEvent) -> None:
         if await self._reconciler.linked(event.switch, restarted=event.restarted):
-            await self._see_floor(event.switch)
             await self._reconciler.settle_quarantined(event.switch)
-
-    async def _see_floor(self, switch: str) -> None:
-        try:
-            await self.floor.look(switch)
-        except WireError as trouble:
-            log.warning("the floor was not looked at", switch=switch, reason=str(trouble))
 
     async def _wait_for_calls(self) -> None:
         deadline = self._clock.monotonic_s() + self._options.drain_s

@@ -29,6 +29,7 @@ from dialer.engine.floor_job import FloorJob, answer_of
 from dialer.engine.floor_options import FloorOptions
 from dialer.engine.floor_records import WRITE_S, FloorRecords
 from dialer.engine.matching import Matching
+from dialer.engine.old_talks import OldTalks
 from dialer.engine.seat import Listener, Seat
 from dialer.errors import BadInput, NotFound, NotSent, StoreDown
 from dialer.pacing.floor import AgentWentOn, Fact, Served
@@ -81,6 +82,7 @@ class Floor:
         self._work = DeskWork(self)
         self._group: asyncio.TaskGroup | None = None
         self._events, self._matching, self.callers = FloorEvents(self), Matching(self), Callers(self, queues)
+        self.old_talks = OldTalks(self)
         self._attached_s = -ATTACH_S
         self.placers: dict[JobId, Placer] = {}  # how each job calls somebody for an agent
         self._listeners: dict[AgentId, set[Listener]] = {}
@@ -167,6 +169,7 @@ class Floor:
             known.job, known.ledger, known.codes, known.closing = job, ledger, codes, False
         else:
             self.jobs[job.id] = FloorJob(job, ledger, codes, switch)
+            self.jobs[job.id].take_up(self.calls.up(job.id), self.clock.now())
         self._attach()
         self.match()
         await self.callers.queues.look()  # before its first call

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -56,14 +57,24 @@ class FloorEvents:
         for leg in seen.legs:
             if leg.leg_id not in floor.legs and leg.state is not LegState.TALKING:  # who talks, talks on
                 await wire.drop(leg.leg_id)
+        floor.old_talks.seen(seen)
         for contact in seen.contacts:
             call = floor.calls.get(contact.attempt_id)
-            if call is not None and contact.state is ContactState.WAITING and contact.attempt_id not in floor.with_seat:
+            if call is None or contact.attempt_id in floor.with_seat:
+                continue
+            if contact.state is ContactState.WAITING:
                 self._person_waits(call, call.facts.amd_status)
+            elif (
+                contact.state is ContactState.MESSAGE and call.attempt.person_at is None
+            ):  # answered while nobody of us was there
+                floor.calls.person(call, floor.clock.now() - timedelta(seconds=call.wait_s), call.facts.amd_status)
+                self._nobody_came(call)
 
     def _heard(self, event: AgentVoiceEvent) -> None:
         seat = None if event.leg_id is None else self._floor.legs.get(event.leg_id)
         call = None if event.attempt_id is None else self._floor.calls.get(event.attempt_id)
+        if event.attempt_id is not None and event.kind is not AgentVoiceKind.JOINED:
+            self._floor.old_talks.over(event.attempt_id)
         match event.kind:
             case AgentVoiceKind.LEG_UP if seat is not None:
                 self._floor.apply(seat, LegUp())

@@ -80,6 +80,14 @@ class FloorJob:
             address=call.attempt.address,
         )
 
+    def take_up(self, calls: Iterable[Call], now: datetime) -> None:
+        """Who has answered before the job was here, and may still get an agent in time, waits for one."""
+        for call in calls:
+            person_at = call.attempt.person_at
+            if person_at is None or call.off_line or call.attempt.joined_at is not None or _s(now - person_at) > call.wait_s:
+                continue
+            self.waiting.setdefault(call.attempt.id, person_at)
+
     def learn(self, fact: Fact) -> None:
         """Something from which a pacer learns."""
         self.facts.append(fact)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 import structlog
@@ -38,7 +38,10 @@ class Reconciler:
         sweep_s: float = 20.0,
         give_up_s: float = 600.0,
         max_call_s: float = 900.0,
+        look: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
+        """`look` sees what else a switch has, such as agents' telephones, before it is ready for calls. May raise WireError."""
+        self._look = look
         self._store, self._voice, self._calls, self._clock = store, voice, calls, clock
         self._sweep_s, self._give_up_s, self._max_call = sweep_s, give_up_s, timedelta(seconds=max_call_s)
         self._started_at = clock.now()
@@ -53,6 +56,8 @@ class Reconciler:
         try:
             async with self._running[switch]:
                 await self._agree(switch)
+            if self._look is not None:
+                await self._look(switch)
         except (WireError, StoreDown) as trouble:
             log.warning("reconciliation will be tried again", switch=switch, reason=str(trouble))
             return False
@@ -81,6 +86,9 @@ class Reconciler:
     async def _agree(self, switch: str) -> None:
         """Two lists, then one decision for every open attempt of the switch."""
         first = await self._channels(switch)
+        for attempt_id, channel in first.items():  # whose answer nobody heard may have hung up before the second list
+            if (known := self._calls.get(attempt_id)) is not None and known.adopted:
+                self._calls.seen_on_switch(known.attempt, channel)
         await self._clock.sleep(BETWEEN_LISTS_S)
         now = self._clock.now()
         second = await self._channels(switch)
@@ -112,7 +120,9 @@ class Reconciler:
         was_up = attempt.state is not AttemptState.INTENT or call.facts.answered_at is not None
         restarted_at = self._restarted_at.get(attempt.switch)
         died_with_switch = was_up and restarted_at is not None and attempt.intent_at < restarted_at
-        code = SystemCode.INTERRUPTED if died_with_switch else SystemCode.UNKNOWN
+        code: SystemCode | None = SystemCode.INTERRUPTED if died_with_switch else SystemCode.UNKNOWN
+        if attempt.joined_at is not None and not died_with_switch:
+            code = None  # its end was not seen, but what it was is known: an agent had them
         self._calls.close(call, code=code, source="reconcile")
         self._calls.repairs += 1
 

@@ -290,3 +290,34 @@ async def test_a_dialer_that_dies_leaves_talks_alone_and_counts_whom_it_left_wai
     (found,) = attempts(store, job_id)
     assert found.code == ("Sale" if talks else SystemCode.NUISANCE_CALL)
     assert (found.person_at is not None, found.joined_at is not None) == (True, talks)
+
+
+@pytest.mark.parametrize("ends", [False, True])
+@ON_SQLITE
+async def test_an_agent_who_comes_back_after_the_dialer_died_has_the_talk_again(store: Store, ends: bool) -> None:
+    clock = FastClock(factor=10)
+    job_id = make_job(store, 2, PROGRESSIVE)
+    staff = await hire(store, 1)
+    voice = Lasting(clock, default=FakeCallee(ring_s=0.1, answer_s=1.0))
+    agents = FakeAgentVoice(clock, voice)
+    async with running(store, voice, clock=clock, agents=agents) as engine:
+        (worker,), tasks = await crew(engine, staff, clock, talk_s=1000.0)
+        await until(lambda: worker.seen[CallStage.JOINED] == 1)
+        leg = engine.floor.seats[worker.agent.id].leg_id
+        await dismiss(tasks)
+    if ends:  # while nobody sees it
+        for call in voice.calls.values():
+            call.cut.set()
+        await until(lambda: not voice.calls)
+    async with running(store, voice, clock=clock, agents=agents) as engine:
+        (worker,), tasks = await crew(engine, staff, clock, talk_s=2.0)
+        await until(lambda: worker.seen[CallStage.GONE] >= 1)
+        assert worker.seen[CallStage.JOINED] == 1
+        if not ends:
+            assert engine.floor.seats[worker.agent.id].leg_id == leg, "the telephone that is up is not rung a second time"
+        await until(completed(store, job_id))
+        await dismiss(tasks)
+    await FakeVoice.stop(voice)
+    await agents.stop()
+    found = attempts(store, job_id)
+    assert [(one.code, one.code_source, one.agent) for one in found] == [("Sale", "agent", "agent0")] * 2

@@ -63,6 +63,8 @@ WALK: list[Command | Happening] = [
     it.Placed(attempt_id=SECOND),
     it.Joined(attempt_id=FIRST),
     it.Joined(attempt_id=SECOND),
+    it.TalkFound(call=a_call(CallKind.PACED, FIRST), up=True),
+    it.TalkFound(call=a_call(CallKind.PACED, SECOND), up=False),
     it.CallFailed(code="Call Busy", attempt_id=FIRST),
     it.CallFailed(code="Restricted DNC", closed=True),
     it.ContactGone(attempt_id=FIRST),
@@ -106,6 +108,7 @@ def test_whatever_happens_each_call_leaves_once_and_nobody_stays_in_a_state_for_
         redialled = isinstance(what, do.Redial)
         given = isinstance(what, it.CallGiven) and owned(desk) > owned(before)
         came += owned(desk) if isinstance(what, it.Offered | it.Assigned) and before.call is None else 0
+        came += isinstance(what, it.TalkFound) and owned(desk) > owned(before)
         came += turned_away + redialled + given
         left += sum(isinstance(task, LEAVING) for task in answer.tasks)
         assert came - left == owned(desk), (what, answer)

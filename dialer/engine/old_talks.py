@@ -1,0 +1,83 @@
+"""Talks that went on while the dialer began anew: each is before its agent again as soon as they come back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from dialer.domain.agent import AgentState
+from dialer.domain.desk_call import DeskCall
+from dialer.domain.desk_happenings import TalkFound
+from dialer.domain.ids import AttemptId
+from dialer.engine.calls import Call
+from dialer.engine.floor_job import FloorJob
+from dialer.engine.seat import Seat
+from dialer.errors import NotFound, StoreDown
+from dialer.pacing.abandonment import Ledger
+from dialer.ports import SwitchState
+from dialer.ports_agents import ContactState, FloorSeen, LiveContact
+from dialer.services.pacing_plans import active_codes
+
+if TYPE_CHECKING:
+    from dialer.engine.floor import Floor
+
+log = structlog.get_logger()
+
+
+class OldTalks:
+    """Of one floor. Whose they are stands in the ledger, and which telephone is in them, on the switch."""
+
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+        self._on_switch: dict[AttemptId, LiveContact | None] = {}  # as the link came up; None = it has moved on since
+
+    def seen(self, seen: FloorSeen) -> None:
+        """What a switch had of the floor when its link came up."""
+        self._on_switch |= {one.attempt_id: one for one in seen.contacts if one.attempt_id not in self._floor.with_seat}
+
+    def over(self, attempt_id: AttemptId) -> None:
+        """The talk, if it was one, is not what it was."""
+        if attempt_id in self._on_switch:
+            self._on_switch[attempt_id] = None
+
+    async def give_back(self, seat: Seat) -> bool:
+        """Put before an agent who has come back what they had; True where their telephone is still up with the contact.
+
+        A talk that has ended meanwhile is theirs to write down. Who waits, is held, or talks with somebody else, is not.
+        """
+        floor, agent = self._floor, seat.desk.agent
+        if floor.voice.state_of(floor.voice.switch_for(floor.options.leg_trunk)) is not SwitchState.READY:
+            return False  # what the switch has is not known
+        for call in floor.calls.of_earlier_life(agent.org_id, agent.login):
+            attempt_id = call.attempt.id
+            try:
+                found = await self._desk_call(call)
+            except (NotFound, StoreDown) as why:
+                log.warning("a talk is not given back to its agent", attempt=attempt_id, reason=str(why))
+                continue
+            contact = self._on_switch.get(attempt_id)
+            leg = contact.leg_id if contact is not None and contact.state is ContactState.TALKING else None
+            moved_on = attempt_id in self._on_switch and leg is None
+            stays = seat.desk.call is None and seat.desk.state is not AgentState.LOGGED_OUT
+            if moved_on or not stays or call not in floor.calls.of_earlier_life(agent.org_id, agent.login):
+                continue
+            self._on_switch.pop(attempt_id, None)
+            call.kept, floor.with_seat[attempt_id] = True, seat
+            if leg is not None:
+                seat.leg_id, seat.switch, floor.legs[leg] = leg, call.attempt.switch, seat
+            floor.apply(seat, TalkFound(call=found, up=leg is not None))
+            if leg is None:
+                floor.calls.close(call, source="reconcile")
+            return leg is not None
+        return False
+
+    async def _desk_call(self, call: Call) -> DeskCall:
+        floor, attempt = self._floor, call.attempt
+        job = floor.jobs.get(attempt.job_id)
+        if job is None:  # it is paused, or over
+            known = await floor.store.read(lambda tx: tx.jobs(None).get(attempt.job_id))
+            codes = await active_codes(floor.store, known)
+            job = FloorJob(known, Ledger(known.definition.pacing.budget), codes, attempt.switch)
+        return replace(job.call_to(call), offered_at=attempt.joined_at, joined_at=attempt.joined_at)
