@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from dialer.cli.context import out, plain_errors
+from dialer.cli.context import plain_errors
 from dialer.cli.demo import demo_appointment, demo_donors
 from dialer.domain.pacing_plan import PacingKind
 from dialer.errors import BadInput
 from dialer.logs import configure
 
 if TYPE_CHECKING:
-    from dialer.demo_floor import FloorVerdict
     from dialer.lab.synthetic_agent import SyntheticAgent
 
 demo_app = typer.Typer(help="Demonstrations, each on a laboratory of its own.", no_args_is_help=True)
@@ -35,17 +33,33 @@ def floor(
     minutes: Annotated[float, typer.Option(help="How long the shift is.", min=0.2, max=480)] = 5.0,
     pacing: Annotated[str, typer.Option(help="predictive or progressive.")] = PacingKind.PREDICTIVE.value,
     lines: Annotated[float, typer.Option(help="Progressive: lines for each free agent.", min=1, max=10)] = 1.0,
+    abandon: Annotated[float, typer.Option(help="The budget of abandoned calls, in percent.", min=0.1, max=100)] = 3.0,
     persons: Annotated[float, typer.Option(help="Share of calls that a person answers.", min=0.01, max=1)] = 0.35,
     talk: Annotated[str, typer.Option(help="How long talks are: lognormal MEAN CV, in seconds.")] = "lognormal 120 0.9",
     wrap: Annotated[str, typer.Option(help="How long wrap-ups are.")] = "lognormal 20 0.7",
     speed: Annotated[float, typer.Option(help="Talks and wrap-ups are so many times shorter.", min=1, max=100)] = 8.0,
     cps: Annotated[float, typer.Option(help="New calls a second at most.", min=0.5, max=50)] = 15.0,
+    upheaval: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What befalls the floor at a minute of the shift; may be repeated. half-leave@2: half the agents log out at "
+            "once (half-leave@2-3: and come back); answers:10-60@3: the share of calls that persons answer jumps; kill@4: kill "
+            "-9 of the dialer, and another one is started; restart@4: the same in order."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Another number is another day.")] = 1,
     folder: Annotated[Path | None, typer.Option(help="Where to work; a temporary folder by default.")] = None,
 ) -> None:
-    """Let agents work on a real Asterisk with real calls, and print what came of it beside the simulator's prediction."""
+    """Let agents work on a real Asterisk with real calls, and print what came of it beside the simulator's prediction.
+
+    The exit status is 1 where a promise did not hold: the budget, nobody in silence, nobody called twice, a code for each call,
+    everybody back at work after the dialer died.
+    """
     # Not above: numpy takes a while to load, and no other command needs it.
-    from dialer.demo_floor import FloorOrder, run_floor
+    from dialer.cli.floor_verdict import show_verdict
+    from dialer.demo_floor.order import FloorOrder
+    from dialer.demo_floor.run import run_floor
+    from dialer.demo_floor.upheaval import read_upheaval
     from dialer.pacing.distributions import Lognormal
     from dialer.services.floor_words import length_of
 
@@ -57,13 +71,16 @@ def floor(
         minutes=minutes,
         pacing=_kind(pacing),
         lines_per_agent=lines,
+        cap=abandon / 100,
         persons=persons,
         talk=talks,
         wrap=wraps,
         speed=speed,
         cps=cps,
         seed=seed,
+        upheavals=tuple(sorted(map(read_upheaval, upheaval or ()), key=lambda one: one.at_s)),
     )
+    order.check()
     configure(level="error")
     work = folder or Path(tempfile.mkdtemp(prefix="outdial-floor-"))
     err = Console(stderr=True)
@@ -83,7 +100,9 @@ def floor(
     finally:
         if folder is None:
             shutil.rmtree(work, ignore_errors=True)
-    _show(verdict)
+    show_verdict(verdict)
+    if verdict.broken:
+        raise typer.Exit(1)
 
 
 def _kind(text: str) -> PacingKind:
@@ -92,30 +111,3 @@ def _kind(text: str) -> PacingKind:
     if found is None:
         raise BadInput(f"{text!r} cannot be simulated", where="pacing", mend="predictive or progressive")
     return found
-
-
-def _show(verdict: FloorVerdict) -> None:
-    shift, mean, least, most = verdict.shift, verdict.predicted.mean, verdict.predicted.least, verdict.predicted.most
-    table = Table("", "On Asterisk", "Simulated", "nine days of ten")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    rows = [
-        ("Occupancy", f"{shift.occupancy:.1%}", "occupancy", "{:.1%}"),
-        ("Idle between contacts", f"{shift.idle_s:.1f} s", "idle_s", "{:.1f} s"),
-        ("Abandoned", f"{verdict.abandonment:.2%}", "abandoned", "{:.2%}"),
-        ("Contacts per agent hour", f"{shift.talks_per_agent_hour:.1f}", "persons_per_agent_hour", "{:.1f}"),
-        ("Calls placed", f"{verdict.attempts:,}", "placed", "{:,.0f}"),
-    ]
-    for words, seen, name, shape in rows:
-        sides = f"{shape.format(getattr(least, name))} to {shape.format(getattr(most, name))}"
-        table.add_row(words, seen, shape.format(getattr(mean, name)), sides)
-    table.add_row("Answer to talk, p50 / p99", f"{verdict.wait_s(0.5):.2f} s / {verdict.wait_s(0.99):.2f} s", "", "")
-    table.add_row("Agent after more than 2 s", str(verdict.late), "", "")
-    out.print(table)
-    for code, count in verdict.codes.items():
-        out.print(f"{count:>7}  {code}", highlight=False)
-    for why in dict.fromkeys(shift.refused):
-        out.print(f"[yellow]refused {shift.refused.count(why)} times[/] {why}", highlight=False)
-    for why in shift.lost:
-        out.print(f"[red]a desk was lost[/] {why}", highlight=False)
-    out.print(verdict.as_json(), markup=False, highlight=False, soft_wrap=True)

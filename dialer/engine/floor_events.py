@@ -64,9 +64,8 @@ class FloorEvents:
                 continue
             if contact.state is ContactState.WAITING:
                 self._person_waits(call, call.facts.amd_status)
-            elif (
-                contact.state is ContactState.MESSAGE and call.attempt.person_at is None
-            ):  # answered while nobody of us was there
+            elif contact.state is ContactState.MESSAGE and call.attempt.person_at is None:
+                # Answered while nobody of us was there, and waited in vain for as long as the switch lets anybody wait.
                 floor.calls.person(call, floor.clock.now() - timedelta(seconds=call.wait_s), call.facts.amd_status)
                 self._nobody_came(call)
 

@@ -65,6 +65,11 @@ class DeskClient:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the desk is there at this moment."""
+        return self._socket is not None
+
     async def ask(self, command: str, /, **arguments: Any) -> dict[str, Any]:
         """Send a command and give its answer. Sent again when the connection is cut off before it: the desk does it once.
 

@@ -22,6 +22,7 @@ from dialer.lab.errors import LabFailed
 from dialer.lab.gateway_process import GatewayProcess, host_port
 from dialer.lab.instance import Instance
 from dialer.lab.obtain import AsteriskBuild, obtain_asterisk
+from dialer.lab.phones import ANSWERS
 from dialer.lab.ports import Ports, free_ports
 from dialer.lab.ready import PortTaken, SwitchAccess, await_sip, await_trunk
 from dialer.lab.truth import Heard, Truth, read_heard, read_truth
@@ -164,6 +165,10 @@ class Lab:
     def heard(self) -> list[Heard]:
         """What the agents' phones of the carrier heard, in order."""
         return read_heard(self.carrier_instance.folder / "heard.log")
+
+    async def let_answer(self, percent: int) -> None:
+        """From now on so many percent of the moody (dialer.lab.phones) answer: of those who are called, not those who ring."""
+        await asyncio.to_thread(self.carrier_instance.rx, f"dialplan set global {ANSWERS} {percent}")
 
     async def channels(self) -> tuple[int, int]:
         """How many channels the switch and the carrier have now."""

@@ -12,8 +12,11 @@ from pathlib import Path
 RANGE = "+1999"
 VOICES = {"01": 500, "02": 700, "03": 1300, "04": 1800}  # Hz
 MUSIC, MUSIC_HZ = "music", 400  # what the lab's switch plays to those who are held
-PERSON, MACHINE = "40", "41"  # the people whom a floor of agents calls
+PERSON, MACHINE, MOODY = "40", "41", "42"  # the people whom a floor of agents calls
+AGENT, AGENT_HZ = "45", 600
+ANSWERS = "ANSWERS"  # the carrier's variable: which percentage of the moody answers now
 RINGS = "Wait(${CALLED:-4:1}.${CALLED:-3:1})"
+ANSWERED, SOUND = "answered", "sound"  # a person writes down: that they have answered, and the first that they hear
 LISTEN_S = 0.25  # for one voice after the other
 OF_TONE = {str(tone): ending for ending, tone in VOICES.items()} | {str(MUSIC_HZ): MUSIC}
 
@@ -50,12 +53,22 @@ PHONES: tuple[Phone, ...] = (
     Phone(
         ending=PERSON,
         does="a person: rings as many tenths of a second as the two digits before say, answers, says hello and stays",
-        steps=("Ringing()", RINGS, "Answer(,i)", "Playback(hello)", "Wait(3600)", "Hangup()"),
+        steps=("Ringing()", RINGS, "Answer(,i)", "Goto(person,1)"),
     ),
     Phone(
         ending=MACHINE,
         does="rings in the same way, then an answering machine",
         steps=("Ringing()", RINGS, "Answer(,i)", "Playback(vm-nobodyavail&vm-leavemsg&beep)", "Wait(60)", "Hangup()"),
+    ),
+    Phone(
+        ending=MOODY,
+        does="as 40 if the two digits before the ringing are less than the percentage that answers (`Lab.let_answer`); else 11",
+        steps=(f"GotoIf($[${{CALLED:-6:2}} < 0${{{ANSWERS}}}]?{PERSON},1:11,1)",),
+    ),
+    Phone(
+        ending=AGENT,
+        does=f"an agent's phone: answers, and speaks without end ({AGENT_HZ} Hz)",
+        steps=("Answer(,i)", f"Playtones({AGENT_HZ})", "Wait(86400)", "Hangup()"),
     ),
     Phone(ending="XX", does="every other ending: answers and stays", steps=("Answer(,i)", "Wait(86400)", "Hangup()")),
 )
@@ -63,7 +76,16 @@ PHONES: tuple[Phone, ...] = (
 
 def floor_number(serial: int, rings_s: float, ending: str) -> str:
     """The number of a person or machine that rings for so long, 9.9 s at most."""
-    return f"{RANGE}{serial % 100_000:05}{min(99, max(0, round(rings_s * 10))):02}{ending}"
+    return f"{RANGE}{serial % 100_000:05}{_tenths(rings_s)}{ending}"
+
+
+def moody_number(serial: int, draw: int, rings_s: float) -> str:
+    """The number of somebody who answers as long as more than `draw` percent (0 to 99) do, and rings for so long before."""
+    return f"{RANGE}{serial % 100_000:05}{draw:02}{_tenths(rings_s)}{MOODY}"
+
+
+def _tenths(rings_s: float) -> str:
+    return f"{min(99, max(0, round(rings_s * 10))):02}"
 
 
 def dialplan(heard: Path) -> str:
@@ -91,6 +113,15 @@ def dialplan(heard: Path) -> str:
     lines.append(" same => n,Goto(1)")
     lines += ["exten => keys,1,Read(KEY,,1,,1,60)", ' same => n,GotoIf($["${KEY}" = ""]?1)', f" same => n,{note}key ${{KEY}})"]
     lines.append(" same => n,Goto(1)")
+    lines += [
+        f"exten => person,1,{note}{ANSWERED})",
+        " same => n,Playback(hello)",
+        " same => n,WaitForNoise(20,1,30)",
+        """ same => n,GotoIf($["${WAITSTATUS}" != "NOISE"]?stays)""",
+        f" same => n,{note}{SOUND})",
+        " same => n(stays),Wait(3600)",
+        " same => n,Hangup()",
+    ]
     return "\n".join(lines) + "\n"
 
 

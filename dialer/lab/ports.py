@@ -26,6 +26,11 @@ class Ports:
     control: int = 0
 
 
+def free_port() -> int:
+    """One port that nobody listens on now."""
+    return next(port for port in random.sample(range(FIRST // 2, FIRST), 200) if _is_free(port))
+
+
 def free_ports() -> Ports:
     """Ports that nobody listens on now. Somebody may take one before we do: starting a lab notices, and asks again."""
     blocks = list(range(FIRST, LAST, RTP_BLOCK))

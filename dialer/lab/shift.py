@@ -47,12 +47,13 @@ async def work_a_shift(
     seconds: float,
     seed: int = 1,
     watch: Callable[[Sequence[SyntheticAgent]], None] = lambda agents: None,
+    meanwhile: Callable[[Sequence[SyntheticAgent]], Awaitable[None]] | None = None,
     then: Callable[[], Awaitable[None]] | None = None,
 ) -> ShiftResult:
     """Let as many agents as there are seats work for `seconds`, then finish what is before them and log out. Raises DeskLost.
 
-    The same seed gives the same talks, as far as contacts come in the same order. `watch` is called each second, `then` awaited
-    at the end of the time, before anybody goes home.
+    The same seed gives the same talks, as far as contacts come in the same order. `watch` is called each second; `meanwhile` is
+    what befalls them, and its errors end the shift; `then` is awaited at the end of the time, before anybody goes home.
     """
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(ClientSession())
@@ -65,11 +66,14 @@ async def work_a_shift(
             )
         )
         tasks = [asyncio.create_task(one.work(), name="synthetic agent") for one in agents]
+        fate = None if meanwhile is None else asyncio.ensure_future(meanwhile(agents))
         try:
             loop = asyncio.get_running_loop()
             ends = loop.time() + seconds
             while (left := ends - loop.time()) > 0 and not all(task.done() for task in tasks):
                 watch(agents)
+                if fate is not None and fate.done():
+                    fate.result()
                 await asyncio.sleep(min(1.0, left))
             lost = tuple(str(one.desk.because) for one, task in zip(agents, tasks, strict=True) if task.done())
             journals = tuple(one.journal.until_now() for one in agents)
@@ -77,9 +81,10 @@ async def work_a_shift(
                 await then()
             await asyncio.gather(*(_go_home(one) for one in agents))
         finally:
-            for task in tasks:
+            ending = tasks if fate is None else [*tasks, fate]
+            for task in ending:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*ending, return_exceptions=True)
     return _result(journals, lost)
 
 

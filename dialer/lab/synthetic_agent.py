@@ -123,6 +123,20 @@ class SyntheticAgent:
             await asyncio.sleep(LOG_IN_AGAIN_S)
         await self._ask("go_ready")
 
+    @property
+    def is_at_work(self) -> bool:
+        """Connected, and ready or with a contact."""
+        return self.desk.is_connected and self.journal.state not in ("", "logged_out", "not_ready")
+
+    async def leave(self) -> None:
+        """Go home as soon as nobody is before the agent."""
+        await self.desk.ask("log_out")
+
+    async def come_back(self) -> None:
+        """After having left."""
+        self.gone.clear()
+        await self._comes()
+
     async def finish(self) -> None:
         """End what is before the agent at once, and go home."""
         self._hurry = True
@@ -138,8 +152,9 @@ class SyntheticAgent:
             case "offered", kind:
                 self._then(self._reads(manual=kind == "manual"))
             case "joined", _:
-                self.journal.talks += 1
-                self.journal.joined_at[event["attempt_id"]] = datetime.fromisoformat(event["at"])
+                if event["attempt_id"] not in self.journal.joined_at:  # else it is a talk that outlived its dialer
+                    self.journal.talks += 1
+                    self.journal.joined_at[event["attempt_id"]] = datetime.fromisoformat(event["at"])
                 talk_s = habits.talk.draw(chance)
                 self._then(self._later(talk_s / habits.speed, "manual_release" if event["kind"] == "manual" else "release"))
             case "gone", _:

@@ -37,7 +37,10 @@ def read_truth(path: Path) -> list[Truth]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """One phone heard something: the ending of another's voice ("02"), "music", or a key ("key 5")."""
+    """One phone heard something: the ending of another's voice ("02"), "music", or a key ("key 5").
+
+    A person says "answered", and then "sound" at the first that they hear.
+    """
 
     at: datetime  # aware UTC, to the millisecond
     number: str  # who heard, digits only

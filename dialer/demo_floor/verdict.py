@@ -1,0 +1,209 @@
+"""What a floor did, stretch by stretch between the upheavals, what was promised, and what of that did not hold."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import numpy as np
+
+from dialer.demo_floor.course import Befell, Course
+from dialer.demo_floor.order import FloorOrder
+from dialer.demo_floor.persons import Person, Worst, persons_of, worst_of
+from dialer.domain.attempt import Attempt
+from dialer.domain.live_answer import LiveAnswer
+from dialer.lab.shift import ShiftResult
+from dialer.lab.truth import Heard, Truth
+from dialer.services.floor_prediction import Prediction
+
+OVER_MOST = 2.0  # calls: so many of those who rang when it happened may find nobody beyond the budget, and nobody after
+SILENCE_MOST_S = 2.5  # two seconds until the message, and what it takes to hear that it has begun
+BACK_WITHIN_S = 30.0  # after the dialer has died, everybody is at work again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """The shift from its beginning, or an upheaval, until the next one. Shares 0 to 1, times in seconds."""
+
+    name: str
+    occupancy: float
+    answered: int
+    abandoned: int
+    worst: Worst | None  # of the whole window, at the worst moment of this stretch
+    silence_s: float
+    talk_after_s: float  # the wait that 99 % of those who got an agent did not exceed
+    back_after_s: float | None = None  # until everybody was at work again
+    next_talk_s: float | None = None  # until the next contact had an agent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorVerdict:
+    """What the floor did, measured at the desks and by the carrier; and what was predicted, where that was asked for."""
+
+    order: FloorOrder
+    shift: ShiftResult
+    persons: tuple[Person, ...]
+    stretches: tuple[Stretch, ...]
+    attempts: int
+    codes: dict[str, int]
+    ledger: dict[str, int]  # how often each verdict of the law's ledger
+    unseen: int  # persons who answered and are not in the ledger
+    worst: Worst | None
+    broken: tuple[str, ...]  # promises
+    predicted: Prediction | None = None
+
+    @property
+    def limit_s(self) -> float:
+        """How long a person may wait for an agent."""
+        return self.order.budget.threshold_s
+
+    @property
+    def abandoned(self) -> int:
+        """Persons who got no agent in time."""
+        return sum(one.is_abandoned(self.limit_s) for one in self.persons)
+
+    @property
+    def abandonment(self) -> float:
+        """Their share."""
+        return self.abandoned / len(self.persons) if self.persons else 0.0
+
+    @property
+    def late(self) -> int:
+        """Persons who got their agent later than that."""
+        return sum((one.wait_s or 0.0) > self.limit_s for one in self.persons)
+
+    def as_json(self) -> str:
+        """The last line of the demo."""
+        shift = self.shift
+        said = {
+            "demo": "floor",
+            "agents": self.order.agents,
+            "minutes": self.order.minutes,
+            "speed": self.order.speed,
+            "pacing": self.order.pacing.value,
+            "attempts": self.attempts,
+            "talks": shift.talks,
+            "occupancy": round(shift.occupancy, 3),
+            "idle_s": round(shift.idle_s, 2),
+            "answered": len(self.persons),
+            "abandoned": round(self.abandonment, 4),
+            "worst": None if self.worst is None else {"share": round(self.worst.share, 4), "over": round(self.worst.over, 2)},
+            "persons_per_agent_hour": round(shift.talks_per_agent_hour, 1),
+            "answer_to_talk_s": {"p50": round(wait_s(self.persons, 0.5), 3), "p99": round(wait_s(self.persons, 0.99), 3)},
+            "longest_silence_s": round(silence_s(self.persons), 2),
+            "agent_after_2s": self.late,
+            "ledger": self.ledger | {"unseen": self.unseen},
+            "refused": len(shift.refused),
+            "lost": len(shift.lost),
+            "stretches": [_plain(asdict(one)) for one in self.stretches],
+            "broken": list(self.broken),
+            "predicted": None if self.predicted is None else _plain(asdict(self.predicted.mean)),
+        }
+        return json.dumps(said)
+
+
+def judge(
+    order: FloorOrder,
+    shift: ShiftResult,
+    course: Course,
+    *,
+    attempts: Sequence[Attempt],
+    answers: Sequence[LiveAnswer],
+    heard: Sequence[Heard],
+    calls: Sequence[Truth],
+) -> FloorVerdict:
+    """The shift against the carrier's log and the ledger."""
+    joined: dict[str, datetime] = {}
+    for attempt, at in (pair for journal in shift.journals for pair in journal.joined_at.items()):
+        joined[attempt] = min(at, joined.get(attempt, at))
+    persons = persons_of(heard, attempts, joined)
+    limit_s, known = order.budget.threshold_s, {one.attempt_id for one in answers}
+    worst = worst_of(persons, cap=order.cap, limit_s=limit_s)
+    times = Counter(one.attempt_id for one in calls)
+    return FloorVerdict(
+        order=order,
+        shift=shift,
+        persons=tuple(persons),
+        stretches=tuple(_stretches(order, course, persons, joined)),
+        attempts=len(attempts),
+        codes=dict(Counter(one.code or "none" for one in attempts).most_common()),
+        ledger=dict(Counter(one.verdict(order.budget).value for one in answers)),
+        unseen=sum(one.attempt_id not in known for one in persons),
+        worst=worst,
+        broken=tuple(_broken(shift, course, persons, worst, attempts, times)),
+    )
+
+
+def wait_s(persons: Sequence[Person], share: float) -> float:
+    """The wait that so many of those who got an agent did not exceed."""
+    waits = [one.wait_s for one in persons if one.wait_s is not None]
+    return float(np.quantile(waits, share)) if waits else 0.0
+
+
+def silence_s(persons: Sequence[Person]) -> float:
+    """How long somebody heard nothing at the most."""
+    return max((one.silence_s for one in persons if one.silence_s is not None), default=0.0)
+
+
+def _stretches(order: FloorOrder, course: Course, persons: Sequence[Person], joined: Mapping[str, datetime]) -> list[Stretch]:
+    limit_s = order.budget.threshold_s
+    starts: list[tuple[str, datetime, Befell | None]] = [("beginning", course.began, None)]
+    starts += [(str(one.upheaval), one.at, one) for one in course.befell]
+    ends: list[datetime | None] = [*(at for _, at, _ in starts[1:]), None]
+    found = []
+    for (name, begins, befell), end in zip(starts, ends, strict=True):
+        mine = [one for one in persons if one.answered_at >= begins and (end is None or one.answered_at < end)]
+        seen = [one for one in course.samples if one.at >= begins and (end is None or one.at < end)]
+        at_work = sum(one.at_work for one in seen)
+        talks = [at for at in joined.values() if at >= begins]
+        dies = befell is not None and befell.upheaval.ends_dialer
+        found.append(
+            Stretch(
+                name=name,
+                occupancy=sum(one.busy for one in seen) / at_work if at_work else 0.0,
+                answered=len(mine),
+                abandoned=sum(one.is_abandoned(limit_s) for one in mine),
+                worst=worst_of(persons, cap=order.cap, limit_s=limit_s, begins=begins, ends=end),
+                silence_s=silence_s(mine),
+                talk_after_s=wait_s(mine, 0.99),
+                back_after_s=(befell.back_at - befell.at).total_seconds() if befell and befell.back_at else None,
+                next_talk_s=(min(talks) - begins).total_seconds() if dies and talks else None,
+            )
+        )
+    return found
+
+
+def _broken(
+    shift: ShiftResult,
+    course: Course,
+    persons: Sequence[Person],
+    worst: Worst | None,
+    attempts: Sequence[Attempt],
+    times: Counter[str],
+) -> list[str]:
+    """In words."""
+    found = []
+    if worst is not None and worst.over > OVER_MOST:
+        found.append(f"{worst.over:.1f} calls over the budget at the worst moment ({worst.share:.2%} abandoned)")
+    if (silent := silence_s(persons)) > SILENCE_MOST_S:
+        found.append(f"somebody heard nothing for {silent:.1f} s")
+    if twice := [one.id for one in attempts if times[one.id] > 1]:
+        found.append(f"called twice: {', '.join(twice[:5])}{' ...' if len(twice) > 5 else ''}")
+    if open_ones := [one.id for one in attempts if one.code is None]:
+        found.append(f"without a code: {len(open_ones)} attempts, such as {open_ones[0]}")
+    for one in course.befell:
+        if one.upheaval.ends_dialer and (one.back_at is None or (one.back_at - one.at).total_seconds() > BACK_WITHIN_S):
+            found.append(f"{one.upheaval}: not everybody was at work again within {BACK_WITHIN_S:g} s")
+    if shift.lost:
+        found.append(f"{len(shift.lost)} desks were lost, such as by: {shift.lost[0]}")
+    return found
+
+
+def _plain(values: dict[str, object]) -> dict[str, object]:
+    return {
+        name: round(value, 4) if isinstance(value, float) else _plain(value) if isinstance(value, dict) else value
+        for name, value in values.items()
+    }

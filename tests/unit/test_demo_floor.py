@@ -1,0 +1,116 @@
+"""What the floor's demonstration is asked for, and how it judges: upheavals as they are written, the budget's worst moment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dialer.demo_floor.order import FloorOrder
+from dialer.demo_floor.people import people_of, percent_of_moody
+from dialer.demo_floor.persons import Person, worst_of
+from dialer.demo_floor.upheaval import Upheaval, UpheavalKind, read_upheaval
+from dialer.errors import BadInput
+from dialer.lab.phones import MOODY
+
+pytestmark = pytest.mark.unit
+
+BEGAN = datetime(2026, 5, 11, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("half-leave@2", Upheaval(kind=UpheavalKind.HALF_LEAVE, at_s=120.0)),
+        ("Half-Leave@2-3.5", Upheaval(kind=UpheavalKind.HALF_LEAVE, at_s=120.0, until_s=210.0)),
+        ("answers:10-60@3", Upheaval(kind=UpheavalKind.ANSWERS, at_s=180.0, before=0.1, after=0.6)),
+        ("answers:10-60%@0.5", Upheaval(kind=UpheavalKind.ANSWERS, at_s=30.0, before=0.1, after=0.6)),
+        ("kill@4", Upheaval(kind=UpheavalKind.KILL, at_s=240.0)),
+        ("restart@4", Upheaval(kind=UpheavalKind.RESTART, at_s=240.0)),
+    ],
+)
+def test_an_upheaval_is_read_as_it_is_written(text: str, read: Upheaval) -> None:
+    assert read_upheaval(text) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("flood@2", "is no upheaval"),
+        ("half-leave", "is no upheaval"),
+        ("half-leave@-2", "is no upheaval"),
+        ("half-leave@3-2", "come back before they leave"),
+        ("kill@2-3", "only agents who leave come back"),
+        ("kill:10-20@2", "takes no shares"),
+        ("answers@2", "needs the shares"),
+        ("answers:0-60@2", "more than 0"),
+        ("answers:10-160@2", "at most 100"),
+    ],
+)
+def test_what_is_no_upheaval_is_refused_with_examples(text: str, why: str) -> None:
+    with pytest.raises(BadInput, match=why) as refused:
+        read_upheaval(text)
+    assert "half-leave@2" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("order", "why"),
+    [
+        (FloorOrder(minutes=2, upheavals=(read_upheaval("kill@2"),)), "not within a shift of 2 minutes"),
+        (FloorOrder(minutes=2, upheavals=(read_upheaval("kill@0"),)), "not within a shift"),
+        (FloorOrder(minutes=2, upheavals=(read_upheaval("half-leave@1-3"),)), "not within a shift"),
+        (FloorOrder(agents=1, upheavals=(read_upheaval("half-leave@1"),)), "half of 1 agents"),
+        (FloorOrder(upheavals=(read_upheaval("answers:10-95@1"),)), "more calls end in some way"),
+        (FloorOrder(upheavals=(read_upheaval("answers:10-20@1"), read_upheaval("answers:20-30@2"))), "can jump once"),
+        (FloorOrder(persons=0.9), "more calls end in some way"),
+    ],
+)
+def test_an_order_that_contradicts_itself_is_refused(order: FloorOrder, why: str) -> None:
+    with pytest.raises(BadInput, match=why):
+        order.check()
+
+
+def test_a_list_that_is_to_answer_otherwise_is_moody() -> None:
+    order = FloorOrder(minutes=2, upheavals=(read_upheaval("answers:10-60@1"),))
+    order.check()
+    numbers = [one.addresses[0].value for one in people_of(order)]
+    assert len(set(numbers)) == len(numbers)
+    assert all(len(one) <= 16 for one in numbers), "a telephone number has at most 15 digits"
+    moody = [one for one in numbers if one.endswith(MOODY)]
+    for share in (0.10, 0.60):  # the two digits before those of the ringing are below the percentage
+        answering = sum(int(one[-6:-4]) < percent_of_moody(order, share) for one in moody)
+        assert answering / len(numbers) == pytest.approx(share, abs=0.03)
+    assert (order.answering.at(59.9), order.answering.at(60.1)) == (0.10, 0.60)
+    assert order.plan.persons.at(100.0) == 0.60
+
+
+def test_half_the_agents_are_away_in_the_simulation_as_well() -> None:
+    order = FloorOrder(agents=5, minutes=4, upheavals=(read_upheaval("half-leave@1-2"),))
+    assert order.plan.breaks == ((0, 60.0, 60.0), (2, 60.0, 60.0), (4, 60.0, 60.0))
+
+
+def person(number: int, *, answers_s: float, waits_s: float | None) -> Person:
+    at = BEGAN + timedelta(seconds=answers_s)
+    return Person(attempt_id=str(number), answered_at=at, joined_at=None if waits_s is None else at + timedelta(seconds=waits_s))
+
+
+def test_the_worst_moment_is_looked_for_from_where_the_budget_can_hold() -> None:
+    # One of ten may be abandoned: before ten have answered even the first one would be too many.
+    waits = [None, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, None, 2.5, 0.1, 0.1]
+    persons = [person(place, answers_s=10 * place, waits_s=one) for place, one in enumerate(waits)]
+    worst = worst_of(persons, cap=0.1, limit_s=2.0)
+    assert worst is not None
+    assert worst.share == pytest.approx(3 / 12)
+    assert worst.over == pytest.approx(3 - 1.2)
+    early = worst_of(persons, cap=0.1, limit_s=2.0, ends=BEGAN + timedelta(seconds=95))
+    assert early is not None
+    assert early.share == pytest.approx(0.1)
+    assert early.over == pytest.approx(0.0)
+    assert worst_of(persons[:9], cap=0.1, limit_s=2.0) is None
+
+
+def test_who_gets_an_agent_after_two_seconds_was_abandoned_then() -> None:
+    one = person(1, answers_s=0, waits_s=0.2)
+    assert (one.wait_s, one.is_abandoned(2.0)) == (0.2, False)
+    late = person(2, answers_s=0, waits_s=2.2)
+    assert (late.is_abandoned(2.0), late.decided_at(2.0)) == (True, BEGAN + timedelta(seconds=2))
