@@ -192,6 +192,8 @@ def _broken(
         found.append(f"somebody heard nothing for {silent:.1f} s")
     if twice := [one.id for one in attempts if times[one.id] > 1]:
         found.append(f"called twice: {', '.join(twice[:5])}{' ...' if len(twice) > 5 else ''}")
+    if never := [one.id for one in attempts if not times[one.id] and one.answered_at is not None]:
+        found.append(f"answered, and never seen by the carrier: {len(never)}, such as {never[0]}")
     if open_ones := [one.id for one in attempts if one.code is None]:
         found.append(f"without a code: {len(open_ones)} attempts, such as {open_ones[0]}")
     for one in course.befell:

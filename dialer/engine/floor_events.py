@@ -64,6 +64,12 @@ class FloorEvents:
                 continue
             if contact.state is ContactState.WAITING:
                 self._person_waits(call, call.facts.amd_status)
+            elif contact.state is ContactState.TALKING and call.attempt.joined_at is None:
+                # Joined in the last moment before the dialer died: with whom did not come to disk.
+                if call.attempt.person_at is None:
+                    floor.calls.person(call, floor.clock.now(), call.facts.amd_status)
+                floor.calls.joined(call, call.attempt.person_at or floor.clock.now(), "")
+                call.kept = False
             elif contact.state is ContactState.MESSAGE and call.attempt.person_at is None:
                 # Answered while nobody of us was there, and waited in vain for as long as the switch lets anybody wait.
                 floor.calls.person(call, floor.clock.now() - timedelta(seconds=call.wait_s), call.facts.amd_status)

@@ -209,7 +209,10 @@ class SyntheticAgent:
         """Do this next, in place of what was to be done about the contact before."""
         if self._next is not None and self._next is not asyncio.current_task():
             self._next.cancel()
-        self._next = None if what is None else asyncio.create_task(_unless_lost(what), name="synthetic agent: next")
+        self._next = None
+        if what is not None:
+            self._next = asyncio.create_task(_unless_lost(what), name="synthetic agent: next")
+            self._next.add_done_callback(lambda _task: what.close())  # where it was cancelled before it had begun
 
 
 async def _unless_lost(what: Coroutine[Any, Any, None]) -> None:
