@@ -69,10 +69,8 @@ class Floor:
         queues: QueuePort | None = None,
     ) -> None:
         """`agents`: None where nobody has a telephone of ours; agents then call by other means, and tell us."""
-        self.sound_of = sound_of
         self.store, self.voice, self.calls, self.clock = store, voice, calls, clock
-        self._agents = agents
-        self.strategy_of, self.options = strategy_of, options
+        self._agents, self.sound_of, self.strategy_of, self.options = agents, sound_of, strategy_of, options
         self.seats: dict[AgentId, Seat] = {}
         self.jobs: dict[JobId, FloorJob] = {}
         self.with_seat: dict[AttemptId, Seat] = {}  # whose contact it is
