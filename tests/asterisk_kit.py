@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
 from dialer.ivr.config import IvrLimits
@@ -39,6 +39,18 @@ class Dialled:
     async def code(self, app: str, number: str, *, within_s: float = 40.0) -> str:
         """The same; returns the code."""
         return (await self.ended(app, number, within_s=within_s)).code
+
+    async def all_ended(self, keys: Iterable[SessionKey], *, within_s: float) -> None:
+        """Wait for the end of these sessions. Where one does not come, both ends of its call are shown."""
+        kept = {key.attempt_id: self._at.pdc.calls[key.attempt_id] for key in keys}
+
+        def left() -> object:
+            missing = [attempt_id for attempt_id, call in kept.items() if not call.ended]
+            at_the_carrier = [truth for truth in self._lab.truth() if truth.attempt_id in missing]
+            log = (self._lab.switch_instance.folder / "log/messages").read_text().splitlines()[-20:]
+            return [kept[attempt_id] for attempt_id in missing], at_the_carrier, self._at.server.stats, log
+
+        await eventually(lambda: all(call.ended for call in kept.values()), within_s, show=left)
 
     async def gone(self) -> None:
         """Wait until neither Asterisk has a channel left."""

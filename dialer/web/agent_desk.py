@@ -104,9 +104,8 @@ class _AgentDesk:
         origin = request.headers.get("Origin")
         if origin is not None and origin not in self._options.origins and urlsplit(origin).netloc != request.host:
             return _told(403, "forbidden_origin", f"pages of {origin[:100]} may not connect", "[agents] origins in the settings")
-        if (
-            origin is not None and request.method == "OPTIONS"
-        ):  # a browser asks before it lets a page of another site send a token
+        # A browser asks before it lets a page of another site send a token.
+        if origin is not None and request.method == "OPTIONS":
             return web.Response(status=204, headers=_allowed(origin))
         try:
             response = await handler(request)

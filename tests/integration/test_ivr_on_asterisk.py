@@ -43,7 +43,7 @@ CODES = {
 async def test_what_callees_press_becomes_their_codes(lab: Lab, spoken: Path, tts: Sequence[str]) -> None:
     async with on_asterisk(lab, spoken, tts) as (at, dialled):
         keys = {number: await dialled.call("blood_donation", number) for number in CODES}
-        await eventually(lambda: all(at.pdc.calls[key.attempt_id].ended for key in keys.values()), within_s=60)
+        await dialled.all_ended(keys.values(), within_s=60)
         assert {number: at.pdc.calls[key.attempt_id].code for number, key in keys.items()} == CODES
 
 
@@ -57,9 +57,9 @@ async def test_scans_of_the_port_and_a_blocked_app_do_not_disturb_calls(lab: Lab
             _, writer = await asyncio.open_connection(*at.address)
             writer.close()
         kept = [at.pdc.calls[key.attempt_id] for key in calls]
-        await eventually(lambda: all(call.ended for call in kept), within_s=30, show=lambda: (kept, at.server.stats))
+        await dialled.all_ended(calls, within_s=30)
         assert {call.code for call in kept} == {"Interested in Blood Donation"}
-        await eventually(lambda: at.pdc.calls[blocked.attempt_id].ended, within_s=10)
+        await dialled.all_ended([blocked], within_s=10)
         assert at.pdc.calls[blocked.attempt_id].code == "Application Error"
         release.set()
 
