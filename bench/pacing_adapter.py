@@ -1,4 +1,4 @@
-"""The shipped predictive pacer as a pacer of an open simulator whose state objects have the fields used here."""
+"""The shipped predictive pacer, under its guard and on credit, as a pacer of an open simulator with the fields used here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dialer.pacing.cruise_memory import CruiseMemory
+from dialer.pacing.budget_guard import BudgetGuard
 from dialer.pacing.floor import (
     AgentFound,
     AgentWentOn,
@@ -21,7 +21,8 @@ from dialer.pacing.floor import (
     Served,
 )
 from dialer.pacing.persons import PersonShare
-from dialer.pacing.predictive import CruiseControl
+from dialer.pacing.plan_pacers import guarded_cruise
+from dialer.pacing.predictive import Cruise
 
 TALK, WRAP = 1, 2
 ENDS = {"noanswer": Ended.NO_ANSWER, "fail": Ended.FAILED}
@@ -40,18 +41,18 @@ class Product:
     needs_truth = False
 
     def __init__(self) -> None:
-        self.memory = CruiseMemory()
-        self._control: CruiseControl | None = None
+        self._pacer: BudgetGuard[Cruise] | None = None
         self._answers = Answers()
 
     def decide(self, now: float, state: Any) -> int:
         """How many calls to place now."""
-        if self._control is None:
-            self._control = CruiseControl(cap=state.cap, max_wait_s=state.max_wait, window_s=state.horizon)
+        if self._pacer is None:
+            self._pacer = guarded_cruise(cap=state.cap, max_wait_s=state.max_wait, window_s=state.horizon, credit=True)
+        memory = self._pacer.pacer.memory
         ages = now - np.asarray(state.agent_since)
         states = np.asarray(state.agent_state)
-        found = self._answers.follow(now, state, states, self.memory.persons)
-        self.memory.learn([*found, *(fact for event in state.events for fact in self._facts(event))])
+        found = self._answers.follow(now, state, states, memory.persons)
+        self._pacer.learn([*found, *(fact for event in state.events for fact in self._facts(event))])
         seen = Floor(
             now_s=now,
             idle=state.n_idle,
@@ -62,9 +63,9 @@ class Product:
             waiting=len(state.waiting),
             inbound_waiting=state.inbound_waiting,
             live=state.live,
-            abandoned=self._answers.abandoned(state.abandoned, self.memory.persons),
+            abandoned=self._answers.abandoned(state.abandoned, memory.persons),
         )
-        return self._control.decide(seen, self.memory).n
+        return self._pacer.calls(seen)
 
     def _facts(self, event: tuple[Any, ...]) -> list[Fact]:
         match event:

@@ -67,9 +67,10 @@ class AbandonBudget:
     count: AbandonCount = AbandonCount.PLAIN
     mistaken_share: float = 0.0  # with OFCOM: of the machines that a detector found, so many were persons (0 to 1), estimated
     group: str = ""  # campaigns with the same word here share one budget
+    credit: bool = False  # cruise control may be a few calls ahead of the budget and pays them back before the window ends
 
     def __str__(self) -> str:
-        shared = f", shared by {self.group}" if self.group else ""
+        shared = (f", shared by {self.group}" if self.group else "") + (", on credit" if self.credit else "")
         since = self.start.value.replace("_", " ")
         return f"{self.percent:g} % in {self.window.value}, {self.threshold_s:g} s from {since}, {self.count.value}{shared}"
 

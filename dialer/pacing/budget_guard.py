@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from dialer.pacing.floor import Fact, Floor
 from dialer.pacing.progressive import Progressive
+from dialer.pacing.steering import largest_loan
 
 FEW_AGENTS = 3  # with fewer, one wrong guess in a day is the whole budget
 LATE_S = 2.0  # a picture of the floor that is older than what the law gives a person is no picture
@@ -24,20 +25,25 @@ class FloorPacer(Protocol):
         """How many calls to place now."""
 
 
+Guarded = TypeVar("Guarded", bound=FloorPacer)
+
+
 def reason(pacer: FloorPacer) -> str:
     """Why a pacer decided as it did last."""
     return str(getattr(pacer, "because", "") or getattr(pacer, "outlook", ""))
 
 
-class BudgetGuard:
+class BudgetGuard(Generic[Guarded]):
     """Wraps a pacer that dials ahead. What it can do is lower: to one line for each agent who idles, and the reason is kept.
 
     A call beyond the idle agents is allowed only if the budget would hold even with everybody who waits now, and one more,
     abandoned. Early in a window, before 1/`cap` people have answered, that is never so: nobody is abandoned on credit.
+    With `credit` the pacer keeps its own account of what it has borrowed from the rest of the window (`Steering`), and is
+    stopped when it is ahead by twice what that grants at the most.
     """
 
-    def __init__(self, pacer: FloorPacer, *, cap: float) -> None:
-        self.pacer, self.cap = pacer, cap
+    def __init__(self, pacer: Guarded, *, cap: float, credit: bool = False) -> None:
+        self.pacer, self.cap, self.credit = pacer, cap, credit
         self.because = ""
         self._one_by_one = Progressive(lines_per_agent=1.0)
 
@@ -65,7 +71,9 @@ class BudgetGuard:
             return f"what the switch tells is {floor.behind_s:.1f} s late"
         if agents < FEW_AGENTS:
             return f"{agents} agents are too few to dial ahead"
-        if floor.abandoned + floor.waiting + 1 > self.cap * (floor.live + floor.waiting) + _ROUNDING:
+        loan = 2 * largest_loan(agents) if self.credit else 0.0
+        if floor.abandoned + floor.waiting + 1 > self.cap * (floor.live + floor.waiting) + loan + _ROUNDING:
             used = f"{floor.abandoned:g} of {floor.live:g} abandoned, {floor.waiting} waiting"
-            return f"{used}: one more could be over {self.cap:.1%}"
+            lent = f" and {loan:.0f} calls on credit" if self.credit else ""
+            return f"{used}: one more could be over {self.cap:.1%}{lent}"
         return ""

@@ -28,7 +28,8 @@ def pacer_of(plan: Pacing, *, detected: bool) -> FloorPacer:
         case _:
             length = WINDOWS[plan.budget.window]
             window_s = LONGEST_S if length is None else length.total_seconds()
-            pacer = guarded_cruise(cap=cap, max_wait_s=wait_s(plan.budget, detected=detected), window_s=window_s)
+            max_wait_s = wait_s(plan.budget, detected=detected)
+            pacer = guarded_cruise(cap=cap, max_wait_s=max_wait_s, window_s=window_s, credit=plan.budget.credit)
     return InboundFirst(pacer, thresholds_of(plan.inbound))
 
 
@@ -51,6 +52,9 @@ def calling_ratio(ratio: ExpertRatio, *, cap: float) -> FloorPacer:
     return BudgetGuard(pacer, cap=cap)
 
 
-def guarded_cruise(*, cap: float, max_wait_s: float, window_s: float) -> FloorPacer:
-    """Cruise control, which aims a bit below what the guard holds."""
-    return BudgetGuard(Cruise(CruiseControl(cap=AIM * cap, max_wait_s=max_wait_s, window_s=window_s)), cap=cap)
+def guarded_cruise(*, cap: float, max_wait_s: float, window_s: float, credit: bool = False) -> BudgetGuard[Cruise]:
+    """Cruise control under its guard. Without `credit` it aims a bit below what the guard holds; with it, it steers by itself to
+    the end of the window, and the guard stands behind it.
+    """
+    aim = cap if credit else AIM * cap
+    return BudgetGuard(Cruise(CruiseControl(cap=aim, max_wait_s=max_wait_s, window_s=window_s)), cap=cap, credit=credit)

@@ -99,10 +99,15 @@ class Steering:
         left = (aim * (live + rest) - abandoned - 0.5 * waiting) / rest
         share = max(LEAST_SHARE * aim, min(MOST_SHARE * aim, left))
         bias = (abandoned + TRUST) / (ledger.risked + TRUST)
-        loan = min(LENT * math.sqrt(agents), PAID_BACK * self.cap * to_come)
+        loan = min(largest_loan(agents), PAID_BACK * self.cap * to_come)
         share *= trust * ledger.lately.care(gone_s, live, abandoned, waiting, self.cap)
         if abandoned + waiting + 1 > self.cap * live + loan:
             ledger.risk = CLOSED
         else:
             ledger.risk = min(HIGHEST, max(CLOSED, share / min(3.0, max(0.3, bias))))
         return ledger.risk
+
+
+def largest_loan(agents: int) -> float:
+    """How many abandoned calls may be ahead of the budget at the most, where it may be ahead at all."""
+    return LENT * math.sqrt(agents)

@@ -14,13 +14,12 @@ from dialer.pacing.budget_guard import FloorPacer
 from dialer.pacing.floor_plan import FloorPlan, FloorResult
 from dialer.pacing.inbound import InboundFirst, thresholds_of
 from dialer.pacing.plan_pacers import calling_ratio, guarded_cruise, so_many_lines
-from dialer.pacing.predictive import Cruise, CruiseControl
 from dialer.pacing.progressive import Progressive
 from dialer.pacing.simulator import simulate
 
 HOUR_S = 3600.0
 CRUISE = "predictive (cruise control)"
-FREE_CRUISE = "cruise control without a guard"
+ON_CREDIT = "cruise control on credit"
 RATIO = "predictive (expert calling ratio)"
 
 
@@ -57,13 +56,10 @@ def compare_pacings(plan: FloorPlan, days: int, *, first_seed: int = 1, campaign
 def _makers(plan: FloorPlan, campaign: Pacing | None) -> dict[str, Callable[[], FloorPacer]]:
     """How to make each pacing anew; the campaign's own first, as a job would run it."""
     pacing = campaign or Pacing()
-
-    def free_cruise() -> Cruise:
-        return Cruise(CruiseControl(cap=plan.cap, max_wait_s=plan.max_wait_s, window_s=plan.hours * HOUR_S))
-
+    cruise = partial(guarded_cruise, cap=plan.cap, max_wait_s=plan.max_wait_s, window_s=plan.hours * HOUR_S)
     makers: dict[str, Callable[[], FloorPacer]] = {
-        CRUISE: partial(guarded_cruise, cap=plan.cap, max_wait_s=plan.max_wait_s, window_s=plan.hours * HOUR_S),
-        FREE_CRUISE: free_cruise,
+        CRUISE: cruise,
+        ON_CREDIT: partial(cruise, credit=True),
         RATIO: partial(calling_ratio, pacing.ratio, cap=plan.cap),
     }
     for lines in sorted({1.0, 1.5, 2.0, pacing.lines_per_agent}):
@@ -77,7 +73,7 @@ def _makers(plan: FloorPlan, campaign: Pacing | None) -> dict[str, Callable[[], 
         case PacingKind.PREDICTIVE, PredictiveStyle.EXPERT_CALLING_RATIO:
             own = RATIO
         case PacingKind.PREDICTIVE, _:
-            own = CRUISE
+            own = ON_CREDIT if campaign.budget.credit else CRUISE
         case kind, _:
             raise BadInput(f"a campaign with {kind.value} pacing does not dial for agents", where="campaign", mend="another one")
     return {own: makers.pop(own), **makers}

@@ -12,7 +12,7 @@ from dialer.domain.campaign import Job
 from dialer.domain.codes import AGENT_SYSTEM_CODES, MANUAL_SYSTEM_CODES, name_key
 from dialer.domain.ids import OrgId
 from dialer.domain.inbound_plan import InboundPlan
-from dialer.domain.pacing_plan import Pacing, PacingKind
+from dialer.domain.pacing_plan import BudgetWindow, Pacing, PacingKind
 from dialer.errors import BadInput
 from dialer.store.store import Store, Tx
 
@@ -39,6 +39,11 @@ def check_pacing(pacing: Pacing) -> None:
     _within(budget.percent, 0.0, BUDGET_MOST, "abandon budget")
     _within(budget.threshold_s, 0.0, THRESHOLD_MOST_S, "abandon threshold")
     _within(budget.mistaken_share, 0.0, 1.0, "mistaken share")
+    if budget.credit and budget.window is BudgetWindow.DAY:
+        mend = "abandon-window=30d or abandon-window=campaign, or abandon-credit=no"
+        raise BadInput(
+            "what a day's last hour has borrowed no later hour of the day pays back", where="abandon credit", mend=mend
+        )
     _within(ratio.least_hit_rate, 0.01, 1.0, "least hit rate")
     _within(ratio.most_hit_rate, ratio.least_hit_rate, 1.0, "most hit rate")
     _within(ratio.first_hit_rate, ratio.least_hit_rate, ratio.most_hit_rate, "first hit rate")

@@ -118,6 +118,7 @@ _KNOBS: Mapping[str, tuple[str, str, Callable[[str, str], Any]]] = {  # as peopl
     "abandon-count": ("budget", "count", _one_of(AbandonCount)),
     "abandon-mistaken": ("budget", "mistaken_share", _number),
     "abandon-group": ("budget", "group", _text),
+    "abandon-credit": ("budget", "credit", _yes),
     "watch": ("ratio", "watch", _one_of(EcrWatch)),
     "first-hit-rate": ("ratio", "first_hit_rate", _number),
     "least-hit-rate": ("ratio", "least_hit_rate", _number),

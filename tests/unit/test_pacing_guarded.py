@@ -14,6 +14,7 @@ from dialer.pacing.calling_ratio import SAMPLES, ExpertCallingRatio, RatioBasis
 from dialer.pacing.floor import Ended, Fact, Floor, NobodyAnswered, PersonAnswered, Served
 from dialer.pacing.floor_plan import FloorPlan
 from dialer.pacing.inbound import InboundFirst, thresholds_of
+from dialer.pacing.plan_pacers import guarded_cruise
 from dialer.pacing.predictive import Cruise, CruiseControl
 from dialer.pacing.preview import Preview
 from dialer.pacing.progressive import Progressive
@@ -57,6 +58,24 @@ def test_the_guard_lowers_to_one_line_for_each_idle_agent_and_says_why(floor: Fl
     guard = BudgetGuard(Reckless(), cap=0.03)
     assert guard.calls(floor) == calls
     assert guard.because == because
+
+
+def test_on_credit_the_guard_stands_behind_what_the_pacer_may_borrow() -> None:
+    guard = BudgetGuard(Reckless(), cap=0.03, credit=True)  # 20 agents: twice 1.5 * sqrt(20) calls ahead of 15 of 500
+    assert guard.calls(replace(BUSY, abandoned=27.0)) == 10
+    assert guard.calls(replace(BUSY, abandoned=28.0)) == 4
+    assert guard.because == "progressive: 28 of 500 abandoned, 0 waiting: one more could be over 3.0% and 13 calls on credit"
+    assert guard.calls(replace(BUSY, abandoned=14.0, behind_s=2.5)) == 4, "credit is for the budget only"
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_cruise_control_has_borrowed_is_paid_back_before_the_window_ends(seed: int) -> None:
+    plan = FloorPlan(agents=16, hours=2.0)
+    window_s = plan.hours * 3600
+    lent = simulate(plan, guarded_cruise(cap=plan.cap, max_wait_s=plan.max_wait_s, window_s=window_s, credit=True), seed)
+    strict = simulate(plan, guarded_cruise(cap=plan.cap, max_wait_s=plan.max_wait_s, window_s=window_s), seed)
+    assert lent.lost <= plan.cap * lent.live + 1
+    assert lent.occupancy > strict.occupancy
 
 
 @pytest.mark.parametrize(

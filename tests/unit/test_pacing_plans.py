@@ -23,6 +23,7 @@ pytestmark = pytest.mark.unit
         ({"lines_per_agent": float("nan")}, "lines per agent"),
         ({"budget": AbandonBudget(percent=-1)}, "abandon budget"),
         ({"budget": AbandonBudget(threshold_s=90)}, "abandon threshold"),
+        ({"budget": AbandonBudget(credit=True)}, "abandon credit"),
         ({"ratio": ExpertRatio(least_hit_rate=0)}, "least hit rate"),
         ({"ratio": ExpertRatio(least_hit_rate=0.6, most_hit_rate=0.5)}, "most hit rate"),
         ({"ratio": ExpertRatio(first_hit_rate=0.05)}, "first hit rate"),
@@ -66,6 +67,9 @@ def test_a_plan_is_read_as_people_write_it_and_what_is_not_given_stays() -> None
     before = parse_pacing("predictive", ["style = expert calling ratio", "abandon=2.5 %", "abandon-window=30d", "wrap-up=none"])
     assert (before.kind, before.style) == (PacingKind.PREDICTIVE, PredictiveStyle.EXPERT_CALLING_RATIO)
     assert (before.budget.percent, before.budget.window.value, before.wrap_up_s) == (2.5, "30d", None)
+    month = parse_pacing(None, ["abandon-credit=yes"], before)
+    check_pacing(month)
+    assert "on credit" in str(replace(month, style=PredictiveStyle.CRUISE_CONTROL))
     after = parse_pacing(None, ["watch=update time", "skills=Turkish 8, Sales", "zip tone=no", "preview=20 s"], before)
     assert (after.kind, after.budget, after.ratio.watch.value) == (before.kind, before.budget, "update_time")
     assert (after.skills, after.zip_tone, after.preview_s) == ({"Turkish": 8, "Sales": 5}, False, 20)

@@ -32,7 +32,7 @@ class Watched:
         self.over: list[tuple[float, float]] = []  # when, and by how many calls, the budget was exceeded
         self.dialled_ahead_over = 0  # calls that were ordered for nobody while the budget was used up
 
-    def _fresh(self, memory: CruiseMemory) -> BudgetGuard:
+    def _fresh(self, memory: CruiseMemory) -> BudgetGuard[Cruise]:
         self._memory = memory  # the pacer changes it in place
         control = CruiseControl(cap=AIM * CAP, max_wait_s=self._plan.max_wait_s, window_s=24 * HOUR)
         return BudgetGuard(Cruise(control, memory), cap=CAP)
