@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from dialer.ivr.config import IvrLimits
@@ -26,7 +26,14 @@ class Dialled:
     async def call(self, app: str, number: str, **more: str) -> SessionKey:
         """Dial; returns when the switch has taken the order. `more` is for `Served.add`."""
         key = self._at.add(app, **more)
-        await asyncio.to_thread(self._originate, key, number)
+        await asyncio.to_thread(self._originate, key, number, {})
+        return key
+
+    async def nobody(self, number: str) -> SessionKey:
+        """Dial for an agent, of whom there is none: who answers hears the nuisance message."""
+        key = self._at.add("")
+        waits = {"OUTDIAL_FLOOR": "1", "OUTDIAL_WAIT_S": "1", "OUTDIAL_MORE_S": "0.9"}
+        await asyncio.to_thread(self._originate, key, number, waits)
         return key
 
     async def ended(self, app: str, number: str, *, within_s: float = 40.0, **more: str) -> FakeCall:
@@ -60,11 +67,11 @@ class Dialled:
             await asyncio.sleep(0.1)
         raise AssertionError("channels are left")
 
-    def _originate(self, key: SessionKey, number: str) -> None:
+    def _originate(self, key: SessionKey, number: str, variables: Mapping[str, str]) -> None:
         host, port = self._at.address
         with AmiTalk(self._lab.switch.host, self._lab.switch.port) as ami:
             ami.login(self._lab.switch.username, self._lab.switch.secret)
-            variables = f"OUTDIAL_ATTEMPT={key.attempt_id},OUTDIAL_NONCE={key.nonce},OUTDIAL_AGI={host}:{port}"
+            named = {"OUTDIAL_ATTEMPT": key.attempt_id, "OUTDIAL_NONCE": key.nonce, "OUTDIAL_AGI": f"{host}:{port}", **variables}
             answer = ami.action(
                 "Originate",
                 {
@@ -76,7 +83,7 @@ class Dialled:
                     "Async": "true",
                     "Timeout": "15000",
                     "CallerID": f'"{key.attempt_id}" <{self._lab.caller_id}>',
-                    "Variable": variables,
+                    "Variable": ",".join(f"{name}={value}" for name, value in named.items()),
                 },
             )
             assert answer.get("Response") == "Success"

@@ -75,6 +75,15 @@ async def test_failing_apps_are_an_apology_of_several_seconds_and_a_hang_up(lab:
         assert time.monotonic() - began > 5  # the apology was heard to its end
 
 
+@pytest.mark.row(72)
+async def test_who_presses_9_in_the_nuisance_message_is_called_no_more(lab: Lab, spoken: Path, tts: Sequence[str]) -> None:
+    async with on_asterisk(lab, spoken, tts) as (at, dialled):
+        key = await dialled.nobody("15550100009")
+        await dialled.gone()
+        assert at.pdc.dnc == {at.pdc.calls[key.attempt_id].session.contact.address}
+        assert at.pdc.calls[key.attempt_id].code == "", "it stays an abandoned call, whatever the person pressed"
+
+
 async def test_every_verb_is_understood_by_asterisk(lab: Lab, spoken: Path, tts: Sequence[str]) -> None:
     seen: list[object] = []
 
