@@ -167,7 +167,7 @@ class Floor:
             known.job, known.ledger, known.codes, known.closing = job, ledger, codes, False
         else:
             self.jobs[job.id] = FloorJob(job, ledger, codes, switch)
-            self.jobs[job.id].take_up(self.calls.up(job.id), self.clock.now())
+            self.old_talks.take_up(self.jobs[job.id])
         self._attach()
         self.match()
         await self.callers.queues.look()  # before its first call

@@ -1,4 +1,7 @@
-"""Talks that went on while the dialer began anew: each is before its agent again as soon as they come back."""
+"""Talks that went on while the dialer began anew: each is before its agent again as soon as they come back.
+
+Whoever was on hold then hears music until the next agent is free.
+"""
 
 from __future__ import annotations
 
@@ -36,11 +39,24 @@ class OldTalks:
     def seen(self, seen: FloorSeen) -> None:
         """What a switch had of the floor when its link came up."""
         self._on_switch |= {one.attempt_id: one for one in seen.contacts if one.attempt_id not in self._floor.with_seat}
+        for job in self._floor.jobs.values():
+            self.take_up(job)
 
     def over(self, attempt_id: AttemptId) -> None:
         """The talk, if it was one, is not what it was."""
         if attempt_id in self._on_switch:
             self._on_switch[attempt_id] = None
+
+    def take_up(self, job: FloorJob) -> None:
+        """A job has its place on the floor: who has answered before that waits for an agent, and who was on hold."""
+        now = self._floor.clock.now()
+        job.take_up(self._floor.calls.up(job.job.id), now)
+        for attempt_id, contact in self._on_switch.items():
+            call = self._floor.calls.get(attempt_id)
+            if contact is None or contact.state is not ContactState.HELD or attempt_id in self._floor.with_seat:
+                continue
+            if call is not None and call.attempt.job_id == job.job.id and not call.off_line:
+                job.waiting.setdefault(attempt_id, now)
 
     async def give_back(self, seat: Seat) -> bool:
         """Put before an agent who has come back what they had; True where their telephone is still up with the contact.

@@ -9,6 +9,7 @@ import pytest
 
 from dialer.domain.agent_commands import (
     GoNotReady,
+    Hold,
 )
 from dialer.domain.agent_events import CallStage
 from dialer.domain.campaign import JobState
@@ -321,3 +322,25 @@ async def test_an_agent_who_comes_back_after_the_dialer_died_has_the_talk_again(
     await agents.stop()
     found = attempts(store, job_id)
     assert [(one.code, one.code_source, one.agent) for one in found] == [("Sale", "agent", "agent0")] * 2
+
+
+@ON_SQLITE
+async def test_who_was_on_hold_when_the_dialer_died_gets_the_next_agent_who_is_free(store: Store) -> None:
+    clock = FastClock(factor=10)
+    job_id = make_job(store, 1, PROGRESSIVE)
+    staff = await hire(store, 2)
+    voice = Lasting(clock, default=FakeCallee(ring_s=0.1, answer_s=1.0))
+    agents = FakeAgentVoice(clock, voice)
+    async with running(store, voice, clock=clock, agents=agents) as engine:
+        (worker,), tasks = await crew(engine, staff[:1], clock, talk_s=1000.0)
+        await until(lambda: worker.seen[CallStage.JOINED] == 1)
+        assert isinstance(await worker.say(Hold()), Done)
+        await until(lambda: any(one.state is ContactState.HELD for one in agents.contacts.values()))
+        await dismiss(tasks)
+    async with running(store, voice, clock=clock, agents=agents) as engine:
+        (worker,), tasks = await crew(engine, staff[1:], clock, talk_s=2.0)
+        await until(completed(store, job_id))
+        await dismiss(tasks)
+    await FakeVoice.stop(voice)
+    await agents.stop()
+    assert [(one.code, one.agent) for one in attempts(store, job_id)] == [("Sale", "agent1")]
