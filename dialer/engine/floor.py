@@ -13,7 +13,6 @@ from dialer.domain.agent import Agent, AgentState
 from dialer.domain.agent_commands import Command, GoNotReady, LogIn
 from dialer.domain.agent_events import AgentEvent, JobAttached, JobDetached
 from dialer.domain.campaign import Job
-from dialer.domain.codes import SystemCode
 from dialer.domain.desk import Desk, Moved, Refused
 from dialer.domain.desk_call import CallKind, DeskCall
 from dialer.domain.desk_happenings import Happening, SocketBack, SocketLost, TimeIsUp
@@ -290,9 +289,9 @@ class Floor:
 
     def note_answer(self, call: Call, *, nuisance: bool = False) -> None:
         """The ledger is told how a live answer stands."""
-        job, answer = self.jobs.get(call.attempt.job_id), answer_of(call)
+        job, answer = self.jobs.get(call.attempt.job_id), answer_of(call, nuisance=nuisance)
         if job is not None and answer is not None:
-            job.ledger.note(replace(answer, system_code=SystemCode.NUISANCE_CALL) if nuisance else answer)
+            job.ledger.note(answer)
 
     # ── inside: desks ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -145,7 +145,7 @@ class FloorEvents:
         job, attempt_id = self._floor.jobs.get(call.attempt.job_id), call.attempt.id
         if job is not None:
             job.over(call, code, self._floor.clock.now())
-            self._floor.note_answer(call)
+            self._floor.note_answer(call, nuisance=code is SystemCode.NUISANCE_CALL)
         seat = self._floor.with_seat.get(attempt_id)
         if seat is None:
             return

@@ -161,22 +161,24 @@ class FloorJob:
         )
 
 
-def answer_of(call: Call) -> LiveAnswer | None:
-    """The call as the ledger counts it; None where no person has answered."""
+def answer_of(call: Call, *, nuisance: bool = False) -> LiveAnswer | None:
+    """The call as the ledger counts it; None where no person has answered. `nuisance`: the switch has said the message."""
     attempt, facts = call.attempt, call.facts
-    if attempt.person_at is None:
+    person_at = attempt.person_at or (facts.answered_at if nuisance else None)
+    if person_at is None:
         return None
     return LiveAnswer(
         attempt_id=attempt.id,
         job_id=attempt.job_id,
         ordered_at=attempt.intent_at,
         ringing_at=facts.ringing_at,
-        answered_at=answer_began(facts.answered_at, attempt.person_at),
-        person_at=attempt.person_at,
+        answered_at=answer_began(facts.answered_at, person_at),
+        person_at=person_at,
         detected=bool(facts.amd_status),
         joined_at=attempt.joined_at,
         agent=attempt.agent,
         ended_at=facts.ended_at,
+        system_code=SystemCode.NUISANCE_CALL if nuisance else "",
     )
 
 

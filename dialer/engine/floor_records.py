@@ -150,7 +150,7 @@ class FloorRecords:
 
     def _note(self, key: BudgetKey, ledger: Ledger, found: BudgetAnswers) -> None:
         for answer in found.answers:
-            if not self._is_up(answer.attempt_id):
+            if not (self._is_up(answer.attempt_id) and ledger.knows(answer.attempt_id)):
                 ledger.note(answer)
         ledger.note_machines(found.machines)
         self._read_s[key] = self._clock.monotonic_s()

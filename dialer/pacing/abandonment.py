@@ -90,6 +90,10 @@ class Ledger:
         self._known[answer.attempt_id] = (minute, counts, answer.person_at)
         self._add(minute, counts)
 
+    def knows(self, attempt_id: AttemptId) -> bool:
+        """Whether an answer of late has been noted."""
+        return attempt_id in self._known
+
     def note_machines(self, found: int) -> None:
         """So many machines were told apart by a detector in the window."""
         self._machines = found

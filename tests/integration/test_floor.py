@@ -311,7 +311,9 @@ async def test_an_agent_who_comes_back_after_the_dialer_died_has_the_talk_again(
             call.cut.set()
         await until(lambda: not voice.calls)
     async with running(store, voice, clock=clock, agents=agents) as engine:
-        (worker,), tasks = await crew(engine, staff, clock, talk_s=2.0)
+        (worker,), tasks = await crew(engine, staff, clock, talk_s=8.0)
+        await until(lambda: worker.seen[CallStage.JOINED] == 1 and job_id in engine.floor.jobs)
+        assert engine.floor.picture(job_id).live == 1, "the budget's ledger has the talk, whether or not it goes on"
         await until(lambda: worker.seen[CallStage.GONE] >= 1)
         assert worker.seen[CallStage.JOINED] == 1
         if not ends:
