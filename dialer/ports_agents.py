@@ -19,7 +19,7 @@ The contact's hang-up is told by `VoicePort`, as that of any call.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeAlias
@@ -61,6 +61,7 @@ class AgentVoiceKind(StrEnum):
     JOINED = "joined"  # contact and agent hear each other
     PARTED = "parted"  # they do not any more; `parting` says why
     NUISANCE = "nuisance"  # nobody came in time: the switch says the nuisance message, and then hangs up
+    KEY = "key"  # the contact has pressed a key, whoever hears it; told where the switch tells it
     CONSULT_UP = "consult_up"  # the third party has answered and talks with the agent
     CONSULT_DOWN = "consult_down"  # the third party has hung up, or never answered
 
@@ -87,6 +88,7 @@ class AgentVoiceEvent:
     parting: Parting | None = None  # with PARTED
     amd: str = ""  # with CONTACT_WAITING: the detector's word (HUMAN, NOTSURE); "" where it was not asked
     again: bool = False  # with CONTACT_WAITING: had an agent before
+    key: str = field(default="", repr=False)  # with KEY: one of 0-9 * # A-D. Never logged and never kept: it may be of a card
     cause: int | None = None  # Q.850, with LEG_DOWN and CONSULT_DOWN
     tech_cause: int | None = None  # SIP status, where the switch says it
 

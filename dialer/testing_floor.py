@@ -129,6 +129,11 @@ class FakeFloor:
                 elif not contact.legs and not contact.thirds:
                     self.wait(attempt_id, again=True)
 
+    def press(self, attempt_id: AttemptId, keys: str) -> None:
+        """The contact presses keys."""
+        for key in keys:
+            self.say(AgentVoiceKind.KEY, self.contacts[attempt_id].switch, attempt_id=attempt_id, key=key)
+
     def restart(self, switch: str) -> None:
         """Everything on a switch is gone, and nobody tells: call it beside `FakeVoice.restart`."""
         for attempt_id in [one for one, contact in self.contacts.items() if contact.switch == switch]:

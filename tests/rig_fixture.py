@@ -58,3 +58,16 @@ def running(lab: Lab, tmp_path_factory: pytest.TempPathFactory, tts: Sequence[st
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(scope="module")
+def floor(lab: Lab, tmp_path_factory: pytest.TempPathFactory, tts: Sequence[str]) -> Iterator[Rig]:
+    """A dialer with a desk for agents, shared by the tests of a module."""
+    made = Rig(lab=lab, folder=tmp_path_factory.mktemp("floor"), tts=tts, node="floor", workers=1, desk_listen="127.0.0.1:0")
+    try:
+        made.start()
+        if made.process is not None:
+            keep(made.process.pid)
+        yield made
+    finally:
+        made.close()

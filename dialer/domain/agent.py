@@ -71,6 +71,14 @@ class Agent:
         return f"{self.login} has not the skill {', '.join(short)}" if short else ""
 
 
+class KeysTold(StrEnum):
+    """What an agent is told of the keys that a contact presses. They may be the digits of a card."""
+
+    NONE = "none"
+    HIDDEN = "hidden"  # that one was pressed, and not which
+    SHOWN = "shown"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentRules:
     """How agents work on the contacts of one campaign. A call keeps the rules with which it came to the agent."""
@@ -83,3 +91,4 @@ class AgentRules:
     preview_s: float | None = None  # then the contact is called by itself; None = only when the agent says so
     can_cancel_preview: bool = True
     script: str = ""  # what agents are to say, as they see it beside the contact
+    keys: KeysTold = KeysTold.NONE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
@@ -91,6 +91,15 @@ class ContactChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPressed:
+    """The contact has pressed a key while you talk, where the campaign lets you know of it."""
+
+    at: datetime
+    contact_id: ContactId
+    key: str = field(default="", repr=False)  # 0-9 * # A-D; "" = one that is hidden from you, or that you were too late for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """Something that a person should read."""
 
@@ -98,4 +107,11 @@ class Notice:
     text: str
 
 
-AgentEvent: TypeAlias = StateChanged | CallChanged | ConsultChanged | JobAttached | JobDetached | ContactChanged | Notice
+AgentEvent: TypeAlias = (
+    StateChanged | CallChanged | ConsultChanged | JobAttached | JobDetached | ContactChanged | KeyPressed | Notice
+)
+
+
+def as_kept(event: AgentEvent) -> AgentEvent:
+    """What may be kept of an event for a desktop that was cut off: never a key, which may be a digit of somebody's card."""
+    return replace(event, key="") if isinstance(event, KeyPressed) else event

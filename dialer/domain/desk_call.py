@@ -48,6 +48,7 @@ class DeskCall:
     ended_at: datetime | None = None
     fallback: str = ""  # the code that the dialer itself would give it, as far as it has come
     third: Third | None = None
+    passed_to: str = ""  # the number with whom the contact still talks, after a transfer
     asked_by: str = ""  # the login of the agent whose call it is; "" = it is this agent's own
 
     @property

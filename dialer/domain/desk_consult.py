@@ -58,8 +58,12 @@ def answered(desk: Desk, now: datetime) -> Moved:
 
 
 def third_gone(desk: Desk, happened: ThirdGone, now: datetime) -> Moved:
-    """The third person did not answer, or is gone: back to the contact."""
+    """The third person did not answer, or is gone: back to the contact. So it is after a transfer that found nobody there."""
     call = _asking(desk)
+    if desk.state is AgentState.WRAP_UP and desk.call is not None and desk.call.passed_to and desk.leg is Leg.UP:
+        back = replace(desk.call, passed_to="", third=Third(number=desk.call.passed_to), ended_at=None)
+        moved = _back(desk, back, now, stage="failed", because=happened.because or "hung up")
+        return replace(moved, events=(*moved.events, said(back, CallStage.JOINED, now)))
     if call is None or call.third is None:
         return Moved(desk=desk)
     stage = "ended" if call.third.up else "failed"
@@ -76,17 +80,20 @@ def cancel(desk: Desk, now: datetime) -> Answer:
 
 
 def transfer(desk: Desk, now: datetime) -> Answer:
-    """Leave the contact with the third person. To another agent, the call and its code go along."""
+    """Leave the contact with the third person, also out of a conference. To another agent, the call and its code go along."""
     call = _asking(desk)
-    if call is None or call.third is None or desk.state is not AgentState.CONSULT:
+    if call is None or call.third is None or desk.state not in (AgentState.CONSULT, AgentState.CONFERENCE):
         return NO_CONSULT
+    if desk.state is AgentState.CONFERENCE and call.third.agent:
+        return Refused(f"{call.third} is an agent, and in your conference", "change the owner, then hang up")
     if not call.third.up:
         return Refused(f"{call.third} has not answered yet", "wait, or cancel the consult")
     told = _told(call, "transferred", now)
     if call.third.agent:
         given = GiveCall(call=call, to=call.third.agent, code=_left_alone(call))
         return freed(desk, now, TransferContact(call=call), given, events=(told, said(call, CallStage.CLOSED, now)))
-    moved = wrapping(desk, replace(call, third=None), now, fallback=SystemCode.ANSWER_HUMAN)
+    passed = replace(call, third=None, passed_to=call.third.number)
+    moved = wrapping(desk, passed, now, fallback=SystemCode.ANSWER_HUMAN)
     return replace(moved, tasks=(TransferContact(call=call), *moved.tasks), events=(told, *moved.events))
 
 

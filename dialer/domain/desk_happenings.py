@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from dialer.domain.desk_call import DeskCall
@@ -73,6 +73,14 @@ class ContactGone:
     attempt_id: AttemptId
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyHeard:
+    """The contact has pressed a key."""
+
+    attempt_id: AttemptId
+    key: str = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class ConsultAnswered:
     """The third person has answered."""
@@ -80,7 +88,7 @@ class ConsultAnswered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThirdGone:
-    """The third person did not answer, or has hung up."""
+    """The third person did not answer, or has hung up; after a transfer: before the contact was joined with them."""
 
     because: str = ""
 
@@ -133,6 +141,7 @@ Happening: TypeAlias = (
     | TalkFound
     | CallFailed
     | ContactGone
+    | KeyHeard
     | ConsultAnswered
     | ThirdGone
     | Consulted

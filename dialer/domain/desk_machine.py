@@ -124,6 +124,8 @@ def _happened(desk: Desk, what: Happening | command.LogIn, now: datetime) -> Mov
             return talk.call_failed(desk, what, now)
         case happening.ContactGone():
             return talk.contact_gone(desk, what.attempt_id, now)
+        case happening.KeyHeard():
+            return talk.key_heard(desk, what, now)
         case happening.ConsultAnswered():
             return consult.answered(desk, now)
         case happening.ThirdGone():

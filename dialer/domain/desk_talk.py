@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from dialer.domain.agent import AgentState
+from dialer.domain.agent import AgentState, KeysTold
 from dialer.domain.agent_commands import (
     DialPreview,
     ExtendWrapUp,
@@ -14,11 +14,11 @@ from dialer.domain.agent_commands import (
     SendDigits,
     WrapUp,
 )
-from dialer.domain.agent_events import CallStage
+from dialer.domain.agent_events import CallStage, KeyPressed
 from dialer.domain.codes import SystemCode, name_key
 from dialer.domain.desk import Answer, Desk, Leg, Moved, Pending, Refused, freed, said
 from dialer.domain.desk_call import CallKind, DeskCall
-from dialer.domain.desk_happenings import Assigned, CallFailed, Joined, Offered, Placed, TalkFound
+from dialer.domain.desk_happenings import Assigned, CallFailed, Joined, KeyHeard, Offered, Placed, TalkFound
 from dialer.domain.desk_tasks import (
     CloseAttempt,
     CodeFrom,
@@ -113,7 +113,8 @@ def talk_found(desk: Desk, happened: TalkFound, now: datetime) -> Moved:
 def call_failed(desk: Desk, happened: CallFailed, now: datetime) -> Moved:
     """The contact was not reached: the agent may wrap up with another code, or call again."""
     call = desk.call
-    if call is None or desk.state is not AgentState.DIALLING or call.attempt_id not in (None, happened.attempt_id):
+    # The end of the call before a redial may be told late: it says nothing of the one that is being placed.
+    if call is None or desk.state is not AgentState.DIALLING or call.attempt_id != happened.attempt_id:
         return Moved(desk=desk)
     event = said(call, CallStage.FAILED, now, code=happened.code)
     if happened.closed or call.kind is CallKind.PACED:
@@ -152,6 +153,17 @@ def press(desk: Desk, wanted: SendDigits) -> Answer:
     return Moved(desk=desk, tasks=(PressDigits(call=desk.call, digits=wanted.digits),))
 
 
+def key_heard(desk: Desk, happened: KeyHeard, now: datetime) -> Moved:
+    """Tell the agent of a key, as the campaign allows it, while the two talk."""
+    call = desk.call
+    if call is None or call.attempt_id != happened.attempt_id or not call.is_own or call.rules.keys is KeysTold.NONE:
+        return Moved(desk=desk)
+    if desk.state not in (AgentState.TALKING, AgentState.CONFERENCE):
+        return Moved(desk=desk)
+    key = happened.key if call.rules.keys is KeysTold.SHOWN else ""
+    return Moved(desk=desk, events=(KeyPressed(at=now, contact_id=call.contact_id, key=key),))
+
+
 def release(desk: Desk, now: datetime) -> Answer:
     """Hang up."""
     call = desk.call
@@ -177,6 +189,8 @@ def contact_gone(desk: Desk, attempt_id: str, now: datetime) -> Moved:
             event = said(call, CallStage.CLOSED, now)
             return freed(desk, now, CloseAttempt(call=call, code="", source=CodeFrom.NETWORK), events=(event,))
         return wrapping(desk, call, now, fallback=SystemCode.DISCONNECTED_BY_USER)
+    if desk.state is AgentState.WRAP_UP:  # passed on before, and over now
+        return Moved(desk=desk.with_call(replace(call, passed_to="")))
     if desk.state not in WITH_CONTACT:
         return Moved(desk=desk)
     third: tuple[Task, ...] = () if call.third is None else (DropThird(call=call),)
@@ -238,6 +252,8 @@ def redial(desk: Desk, wanted: Redial, now: datetime) -> Answer:
         return Refused("there is nobody to call again")
     if call.attempt_id is None:
         return Refused("this contact was passed over", "wrap up")
+    if call.passed_to:
+        return Refused(f"the contact talks with {call.passed_to}", "wrap up")
     if not desk.has_line:
         return Refused("your telephone is not up")
     talked = call.joined_at is not None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from dialer.domain.agent import AgentRules
+from dialer.domain.agent import AgentRules, KeysTold
 from dialer.domain.inbound_plan import InboundPlan
 
 
@@ -107,6 +107,7 @@ class Pacing:
     extensions_most: int = 2
     default_code: str = ""  # when an agent gives none in time; "" = what the dialer itself knows
     script: str = ""  # what agents are to say, as they see it beside the contact
+    keys: KeysTold = KeysTold.NONE  # what agents are told of the keys that contacts press
     nuisance_message: str = ""  # for persons who find no agent: a prompt's name, or a sentence; "" = the one that is shipped
     skills: Mapping[str, int] = field(default_factory=dict)  # that its agents need, each with its least level
     agents: tuple[str, ...] = ()  # logins; () = all who work for the campaign
@@ -138,6 +139,7 @@ class Pacing:
             preview_s=self.preview_s,
             can_cancel_preview=self.can_cancel_preview,
             script=self.script,
+            keys=self.keys,
         )
 
     def __str__(self) -> str:
@@ -165,4 +167,5 @@ class Pacing:
         parts += [f"agents {', '.join(self.agents)}"] if self.agents else []
         parts += [str(self.inbound)] if self.inbound.queues else []
         parts += [] if self.zip_tone else ["no zip tone"]
+        parts += [] if self.keys is KeysTold.NONE else [f"keys {self.keys.value}"]
         return "; ".join(parts)

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import structlog
 
+from dialer.domain.agent_events import Notice
 from dialer.domain.attempt import Attempt
 from dialer.domain.callback import Callback, CallbackType
 from dialer.domain.campaign import Job
@@ -15,7 +16,6 @@ from dialer.domain.codes import SystemCode
 from dialer.domain.desk_call import CallKind, DeskCall
 from dialer.domain.desk_happenings import CallFailed, Placed
 from dialer.domain.desk_tasks import PlaceCall
-from dialer.domain.ids import AttemptId
 from dialer.domain.pacing_plan import PacingKind
 from dialer.domain.rules import Kind
 from dialer.domain.strategy import Strategy
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 Place = Callable[[Call, Attempt, str], Awaitable[None]]
 
-REDIAL_WAIT_S = 5.0  # until the attempt before is closed
+REDIAL_WAIT_S = 5.0  # within which the attempt before is closed: a contact has one at a time
 SPARE_AGAIN = timedelta(seconds=2)  # one whose agents are all answered for, sooner
 PROMISED = timedelta(seconds=10)  # for so long an agent is kept free for it; renewed at each look
 CALLBACK_AGAIN = timedelta(seconds=15)  # a callback for which no agent is free is looked at again
@@ -120,8 +120,11 @@ class AgentDialling:
     async def place(self, seat: Seat, task: PlaceCall) -> None:
         """An agent wants the contact called, or called again; the law is asked as for any other call."""
         call, floor = task.call, self._floor
-        if task.again_after is not None:
-            await self._closed(task.again_after)
+        if task.again_after is not None and not await self._calls.until_closed(task.again_after, REDIAL_WAIT_S):
+            text = "the contact is not called again: the call before has no code on record yet"
+            floor.tell(seat, Notice(at=self._clock.now(), text=text))
+            floor.apply(seat, CallFailed(code=SystemCode.NOT_LAUNCHED.value, closed=True))
+            return
         kind = Kind.REDIAL if task.again_after else Kind.CALLBACK if call.kind is CallKind.CALLBACK else Kind.PREVIEW
         wish = Wish(kind=kind, number=task.address or call.address, again_after=task.again_after)
         try:
@@ -148,12 +151,3 @@ class AgentDialling:
         if (desk_call := seat.desk.call) is not None:
             seat.desk = seat.desk.with_call(replace(desk_call, address=attempt.address))
         await self._place(live, attempt, intents.senders.get(attempt.id, ""))
-
-    async def _closed(self, attempt_id: AttemptId) -> None:
-        """Wait until the attempt before has its code: a contact has one at a time."""
-        until = self._clock.monotonic_s() + REDIAL_WAIT_S
-        while self._clock.monotonic_s() < until:
-            attempt = await self._store.read(lambda tx: tx.attempts.get(attempt_id))
-            if attempt is None or attempt.code is not None:
-                return
-            await self._clock.sleep(0.05)

@@ -32,6 +32,9 @@ APP_GRACE_S = 3.0
 HANG_UP_GRACE_S = 1.0
 """A failed order and its hang-up are told in no fixed order: the hang-up, which has the cause, is waited for this long."""
 
+TALK_MOST = timedelta(hours=4, minutes=5)
+"""A contact with an agent, or passed on to somebody else: the dialplan ends it after four hours ([outdial-floor])."""
+
 OVER_KEPT = 20_000  # ended calls that are remembered: more than can end while a sweep reads the ledger
 
 UNSERVED_S = 2.0
@@ -44,6 +47,7 @@ class Call:
     __slots__ = (
         "adopted",
         "attempt",
+        "closed",
         "closing",
         "facts",
         "hung_up",
@@ -65,6 +69,7 @@ class Call:
         self.hung_up = asyncio.Event()
         self.placing = False  # the order is being written right now: absence from the switch means nothing yet
         self.closing = False
+        self.closed = asyncio.Event()  # its code is on disk
         self.kept = False  # an agent has it: after its hang-up it waits for the agent's code
         self.off_line = False  # its line is free again, and only its code is wanted
         self.said: Said | None = None  # the agent's code, where the call goes on without the agent
@@ -264,6 +269,11 @@ class Calls:
         call.closing = True
         self._start(self._close(call, code, source), f"close {call.attempt.id}")
 
+    async def until_closed(self, attempt_id: AttemptId, within_s: float) -> bool:
+        """Wait until a call has its code on disk; False when it has none in time. A call that is not up has one."""
+        call = self._live.get(attempt_id)
+        return call is None or await _wait(call.closed, within_s)
+
     async def _close(self, call: Call, code: SystemCode | None, source: str) -> None:
         try:
             await self._record(call, code, source)
@@ -296,6 +306,7 @@ class Calls:
             app_note=said.note,
         )
         completed = await record(self._store, self._clock, call.attempt.id, closing, self._strategy_of)
+        call.closed.set()
         if self._live.pop(call.attempt.id, None) is not None:
             if not call.off_line:
                 self._free_line(call)
@@ -328,9 +339,10 @@ class Calls:
         return SystemCode.DISCONNECTED_BY_USER if stayed_s < call.wait_s else SystemCode.NUISANCE_CALL
 
     def expired(self, older_than: timedelta) -> list[Call]:
-        """Calls that have been up longer than any call may be."""
-        limit = self._clock.now() - older_than
-        return [call for call in self._live.values() if call.attempt.intent_at < limit and not (call.closing or call.off_line)]
+        """Calls that have been up longer than any call may be; people may talk with agents for as long as the switch allows."""
+        now, talks = self._clock.now(), max(older_than, TALK_MOST)
+        up = (call for call in self._live.values() if not (call.closing or call.off_line))
+        return [call for call in up if now - call.attempt.intent_at > (talks if call.attempt.person_at else older_than)]
 
     # ── work beside the router ────────────────────────────────────────────────────────────────────────────────────
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from dialer.domain.agent import AgentState
 from dialer.domain.attempt import DEFAULT
 from dialer.domain.desk_call import DeskCall
 from dialer.domain.desk_happenings import (
@@ -17,14 +20,16 @@ from dialer.domain.desk_happenings import (
     ThirdGone,
 )
 from dialer.domain.desk_tasks import CallThird, GiveCall
-from dialer.domain.ids import AttemptId, new_consult_id
+from dialer.domain.ids import AttemptId, ConsultId, LegId, new_consult_id
 from dialer.engine.calls import Said
 from dialer.engine.seat import Seat
+from dialer.errors import WireError
 from dialer.ports_agents import ConsultOrder, Missing
 
 if TYPE_CHECKING:
     from dialer.engine.floor import Floor
 
+LET_GO_S = 10.0
 Missed = Callable[[Seat, DeskCall, Missing | None], None]
 
 
@@ -40,13 +45,7 @@ class DeskThirds:
         if leg is None:
             return
         if task.agent:
-            other = floor.seat_of(task.agent, seat)
-            if other is None or not other.desk.is_idle or other.leg_id is None:
-                floor.apply(seat, ThirdGone(because=f"{task.agent} is not free"))
-                return
-            floor.apply(other, Consulted(call=call, by=seat.desk.agent.login))
-            missing = await floor.agents.talk(leg, other.leg_id)
-            floor.apply(seat, ConsultAnswered() if missing is None else ThirdGone(because="their telephone is gone"))
+            await self._ask_colleague(seat, task, leg)
             return
         live = floor.calls.get(attempt_of(call))
         if live is None:
@@ -54,11 +53,36 @@ class DeskThirds:
         seat.consult_id = consult = new_consult_id()
         floor.consults[consult] = seat
         order = ConsultOrder(consult_id=consult, leg_id=leg, number=task.number, trunk=live.attempt.trunk)
-        missing = await floor.agents.consult(attempt_of(call), order)
+        asked = False
+        try:
+            missing = await floor.agents.consult(attempt_of(call), order)
+            asked = missing is None
+        finally:
+            if not asked:
+                floor.consults.pop(consult, None)
+                seat.consult_id = None
+                floor.begin(self._let_go(consult), "let go of a third person")  # who may have been rung all the same
         if missing is not None:
-            floor.consults.pop(consult, None)
-            seat.consult_id = None
             self._missed(seat, call, missing)
+
+    async def _ask_colleague(self, seat: Seat, task: CallThird, leg: LegId) -> None:
+        floor, other = self._floor, self._floor.seat_of(task.agent, seat)
+        if other is None or not other.desk.is_idle or other.leg_id is None:
+            floor.apply(seat, ThirdGone(because=f"{task.agent} is not free"))
+            return
+        floor.apply(other, Consulted(call=task.call, by=seat.desk.agent.login))
+        talk = False
+        try:
+            talk = await floor.agents.talk(leg, other.leg_id) is None
+        finally:
+            if not talk:  # or the colleague would be taken for busy until they notice
+                floor.apply(other, ConsultOver())
+        floor.apply(seat, ConsultAnswered() if talk else ThirdGone(because="their telephone is gone"))
+
+    async def _let_go(self, consult: ConsultId) -> None:
+        with contextlib.suppress(WireError, TimeoutError):
+            async with asyncio.timeout(LET_GO_S):
+                await self._floor.agents.cancel_consult(consult)
 
     async def drop(self, seat: Seat, call: DeskCall) -> None:
         """Let the third person go."""
@@ -73,14 +97,30 @@ class DeskThirds:
                 await floor.agents.park(other.leg_id)
 
     async def transfer(self, seat: Seat, call: DeskCall) -> None:
-        """Leave the contact with the third person."""
-        floor, other = self._floor, self._third_seat(seat, call)
+        """Leave the contact with the third person. Where they are gone the agent has the contact again, or the next agent."""
+        floor, other, attempt_id = self._floor, self._third_seat(seat, call), attempt_of(call)
+        missing: Missing | None = Missing.THIRD
         if other is not None and other.leg_id is not None:
-            self._missed(seat, call, await floor.agents.join(attempt_of(call), other.leg_id, tone=False))
+            missing = await floor.agents.join(attempt_id, other.leg_id, tone=False)
         elif seat.consult_id is not None:
             consult, seat.consult_id = seat.consult_id, None
             floor.consults.pop(consult, None)
-            await floor.agents.transfer(attempt_of(call), consult)
+            missing = await floor.agents.transfer(attempt_id, consult)
+        if missing is Missing.CONTACT:
+            floor.apply(seat, ContactGone(attempt_id=attempt_id))
+        elif missing is not None:
+            floor.apply(seat, ThirdGone(because="hung up"))
+            await self._left_on_hold(seat, attempt_id)
+
+    async def _left_on_hold(self, seat: Seat, attempt_id: AttemptId) -> None:
+        """Nobody may hear music for ever: without the agent who passed them on, the contact gets another one, or the message."""
+        floor, call, live = self._floor, seat.desk.call, self._floor.calls.get(attempt_id)
+        back = call is not None and call.attempt_id == attempt_id and seat.desk.state is not AgentState.WRAP_UP
+        if back or live is None or live.off_line:
+            return
+        floor.wait_again(live)
+        if attempt_id not in floor.with_seat:
+            await floor.agents.play_message(attempt_id)
 
     def give(self, seat: Seat, task: GiveCall) -> None:
         """A colleague answers for the contact from now on; where that desk has left it meanwhile, it is closed."""
@@ -96,7 +136,7 @@ class DeskThirds:
                     if live.off_line:  # hung up while it was handed over
                         floor.apply(other, ContactGone(attempt_id=attempt_id))
                 return
-        if live is not None:
+        if live is not None and attempt_id not in floor.with_seat:
             floor.calls.finish(live, Said(code=task.code, source=DEFAULT, agent=seat.desk.agent.login))
 
     async def join_three(self, seat: Seat, call: DeskCall) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import structlog
 
 from dialer.domain.agent import AgentState
-from dialer.domain.agent_events import ContactChanged
+from dialer.domain.agent_events import ContactChanged, Notice
 from dialer.domain.attempt import AGENT, DEFAULT
 from dialer.domain.codes import SystemCode
 from dialer.domain.desk import Refused
@@ -47,15 +47,14 @@ from dialer.domain.desk_tasks import (
     Task,
     TransferContact,
 )
-from dialer.domain.ids import new_leg_id
 from dialer.engine.calls import Call, Said
+from dialer.engine.desk_phones import DeskPhones
 from dialer.engine.desk_thirds import DeskThirds, attempt_of
 from dialer.engine.recording import record
 from dialer.engine.seat import Seat
 from dialer.errors import OutdialError, StoreDown, WireError
 from dialer.pacing.floor import AgentFound
-from dialer.ports import SwitchState
-from dialer.ports_agents import LegOrder, Missing
+from dialer.ports_agents import Missing
 from dialer.services import agent_calls, agent_contact
 from dialer.services.agents import prefer_campaigns
 from dialer.services.completion import Completed
@@ -68,16 +67,25 @@ log = structlog.get_logger()
 
 WIRE_S = 10.0  # nothing that is asked of a switch for an agent takes longer
 RETRY_S = 0.5
-RING_WAIT_S = 60.0  # a telephone is rung as soon as its switch can, within this time
 UNLIMITED = (RingLeg, CloseAttempt, GiveBack)  # these wait for a switch, or for the database, with limits of their own
 ANSWERED = (KeepNote, CorrectContact, BarNumber, PromiseCallback, KeepPreferred)  # the agent waits for these, and is told
+
+
+_WISHES: Mapping[type[Task], str] = {
+    HoldContact: "the contact is perhaps not on hold",
+    ResumeContact: "the contact is perhaps still on hold",
+    PressDigits: "the keys were perhaps not pressed",
+    HangUpContact: "the contact is perhaps not hung up",
+    JoinThree: "the conference has perhaps not begun",
+    TransferContact: "the contact was perhaps not passed on",
+}  # what an agent is told when a wire did not do it
 
 
 class DeskWork:
     """Does the tasks of all desks, each desk's in their order."""
 
     def __init__(self, floor: Floor) -> None:
-        self._floor, self._thirds = floor, DeskThirds(floor, self.missed)
+        self._floor, self._thirds, self._phones = floor, DeskThirds(floor, self.missed), DeskPhones(floor)
 
     def answers(self, task: Task) -> bool:
         """Whether the agent is told what came of it."""
@@ -143,12 +151,9 @@ class DeskWork:
         floor = self._floor
         match task:
             case RingLeg(phone=phone):
-                await self._ring(seat, phone)
+                await self._phones.ring(seat, phone)
             case DropLeg():
-                if (leg := seat.leg_id) is not None:
-                    seat.leg_id = None
-                    floor.legs.pop(leg, None)
-                    await floor.agents.drop(leg)
+                await self._phones.drop(seat)
             case PlaceCall():
                 await self._place(seat, task)
             case Join(call=call):
@@ -162,9 +167,10 @@ class DeskWork:
                 for start in range(0, len(digits), 32):
                     self.missed(seat, call, await floor.agents.send_digits(attempt_of(call), digits[start : start + 32]))
             case HangUpContact(call=call):
-                if call.attempt_id is not None and (live := floor.calls.get(call.attempt_id)) is not None and not live.off_line:
-                    floor.calls.hang_up_asked(call.attempt_id)
-                    await floor.voice.hang_up(call.attempt_id, live.attempt.switch)
+                live = self._live(call) or self._just_placed(seat, call)
+                if live is not None and not live.off_line:
+                    floor.calls.hang_up_asked(live.attempt.id)
+                    await floor.voice.hang_up(live.attempt.id, live.attempt.switch)
             case CallThird():
                 await self._thirds.ask(seat, task)
             case DropThird(call=call):
@@ -188,21 +194,6 @@ class DeskWork:
                 await self.give_back(call)
             case _:
                 await self.answer(seat, task)
-
-    async def _ring(self, seat: Seat, phone: str) -> None:
-        floor, trunk = self._floor, self._floor.options.leg_trunk
-        switch, began = floor.voice.switch_for(trunk), floor.clock.monotonic_s()
-        while floor.voice.state_of(switch) is not SwitchState.READY and floor.clock.monotonic_s() - began < RING_WAIT_S:
-            await floor.clock.sleep(RETRY_S)  # a dialer that has just begun is not linked yet, and its agents are there already
-        if seat.desk.state is AgentState.LOGGED_OUT or await floor.old_talks.give_back(seat):
-            return
-        leg = new_leg_id()
-        seat.leg_id, seat.switch = leg, switch
-        floor.legs[leg] = seat
-        async with asyncio.timeout(WIRE_S * 3):
-            await floor.agents.ring(
-                LegOrder(leg_id=leg, phone=phone, switch=switch, trunk=trunk if phone.startswith("+") else "")
-            )
 
     async def _join(self, seat: Seat, call: DeskCall) -> None:
         floor, attempt_id = self._floor, attempt_of(call)
@@ -253,6 +244,8 @@ class DeskWork:
         source = {CodeFrom.AGENT: AGENT, CodeFrom.DEFAULT: DEFAULT, CodeFrom.NETWORK: "network"}[task.source]
         said = Said(code=task.code, source=source, agent=login, note=task.note, next_at=task.next_at)
         if call.attempt_id is not None and (live := floor.calls.get(call.attempt_id)) is not None:
+            if floor.with_seat.get(call.attempt_id) is seat:
+                del floor.with_seat[call.attempt_id]  # also of a redial
             self._found(live, task.code)
             floor.calls.finish(live, said)
             return
@@ -340,11 +333,21 @@ class DeskWork:
                 floor.apply(seat, ThirdGone(because=because))
             case PlaceCall(call=call) if call.attempt_id is None:
                 floor.apply(seat, CallFailed(code=SystemCode.NETWORK_ERROR.value, closed=True))
+            case HoldContact() | ResumeContact() | PressDigits() | HangUpContact() | JoinThree() | TransferContact():
+                floor.tell(seat, Notice(at=floor.clock.now(), text=f"{_WISHES[type(task)]}: {because}"))
+                if isinstance(task, TransferContact):
+                    floor.apply(seat, ThirdGone(because=because))
             case _:
                 pass
 
     def _live(self, call: DeskCall) -> Call | None:
         return None if call.attempt_id is None else self._floor.calls.get(call.attempt_id)
+
+    def _just_placed(self, seat: Seat, call: DeskCall) -> Call | None:
+        """The call that the agent gave up before its attempt had an id."""
+        now = seat.desk.call
+        same = now is not None and (now.job_id, now.contact_id) == (call.job_id, call.contact_id)
+        return self._live(now) if now is not None and same and call.attempt_id is None else None
 
     def _tell_changed(self, seat: Seat, call: DeskCall) -> None:
         self._floor.tell(seat, ContactChanged(at=self._floor.clock.now(), contact_id=call.contact_id))

@@ -135,6 +135,7 @@ class Engine:
             clock,
             sweep_s=options.sweep_s,
             give_up_s=options.give_up_s,
+            max_call_s=options.max_call_s,
             look=lambda switch: self.floor.look(switch),
         )
         self.floor = Floor(

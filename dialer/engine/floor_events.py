@@ -10,10 +10,11 @@ import structlog
 
 from dialer.domain.agent import AgentState
 from dialer.domain.codes import SystemCode
+from dialer.domain.desk import Leg
 from dialer.domain.desk_call import CallKind
-from dialer.domain.desk_happenings import CallFailed, ConsultAnswered, ContactGone, LegDown, LegUp, ThirdGone
+from dialer.domain.desk_happenings import CallFailed, ConsultAnswered, ContactGone, KeyHeard, LegDown, LegUp, ThirdGone
 from dialer.domain.desk_tasks import Join, ResumeContact
-from dialer.domain.ids import LegId
+from dialer.domain.ids import ConsultId, LegId
 from dialer.engine.calls import Call
 from dialer.errors import WireError
 from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, AgentVoicePort, ContactState, LegState
@@ -55,8 +56,14 @@ class FloorEvents:
             if seat.switch == switch and leg_id not in there:
                 self.leg_down(leg_id, "lost with the link to the switch")
         for leg in seen.legs:
-            if leg.leg_id not in floor.legs and leg.state is not LegState.TALKING:  # who talks, talks on
+            owner = floor.legs.get(leg.leg_id)
+            if owner is None and leg.state is not LegState.TALKING:  # who talks, talks on
                 await wire.drop(leg.leg_id)
+            elif owner is not None and leg.state is not LegState.RINGING and owner.desk.leg is Leg.RINGING:
+                floor.apply(owner, LegUp())  # answered while nobody listened
+        for consult_id, asking in list(floor.consults.items()):
+            if asking.switch == switch and consult_id not in seen.consults:
+                self._third_gone(consult_id, "lost with the link to the switch")
         floor.old_talks.seen(seen)
         for contact in seen.contacts:
             call = floor.calls.get(contact.attempt_id)
@@ -93,10 +100,10 @@ class FloorEvents:
                 self._nobody_came(call)
             case AgentVoiceKind.CONSULT_UP if event.consult_id in self._floor.consults:
                 self._floor.apply(self._floor.consults[event.consult_id], ConsultAnswered())
-            case AgentVoiceKind.CONSULT_DOWN if event.consult_id in self._floor.consults:
-                asking = self._floor.consults.pop(event.consult_id)
-                asking.consult_id = None
-                self._floor.apply(asking, ThirdGone(because="" if event.cause in (None, 16) else f"cause {event.cause}"))
+            case AgentVoiceKind.CONSULT_DOWN if event.consult_id is not None:
+                self._third_gone(event.consult_id, "" if event.cause in (None, 16) else f"cause {event.cause}")
+            case AgentVoiceKind.KEY if call is not None and call.attempt.id in self._floor.with_seat:
+                self._floor.apply(self._floor.with_seat[call.attempt.id], KeyHeard(attempt_id=call.attempt.id, key=event.key))
             case _:
                 pass  # what was asked for has happened, and was answered when it did
 
@@ -107,6 +114,11 @@ class FloorEvents:
                 await self._floor.agents.drop(leg_id)
         except (WireError, TimeoutError) as trouble:
             log.warning("a telephone of nobody stays up", leg=leg_id, reason=str(trouble))
+
+    def _third_gone(self, consult_id: ConsultId, because: str) -> None:
+        if (asking := self._floor.consults.pop(consult_id, None)) is not None:
+            asking.consult_id = None
+            self._floor.apply(asking, ThirdGone(because=because))
 
     def leg_down(self, leg_id: LegId, because: str) -> None:
         """An agent's telephone is not up any more."""

@@ -45,6 +45,16 @@ PHONES: tuple[Phone, ...] = (
         steps=("Answer(,i)", "Goto(ears,1)"),
     ),
     Phone(ending="06", does="answers, and writes down the keys that it hears", steps=("Answer(,i)", "Goto(keys,1)")),
+    Phone(
+        ending="07",
+        does="answers, and presses the keys 4 and # every second",
+        steps=("Answer(,i)", "Wait(1)", "SendDTMF(4#,100)", "Goto(2)"),
+    ),
+    Phone(
+        ending="08",
+        does=f"answers, speaks ({VOICES['03']} Hz), and hangs up after four seconds",
+        steps=("Answer(,i)", f"Playtones({VOICES['03']})", "Wait(4)", "Hangup()"),
+    ),
     Phone(ending="10", does="is busy (486)", steps=("PJSIPHangup(486)",)),
     Phone(ending="11", does="rings for ever", steps=("Ringing()", "Wait(600)", "Hangup()")),
     Phone(ending="14", does="rings, and declines (603)", steps=("Ringing()", "Wait(0.5)", "PJSIPHangup(603)")),

@@ -76,7 +76,7 @@ def _logged_in(ami: AmiTalk, host: str, username: str, secret: str, trunk: str) 
     if ami.wait_for(lambda event: event.get("Event") == "FullyBooted", deadline=time.monotonic() + 2) is None:
         yield _warn(
             "the switch does not say when it is fully booted",
-            "give the account `read = call,system,user,agent`, and FullyBooted in its eventfilter",
+            "give the account `read = call,system,user,agent,dtmf`, and FullyBooted in its eventfilter",
         )
     yield from _version(ami)
     yield from _rights(ami)
@@ -136,7 +136,7 @@ def _rights(ami: AmiTalk) -> Iterator[Finding]:
         if heard is None:
             yield _bad(
                 "the switch does not say what becomes of a call",
-                "give the account `read = call,system,user,agent` and the eventfilter of manager_outdial.conf",
+                "give the account `read = call,system,user,agent,dtmf` and the eventfilter of manager_outdial.conf",
             )
         else:
             yield _ok("the switch says what becomes of a call")

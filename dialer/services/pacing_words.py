@@ -7,6 +7,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from dialer.domain.agent import KeysTold
 from dialer.domain.inbound_plan import Blend
 from dialer.domain.pacing_plan import (
     AbandonCount,
@@ -132,6 +133,7 @@ _KNOBS: Mapping[str, tuple[str, str, Callable[[str, str], Any]]] = {  # as peopl
     "extensions": ("", "extensions_most", _whole),
     "default-code": ("", "default_code", _text),
     "script": ("", "script", _text),
+    "keys": ("", "keys", _one_of(KeysTold)),
     "nuisance-message": ("", "nuisance_message", _text),
     "skills": ("", "skills", _skills),
     "agents": ("", "agents", _names),

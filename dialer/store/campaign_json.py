@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, time
 from typing import Any
 
+from dialer.domain.agent import KeysTold
 from dialer.domain.campaign import Campaign, Pace, PaceUnit
 from dialer.domain.filter import Compare, Condition, Filter, Sort
 from dialer.domain.finish import EndAt, Finish
@@ -95,7 +96,7 @@ def pacing_to_json(pacing: Pacing) -> dict[str, Any]:
 def pacing_from_json(data: Mapping[str, Any]) -> Pacing:
     """The plan that was written, by this program or by an older one that knew less."""
     budget, ratio, inbound = data.get("budget", {}), data.get("ratio", {}), data.get("inbound", {})
-    given = _read(data, {"kind": PacingKind, "style": PredictiveStyle, "agents": tuple})
+    given = _read(data, {"kind": PacingKind, "style": PredictiveStyle, "keys": KeysTold, "agents": tuple})
     given["budget"] = AbandonBudget(**_read(budget, _BUDGET))
     given["ratio"] = ExpertRatio(**_read(ratio, {"watch": EcrWatch}))
     given["inbound"] = InboundPlan(**_read(inbound, _INBOUND))

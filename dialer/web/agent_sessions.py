@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from dialer.domain.agent import Agent
-from dialer.domain.agent_events import AgentEvent
+from dialer.domain.agent_events import AgentEvent, as_kept
 from dialer.domain.ids import AgentId
 from dialer.ports import Clock
 from dialer.services.agent_floor import AgentFloor
@@ -46,13 +46,15 @@ class Session:
         self.tasks: list[asyncio.Task[None]] = []  # the listener, and what ends a session that nobody resumes
         self._told: deque[tuple[int, str]] = deque(maxlen=KEPT_EVENTS)
 
-    def tell(self, event: Any) -> None:
+    def tell(self, event: AgentEvent) -> None:
         """Number an event, keep it, and send it where somebody is connected."""
         self.seq += 1
-        text = json.dumps({"type": "event", "seq": self.seq, **event_json(event)}, ensure_ascii=False)
-        self._told.append((self.seq, text))
+        self._told.append((self.seq, self._text(as_kept(event))))
         if self.line is not None and self.welcomed:
-            self.line.send(text)
+            self.line.send(self._text(event))
+
+    def _text(self, event: AgentEvent) -> str:
+        return json.dumps({"type": "event", "seq": self.seq, **event_json(event)}, ensure_ascii=False)
 
     def since(self, after: int) -> tuple[str, ...] | None:
         """The events after a number; None when some of them are not kept any more, or there never was such a number."""

@@ -3,129 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from itertools import count
-from typing import Any
 
 import pytest
-from aiohttp import ClientSession
 
-from dialer.domain.attempt import Attempt
 from dialer.domain.codes import SystemCode
-from dialer.domain.ids import JobId
 from dialer.domain.inbound_plan import InboundPlan
 from dialer.domain.pacing_plan import Pacing, PacingKind
 from dialer.lab.behaviours import INTERESTED
-from dialer.lab.desk_client import DeskClient, DeskLost
-from dialer.lab.lab import Lab
-from dialer.lab.phones import PERSON, RANGE, floor_number
-from dialer.services.agents import add_agent, change_agent, new_token
-from tests.leaks import keep
+from dialer.services.agents import change_agent
 from tests.rig import Rig
+from tests.shift_kit import GOES, PROGRESSIVE, WITHIN_S, at_work, campaign, codes, hired, sitting
 
 pytestmark = pytest.mark.acceptance
-
-WITHIN_S = 1.0  # after something has broken, the states are right
-STAYS, GOES = "99", "21"  # what agents' phones do: stay up, hang up after five seconds
-PROGRESSIVE = Pacing(kind=PacingKind.PROGRESSIVE, wrap_up_s=30.0)
-NUMBERS = count(1)
-
-
-@pytest.fixture(scope="module")
-def floor(lab: Lab, tmp_path_factory: pytest.TempPathFactory, tts: Sequence[str]) -> Iterator[Rig]:
-    """A dialer with a desk, shared by the tests of this module."""
-    made = Rig(lab=lab, folder=tmp_path_factory.mktemp("floor"), tts=tts, node="floor", workers=1, desk_listen="127.0.0.1:0")
-    try:
-        made.start()
-        if made.process is not None:
-            keep(made.process.pid)
-        yield made
-    finally:
-        made.close()
-
-
-class At:
-    """One agent's desktop, and what it was told."""
-
-    def __init__(self, desk: DeskClient, login: str) -> None:
-        self.desk, self.login = desk, login
-        state = (desk.welcome["desk"] or {}).get("state", "logged_out")
-        self.state, self.line, self.pending, self.stages = str(state), "", "", list[str]()
-
-    async def listen(self) -> None:
-        while (event := await self.desk.events.get()) is not None:
-            if event["event"] == "state_changed":
-                self.state, self.line, self.pending = event["state"], event["line"], event["pending"]
-            elif event["event"] == "call_changed":
-                self.stages.append(event["stage"])
-
-    async def do(self, command: str, **arguments: Any) -> None:
-        answer = await self.desk.ask(command, **arguments)
-        assert answer["result"] == 0, answer
-
-    async def until(self, condition: Callable[[], bool], within_s: float = 10.0) -> None:
-        for _ in range(int(within_s / 0.01)):
-            if condition():
-                return
-            await asyncio.sleep(0.01)
-        raise AssertionError(f"not within {within_s} s: {self.login} is {self.state}, line {self.line}, {self.stages}")
-
-
-@asynccontextmanager
-async def sitting(rig: Rig, token: str, login: str, *, force: bool = False) -> AsyncIterator[At]:
-    """A desktop that is connected."""
-    await rig.until(
-        lambda: bool(rig.desk_url) and ("ready" in {state for _, state in rig.states()}), 15, "desk and switch are up"
-    )
-    async with ClientSession() as http, DeskClient.connected(http, rig.desk_url, token, force=force) as desk:
-        at = At(desk, login)
-        listening = asyncio.create_task(at.listen())
-        try:
-            yield at
-        finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
-
-
-async def hired(rig: Rig, phone: str = STAYS) -> tuple[str, str]:
-    """A new agent: login and token."""
-    login, org = f"agent-{next(NUMBERS)}", rig.store.write_now(lambda tx: tx.organisations.ensure("default"))
-    await add_agent(rig.store, org, login, phone=f"{RANGE}{next(NUMBERS):05}{phone}")
-    return login, await new_token(rig.store, org, login)
-
-
-@asynccontextmanager
-async def at_work(rig: Rig, phone: str = STAYS) -> AsyncIterator[tuple[At, str]]:
-    """An agent who is ready, with a telephone that is up; gone home afterwards."""
-    login, token = await hired(rig, phone)
-    async with sitting(rig, token, login) as at:
-        for _ in range(100):
-            if not (await at.desk.ask("log_in"))["result"]:
-                break
-            await asyncio.sleep(0.1)
-        await at.until(lambda: at.line == "up")
-        await at.do("go_ready")
-        try:
-            yield at, token
-        finally:
-            with suppress(DeskLost):  # another desktop may have taken over
-                await at.desk.ask("log_out")
-
-
-def campaign(rig: Rig, login: str, people: int = 1, *, pacing: Pacing = PROGRESSIVE) -> JobId:
-    """People who answer after half a second, for this agent alone."""
-    numbers = [floor_number(next(NUMBERS), 0.5, PERSON) for _ in range(people)]
-    return rig.campaign(numbers, name=f"Floor-{next(NUMBERS)}", pacing=replace(pacing, agents=(login,)))
-
-
-async def codes(rig: Rig, job_id: JobId) -> list[Attempt]:
-    """The ledger of a job whose attempts have their codes."""
-    await rig.until(
-        lambda: bool(rig.attempts(job_id)) and all(one.code for one in rig.attempts(job_id)), 15, "every attempt has a code"
-    )
-    return rig.attempts(job_id)
 
 
 @pytest.mark.row(124, 125, 130)

@@ -19,11 +19,18 @@ from tests.agents_kit import FloorBench, asterisk_voice, linked, listened
 pytestmark = pytest.mark.contract
 
 # The lab's carrier acts by the last two digits; the fake is told the same.
-CONTACT, LEAVES = "+19990000100", "+19990000120"
+CONTACT, LEAVES, PRESSES = "+19990000100", "+19990000120", "+19990000107"
 PHONE, ANOTHER, UNANSWERED, BUSY_PHONE, BREAKS = "+19990007100", "+19990007200", "+19990007311", "+19990007410", "+19990007520"
-EXPERT, NO_EXPERT = "+19990009100", "+19990009110"
+EXPERT, NO_EXPERT, EXPERT_LEAVES = "+19990009100", "+19990009110", "+19990009120"
 STAYS, HANGS_UP = FakeCallee(ring_s=None, answer_s=0.01), FakeCallee(ring_s=None, answer_s=0.01, hangup_s=0.4)
-CALLEES = {CONTACT: STAYS, LEAVES: HANGS_UP, EXPERT: STAYS, NO_EXPERT: BUSY}
+CALLEES = {
+    CONTACT: STAYS,
+    LEAVES: HANGS_UP,
+    PRESSES: STAYS,
+    EXPERT: STAYS,
+    NO_EXPERT: BUSY,
+    EXPERT_LEAVES: HANGS_UP,
+}
 PHONES = {PHONE: STAYS, ANOTHER: STAYS, UNANSWERED: NO_ANSWER, BUSY_PHONE: BUSY, BREAKS: HANGS_UP}
 
 
@@ -167,6 +174,16 @@ async def test_a_contact_is_passed_from_agent_to_agent(floor: FloorBench) -> Non
 
 
 @pytest.mark.row(126)
+async def test_keys_that_a_contact_presses_are_told(floor: FloorBench) -> None:
+    attempt_id, _ = await joined(floor, PRESSES)
+    if isinstance(floor.agents, FakeAgentVoice):
+        floor.agents.press(attempt_id, "4#")
+    await floor.until(lambda: len(floor.said(AgentVoiceKind.KEY, attempt_id=attempt_id)) >= 2)
+    assert [one.key for one in floor.said(AgentVoiceKind.KEY)][:2] == ["4", "#"]
+    assert "key=" not in str(floor.said(AgentVoiceKind.KEY)[0])  # it may be a digit of a card: it comes into no log
+
+
+@pytest.mark.row(126)
 async def test_keys_are_pressed_towards_a_contact_and_nonsense_is_refused(floor: FloorBench) -> None:
     attempt_id, _ = await joined(floor)
     assert await floor.agents.send_digits(attempt_id, "12#") is None
@@ -229,6 +246,21 @@ async def test_a_consultation_is_given_up_and_the_contact_taken_back(floor: Floo
     await floor.until(lambda: len(floor.said(AgentVoiceKind.LEG_PARKED, leg_id=leg_id)) == 3)
     assert await floor.agents.transfer(attempt_id, consult_id) is Missing.THIRD
     assert await floor.agents.resume(attempt_id, leg_id) is None
+
+
+async def test_a_contact_is_taken_back_in_the_moment_in_which_the_third_party_goes(floor: FloorBench) -> None:
+    attempt_id, leg_id = await joined(floor)
+    for _ in range(3):
+        consult_id = await floor.consult(attempt_id, leg_id, EXPERT)
+        await floor.until(lambda: floor.told(leg_id=leg_id)[-1] is AgentVoiceKind.CONSULT_UP)
+        await floor.agents.cancel_consult(consult_id)
+        assert await floor.agents.resume(attempt_id, leg_id) is None
+    consult_id = await floor.consult(attempt_id, leg_id, EXPERT_LEAVES)
+    await floor.until(lambda: floor.said(AgentVoiceKind.CONSULT_DOWN, consult_id=consult_id))
+    assert await floor.agents.resume(attempt_id, leg_id) is None
+    seen = await floor.agents.look(floor.switch)
+    assert [(one.state, one.leg_id) for one in seen.contacts] == [(ContactState.TALKING, leg_id)]
+    assert not floor.said(AgentVoiceKind.LEG_DOWN, leg_id=leg_id)
 
 
 async def test_a_third_party_who_is_busy_leaves_the_contact_held(floor: FloorBench) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from dialer.domain.agent import AgentState
 from dialer.domain.agent_commands import Command, WrapUp
+from dialer.domain.agent_events import KeyPressed
+from dialer.domain.ids import ContactId
 from dialer.web.agent_desk import COMMANDS
 from dialer.web.agent_questions import QUESTIONS
 from tests.desktop_kit import Served, serving
@@ -53,6 +56,17 @@ async def test_who_was_cut_off_misses_nothing(served: Served) -> None:
     served.floor.tell(ANN, state(AgentState.WRAP_UP))
     assert (await desktop.next())["seq"] == 4
     assert served.floor.presence == [(ANN.id, True), (ANN.id, False), (ANN.id, True)]
+
+
+async def test_a_key_is_told_once_and_kept_for_nobody_who_comes_back(served: Served) -> None:
+    desktop, welcome = await served.connect()
+    served.floor.tell(ANN, KeyPressed(at=datetime(2026, 5, 11, tzinfo=UTC), contact_id=ContactId(3), key="4"))
+    told = await desktop.next()
+    assert (told["seq"], told["event"], told["contact_id"], told["key"]) == (1, "key_pressed", 3, "4")
+    again, resumed = await served.connect(session=welcome["session"], after=0)
+    assert resumed["resumed"]
+    missed = await again.next()
+    assert (missed["seq"], missed["event"], missed["key"]) == (1, "key_pressed", "")
 
 
 async def test_a_command_that_is_sent_again_after_coming_back_is_not_carried_out_twice(served: Served) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 import pytest
 
@@ -15,6 +13,7 @@ from dialer.lab.lab import Lab
 from dialer.lab.phones import MUSIC
 from dialer.ports_agents import AgentVoiceKind, LegOrder, SpyMode
 from tests.agents_kit import FloorBench, asterisk_voice, linked, listened
+from tests.ears import Ears
 
 pytestmark = pytest.mark.integration
 
@@ -22,25 +21,6 @@ pytestmark = pytest.mark.integration
 CONTACT, QUIET_CONTACT, KEYS = "+19990101101", "+19990101205", "+19990101306"
 AGENT, QUIET_AGENT, SUPERVISOR, EXPERT = "+19990102102", "+19990102205", "+19990103104", "+19990104103"
 ROUND_S = 1.4  # in which a phone has listened for every voice once
-
-
-class Ears:
-    """What phones hear from now on, and when asked again, from then on."""
-
-    def __init__(self, lab: Lab, floor: FloorBench) -> None:
-        self.lab, self.floor, self.since = lab, floor, datetime.now(UTC)
-
-    def begin(self) -> None:
-        self.since = datetime.now(UTC)
-
-    def by(self, number: str) -> set[str]:
-        return {one.what for one in self.lab.heard() if one.number == number[1:] and one.at > self.since}
-
-    async def hears(self, number: str, what: str) -> None:
-        deadline = time.monotonic() + 6
-        while what not in self.by(number):
-            assert time.monotonic() < deadline, f"{number} does not hear {what!r}, but {self.lab.heard()[-20:]}"
-            await asyncio.sleep(0.02)
 
 
 @pytest.fixture
@@ -53,8 +33,8 @@ async def floor(lab: Lab) -> AsyncIterator[FloorBench]:
 
 
 @pytest.fixture
-def ears(lab: Lab, floor: FloorBench) -> Ears:
-    return Ears(lab, floor)
+def ears(lab: Lab) -> Ears:
+    return Ears(lab)
 
 
 async def joined(floor: FloorBench, number: str, phone: str) -> tuple[AttemptId, LegId]:

@@ -110,3 +110,26 @@ def test_what_nobody_reads_does_not_fill_the_memory() -> None:
     memory = FloorMemory(IDS, StillClock(NOW), listener)
     told(memory, *[WAITS] * (MAX_UNREAD + 5))
     assert (len(memory.unread), listener.overruns) == (MAX_UNREAD, 5)
+
+
+def test_keys_of_contacts_alone_are_told() -> None:
+    memory = memory_of_two_who_talk(Listener())
+    pressed = {"Event": "DTMFEnd", "Digit": "5", "Direction": "Received"}
+    heard = told(
+        memory,
+        {**pressed, "Uniqueid": IDS.of(ATTEMPT)},
+        {**pressed, "Uniqueid": IDS.of(ATTEMPT), "Direction": "Sent"},  # by the agent
+        {**pressed, "Uniqueid": IDS.leg(LEG)},
+        {**pressed, "Uniqueid": IDS.of(new_attempt_id())},
+        {**pressed, "Uniqueid": IDS.of(ATTEMPT), "Digit": "x"},
+    )
+    assert [(one.kind, one.attempt_id, one.key) for one in heard] == [(AgentVoiceKind.KEY, ATTEMPT, "5")]
+
+
+def test_a_leg_whose_company_is_gone_is_coming_back_until_it_is_parked() -> None:
+    memory = memory_of_two_who_talk(Listener())
+    assert not memory.is_coming_back(LEG)
+    told(memory, CONTACT_ENDS)
+    assert memory.is_coming_back(LEG)
+    told(memory, PARKS)
+    assert not memory.is_coming_back(LEG)

@@ -16,11 +16,12 @@ from dialer.domain.desk_tasks import (
     GiveCall,
     HoldContact,
     LeaveThree,
+    PlaceCall,
     ResumeContact,
     TransferContact,
 )
 from dialer.domain.ids import AgentId
-from tests.desk_kit import ANN, FIRST, ready, talking
+from tests.desk_kit import ANN, FIRST, Played, ready, talking
 
 pytestmark = pytest.mark.unit
 
@@ -65,3 +66,40 @@ def test_the_ownership_of_a_conference_moves_to_the_other_agent_with_the_code() 
     bob.do(it.ContactGone(attempt_id=FIRST), do.WrapUp(code="Interested"))
     assert not [one for one in ann.tasks if isinstance(one, CloseAttempt)]
     assert len([one for one in bob.tasks if isinstance(one, CloseAttempt)]) == 1
+
+
+def passed_on() -> Played:
+    """An agent who has just left the contact with somebody outside."""
+    ann = talking()
+    ann.do(do.Consult(number="+15550199"), it.ConsultAnswered(), do.CompleteTransfer())
+    return ann
+
+
+def test_an_agent_leaves_a_conference_to_the_contact_and_the_third_person() -> None:
+    ann = talking()
+    ann.do(do.Consult(number="+15550199"), it.ConsultAnswered(), do.StartConference())
+    assert [type(one) for one in ann.do(do.CompleteTransfer())] == [TransferContact]
+    assert ann.state() is AgentState.WRAP_UP
+    with_bob = talking()
+    with_bob.do(do.Consult(agent="bob"), it.ConsultAnswered(), do.StartConference())
+    assert "change the owner" in with_bob.refused(do.CompleteTransfer())
+
+
+def test_nobody_is_called_again_who_still_talks_with_the_third_person() -> None:
+    ann = passed_on()
+    assert "talks with +15550199" in ann.refused(do.Redial())
+    ann.do(it.ContactGone(attempt_id=FIRST))
+    assert [type(one) for one in ann.do(do.Redial())] == [CloseAttempt, PlaceCall]
+
+
+def test_a_transfer_that_found_nobody_there_gives_the_contact_back() -> None:
+    ann = passed_on()
+    assert [type(one) for one in ann.do(it.ThirdGone())] == [ResumeContact]
+    assert ann.state() is AgentState.TALKING
+    assert ann.do(it.ThirdGone()) == ()
+    ann.do(do.Release(), do.WrapUp(code="Interested"))
+    assert len([one for one in ann.tasks if isinstance(one, CloseAttempt)]) == 1
+    late = passed_on()
+    late.do(do.WrapUp(code="Interested"))
+    assert late.do(it.ThirdGone()) == ()
+    assert late.state() is AgentState.READY

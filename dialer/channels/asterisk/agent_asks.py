@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine, Sequence
 
 import structlog
@@ -11,6 +12,7 @@ from dialer.channels.asterisk.agent_memory import DIALPLAN_SAYS_S, FloorMemory
 from dialer.channels.asterisk.agent_words import Action
 from dialer.channels.asterisk.switch import Switch
 from dialer.channels.asterisk.voice import AsteriskVoice
+from dialer.domain.ids import LegId
 from dialer.errors import MaybeSent, NotSent, Rejected, WireError
 
 log = structlog.get_logger()
@@ -61,6 +63,13 @@ class FloorAsks:
         except TimeoutError as exc:
             raise MaybeSent(f"the dialplan of {switch} did not say {said[0][0]} within {DIALPLAN_SAYS_S:g} s") from exc
         return self.memory.is_gone(said[0][1])
+
+    async def back(self, *leg_ids: LegId) -> None:
+        """Wait for legs on their way to the park: taken away between a bridge and their dialplan, they would be hung up."""
+        for leg_id in [one for one in leg_ids if self.memory.is_coming_back(one)]:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DIALPLAN_SAYS_S):
+                    await self.memory.expect("OutdialParked", self.voice.ids.leg(leg_id))
 
     async def give_up(self, switch: str, channel: str, *, up: bool) -> None:
         """Hang up; also what was ordered so shortly ago that the switch has no channel of it yet. Quiet when it is gone."""

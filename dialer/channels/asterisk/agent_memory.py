@@ -18,6 +18,7 @@ from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, ContactState, P
 
 MAX_UNREAD = 20_000  # events nobody has read; then the link is dropped and everything looked at, rather than memory filled
 HANGUP_FOLLOWS_S = 1.0
+KEYS = "0123456789*#ABCD"
 DIALPLAN_SAYS_S = 2.0  # within what the dialplan says that a channel is where it was sent; seen: 1 to 4 ms, 0.5 s during a tone
 
 log = structlog.get_logger()
@@ -102,6 +103,8 @@ class FloorMemory:
             case "Newstate" if STATES.get(frame.get("ChannelState", "")) == "up":
                 if (leg_id := self.ids.leg_id(frame.get("Uniqueid", ""))) is not None:
                     asyncio.get_running_loop().call_later(DIALPLAN_SAYS_S, self.look_whether_told, switch, leg_id)
+            case "DTMFEnd" if frame.get("Direction") == "Received":
+                self.hear_key(switch, frame)
             case "Hangup":
                 self.hear_end(switch, frame.get("Uniqueid", ""), *hangup_facts(frame))
             case "OriginateResponse" if frame.get("Response") == "Failure":
@@ -145,6 +148,12 @@ class FloorMemory:
                 contact.state = ContactState.HELD
             case _:
                 contact.state = ContactState.MESSAGE
+
+    def hear_key(self, switch: str, frame: AmiFrame) -> None:
+        """A far end has pressed a key; only a contact's is told."""
+        attempt_id, key = self.ids.attempt(frame.get("Uniqueid", "")), frame.get("Digit", "")
+        if attempt_id in self.contacts and len(key) == 1 and key in KEYS:
+            self.tell(AgentVoiceKind.KEY, switch, attempt_id=attempt_id, key=key)
 
     def parked(self, switch: str, leg_id: LegId) -> None:
         leg = self.legs.setdefault(leg_id, Leg(switch=switch))
@@ -197,6 +206,14 @@ class FloorMemory:
             self.listener.given_up(switch, self.ids.leg(leg_id))
 
     # -- parting -------------------------------------------------------------------------------------------------------------
+
+    def is_coming_back(self, leg_id: LegId) -> bool:
+        """Whether a leg that is in no company any more has not said yet that it is parked."""
+        leg = self.legs.get(leg_id)
+        if leg is None or not leg.up or leg.idle or leg.spying or leg.contact is not None:
+            return False
+        other = self.legs.get(LegId(leg.partner)) if leg.partner is not None else None
+        return leg.partner not in self.thirds and (other is None or other.partner != leg_id)
 
     def leave_contact(self, leg_id: LegId, leg: Leg, parting: Parting) -> None:
         """The leg is with no contact any more."""

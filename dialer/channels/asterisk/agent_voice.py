@@ -112,6 +112,7 @@ class AsteriskAgentVoice:
 
     async def talk(self, leg_id: LegId, other: LegId) -> Missing | None:
         """Let two agents talk, until `park`."""
+        await self.asks.back(leg_id, other)
         one, two = self.memory.legs.get(leg_id), self.memory.legs.get(other)
         if one is None or two is None or not (one.up and two.up):
             return Missing.LEG
@@ -144,6 +145,7 @@ class AsteriskAgentVoice:
 
     async def join(self, attempt_id: AttemptId, leg_id: LegId, *, tone: bool = True) -> Missing | None:
         """Let a contact and an agent talk; returns when they do."""
+        await self.asks.back(leg_id)
         contact, leg = self.memory.contacts.get(attempt_id), self.memory.legs.get(leg_id)
         if contact is None:
             return Missing.CONTACT
@@ -287,6 +289,9 @@ class AsteriskAgentVoice:
         """Hang up the third party, answered or not."""
         if (third := self.memory.thirds.get(consult_id)) is not None:
             await self.asks.give_up(third.switch, self.ids.third(consult_id), up=third.up)
+            leg = self.memory.legs.get(third.leg_id) if third.leg_id is not None else None
+            if leg is not None and leg.partner == consult_id:
+                leg.partner = None
 
     async def transfer(self, attempt_id: AttemptId, consult_id: ConsultId) -> Missing | None:
         """Let the contact talk with the third party; the agent is parked."""

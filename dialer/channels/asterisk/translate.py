@@ -12,7 +12,7 @@ from dialer.ports import LiveChannel, VoiceEventKind
 WANTED = frozenset(
     {
         *("Newchannel", "Newstate", "DialState", "DialEnd", "OriginateResponse", "Hangup", "UserEvent"),
-        *("QueueCallerJoin", "QueueCallerLeave"),
+        *("QueueCallerJoin", "QueueCallerLeave", "DTMFEnd"),
     }
 )
 

@@ -1,0 +1,83 @@
+"""Agents' telephones: rung at log-in as soon as their switch is there, kept up, and hung up when the agent goes home."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from dialer.domain.agent import AgentState
+from dialer.domain.agent_events import Notice
+from dialer.domain.ids import LegId, new_leg_id
+from dialer.engine.seat import Seat
+from dialer.errors import MaybeSent, NotSent
+from dialer.ports import SwitchState
+from dialer.ports_agents import LegOrder
+
+if TYPE_CHECKING:
+    from dialer.engine.floor import Floor
+
+log = structlog.get_logger()
+
+ORDER_S = 30.0  # an order waits so long for its turn and its answer
+AGAIN_S = 0.5
+RING_WAIT_S = 60.0  # a telephone is rung as soon as its switch can, within this time
+
+
+class DeskPhones:
+    """Of all desks of a floor."""
+
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+
+    async def ring(self, seat: Seat, phone: str) -> None:
+        """Ring it when its switch is there, and again when the link broke over it. The agent is told why it takes longer.
+
+        Raises WireError when it could not be rung in time, or never can.
+        """
+        floor, trunk = self._floor, self._floor.options.leg_trunk
+        switch, until = floor.voice.switch_for(trunk), floor.clock.monotonic_s() + RING_WAIT_S
+        told, doubtful = set[str](), None  # a leg of which nobody knows whether it was ordered
+        while True:
+            while (state := floor.voice.state_of(switch)) is not SwitchState.READY and floor.clock.monotonic_s() < until:
+                self._tell(seat, f"the switch {switch} is {state.value}", told)
+                await floor.clock.sleep(AGAIN_S)
+            if seat.desk.state is AgentState.LOGGED_OUT or await floor.old_talks.give_back(seat):
+                return
+            leg = new_leg_id()
+            order = LegOrder(leg_id=leg, phone=phone, switch=switch, trunk=trunk if phone.startswith("+") else "")
+            try:
+                async with asyncio.timeout(ORDER_S):
+                    if doubtful is not None:
+                        await floor.agents.drop(doubtful)  # or the same telephone would ring twice
+                        doubtful = None
+                    seat.leg_id, seat.switch = leg, switch
+                    floor.legs[leg] = seat
+                    await floor.agents.ring(order)
+                return
+            except (NotSent, MaybeSent, TimeoutError) as trouble:
+                self._forget(seat, leg)
+                if floor.clock.monotonic_s() >= until:
+                    raise
+                log.warning("a telephone is rung again", agent=seat.desk.agent.login, switch=switch, reason=str(trouble))
+                self._tell(seat, str(trouble) or "the switch did not answer in time", told)
+                doubtful = doubtful or (None if isinstance(trouble, NotSent) else leg)
+                await floor.clock.sleep(AGAIN_S)
+
+    async def drop(self, seat: Seat) -> None:
+        """Hang it up. Raises WireError."""
+        if (leg := seat.leg_id) is not None:
+            self._forget(seat, leg)
+            await self._floor.agents.drop(leg)
+
+    def _forget(self, seat: Seat, leg: LegId) -> None:
+        self._floor.legs.pop(leg, None)
+        if seat.leg_id == leg:
+            seat.leg_id = None
+
+    def _tell(self, seat: Seat, because: str, told: set[str]) -> None:
+        if because not in told:
+            told.add(because)
+            text = f"your telephone is rung as soon as it can be: {because}"
+            self._floor.tell(seat, Notice(at=self._floor.clock.now(), text=text))

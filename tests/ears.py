@@ -1,0 +1,36 @@
+"""What the lab's telephones hear: a voice is a tone, and the carrier writes down whom each of them hears."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+from dialer.lab.lab import Lab
+
+
+class Ears:
+    """What phones hear from now on, and when asked again, from then on."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab, self.since = lab, datetime.now(UTC)
+
+    def begin(self) -> None:
+        self.since = datetime.now(UTC)
+
+    def by(self, number: str) -> set[str]:
+        return {one.what for one in self.lab.heard() if one.number == number[1:] and one.at > self.since}
+
+    async def alone_hears(self, number: str, what: str, *, not_: str) -> None:
+        """One hears it from now on, and the other does not. What a phone had begun to hear before, it still writes down."""
+        self.begin()
+        await self.hears(number, what)
+        self.begin()
+        await self.hears(number, what)
+        assert what not in self.by(not_)
+
+    async def hears(self, number: str, what: str) -> None:
+        deadline = time.monotonic() + 6
+        while what not in self.by(number):
+            assert time.monotonic() < deadline, f"{number} does not hear {what!r}, but {self.lab.heard()[-20:]}"
+            await asyncio.sleep(0.02)
