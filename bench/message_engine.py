@@ -25,6 +25,7 @@ from dialer.domain.campaign import JobState
 from dialer.domain.ids import JobId
 from dialer.engine.clock import SystemClock
 from dialer.engine.engine import Engine, EngineOptions
+from dialer.engine.replies import ReplyDesk
 from dialer.engine.supervisor import Trunk
 from dialer.lab.gateway_process import GatewayProcess
 from dialer.lab.ports import free_ports
@@ -90,7 +91,7 @@ def listen(address: str) -> socket.socket:
 
 
 @contextlib.asynccontextmanager
-async def engine_of(store: Store, parts: MessageParts) -> AsyncIterator[Engine]:
+async def engine_of(store: Store, parts: MessageParts, replies: ReplyDesk | None = None) -> AsyncIterator[Engine]:
     """The dialer of an installation without telephones."""
     engine = Engine(
         store=store,
@@ -100,6 +101,7 @@ async def engine_of(store: Store, parts: MessageParts) -> AsyncIterator[Engine]:
         options=EngineOptions(node="bench", drain_s=5.0),
         channels=parts.channels,
         messages=parts.book,
+        replies=replies,
     )
     engine.treatment_ready()
     task = asyncio.create_task(engine.run(), name="engine")

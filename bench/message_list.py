@@ -6,9 +6,11 @@ import asyncio
 import os
 
 from dialer.domain.campaign import Pace, PaceUnit
+from dialer.domain.codes import CustomCode
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.ids import OrgId
 from dialer.services.campaigns import NewCampaign, create_campaign, save_strategy
+from dialer.services.codes import create_code
 from dialer.store.store import Store, Tx
 
 OURS = "+15550100000"
@@ -40,10 +42,12 @@ handlers:
 CHANNEL = {"twilio": "sms", "smpp": "sms", "email": "email"}
 
 
-async def prepared(store: Store, name: str, count: int) -> OrgId:
-    """A list of people who get a message and say nothing, and a campaign over it."""
+async def prepared(store: Store, name: str, count: int, *, strategy: str = "", codes: tuple[str, ...] = ()) -> OrgId:
+    """A list of people who get a message and say nothing, and a campaign over it: the usual one, or of this strategy."""
     await asyncio.to_thread(store.migrate)
     org = await store.write(lambda tx: tx.organisations.ensure("default"))
+    for code in codes:
+        await create_code(store, org, CustomCode(name=code))
     people = [
         NewContact(
             user_contact_id=f"p{index}",
@@ -61,7 +65,8 @@ async def prepared(store: Store, name: str, count: int) -> OrgId:
         tx.contacts(org).upsert_batch(made.id, people)
 
     await store.write(work)
-    await save_strategy(store, org, STRATEGIES[CHANNEL[name]])
+    await save_strategy(store, org, strategy or STRATEGIES[CHANNEL[name]])
     pace = Pace(calls=1000, per=PaceUnit.SECOND, max_ports=int(os.environ.get("BENCH_PORTS", "200")))
-    await create_campaign(store, org, NewCampaign(name="Bench", strategy="bench", contact_lists=("People",), pace=pace))
+    campaign = NewCampaign(name="Bench", strategy="bench", contact_lists=("People",), pace=pace, codes=codes)
+    await create_campaign(store, org, campaign)
     return org

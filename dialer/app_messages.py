@@ -45,6 +45,7 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
+BACKLOG = 1024  # connections of providers at one moment: one that finds no place is tried again only after a second
 SmsConfig = TwilioConfig | SmppConfig
 
 
@@ -77,7 +78,7 @@ class MessageParts:
                 raise BadSettings([f"email_gateway.lmtp: cannot be listened on: {taken.strerror or taken}"]) from taken
         if self._site is not None and self._listen is not None:
             await self._site.setup()
-            await web.SockSite(self._site, self._listen).start()
+            await web.SockSite(self._site, self._listen, backlog=BACKLOG).start()
             log.info("providers are heard", address=self._listen.getsockname()[:2])
 
     async def stop(self) -> None:

@@ -19,6 +19,7 @@ from dialer.domain.reply import Replies, ReplyRow
 from dialer.domain.strategy import AddressRule, Handler, Result, SmsHandler, Strategy, StrategyStatus, Waiting
 from dialer.ports import MessageReceived, MessageUpdate
 from dialer.services.codes import create_code
+from dialer.services.incoming import read_incoming
 from dialer.services.launching import commit_intents
 from dialer.services.message_news import settle
 from dialer.services.opt_outs import ReplyRules
@@ -135,7 +136,8 @@ class Writing:
             "at": NOW + timedelta(minutes=1),
         }
         news = MessageReceived(sender=number, text=text, **usual | more)
-        return await receive(self.store, news, self.rules, self.strategy_of)
+        (heard,) = await receive(self.store, [read_incoming(news, self.rules.wording)], self.rules, self.strategy_of)
+        return heard
 
     def attempt(self, contact: str) -> Attempt:
         """A contact's latest one."""

@@ -12,6 +12,7 @@ FIRST_LINES = 3  # a mail may greet before it says what it wants
 LONGEST = 80  # characters of a line that can be such a word; more is a letter
 TELLING = 6  # characters of a word that says enough inside a sentence
 ENGLISH = "en"
+_ASCII = {code: None if chr(code) in "'`" else " " for code in range(128) if not chr(code).isalnum()}
 
 
 class Wish(StrEnum):
@@ -36,6 +37,11 @@ class Wording:
     """All languages together: whoever writes STOP in any of them is understood."""
 
     languages: Mapping[str, Language]
+    _marks: frozenset[str] = field(init=False, repr=False, compare=False)  # a text without any of them is none of the words
+
+    def __post_init__(self) -> None:
+        words = (word for language in self.languages.values() for words in language.words.values() for word in words)
+        object.__setattr__(self, "_marks", frozenset(max(word.split(), key=len) for word in words))
 
     def wish_in(self, text: str) -> tuple[Wish, str] | None:
         """What a message asks for, and the language in which it does; None: it is something else.
@@ -45,6 +51,8 @@ class Wording:
         whole = fold(text) if len(text) <= 4 * LONGEST else ""
         folded = (fold(line) for line in text[: 40 * LONGEST].splitlines() if len(line) <= LONGEST)
         lines = list(islice((line for line in folded if line), FIRST_LINES))
+        if self._marks.isdisjoint(word for line in (whole, *lines) for word in line.split()):
+            return None
         for wish in Wish:
             first = lines if wish is Wish.STOP else lines[:1]
             for name, language in self.languages.items():
@@ -90,6 +98,8 @@ class Wording:
 
 def fold(text: str) -> str:
     """Without case, accents, punctuation and pictures: "Ja, bitte!" and "ja bitte" are the same."""
+    if text.isascii():
+        return " ".join(text.lower().translate(_ASCII).split())
     plain = unicodedata.normalize("NFKD", text.casefold().replace("ß", "ss"))
     kept = "".join(char if char.isalnum() else "" if unicodedata.combining(char) or char in "'’`" else " " for char in plain)
     return " ".join(kept.split())

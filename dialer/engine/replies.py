@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,13 +17,15 @@ from dialer.domain.received import AnswerState, Received
 from dialer.domain.sms_text import size_of
 from dialer.domain.strategy import Strategy
 from dialer.engine.message_gateway import MessageGateway
+from dialer.engine.reply_queue import ReplyQueue
 from dialer.errors import BadInput, MaybeSent, NotSent, Rejected, StoreDown
 from dialer.ivr.message import MessageApp
 from dialer.ports import Clock, EmailOrder, MessageReceived, SmsOrder
 from dialer.services.completion import Completed, StrategyOf
+from dialer.services.incoming import Incoming, read_incoming
 from dialer.services.message_apps import LIMIT_S, MessageApps
 from dialer.services.opt_outs import ReplyRules
-from dialer.services.received import AppCall, receive
+from dialer.services.received import AppCall, Heard, receive
 from dialer.store.store import Store, Tx
 
 log = structlog.get_logger()
@@ -53,6 +55,7 @@ class ReplyDesk:
         self._store, self._clock, self._rules = store, clock, rules
         self._gateways = dict(gateways)
         self._apps = MessageApps(apps, store=store, now=clock.now, limit_s=app_limit_s)
+        self._queue = ReplyQueue(self._keep)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._strategy_of: StrategyOf | None = None
@@ -69,9 +72,7 @@ class ReplyDesk:
 
     async def take(self, news: MessageReceived) -> None:
         """Keep a message and act on it; returns when that is on disk. Raises StoreDown: tell it again."""
-        if self._strategy_of is None:
-            raise StoreDown("the dialer is starting")
-        heard = await receive(self._store, news, self._rules, self._strategy_of)
+        heard = await self._queue.ask(read_incoming(news, self._rules.wording))
         failpoints.hit("M3")
         if heard.completed is not None:
             self._on_completed(heard.completed)
@@ -81,6 +82,11 @@ class ReplyDesk:
             log.error("no app was given a message; it is in the inbox", message=heard.message.id, app=heard.app.row.app)
         else:
             self._begin(self._hand_over(heard.message, heard.app), f"message app {heard.message.id}")
+
+    async def _keep(self, arrived: Sequence[Incoming]) -> Sequence[Heard]:
+        if self._strategy_of is None:
+            raise StoreDown("the dialer is starting")
+        return await receive(self._store, arrived, self._rules, self._strategy_of)
 
     @property
     def at_work(self) -> int:

@@ -109,10 +109,17 @@ def settable_code(tx: Tx, attempt: Attempt, name: str, system: Collection[System
     One of `system`, or an active custom code of the campaign. Raises NotFound for a name that means none; Conflict for a code
     that is not for this campaign, or for anybody else, to set.
     """
+    return settable(tx, attempt, name, system)[0]
+
+
+def settable(
+    tx: Tx, attempt: Attempt, name: str, system: Collection[SystemCode] = ACTION_SYSTEM_CODES
+) -> tuple[str, CustomCode | None]:
+    """`settable_code`, with its definition when it is a custom one."""
     if (known := system_code_called(name)) is not None:
         if known not in system:
             raise Conflict(f"{known.value!r} is for the dialer itself to set")
-        return known.value
+        return known.value, None
     campaign_id = tx.jobs(None).as_started(attempt.job_id).campaign_id
     codes = tx.codes(attempt.org_id)
     associated = {name_key(one.name): one for one in codes.of_campaign(campaign_id)}
@@ -121,7 +128,7 @@ def settable_code(tx: Tx, attempt: Attempt, name: str, system: Collection[System
         raise NotFound(f"no completion code {name!r}")
     if name_key(name) not in associated or not custom.active:
         raise Conflict(f"{custom.name!r} is passive, or not associated with this campaign")
-    return custom.name
+    return custom.name, custom
 
 
 def _checked(code: CustomCode) -> CustomCode:

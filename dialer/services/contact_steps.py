@@ -20,13 +20,17 @@ from dialer.domain.strategy import WAIT, Handler
 from dialer.store.store import Tx
 
 
-def apply_step(tx: Tx, job_id: JobId, contact_id: ContactId, step: NextStep, *, code: str | None, now: datetime) -> None:
-    """Write where the contact stands from now on."""
+def apply_step(
+    tx: Tx, job_id: JobId, contact_id: ContactId, step: NextStep, *, code: str | None, now: datetime, by: str = ""
+) -> None:
+    """Write where the contact stands from now on. `by`: the handler that it stays with or ends in, where it waited before."""
     last: dict[str, Any] = {} if code is None else {"last_code": code}
     match step:
         case Done(because=because):
-            tx.job_contacts.finish(job_id, contact_id, at=now, because=because, **last)
+            clean = {"handler": by, "address_index": 0, "progress": {}} if by else {}
+            tx.job_contacts.finish(job_id, contact_id, at=now, because=because, **clean, **last)
         case RetryAt() | Later():
+            last |= {"handler": by} if by else {}
             tx.job_contacts.schedule(
                 job_id,
                 contact_id,

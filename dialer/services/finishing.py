@@ -18,11 +18,17 @@ log = structlog.get_logger()
 CRITERION = "finish criterion"  # who asked for the end of a job that has done enough
 
 
+def may_finish(job: Job, code: str) -> bool:
+    """Whether a code counts towards the end of a job."""
+    finish = job.definition.finish
+    return bool(finish.responses or code in finish.after_codes)
+
+
 def finish_if_met(tx: Tx, job: Job, code: str) -> str:
     """Stop the job's dialling in this very transaction when `code`, the final one of an attempt, fulfils its criterion."""
-    finish = job.definition.finish
-    if not (finish.responses or code in finish.after_codes):
+    if not may_finish(job, code):
         return ""
+    finish = job.definition.finish
     if tx.jobs(None).get(job.id).state not in (JobState.RUNNING, JobState.PAUSED):  # `job` may be as it was at its start
         return ""
     success: list[str] = []

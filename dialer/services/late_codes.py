@@ -10,7 +10,7 @@ from dialer.domain.callback import CallbackState
 from dialer.domain.campaign import Job
 from dialer.domain.codes import CustomCode, SystemCode, name_key
 from dialer.domain.ids import ContactId, JobId, OrgId
-from dialer.domain.next_step import Done, Goto, NextStep, Outcome, Stay, step_after
+from dialer.domain.next_step import Done, NextStep, Outcome, step_after
 from dialer.domain.progress import Progress
 from dialer.domain.strategy import WAIT, Handler
 from dialer.errors import BadInput, Conflict, NotFound
@@ -80,21 +80,31 @@ def go_on_with(
     step = step_after(handler, outcome, Progress(), now)
     if callback is not None and isinstance(step, Done):
         tx.callbacks(None).close(callback.id, CallbackState.CANCELLED, step.because)
-    if not isinstance(step, Goto | Stay):
-        tx.job_contacts.start_handler(job.id, place.contact_id, handler.state)  # called again, or done, by that handler
-    apply_step(tx, job.id, place.contact_id, step, code=name, now=now)
+    apply_step(tx, job.id, place.contact_id, step, code=name, now=now, by=handler.state)  # called again, or done, by that handler
     finish_if_met(tx, job, name)
     return step
 
 
 def replace_code(
-    tx: Tx, job: Job, attempt: Attempt, handler: Handler, name: str, custom: CustomCode | None, *, source: str, now: datetime
+    tx: Tx,
+    job: Job,
+    attempt: Attempt,
+    handler: Handler,
+    name: str,
+    custom: CustomCode | None,
+    *,
+    source: str,
+    now: datetime,
+    barred: bool = False,
 ) -> bool:
-    """Put a late code in the place of the one that an attempt has; whether its contact has another number to be called at."""
+    """Put a late code in the place of the one that an attempt has; whether its contact has another number to be called at.
+
+    `barred`: the caller has put the address on the DNC list in this transaction.
+    """
     tx.attempts.replace_code(attempt, name, source=source, at=now)
     tx.contact_history.replace_code(attempt.contact_id, name, of_attempt_at=attempt.intent_at)
     others = treat_number(tx, job, attempt, handler, custom, now)
-    if name == SystemCode.OPTED_OUT:
+    if name == SystemCode.OPTED_OUT and not barred:
         opt_out(tx, attempt, now)
     if name != attempt.code:
         late = replace(attempt, code=name, code_source=source)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from dialer.domain.attempt import Attempt
+from dialer.domain.campaign import Job
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode
 from dialer.domain.dnc import DncEntry
-from dialer.domain.ids import OrgId, new_attempt_id
+from dialer.domain.ids import JobId, OrgId, new_attempt_id
 from dialer.domain.received import AnswerState, InboxState, Received, TakenFor
 from dialer.domain.wording import Wish, Wording
 from dialer.services.completion import Completed, StrategyOf
@@ -47,6 +48,7 @@ class Asked:
     automatic: bool  # a machine wrote it: it gets no answer
     writers: Sequence[OrgId]  # the organisations that have written to this sender
     strategy_of: StrategyOf
+    job_of: Callable[[JobId], Job]  # held until the commit
 
 
 def carry_out(asked: Asked, wish: Wish, language: str) -> tuple[Received, Completed | None]:
@@ -64,16 +66,16 @@ def carry_out(asked: Asked, wish: Wish, language: str) -> tuple[Received, Comple
 
 def _stop(asked: Asked, one: Received) -> tuple[Received, Completed | None, bool]:
     """On the DNC list with the commit, whoever of us may have been meant."""
-    changed = False
-    for owner in _owners(asked):
-        for address in _addresses(asked):
-            entry = asked.tx.dnc(owner).get(address)
-            changed |= entry is None or _is_over(entry, one.at)
-            asked.tx.dnc(owner).add(address, reason=STOPPED, now=one.at)
+    changed, owners, addresses = False, _owners(asked), _addresses(asked)
+    for owner in owners:
+        for address in addresses:
+            changed |= asked.tx.dnc(owner).add(address, reason=STOPPED, now=one.at)
     if asked.attempt is None:
         return one, None, changed
-    code = SystemCode.OPTED_OUT.value
-    given = give_code(asked.tx, asked.attempt, code, strategy_of=asked.strategy_of, now=one.at)
+    code, barred = SystemCode.OPTED_OUT.value, asked.attempt.address in addresses and asked.attempt.org_id in owners
+    given = give_code(
+        asked.tx, asked.attempt, code, strategy_of=asked.strategy_of, now=one.at, job_of=asked.job_of, barred=barred
+    )
     return replace(one, code=code), given.completed, changed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -10,17 +11,15 @@ import structlog
 from dialer.domain.attempt import Attempt
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode
-from dialer.domain.ids import AttemptId, ReceivedId
+from dialer.domain.ids import AttemptId
 from dialer.domain.message import Message
-from dialer.domain.received import InboxState, Received, TakenFor, channel_of, digest_of
+from dialer.domain.received import InboxState, Received, TakenFor
 from dialer.domain.reply import Matched, Replies, ReplyRow, match
-from dialer.domain.wording import Wish
 from dialer.errors import BadInput, Conflict, NotFound
-from dialer.ports import MessageReceived
-from dialer.services.codes import settable_code
 from dialer.services.completion import Completed, StrategyOf
+from dialer.services.incoming import Incoming
+from dialer.services.on_record import OnRecord
 from dialer.services.opt_outs import Asked, ReplyRules, carry_out
-from dialer.services.organisations import DEFAULT
 from dialer.services.pdc_contacts import set_attribute_in
 from dialer.services.reply_codes import give_code
 from dialer.services.reply_patterns import search
@@ -30,8 +29,6 @@ from pdc import PdcError
 log = structlog.get_logger()
 
 AGAIN_S = 600.0  # where a provider gives no ids, the same words within this time are the same message
-OLDEST = timedelta(days=90)  # no older message of ours is looked at
-TEXT_LIMIT = 20_000
 NO_ANSWER = "the campaign asks for no answer"
 
 
@@ -52,70 +49,59 @@ class Heard:
     app: AppCall | None = None  # to be run now
 
 
-async def receive(store: Store, news: MessageReceived, rules: ReplyRules, strategy_of: StrategyOf) -> Heard:
-    """Keep a message and do what it asks for, in one transaction: all of it is on disk when this returns.
+async def receive(store: Store, arrived: Sequence[Incoming], rules: ReplyRules, strategy_of: StrategyOf) -> list[Heard]:
+    """Keep messages and do what they ask for, in one transaction: all of it is on disk when this returns.
 
-    A message that comes again changes nothing. Raises StoreDown: then nothing was kept, and the provider is to try again.
+    A message that comes again changes nothing. Raises StoreDown, and what was wrong with any of them: then nothing was kept.
     """
-    heard = await store.write(lambda tx: _Taking(tx, news, rules, strategy_of).take())
-    if heard.message is None:
-        log.info("a message that came before", gateway=news.gateway)
-    else:
-        one = heard.message
-        log.info("a message came", gateway=one.gateway, taken_for=one.taken_for.value, attempt=one.attempt_id, code=one.code)
-    return heard
+
+    def work(tx: Tx) -> list[Heard]:
+        record = OnRecord(tx, arrived)
+        return [_Taking(tx, record, one, rules, strategy_of).take() for one in arrived]
+
+    found = await store.write(work)
+    for one, heard in zip(arrived, found, strict=True):
+        if (kept := heard.message) is None:
+            log.info("a message that came before", gateway=one.message.gateway)
+        else:
+            of = {"gateway": kept.gateway, "taken_for": kept.taken_for.value, "attempt": kept.attempt_id, "code": kept.code}
+            log.info("a message came", **of)
+    return found
 
 
 class _Taking:
-    """One message in one transaction."""
+    """One message, in a transaction."""
 
-    def __init__(self, tx: Tx, news: MessageReceived, rules: ReplyRules, strategy_of: StrategyOf) -> None:
-        self._tx, self._news, self._rules, self._strategy_of = tx, news, rules, strategy_of
-        self._now = news.at
+    def __init__(self, tx: Tx, record: OnRecord, incoming: Incoming, rules: ReplyRules, strategy_of: StrategyOf) -> None:
+        self._tx, self._record, self._incoming = tx, record, incoming
+        self._rules, self._strategy_of = rules, strategy_of
+        self._news, self._now = incoming.news, incoming.news.at
         self._completed: Completed | None = None
         self._written: list[Message] = []  # our messages to the sender
         self._app: AppCall | None = None
         # Signed: the message itself says what it answers, and only who has got that mail can know it.
-        self._signed = None if news.attempt_id is None else self._attempt_of(news.attempt_id)
-        self._wish: tuple[Wish, str] | None = None  # and the language in which it is said
+        self._signed = None if self._news.attempt_id is None else self._attempt_of(self._news.attempt_id)
 
     def take(self) -> Heard:
-        one = self._tidy()
-        self._wish = self._rules.wording.wish_in(one.text or one.subject)
-        self._written = self._tx.messages.put_to(one.sender, channel=one.channel, since=one.at - OLDEST)
+        if self._record.came_before(self._incoming):
+            return Heard()
+        one = self._incoming.message
+        self._written = self._record.written_to(self._incoming)
         attempt, replies = self._answered(one)
         if attempt is not None:
             one = replace(one, org_id=attempt.org_id, attempt_id=attempt.id, contact_id=attempt.contact_id)
+        else:
+            one = replace(one, org_id=self._record.default_organisation())
         received = self._tx.received(None)
-        digest = digest_of("id", one.sender, self._news.provider_id)
-        if not self._news.provider_id:
-            # An opt-out is never taken for the one before: there may have been a START in between.
-            if not self._stops and received.said_again(one, within_s=AGAIN_S):
-                return Heard()
-            digest = digest_of("words", one.sender, one.recipient, one.text, one.at.isoformat())
-        if received.known(one.gateway, digest):
+        # An opt-out is never taken for the one before: there may have been a START in between.
+        if not self._news.provider_id and not self._incoming.stops and received.said_again(one, within_s=AGAIN_S):
             return Heard()
         one = self._understood(one, attempt, replies)
-        one = replace(one, id=received.add(one, digest=digest))
+        one = replace(one, id=received.add(one, digest=self._incoming.digest))
+        self._record.kept(self._incoming)
+        if attempt is not None:
+            self._record.changed(attempt, self._completed)
         return Heard(message=one, completed=self._completed, app=self._app)
-
-    def _tidy(self) -> Received:
-        """What fits the table, and nothing that a database or a terminal could stumble over."""
-        news = self._news
-        channel = channel_of(news.sender)
-        sender = _plain(news.sender, 254)
-        return Received(
-            id=ReceivedId(0),
-            gateway=news.gateway[:40],
-            channel=channel,
-            sender=sender.casefold() if channel is Channel.EMAIL else _number(sender),
-            recipient=_plain(news.recipient, 254),
-            subject=_plain(news.subject, 500),
-            text=_plain(news.text, TEXT_LIMIT, lines=True),
-            at=news.at,
-            taken_for=TakenFor.UNMATCHED,
-            org_id=self._tx.organisations.ensure(DEFAULT),
-        )
 
     # ── whom it answers ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -131,7 +117,7 @@ class _Taking:
             return None, ""
         latest, because = None, NO_ANSWER
         for message in self._written_by_number(one):
-            attempt = self._tx.attempts.get(message.attempt_id)
+            attempt = self._record.attempt(message.attempt_id)
             if attempt is None or attempt.code == SystemCode.NOT_LAUNCHED:
                 continue
             latest = latest or attempt
@@ -144,9 +130,9 @@ class _Taking:
 
     def _attempt_of(self, named: AttemptId) -> Attempt | None:
         """The attempt that a mail names: or that of the message which our own answer answered, for people answer those, too."""
-        found = self._tx.attempts.get(named)
-        if found is None and (ours := self._tx.received(None).answered_as(_plain(self._news.sender, 254).casefold(), named)):
-            found = self._tx.attempts.get(ours)
+        found = self._record.attempt(named)
+        if found is None and (ours := self._tx.received(None).answered_as(self._incoming.message.sender, named)):
+            found = self._record.attempt(ours)
         return found
 
     def _written_by_number(self, one: Received) -> list[Message]:
@@ -162,9 +148,9 @@ class _Taking:
 
     def _understood(self, one: Received, attempt: Attempt | None, replies: Replies | str) -> Received:
         """Opt-outs go before everything. A machine's mail may carry one too: a mail program's button to unsubscribe."""
-        if self._news.automatic and not self._stops:
+        if self._news.automatic and not self._incoming.stops:
             return replace(one, taken_for=TakenFor.AUTOMATIC)
-        if self._wish is not None:
+        if self._incoming.wish is not None:
             asked = Asked(
                 tx=self._tx,
                 rules=self._rules,
@@ -174,8 +160,9 @@ class _Taking:
                 automatic=self._news.automatic,
                 writers=[message.org_id for message in self._written],
                 strategy_of=self._strategy_of,
+                job_of=self._record.job,
             )
-            one, self._completed = carry_out(asked, *self._wish)
+            one, self._completed = carry_out(asked, *self._incoming.wish)
             return one
         if attempt is None:
             return replace(one, inbox=InboxState.OPEN, note=self._hint(one))
@@ -183,10 +170,6 @@ class _Taking:
             note = self._hint(one) or replies
             return replace(one, taken_for=TakenFor.NOT_UNDERSTOOD, inbox=InboxState.OPEN, note=note)
         return self._replied(one, attempt, replies)
-
-    @property
-    def _stops(self) -> bool:
-        return self._wish is not None and self._wish[0] is Wish.STOP
 
     def _hint(self, one: Received) -> str:
         return "may be meant as an opt-out" if self._rules.wording.may_mean_stop(one.text) else ""
@@ -222,22 +205,12 @@ class _Taking:
     def _give(self, attempt: Attempt, name: str) -> tuple[str, str]:
         """The code that was given and "", or "" and why none was."""
         try:
-            code = settable_code(self._tx, attempt, name)
+            code, custom = self._record.code(attempt, name)
         except (BadInput, NotFound, Conflict) as mistake:
             log.error("an answer gives no code of its campaign", attempt=attempt.id, reason=str(mistake))
             return "", str(mistake)
-        given = give_code(self._tx, attempt, code, strategy_of=self._strategy_of, now=self._now)
+        given = give_code(
+            self._tx, attempt, code, strategy_of=self._strategy_of, now=self._now, custom=custom, job_of=self._record.job
+        )
         self._completed = given.completed
         return ("", f"{code}: {given.because}") if given.because else (code, "")
-
-
-def _number(sender: str) -> str:
-    """A number as the ledger writes it: some gateways leave the plus sign out."""
-    return f"+{sender}" if sender.isascii() and sender.isdecimal() and 8 <= len(sender) <= 15 else sender
-
-
-def _plain(text: str, limit: int, *, lines: bool = False) -> str:
-    """Text without control characters, halves of characters and what lies beyond the limit."""
-    whole = text[:limit].encode(errors="replace").decode()
-    kept = (char if char.isprintable() or (lines and char in "\n\t") else " " for char in whole.replace("\r\n", "\n"))
-    return "".join(kept).strip()

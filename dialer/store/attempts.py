@@ -20,6 +20,13 @@ _COLUMNS = [attempts.c[name] for name in _FIELDS]
 _OPEN = attempts.c.code.is_(None)
 
 _BY_ID = sa.select(*_COLUMNS).where(attempts.c.id == sa.bindparam("attempt_id"))
+_SOME = sa.select(*_COLUMNS).where(attempts.c.id.in_(sa.bindparam("attempt_ids", expanding=True)))
+_LAST_IN_JOB = (
+    sa.select(*_COLUMNS)
+    .where(attempts.c.contact_id == sa.bindparam("contact"), attempts.c.job_id == sa.bindparam("job"))
+    .order_by(attempts.c.id.desc())
+    .limit(1)
+)
 _NEW = sa.insert(attempts)
 _EVENT = sa.insert(attempt_events)
 _ADDRESSES_IN_USE = sa.select(attempts.c.channel, attempts.c.address).where(
@@ -43,6 +50,11 @@ _CLOSE = (
         person_at=sa.func.coalesce(attempts.c.person_at, sa.bindparam("person", type_=Instant)),
         joined_at=sa.func.coalesce(attempts.c.joined_at, sa.bindparam("joined", type_=Instant)),
     )
+)
+_RECODE = (
+    sa.update(attempts)
+    .where(attempts.c.id == sa.bindparam("attempt_id"))
+    .values(code=sa.bindparam("new_code"), code_source=sa.bindparam("new_source"))
 )
 _SENT = (
     sa.update(attempts)
@@ -151,6 +163,13 @@ class AttemptLedger:
         row = self._connection.execute(_BY_ID, {"attempt_id": attempt_id}).first()
         return None if row is None else _attempt(row)
 
+    def some(self, attempt_ids: Collection[AttemptId]) -> dict[AttemptId, Attempt]:
+        """Those of these attempts that there are."""
+        if not attempt_ids:
+            return {}
+        found = (_attempt(row) for row in self._connection.execute(_SOME, {"attempt_ids": list(attempt_ids)}))
+        return {one.id: one for one in found}
+
     def hold(self, attempt_id: AttemptId) -> None:
         """Nobody else holds or changes this attempt until the commit."""
         self._connection.execute(_BY_ID.with_for_update(), {"attempt_id": attempt_id})
@@ -249,8 +268,7 @@ class AttemptLedger:
             raise ValueError(f"the attempt {attempt.id} has not ended")
         if attempt.code == code:
             return
-        values = {"code": code, "code_source": source}
-        self._connection.execute(sa.update(attempts).where(attempts.c.id == attempt.id).values(values))
+        self._connection.execute(_RECODE, {"attempt_id": attempt.id, "new_code": code, "new_source": source})
         self.add_events([(attempt.id, at, "late_code", {"code": code, "before": attempt.code, "source": source})])
         CodeCounts(self._connection).move(attempt, code, at)
 
@@ -313,8 +331,7 @@ class AttemptLedger:
 
     def last_in_job(self, job_id: JobId, contact_id: ContactId) -> Attempt | None:
         """A contact's latest attempt in a job."""
-        query = sa.select(*_COLUMNS).where(attempts.c.contact_id == contact_id, attempts.c.job_id == job_id)
-        row = self._connection.execute(query.order_by(attempts.c.id.desc()).limit(1)).first()
+        row = self._connection.execute(_LAST_IN_JOB, {"contact": contact_id, "job": job_id}).first()
         return None if row is None else _attempt(row)
 
     def of_job(self, job_id: JobId, *, limit: int | None = None) -> list[Attempt]:

@@ -20,6 +20,13 @@ _COUNT = job_code_counts.c
 _OF = sa.and_(_COUNT.job_id == sa.bindparam("job"), _COUNT.code == sa.bindparam("of_code"))
 _COUNT_UP = sa.update(job_code_counts).where(_OF, _COUNT.slot >= sa.bindparam("this")).values(count=_COUNT.count + 1)
 _OPEN_SLOT = sa.update(job_code_counts).where(_OF).values(count=_COUNT.count + 1, slot=sa.bindparam("this"))
+_COUNT_DOWN = sa.update(job_code_counts).where(_OF).values(count=_COUNT.count - 1).returning(_COUNT.count)
+_MARK = job_code_marks.c
+_MARKS_OF = sa.and_(_MARK.job_id == sa.bindparam("job"), _MARK.code == sa.bindparam("of_code"))
+_MARK_DOWN = sa.update(job_code_marks).where(_MARKS_OF, _MARK.slot > sa.bindparam("since"))
+_MARK_DOWN = _MARK_DOWN.values(count_before=_MARK.count_before - 1)
+_OLD_MARKS = sa.delete(job_code_marks).where(_MARKS_OF, _MARK.slot < sa.bindparam("before"))
+_NEW_COUNT, _NEW_MARK = sa.insert(job_code_counts), sa.insert(job_code_marks)
 _COUNTED = sa.select(_COUNT.count).where(_OF).with_for_update()
 
 
@@ -43,26 +50,22 @@ class CodeCounts:
         before = self._connection.scalar(_COUNTED, given)
         if before is None:
             row = {"job_id": job_id, "code": code, "count": 1, "slot": this}
-            self._connection.execute(sa.insert(job_code_counts), row)
+            self._connection.execute(_NEW_COUNT, row)
         else:
             self._connection.execute(_OPEN_SLOT, {**given, "this": this})
         mark = {"job_id": job_id, "code": code, "slot": this, "count_before": before or 0}
-        self._connection.execute(sa.insert(job_code_marks), mark)
-        marks = job_code_marks.c
-        old = sa.and_(marks.job_id == job_id, marks.code == code, marks.slot < slot_of(at - KEPT))
-        self._connection.execute(sa.delete(job_code_marks).where(old))
+        self._connection.execute(_NEW_MARK, mark)
+        self._connection.execute(_OLD_MARKS, {**given, "before": slot_of(at - KEPT)})
 
     def move(self, attempt: Attempt, code: str, at: datetime) -> None:
         """An attempt has ended with another code than was thought: that one came up now, and the earlier one never did."""
         was = {"job": attempt.job_id, "of_code": attempt.code}
-        self._connection.execute(sa.update(job_code_counts).where(_OF).values(count=_COUNT.count - 1), was)
-        self._connection.execute(sa.delete(job_code_counts).where(_OF, _COUNT.count <= 0), was)
-        marks = job_code_marks.c
-        mine = sa.and_(marks.job_id == attempt.job_id, marks.code == attempt.code)
-        since = sa.and_(mine, marks.slot > slot_of(attempt.ended_at or at))
-        self._connection.execute(sa.update(job_code_marks).where(since).values(count_before=marks.count_before - 1))
-        left = sa.exists().where(_COUNT.job_id == attempt.job_id, _COUNT.code == attempt.code)
-        self._connection.execute(sa.delete(job_code_marks).where(mine, ~left))
+        left = self._connection.scalar(_COUNT_DOWN, was)
+        if left:
+            self._connection.execute(_MARK_DOWN, {**was, "since": slot_of(attempt.ended_at or at)})
+        else:
+            self._connection.execute(sa.delete(job_code_counts).where(_OF), was)
+            self._connection.execute(sa.delete(job_code_marks).where(_MARKS_OF), was)
         self.add(attempt.job_id, code, at)
 
     def all(self, job_id: JobId) -> dict[str, int]:

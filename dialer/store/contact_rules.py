@@ -25,6 +25,8 @@ from dialer.store.tables import addresses, attempts, contacts, job_contacts, job
 from dialer.store.tables_agents import contact_notes
 from dialer.store.tables_contacts import attribute_definitions, contact_exclusions, phone_checks
 
+_DEFINITIONS = sa.select(attribute_definitions).where(attribute_definitions.c.org_id == sa.bindparam("org"))
+_DEFINITIONS = _DEFINITIONS.order_by(attribute_definitions.c.name)
 _WAITING = (JobContactState.CLAIMED.value, JobContactState.SCHEDULED.value)
 
 
@@ -36,8 +38,7 @@ class ContactRules:
 
     def definitions(self) -> dict[str, AttributeDefinition]:
         """The attributes that somebody defined, by name."""
-        query = sa.select(attribute_definitions).where(attribute_definitions.c.org_id == self._org_id)
-        rows = self._connection.execute(query.order_by(attribute_definitions.c.name))
+        rows = self._connection.execute(_DEFINITIONS, {"org": self._org_id})
         return {row.name: AttributeDefinition(name=row.name, type=AttributeType(row.type), masked=row.masked) for row in rows}
 
     def define(self, definition: AttributeDefinition) -> None:

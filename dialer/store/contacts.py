@@ -24,6 +24,12 @@ from dialer.store.tables import addresses, attempts, contact_lists, contacts
 CHUNK = 500  # ids per statement
 
 _BY_ID = sa.select(contacts).where(contacts.c.org_id == sa.bindparam("org"), contacts.c.id == sa.bindparam("contact"))
+_HELD = _BY_ID.with_for_update()
+_SET_ATTRIBUTES = (
+    sa.update(contacts)
+    .where(contacts.c.id == sa.bindparam("contact"))
+    .values(attributes=sa.bindparam("new_attributes"), updated_at=sa.bindparam("now"))
+)
 _ADDRESSES = (
     sa.select(addresses)
     # "+ 0": or SQLite goes through all addresses of the organisation, by its index of numbers.
@@ -165,14 +171,11 @@ class Contacts(ContactBatches):
 
     def set_attribute(self, contact_id: ContactId, name: str, value: str, *, now: datetime | None = None) -> None:
         """Write one attribute; whether the list knows it, the caller decides. Raises NotFound."""
-        row = self._connection.execute(_BY_ID.with_for_update(), {"org": self._org_id, "contact": contact_id}).first()
+        row = self._connection.execute(_HELD, {"org": self._org_id, "contact": contact_id}).first()
         if row is None:
             raise NotFound(f"no contact with the id {contact_id}")
-        self._connection.execute(
-            sa.update(contacts)
-            .where(contacts.c.id == contact_id)
-            .values(attributes={**row.attributes, name: value}, updated_at=now or self._now)
-        )
+        values = {"new_attributes": {**row.attributes, name: value}, "now": now or self._now}
+        self._connection.execute(_SET_ATTRIBUTES, {"contact": contact_id, **values})
 
     def _mine(self) -> sa.Select[Any]:
         return sa.select(contacts).where(contacts.c.org_id == self._org_id)

@@ -85,21 +85,27 @@ class Dnc(DncLists):
         if not unique:
             return 0
         list_id = self._ensure_list()
-        ended = [row.id for row in self._mine_among(list_id, unique, kind) if row.ends_at is not None and row.ends_at <= at]
-        self._execute_for(sa.delete(dnc_entries), ended)  # one whose time is over would stand in the way of a new one
+        added = self._insert(list_id, unique, kind, ends_at, at)
+        if added < len(unique):
+            before = [row for row in self._mine_among(list_id, unique, kind) if row.ends_at is not None]
+            over = {row.value: row.id for row in before if row.ends_at <= at} if ends_at is None or ends_at > at else {}
+            if over:  # they stand in the way of new ones
+                self._execute_for(sa.delete(dnc_entries), list(over.values()))
+                added += self._insert(list_id, {value: unique[value] for value in over}, kind, ends_at, at)
+            shorter = [row.id for row in before if row.value not in over and (ends_at is None or row.ends_at < ends_at)]
+            self._execute_for(sa.update(dnc_entries).values(ends_at=ends_at), shorter)
+        return added
+
+    def _insert(self, list_id: int, wanted: Mapping[str, str], kind: DncKind, ends_at: datetime | None, at: datetime) -> int:
+        """Those that are not there, not even as an entry whose time is over; how many they are."""
         values = {
             "list": list_id,
             "kind": kind.value,
-            "entries": json.dumps(list(unique.items())),
+            "entries": json.dumps(list(wanted.items())),
             "now": microseconds(at),
             "ends_at": None if ends_at is None else microseconds(ends_at),
         }
-        added = self._connection.execute(_STATEMENTS[self._connection.dialect.name][1], values).rowcount
-        if added < len(unique):
-            before = [row for row in self._mine_among(list_id, unique, kind) if row.ends_at is not None]
-            shorter = [row.id for row in before if ends_at is None or row.ends_at < ends_at]
-            self._execute_for(sa.update(dnc_entries).values(ends_at=ends_at), shorter)
-        return added
+        return self._connection.execute(_STATEMENTS[self._connection.dialect.name][1], values).rowcount
 
     def _mine_among(self, list_id: int, wanted: Iterable[str], kind: DncKind) -> list[sa.Row[Any]]:
         return [row for row in self._entries([list_id], wanted) if row.kind == kind]

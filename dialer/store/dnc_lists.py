@@ -24,6 +24,9 @@ from dialer.errors import Conflict, NotFound
 from dialer.store.tables import campaigns
 from dialer.store.tables_dnc import campaign_dnc_groups, dnc_entries, dnc_group_lists, dnc_groups, dnc_lists
 
+_CALLED = sa.select(dnc_lists.c.id).where(dnc_lists.c.name_key == sa.bindparam("key"))
+_COMMON, _OWN = _CALLED.where(dnc_lists.c.org_id.is_(None)), _CALLED.where(dnc_lists.c.org_id == sa.bindparam("org"))
+
 
 class DncLists:
     """The part of the DNC repository that knows lists and groups. `org_id` None means the lists common to all."""
@@ -147,8 +150,8 @@ class DncLists:
         return dnc_lists.c.org_id.is_(None) if self._org_id is None else dnc_lists.c.org_id == self._org_id
 
     def _find(self, name: str) -> int | None:
-        query = sa.select(dnc_lists.c.id).where(self._of_owner(), dnc_lists.c.name_key == name_key(name))
-        found: int | None = self._connection.scalar(query)
+        given = {"key": name_key(name), **({} if self._org_id is None else {"org": self._org_id})}
+        found: int | None = self._connection.scalar(_COMMON if self._org_id is None else _OWN, given)
         return found
 
     def _named_list(self, name: str) -> int:

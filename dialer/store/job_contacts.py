@@ -70,6 +70,13 @@ def _setting(names: tuple[str, ...]) -> sa.Update:
     )
 
 
+_START = (
+    sa.update(job_contacts)
+    .where(job_contacts.c.job_id == sa.bindparam("of_job"), job_contacts.c.contact_id == sa.bindparam("of_contact"))
+    .values({name: sa.bindparam(f"new_{name}") for name in ("handler", "address_index", "progress")})
+)
+
+
 def _job_contact(row: sa.Row[Any]) -> JobContact:
     names = JobContact.__dataclass_fields__
     values = {name: value for name, value in row._mapping.items() if name in names}
@@ -210,9 +217,8 @@ class JobContacts:
 
     def start_handler(self, job_id: JobId, contact_id: ContactId, state: str) -> None:
         """The contact is with this handler from now on, with a clean slate: a selector has chosen it, or a wait led to it."""
-        values = {"handler": state, "address_index": 0, "progress": {}}
-        statement = sa.update(job_contacts).where(_one(job_id, contact_id)).values(values)
-        self._connection.execute(statement)
+        given = {"new_handler": state, "new_address_index": 0, "new_progress": {}}
+        self._connection.execute(_START, {"of_job": job_id, "of_contact": contact_id, **given})
 
     def _set(self, job_id: JobId, contact_id: ContactId, **values: Any) -> None:
         given = {f"new_{name}": value for name, value in values.items()}

@@ -24,6 +24,7 @@ from dialer.store.tables import campaigns, jobs
 
 _JOBS = sa.select(jobs, campaigns.c.name.label("campaign_name")).join(campaigns, jobs.c.campaign_id == campaigns.c.id)
 _BY_ID = _JOBS.where(jobs.c.id == sa.bindparam("job"))
+_HELD = _BY_ID.with_for_update(of=jobs)
 
 
 def _job(row: sa.Row[Any]) -> Job:
@@ -119,7 +120,7 @@ class Jobs:
 
         Raises NotFound.
         """
-        row = self._connection.execute(_BY_ID.with_for_update(of=jobs), {"job": job_id}).first()
+        row = self._connection.execute(_HELD, {"job": job_id}).first()
         if row is None or (self._org_id is not None and row.org_id != self._org_id):
             raise NotFound(f"no job with the id {job_id}")
         return _job(row)

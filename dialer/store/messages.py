@@ -17,6 +17,7 @@ from dialer.ports import MessageUpdate
 from dialer.store.tables import Instant, attempts
 from dialer.store.tables_messages import message_ids, messages
 
+LATEST = 20  # messages to an address that somebody who writes from there may be answering
 WHOLE = "~"  # begins the id under which news of a message as one is kept, where it names no id of the provider's
 
 _BY_ATTEMPT = sa.select(messages).where(messages.c.attempt_id == sa.bindparam("attempt"))
@@ -44,6 +45,18 @@ _KNOWN = (  # the message of an id, with what was said of the id
     .join(message_ids, message_ids.c.attempt_id == messages.c.attempt_id)
     .where(message_ids.c.gateway == sa.bindparam("of_gateway"), message_ids.c.provider_id == sa.bindparam("of_id"))
 )
+_TURN = sa.func.row_number().over(
+    partition_by=messages.c.recipient, order_by=(messages.c.put_at.desc(), messages.c.attempt_id.desc())
+)
+_LATEST = (
+    sa.select(messages, _TURN.label("turn"))
+    .where(
+        messages.c.recipient.in_(sa.bindparam("recipients", expanding=True)),
+        messages.c.put_at >= sa.bindparam("since", type_=Instant),
+    )
+    .subquery()
+)
+_PUT_TO = sa.select(_LATEST).where(_LATEST.c.turn <= LATEST).order_by(_LATEST.c.recipient, _LATEST.c.turn)
 _NEW_ID = sa.insert(message_ids)
 _SET_ID = (
     sa.update(message_ids)
@@ -220,13 +233,12 @@ class Messages:
         rows = self._connection.execute(_PARTS, {"attempt": attempt_id})
         return sorted(row.provider_id for row in rows if not row.provider_id.startswith(WHOLE))
 
-    def put_to(self, recipient: str, *, channel: Channel, since: datetime, limit: int = 20) -> list[Message]:
-        """The messages that we put for an address since then, whatever became of them, the latest first."""
-        query = sa.select(messages).where(
-            messages.c.recipient == recipient, messages.c.put_at >= since, messages.c.channel == channel.value
-        )
-        latest = query.order_by(messages.c.put_at.desc(), messages.c.attempt_id.desc()).limit(limit)
-        return [_message(row) for row in self._connection.execute(latest)]
+    def put_to(self, recipients: Collection[str], *, since: datetime) -> dict[str, list[Message]]:
+        """The latest messages that we put for each of these addresses since then, whatever became of them, the latest first."""
+        found: dict[str, list[Message]] = {}
+        for row in self._connection.execute(_PUT_TO, {"recipients": list(recipients), "since": since}):
+            found.setdefault(row.recipient, []).append(_message(row))
+        return found
 
     def history(self, org_id: OrgId, recipient: str, *, limit: int) -> list[SentMessage]:
         """An organisation's latest messages to an address, as people look at them."""

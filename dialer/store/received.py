@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +17,10 @@ from dialer.store.tables_received import received_messages as rows
 
 _FIELDS = tuple(field.name for field in fields(Received))
 _COLUMNS = [rows.c[name] for name in _FIELDS]
+_NEW = sa.insert(rows).returning(rows.c.id)
+_KNOWN = sa.select(rows.c.digest).where(
+    rows.c.gateway == sa.bindparam("of_gateway"), rows.c.digest.in_(sa.bindparam("digests", expanding=True))
+)
 
 
 def _received(row: sa.Row[Any]) -> Received:
@@ -30,10 +35,9 @@ class ReceivedMessages:
     def __init__(self, connection: sa.Connection, org_id: OrgId | None) -> None:
         self._connection, self._org_id = connection, org_id
 
-    def known(self, gateway: str, digest: str) -> bool:
-        """Whether a message came before."""
-        query = sa.select(rows.c.id).where(rows.c.gateway == gateway, rows.c.digest == digest)
-        return self._connection.execute(query).first() is not None
+    def known_among(self, gateway: str, digests: Collection[str]) -> set[str]:
+        """Which of these messages came before."""
+        return set(self._connection.scalars(_KNOWN, {"of_gateway": gateway, "digests": list(digests)}))
 
     def said_again(self, one: Received, *, within_s: float) -> bool:
         """Whether the same words came on the same way a moment ago, in answer to the same message of ours."""
@@ -51,8 +55,7 @@ class ReceivedMessages:
         """Keep it. Its id is given here, whatever the one that it has."""
         values = {name: getattr(one, name) for name in _FIELDS if name != "id"}
         values |= {"digest": digest, "answer_at": one.at if one.answer_state is AnswerState.DUE else None}
-        row = self._connection.execute(sa.insert(rows).values(values).returning(rows.c.id)).one()
-        return ReceivedId(row.id)
+        return ReceivedId(self._connection.execute(_NEW, values).scalar_one())
 
     def change(self, received_id: ReceivedId, **values: Any) -> None:
         """Write fields of it."""

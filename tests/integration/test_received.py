@@ -16,6 +16,7 @@ from dialer.domain.received import AnswerState, InboxState, TakenFor
 from dialer.domain.reply import Replies, ReplyRow
 from dialer.domain.strategy import Result
 from dialer.ports import MessageReceived
+from dialer.services.incoming import read_incoming
 from dialer.services.launching import Intents, commit_intents
 from dialer.services.received import receive
 from dialer.store.store import Store
@@ -156,7 +157,7 @@ async def test_a_machines_message_is_kept_and_never_answered(store: Store, org_i
 async def test_a_number_without_its_plus_sign_is_the_same_number(store: Store, org_id: OrgId) -> None:
     writing = await Writing.delivered(store, org_id)
     news = MessageReceived(gateway=GATEWAY, provider_id="", sender="15550100000", recipient="15550199999", text="1", at=NOW)
-    heard = await receive(store, news, RULES, writing.strategy_of)
+    (heard,) = await receive(store, [read_incoming(news, RULES.wording)], RULES, writing.strategy_of)
     assert heard.message is not None
     assert (heard.message.sender, heard.message.code) == (D0, "Interested")
 

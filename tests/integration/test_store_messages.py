@@ -157,11 +157,13 @@ def test_our_messages_to_an_address_are_found_for_whoever_answers(
     put(store, org_id, second, sender="+1666")
     put(store, org_id, third, recipient="+15550100046")
 
-    def found(channel: Channel = Channel.SMS, since: datetime = NOW - timedelta(hours=1)) -> list[AttemptId]:
-        return [one.attempt_id for one in store.read_now(lambda tx: tx.messages.put_to(ANNA, channel=channel, since=since))]
+    def found(*addresses: str, since: datetime = NOW - timedelta(hours=1)) -> dict[str, list[AttemptId]]:
+        put_to = store.read_now(lambda tx: tx.messages.put_to(addresses, since=since))
+        return {address: [one.attempt_id for one in messages] for address, messages in put_to.items()}
 
-    assert found() == [second, first]
-    assert found(Channel.EMAIL) == found(since=NOW + timedelta(hours=1)) == []
+    assert found(ANNA) == {ANNA: [second, first]}
+    assert found(ANNA, "+15550100046", "+15550100047") == {ANNA: [second, first], "+15550100046": [third]}
+    assert found(ANNA, since=NOW + timedelta(hours=1)) == found() == {}
 
 
 def test_whom_to_ask_again_is_found_by_its_time(store: Store, org_id: OrgId, attempt_ids: list[AttemptId]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dialer.domain.wording import Wish, Wording, fold
 from dialer.errors import BadInput
@@ -135,3 +137,8 @@ def test_a_mistake_in_an_installations_words_is_told(tmp_path: Path, text: str, 
 
 def test_folding_leaves_letters_and_digits() -> None:
     assert fold("  Ja, BITTE! 👍 Straße n'est-ce pas ") == "ja bitte strasse nest ce pas"
+
+
+@given(st.text(st.characters(max_codepoint=127), max_size=40))
+def test_folding_is_the_same_for_texts_with_accents_and_for_those_without(text: str) -> None:
+    assert fold(f"{text} é") == f"{fold(text)} e".strip()

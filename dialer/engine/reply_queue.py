@@ -1,0 +1,87 @@
+"""Whose message is kept next: opt-outs before all others, and several together, so that many do not wait for one another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from dialer.errors import StoreDown
+from dialer.services.incoming import Incoming
+from dialer.services.received import Heard
+
+log = structlog.get_logger()
+
+MOST = 16  # messages of one transaction: an opt-out waits for no more than those that are being written
+AT_ONCE = 2  # transactions on their way: one is written, and the next is ready
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A message whose gateway waits until it is on disk."""
+
+    one: Incoming
+    heard: asyncio.Future[Heard]
+
+
+class ReplyQueue:
+    """`keep` writes some messages in one transaction. Those of one sender are kept in the order in which they came."""
+
+    def __init__(self, keep: Callable[[Sequence[Incoming]], Awaitable[Sequence[Heard]]]) -> None:
+        self._keep = keep
+        self._first: deque[_Waiting] = deque()
+        self._others: deque[_Waiting] = deque()
+        self._trips: set[asyncio.Task[None]] = set()
+        self._called = False
+
+    async def ask(self, one: Incoming) -> Heard:
+        """What became of a message, once it is on disk. Raises what keeping it raises."""
+        waiting = _Waiting(one, asyncio.get_running_loop().create_future())
+        if one.goes_first:
+            self._with_earlier(waiting)
+        else:
+            self._others.append(waiting)
+        self._call()
+        return await waiting.heard
+
+    def _with_earlier(self, waiting: _Waiting) -> None:
+        """What the same sender wrote before goes before it."""
+        sender = waiting.one.message.sender
+        if earlier := [one for one in self._others if one.one.message.sender == sender]:
+            self._others = deque(one for one in self._others if one.one.message.sender != sender)
+        self._first.extend((*earlier, waiting))
+
+    def _call(self) -> None:
+        if not self._called and len(self._trips) < AT_ONCE:
+            self._called = True
+            asyncio.get_running_loop().call_soon(self._set_out)  # when everybody of this moment has asked
+
+    def _set_out(self) -> None:
+        self._called = False
+        while len(self._trips) < AT_ONCE and (lane := self._first or self._others):
+            group = [lane.popleft() for _ in range(min(MOST, len(lane)))]
+            trip = asyncio.get_running_loop().create_task(self._trip(group), name="keep replies")
+            self._trips.add(trip)
+            trip.add_done_callback(self._back)
+
+    def _back(self, trip: asyncio.Task[None]) -> None:
+        self._trips.discard(trip)
+        self._set_out()
+
+    async def _trip(self, group: Sequence[_Waiting]) -> None:
+        try:
+            for waiting, heard in zip(group, await self._keep([waiting.one for waiting in group]), strict=True):
+                if not waiting.heard.done():  # else its gateway was cancelled; it is on disk all the same
+                    waiting.heard.set_result(heard)
+        except Exception as trouble:  # noqa: BLE001 - it belongs to those who asked
+            if len(group) > 1 and not isinstance(trouble, StoreDown):
+                log.error("messages were not kept together, so each by itself", messages=len(group), reason=repr(trouble)[:200])
+                for waiting in group:
+                    await self._trip([waiting])
+                return
+            for waiting in group:
+                if not waiting.heard.done():
+                    waiting.heard.set_exception(trouble if len(group) == 1 else StoreDown(str(trouble)))
