@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 from dialer.store.store import Store
-from tests.job_world import CAMPAIGNS, CODES, FILTERS, LISTS, OWN, World, check
+from tests.job_laws import check
+from tests.job_world import CAMPAIGNS, CODES, FILTERS, LISTS, OWN, World
 
 pytestmark = [pytest.mark.integration, pytest.mark.row(77)]
 
