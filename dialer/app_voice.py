@@ -50,7 +50,8 @@ def make_voice(settings: Settings, agi_address: str, clock: Clock) -> VoiceParts
         clock=clock,
     )
     trunks = tuple(Trunk(name=one.name, caller_id=one.caller_id) for one in settings.trunk)
-    return VoiceParts(voice=voice, agents=AsteriskAgentVoice(voice), trunks=trunks, queues=AsteriskQueues(voice))
+    agents = AsteriskAgentVoice(voice)
+    return VoiceParts(voice=voice, agents=agents, trunks=trunks, queues=AsteriskQueues(voice, agents))
 
 
 def make_sounds(settings: Settings, tts: Sequence[str]) -> SoundOf:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +86,7 @@ class FakeFloor:
         self.arrived = asyncio.Event()
         self.tasks: set[asyncio.Task[None]] = set()
         voice.on_answer, voice.on_end = self.answered, self.contact_ended
+        self.on_leg_down: Callable[[LegId], None] = lambda leg_id: None  # whoever else uses the legs: queues
 
     # -- what a test can do to it --------------------------------------------------------------------------------------------
 
@@ -95,6 +96,7 @@ class FakeFloor:
         if leg is None:
             return
         self.say(AgentVoiceKind.LEG_DOWN, leg.order.switch, leg_id=leg_id, cause=cause, tech_cause=tech_cause)
+        self.on_leg_down(leg_id)
         if leg.contact is not None:
             self.wait_again(leg.contact, leg_id, Parting.LEG_GONE)
         self.leave_third(leg)

@@ -4,26 +4,61 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Coroutine
+from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
-from dialer.errors import NotSent
+from dialer.domain.ids import LegId, OfferId
+from dialer.errors import NotSent, Rejected
 from dialer.ports import Clock, SwitchState
+from dialer.ports_agents import LegState
 from dialer.ports_queues import QueueNews, QueueNewsKind, QueueSeen, WaitingCaller
+from dialer.testing_agents import FakeAgentVoice
 from dialer.testing_voice import FakeVoice
+
+TAKEN_WITHIN_S = 2.0
+AGAIN_S = 1.0  # a caller whom nobody took is offered again
+
+Place = tuple[str, str]
+
+
+@dataclass(slots=True)
+class FakeOffer:
+    """A caller at an agent's leg."""
+
+    place: Place
+    caller: str
+    number: str
+    leg_id: LegId
+    taken: bool = False
 
 
 class FakeQueues:
-    """Implements `QueuePort` in the time of its clock. `queues` are those of every switch of the voice."""
+    """Implements `QueuePort` in the time of its clock. `queues` are those of every switch of the voice.
 
-    def __init__(self, clock: Clock, voice: FakeVoice, *, queues: Collection[str] = ("support", "sales")) -> None:
-        self.clock, self.voice = clock, voice
-        self.waiting: dict[tuple[str, str], dict[str, float]] = {
-            (switch, queue): {} for switch in voice.switches() for queue in queues
-        }
+    `agents`: whose legs take callers; a leg that is hung up leaves its caller in the queue.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        voice: FakeVoice,
+        *,
+        queues: Collection[str] = ("support", "sales"),
+        agents: FakeAgentVoice | None = None,
+    ) -> None:
+        self.clock, self.voice, self.agents = clock, voice, agents
+        self.waiting: dict[Place, dict[str, float]] = {(switch, queue): {} for switch in voice.switches() for queue in queues}
+        self.numbers: dict[str, str] = {}
+        self.legs: dict[Place, dict[LegId, bool]] = {place: {} for place in self.waiting}  # -> whether paused
+        self.offers: dict[OfferId, FakeOffer] = {}
         self.unread: deque[QueueNews] = deque()
         self.arrived = asyncio.Event()
-        self._numbers = count(1)
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._ids = count(1)
+        if agents is not None:
+            agents.on_leg_down = self.leg_down
 
     # -- the port ------------------------------------------------------------------------------------------------------------
 
@@ -35,35 +70,130 @@ class FakeQueues:
             await self.arrived.wait()
 
     async def look(self, switch: str, queue: str) -> QueueSeen | None:
-        if not self._linked(switch):
-            raise NotSent(f"the switch {switch} is {self.voice.state_of(switch).value}")
-        if (switch, queue) not in self.waiting:
+        self._reachable(switch)
+        place = (switch, queue)
+        if place not in self.waiting:
             return None
         now_s = self.clock.monotonic_s()
-        waiting = self.waiting[switch, queue]
-        return QueueSeen(callers=[WaitingCaller(caller=one, waits_s=now_s - since) for one, since in waiting.items()])
+        callers = [WaitingCaller(caller=one, waits_s=now_s - since) for one, since in self.waiting[place].items()]
+        return QueueSeen(callers=callers, legs=dict(self.legs[place]))
+
+    async def enter(self, switch: str, queue: str, leg_id: LegId, *, paused: bool) -> None:
+        self._reachable(switch)
+        if (switch, queue) not in self.legs:
+            raise Rejected("Unable to add interface to queue: No such queue")
+        self.legs[switch, queue][leg_id] = paused
+        self._offer_all()
+
+    async def leave(self, switch: str, queue: str, leg_id: LegId) -> None:
+        self._reachable(switch)
+        self.legs.get((switch, queue), {}).pop(leg_id, None)
+
+    async def take(self, switch: str, offer: OfferId, leg_id: LegId) -> bool:
+        self._reachable(switch)
+        found = self.offers.get(offer)
+        if found is None:
+            return False
+        self.waiting[found.place].pop(found.caller)
+        self._say(QueueNewsKind.LEFT, found.place, caller=found.caller)
+        found.taken = True
+        if self.agents is not None and leg_id in self.agents.legs:
+            self.agents.legs[leg_id].state = LegState.TALKING
+        self._say(QueueNewsKind.TAKEN, found.place, offer=offer)
+        return True
+
+    async def drop(self, switch: str, offer: OfferId) -> None:
+        self._reachable(switch)
+        self._end(offer)
 
     # -- what a test can do to it --------------------------------------------------------------------------------------------
 
-    def call_in(self, queue: str, *, switch: str = "switch") -> str:
+    def call_in(self, queue: str, *, switch: str = "switch", number: str = "") -> str:
         """Somebody calls in and waits; returns the name of the call."""
-        caller = f"caller-{next(self._numbers)}"
-        self.waiting[switch, queue][caller] = self.clock.monotonic_s()
-        self._say(QueueNewsKind.JOINED, switch, queue, caller)
+        caller = f"caller-{next(self._ids)}"
+        self.numbers[caller] = number
+        self._wait((switch, queue), caller)
         return caller
 
     def hang_up(self, caller: str) -> None:
-        """A caller who waits gives up."""
-        for (switch, queue), waiting in self.waiting.items():
+        """A caller gives up, or ends the talk."""
+        for offer in [one for one, found in self.offers.items() if found.caller == caller]:
+            self._end(offer)
+        for place, waiting in self.waiting.items():
             if waiting.pop(caller, None) is not None:
-                self._say(QueueNewsKind.LEFT, switch, queue, caller)
+                self._say(QueueNewsKind.LEFT, place, caller=caller)
+
+    def leg_down(self, leg_id: LegId) -> None:
+        """An agent's telephone was hung up: the caller waits again."""
+        for offer, found in list(self.offers.items()):
+            if found.leg_id == leg_id:
+                del self.offers[offer]
+                self._say(QueueNewsKind.GONE, found.place, offer=offer)
+                if found.taken:
+                    self._wait(found.place, found.caller)
+
+    async def stop(self) -> None:
+        """End everything that waits."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
 
     # -- inside --------------------------------------------------------------------------------------------------------------
 
-    def _say(self, kind: QueueNewsKind, switch: str, queue: str, caller: str) -> None:
-        if self._linked(switch):  # else it is lost
-            self.unread.append(QueueNews(kind=kind, switch=switch, queue=queue, caller=caller, at=self.clock.now()))
+    def _wait(self, place: Place, caller: str) -> None:
+        self.waiting[place][caller] = self.clock.monotonic_s()
+        self._say(QueueNewsKind.JOINED, place, caller=caller)
+        self._offer_all()
+
+    def _offer_all(self) -> None:
+        """Each caller who is not at an agent yet, to an agent who is free."""
+        for place, waiting in self.waiting.items():
+            at_agents = {one.caller for one in self.offers.values()}
+            for caller in [one for one in waiting if one not in at_agents]:
+                busy = {one.leg_id for one in self.offers.values()}
+                free = [leg_id for leg_id, paused in self.legs[place].items() if not paused and leg_id not in busy]
+                if free:
+                    self._offer(place, caller, free[0])
+
+    def _offer(self, place: Place, caller: str, leg_id: LegId) -> None:
+        offer = OfferId(f"offer-{next(self._ids)}")
+        number = self.numbers.get(caller, "")
+        self.offers[offer] = FakeOffer(place, caller, number, leg_id)
+        self._say(QueueNewsKind.OFFERED, place, offer=offer, leg_id=leg_id, number=number)
+        self._spawn(self._not_taken(offer))
+
+    async def _not_taken(self, offer: OfferId) -> None:
+        await self.clock.sleep(TAKEN_WITHIN_S)
+        if offer in self.offers and not self.offers[offer].taken:
+            self._end(offer)
+
+    def _end(self, offer: OfferId) -> None:
+        found = self.offers.pop(offer, None)
+        if found is None:
+            return
+        self._say(QueueNewsKind.GONE, found.place, offer=offer)
+        if found.taken and self.agents is not None and found.leg_id in self.agents.legs:
+            self.agents.back_to_park(found.leg_id)
+        self._spawn(self._offer_again())
+
+    async def _offer_again(self) -> None:
+        await self.clock.sleep(AGAIN_S)
+        self._offer_all()
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def _say(self, kind: QueueNewsKind, place: Place, **facts: Any) -> None:
+        if self._linked(place[0]):  # else it is lost
+            switch, queue = place
+            self.unread.append(QueueNews(kind=kind, switch=switch, queue=queue, at=self.clock.now(), **facts))
             self.arrived.set()
+
+    def _reachable(self, switch: str) -> None:
+        if not self._linked(switch):
+            raise NotSent(f"the switch {switch} is {self.voice.state_of(switch).value}")
 
     def _linked(self, switch: str) -> bool:
         return self.voice.state_of(switch) in (SwitchState.READY, SwitchState.RECONCILING)

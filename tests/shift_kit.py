@@ -40,6 +40,8 @@ class At:
                 self.state, self.line, self.pending = event["state"], event["line"], event["pending"]
             elif event["event"] == "call_changed":
                 self.stages.append(event["stage"])
+            elif event["event"] == "caller_changed":
+                self.stages.append(f"caller {event['stage']} {event['queue']} {event['number']}")
             elif event["event"] == "consult_changed":
                 self.thirds.append(event["stage"])
             elif event["event"] == "key_pressed":

@@ -107,8 +107,27 @@ class Notice:
     text: str
 
 
+class CallerStage(StrEnum):
+    """What has just become of the caller before the agent."""
+
+    JOINED = "joined"  # talking
+    GONE = "gone"  # the talk is over; wrap up, without a code
+    CLOSED = "closed"  # free for the next
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerChanged:
+    """Something became of the caller of a queue with whom a blended agent talks."""
+
+    at: datetime
+    stage: CallerStage
+    queue: str
+    number: str  # of the caller; "" = not told
+    until: datetime | None = None  # with GONE: when the wrap-up ends by itself
+
+
 AgentEvent: TypeAlias = (
-    StateChanged | CallChanged | ConsultChanged | JobAttached | JobDetached | ContactChanged | KeyPressed | Notice
+    StateChanged | CallChanged | CallerChanged | ConsultChanged | JobAttached | JobDetached | ContactChanged | KeyPressed | Notice
 )
 
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from dialer.domain.agent import STALE_S, Agent, AgentState
 from dialer.domain.agent_events import AgentEvent, CallChanged, CallStage, StateChanged
-from dialer.domain.desk_call import CallKind, DeskCall
+from dialer.domain.desk_call import CallKind, DeskCall, DeskCaller
 from dialer.domain.desk_tasks import DropLeg, Task
 
 
@@ -33,7 +33,7 @@ class Pending(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """All that is known of an agent at work. There is a `call` in exactly the states from PREVIEW on."""
+    """All that is known of an agent at work. In exactly the states from PREVIEW on there is a `call` or a `caller`."""
 
     agent: Agent
     state: AgentState = AgentState.LOGGED_OUT
@@ -49,6 +49,7 @@ class Desk:
     lost_at: datetime | None = None  # the desk has been silent since
     away: bool = False  # for so long that nobody is taken to be there; only the call that is up holds it
     blended_in: bool = False
+    caller: DeskCaller | None = None
 
     @property
     def has_line(self) -> bool:
@@ -63,6 +64,16 @@ class Desk:
     def can_take(self, kind: CallKind) -> bool:
         """It is idle, and has what such a contact needs: all but manual ones need a telephone of ours."""
         return self.is_idle and (kind is CallKind.MANUAL or self.leg is Leg.UP)
+
+    @property
+    def can_take_caller(self) -> bool:
+        """A caller of a queue may be given to this agent at this moment."""
+        return self.state is AgentState.READY and self.leg is Leg.UP and self.blended_in and self.lost_at is None
+
+    @property
+    def is_engaged(self) -> bool:
+        """Somebody is before the agent."""
+        return self.call is not None or self.caller is not None
 
     @property
     def due_at(self) -> datetime | None:
@@ -139,7 +150,7 @@ def logged_out(desk: Desk, now: datetime) -> tuple[Desk, tuple[Task, ...]]:
 
 def freed(desk: Desk, now: datetime, *tasks: Task, events: tuple[AgentEvent, ...] = ()) -> Moved:
     """The call has left the desk: on to what was pending, or to the next contact."""
-    desk = replace(desk, call=None, extensions=0)
+    desk = replace(desk, call=None, caller=None, extensions=0)
     if desk.pending is Pending.LOGGED_OUT or desk.away:  # whatever was asked meanwhile: nobody is there
         desk, last = logged_out(desk, now)
         return Moved(desk=desk, tasks=(*tasks, *last), events=events)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from dialer.domain.agent import AgentRules
-from dialer.domain.ids import AttemptId, CallbackId, ContactId, JobId
+from dialer.domain.ids import AttemptId, CallbackId, ContactId, JobId, OfferId
 
 
 class CallKind(StrEnum):
@@ -55,3 +55,14 @@ class DeskCall:
     def is_own(self) -> bool:
         """This agent says how it ended."""
         return not self.asked_by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskCaller:
+    """A caller of a queue at one desk: no contact, and no attempt of a campaign. Times are aware UTC."""
+
+    offer: OfferId
+    queue: str
+    number: str = ""  # "" = not told
+    rules: AgentRules = field(default_factory=AgentRules)  # how long the wrap-up is
+    joined_at: datetime | None = None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from dialer.domain.desk_call import DeskCall
-from dialer.domain.ids import AttemptId
+from dialer.domain.desk_call import DeskCall, DeskCaller
+from dialer.domain.ids import AttemptId, OfferId
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +131,35 @@ class SocketBack:
     """The desk is connected again."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerOffered:
+    """A queue offers a caller to this agent."""
+
+    caller: DeskCaller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerJoined:
+    """Caller and agent hear each other."""
+
+    offer: OfferId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerGone:
+    """The caller has hung up, or is in the queue again."""
+
+    offer: OfferId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blended:
+    """The dialer sends the agent over to the callers of queues, or back to contacts."""
+
+    inbound: bool
+    because: str
+
+
 Happening: TypeAlias = (
     LegUp
     | LegDown
@@ -151,4 +180,8 @@ Happening: TypeAlias = (
     | TimeIsUp
     | SocketLost
     | SocketBack
+    | CallerOffered
+    | CallerJoined
+    | CallerGone
+    | Blended
 )

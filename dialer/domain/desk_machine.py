@@ -8,6 +8,7 @@ from typing import assert_never
 
 from dialer.domain import agent_commands as command
 from dialer.domain import desk_beside as beside
+from dialer.domain import desk_caller as caller
 from dialer.domain import desk_consult as consult
 from dialer.domain import desk_happenings as happening
 from dialer.domain import desk_presence as presence
@@ -43,6 +44,8 @@ def _moved(desk: Desk, what: Command | Happening, now: datetime) -> Answer:
         return _time_is_up(desk, now)
     if _is_command(what) and desk.state is AgentState.LOGGED_OUT:
         return Refused("you are not logged in", "log in first")
+    if desk.caller is not None and (answer := caller.with_caller(desk, desk.caller, what, now)) is not None:
+        return answer
     match what:
         case command.LogOut():
             return presence.log_out(desk, now)
@@ -138,6 +141,12 @@ def _happened(desk: Desk, what: Happening | command.LogIn, now: datetime) -> Mov
             return consult.call_given(desk, now)
         case happening.ConsultOver():
             return consult.consult_over(desk, now)
+        case happening.CallerOffered():
+            return caller.caller_offered(desk, what, now)
+        case happening.Blended():
+            return presence.blended(desk, what, now)
+        case happening.CallerJoined() | happening.CallerGone():
+            return Moved(desk=desk)  # of a caller who is not before the agent any more
         case happening.TimeIsUp() | command.LogIn():
             return Moved(desk=desk)  # handled before
         case _:
@@ -149,6 +158,8 @@ def _time_is_up(desk: Desk, now: datetime) -> Moved:
         return Moved(desk=desk)  # an alarm that was set for something that is over
     if desk.lost_at is not None and not desk.away and now >= desk.lost_at + timedelta(seconds=STALE_S):
         return presence.left(desk, now)
+    if desk.caller is not None:
+        return caller.time_is_up(desk, desk.caller, now)
     return talk.time_is_up(desk, now)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from dialer.domain import desk_caller as caller
 from dialer.domain.agent import PHONE, PREFERRED_MOST, AgentState
 from dialer.domain.agent_commands import GoNotReady, LogIn, PreferJobs
 from dialer.domain.agent_events import Notice
 from dialer.domain.codes import SystemCode
 from dialer.domain.desk import NO_LINE, Answer, Desk, Leg, Moved, Pending, Refused, freed, logged_out
 from dialer.domain.desk_call import CallKind
-from dialer.domain.desk_happenings import LegDown
+from dialer.domain.desk_happenings import Blended, LegDown
 from dialer.domain.desk_talk import closed
 from dialer.domain.desk_tasks import (
     DropLeg,
@@ -39,7 +40,7 @@ def log_in(desk: Desk, wanted: LogIn, now: datetime) -> Answer:
     if desk.lost_at is None and not wanted.force:
         return Refused(f"{desk.agent.login} is logged in at another desk", "log in with force to take over from it")
     back = socket_back(desk).desk
-    if phone == desk.phone or desk.call is not None:
+    if phone == desk.phone or desk.is_engaged:
         return Moved(desk=back)
     dropped: tuple[Task, ...] = (DropLeg(),) if desk.leg in (Leg.UP, Leg.RINGING) else ()
     rung = _ring(replace(back.to(AgentState.NOT_READY, now), phone=phone, leg=Leg.NONE, reason="another telephone"))
@@ -48,7 +49,7 @@ def log_in(desk: Desk, wanted: LogIn, now: datetime) -> Answer:
 
 def log_out(desk: Desk, now: datetime) -> Answer:
     """Go home, now or after the contact."""
-    if desk.call is not None:
+    if desk.is_engaged:
         return Moved(desk=replace(desk, pending=Pending.LOGGED_OUT))
     gone, tasks = logged_out(replace(desk, reason=""), now)
     return Moved(desk=gone, tasks=tasks)
@@ -56,7 +57,7 @@ def log_out(desk: Desk, now: datetime) -> Answer:
 
 def go_ready(desk: Desk, now: datetime) -> Answer:
     """Take contacts: now, when the telephone is up, or after this one."""
-    if desk.call is not None:
+    if desk.is_engaged:
         if desk.pending is Pending.NOTHING:
             return Refused("there is a contact before you", "you are ready again when it is wrapped up")
         return Moved(desk=replace(desk, pending=Pending.NOTHING, reason="", walked_away=False))
@@ -71,7 +72,7 @@ def go_ready(desk: Desk, now: datetime) -> Answer:
 def go_not_ready(desk: Desk, wanted: GoNotReady, now: datetime) -> Answer:
     """Rest: now or after the contact."""
     why = replace(desk, reason=wanted.reason, walked_away=wanted.walked_away)
-    if desk.call is not None:
+    if desk.is_engaged:
         return Moved(desk=replace(why, pending=Pending.NOT_READY))
     return Moved(desk=replace(why.to(AgentState.NOT_READY, now), pending=Pending.NOTHING))
 
@@ -88,8 +89,15 @@ def prefer(desk: Desk, wanted: PreferJobs) -> Answer:
 
 
 def blend(desk: Desk, *, inbound: bool) -> Answer:
-    """Over to inbound calls, or back; a contact that is before the agent is finished first."""
+    """Over to the callers of queues, or back; whoever is before the agent is finished first."""
     return Moved(desk=replace(desk, blended_in=inbound))
+
+
+def blended(desk: Desk, happened: Blended, now: datetime) -> Moved:
+    """The dialer sends the agent over, or back."""
+    if desk.state is AgentState.LOGGED_OUT or desk.blended_in is happened.inbound:
+        return Moved(desk=desk)
+    return Moved(desk=replace(desk, blended_in=happened.inbound), events=(Notice(at=now, text=happened.because),))
 
 
 def leg_up(desk: Desk, now: datetime) -> Moved:
@@ -144,6 +152,8 @@ def left(desk: Desk, now: datetime) -> Moved:
     """The desk has been silent for too long: logged out, after the contact with whom the agent may still be talking."""
     gone = replace(desk, pending=Pending.LOGGED_OUT, away=True, reason="the desk was silent")
     call = desk.call
+    if desk.caller is not None:
+        return caller.time_is_up(gone, desk.caller, now)
     if call is None:
         return freed(gone, now)
     match desk.state:

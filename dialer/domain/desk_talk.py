@@ -102,7 +102,7 @@ def joined(desk: Desk, happened: Joined, now: datetime) -> Moved:
 
 def talk_found(desk: Desk, happened: TalkFound, now: datetime) -> Moved:
     """Back to a talk that went on without the dialer, or to what is left of it to write down."""
-    if desk.call is not None or desk.state is AgentState.LOGGED_OUT:
+    if desk.is_engaged or desk.state is AgentState.LOGGED_OUT:
         return Moved(desk=desk)
     call = replace(happened.call, fallback=SystemCode.ANSWER_HUMAN.value)
     pending = Pending.NOTHING if desk.pending is Pending.READY else desk.pending

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from dialer.domain.agent_commands import ScheduleCallback
-from dialer.domain.desk_call import DeskCall
+from dialer.domain.desk_call import DeskCall, DeskCaller
 from dialer.domain.ids import AttemptId
 
 
@@ -197,6 +197,20 @@ class KeepPreferred:
     campaigns: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeCaller:
+    """Let the agent talk with the caller whom a queue offers. Tell `CallerJoined` or `CallerGone`."""
+
+    caller: DeskCaller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropCaller:
+    """Not this agent, or not any more: the queue offers a caller who has talked to nobody to somebody else; a talk ends."""
+
+    caller: DeskCaller
+
+
 Task: TypeAlias = (
     RingLeg
     | DropLeg
@@ -220,4 +234,6 @@ Task: TypeAlias = (
     | BarNumber
     | PromiseCallback
     | KeepPreferred
+    | TakeCaller
+    | DropCaller
 )

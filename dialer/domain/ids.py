@@ -23,6 +23,7 @@ AgentId = NewType("AgentId", int)
 ReceivedId = NewType("ReceivedId", int)
 AttemptId = NewType("AttemptId", str)  # 26 characters 0-9a-z, sortable by time of creation
 LegId = NewType("LegId", str)  # one call to an agent's phone, which stays up from contact to contact; made as an attempt id is
+OfferId = NewType("OfferId", str)  # the call by which a queue offers a caller to an agent of ours; the switch names it
 ConsultId = NewType("ConsultId", str)  # one call to somebody whom an agent asks for help; made as an attempt id is
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case: no character that a wire could mistake

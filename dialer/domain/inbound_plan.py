@@ -24,6 +24,12 @@ class InboundPlan:
     blend_after_s: float = 5.0  # a queue stands above its first threshold for so long before agents go over
     blend_back_s: float = 30.0  # and is empty for so long before they come back
 
+    def is_above(self, waiting: int, longest_s: float) -> bool:
+        """Whether the first threshold is reached."""
+        return waiting > 0 and (
+            any(waiting >= one for one in self.levels[:1]) or any(longest_s >= one for one in self.waits_s[:1])
+        )
+
     def __str__(self) -> str:
         numbers = [f"{', '.join(map(str, self.levels))} callers"] if self.levels else []
         waits = [f"{', '.join(f'{one:g}' for one in self.waits_s)} s of wait"] if self.waits_s else []

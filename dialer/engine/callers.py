@@ -1,28 +1,59 @@
-"""The callers' side of the floor: who waits in the queues that its campaigns give way to, told to their pacers."""
+"""The callers' side of the floor: who waits in the queues that campaigns give way to, and the agents who talk with them."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+import structlog
+
+from dialer.domain.agent import AgentRules, AgentState
+from dialer.domain.desk_call import DeskCaller
+from dialer.domain.desk_happenings import CallerGone, CallerJoined, CallerOffered
+from dialer.domain.desk_tasks import DropCaller, TakeCaller
+from dialer.domain.ids import LegId, OfferId
+from dialer.engine.blending import Blending
 from dialer.engine.floor_job import FloorJob
 from dialer.engine.queues import Inbound, Queues
+from dialer.engine.seat import Seat
+from dialer.engine.takers import Takers
+from dialer.errors import WireError
 from dialer.pacing.floor import InboundArrived
-from dialer.ports_queues import QueuePort
+from dialer.ports_agents import LegState, LiveLeg
+from dialer.ports_queues import QueueNews, QueueNewsKind, QueuePort
 
 if TYPE_CHECKING:
     from dialer.engine.floor import Floor
+
+log = structlog.get_logger()
+
+TICK_S = 0.1  # how soon an agent who is free is offered callers
+WIRE_S = 4.0
 
 
 class Callers:
     """Of one floor."""
 
     def __init__(self, floor: Floor, port: QueuePort | None) -> None:
-        self._floor = floor
-        self.queues = Queues(port, floor.clock, self._arrived)
+        self._floor, self._port = floor, port
+        self.queues = Queues(port, floor.clock, self)
+        self._takers = None if port is None else Takers(floor, port)
+        self._blending = Blending(floor, self)
 
     async def run(self) -> None:
-        """Watch the queues until cancelled."""
-        await self.queues.run()
+        """Look after callers until cancelled."""
+        if self._takers is None:
+            return
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.queues.run(), name="watch the queues")
+                while True:
+                    self._blending.look()
+                    await self._takers.keep()
+                    await self._floor.clock.sleep(TICK_S)
+        finally:
+            await asyncio.shield(self._takers.stop())
 
     def attach(self) -> None:
         """Jobs have begun, ended or changed: look after the queues that they name now."""
@@ -32,7 +63,82 @@ class Callers:
         """Who waits in the queues that a job gives way to."""
         return self.queues.seen(job.switch, job.inbound.queues)
 
+    def takers(self, job: FloorJob) -> list[Seat]:
+        """The agents of a job who are blended in."""
+        here = (one for one in self._floor.seats.values() if one.desk.blended_in and one.desk.state is not AgentState.LOGGED_OUT)
+        return [seat for seat in here if not job.refuses(seat)]
+
+    async def linked(self, switch: str, legs: Collection[LiveLeg]) -> None:
+        """The link to a switch is there again: who talks there, talks; whose telephone is idle has lost the caller meanwhile."""
+        for leg in legs:
+            seat = self._floor.legs.get(leg.leg_id)
+            if seat is not None and seat.desk.caller is not None:
+                offer, talks = seat.desk.caller.offer, leg.state is LegState.TALKING
+                self._floor.apply(seat, CallerJoined(offer=offer) if talks else CallerGone(offer=offer))
+        await self.queues.linked(switch)
+
+    async def do(self, seat: Seat, task: TakeCaller | DropCaller) -> None:
+        """What a desk wants of the caller before it."""
+        caller, leg_id = task.caller, seat.leg_id
+        match task:
+            case TakeCaller() if leg_id is None or self._port is None:
+                self._floor.apply(seat, CallerGone(offer=caller.offer))
+            case TakeCaller() if leg_id is not None and self._port is not None:
+                if not await self._port.take(seat.switch, caller.offer, leg_id):
+                    self._floor.apply(seat, CallerGone(offer=caller.offer))
+            case DropCaller():
+                await self._drop(seat.switch, caller.offer)
+
+    # -- what the switches tell ----------------------------------------------------------------------------------------------
+
+    def heard(self, news: QueueNews) -> None:
+        """Somebody has come, is offered to an agent, talks, or has gone."""
+        match news.kind:
+            case QueueNewsKind.JOINED:
+                self._arrived(news.switch, news.queue)
+            case QueueNewsKind.OFFERED if news.offer is not None:
+                self._offered(news, news.offer)
+            case QueueNewsKind.TAKEN if news.offer is not None and (seat := self._with(news.offer)) is not None:
+                self._floor.apply(seat, CallerJoined(offer=news.offer))
+            case QueueNewsKind.GONE if news.offer is not None and (seat := self._with(news.offer)) is not None:
+                self._floor.apply(seat, CallerGone(offer=news.offer))
+            case _:
+                pass
+
+    def looked(self, switch: str, queue: str, legs: dict[LegId, bool]) -> None:
+        """A queue was looked at: these legs of ours are in it, paused or not."""
+        if self._takers is not None:
+            self._takers.seen(switch, queue, legs)
+
     def _arrived(self, switch: str, queue: str) -> None:
-        for job in self._floor.jobs.values():
-            if job.switch == switch and queue in job.inbound.queues:
+        """What pacers learn: a caller for whom no agent was waiting will take one from them."""
+        jobs = [job for job in self._floor.jobs.values() if job.switch == switch and queue in job.inbound.queues]
+        for job in jobs:
+            if not any(seat.desk.can_take_caller for seat in self.takers(job)):
                 job.learn(InboundArrived())
+
+    def _offered(self, news: QueueNews, offer: OfferId) -> None:
+        seat = None if news.leg_id is None else self._floor.legs.get(news.leg_id)
+        if seat is None:  # of nobody who is here: the queue offers the caller to somebody else
+            self._floor.begin(self._drop(news.switch, offer), "refuse a caller")
+            return
+        caller = DeskCaller(offer=offer, queue=news.queue, number=news.number, rules=self._rules(seat, news.queue))
+        self._floor.apply(seat, CallerOffered(caller=caller))
+
+    def _rules(self, seat: Seat, queue: str) -> AgentRules:
+        """Those of the campaign that gives way to the queue, as far as they concern a caller."""
+        jobs = (job for job in self._floor.jobs.values() if queue in job.inbound.queues and not job.refuses(seat))
+        return next((job.rules for job in jobs), AgentRules())
+
+    def _with(self, offer: OfferId) -> Seat | None:
+        mine = (one for one in self._floor.seats.values() if one.desk.caller is not None)
+        return next((one for one in mine if one.desk.caller is not None and one.desk.caller.offer == offer), None)
+
+    async def _drop(self, switch: str, offer: OfferId) -> None:
+        if self._port is None:
+            return
+        try:
+            async with asyncio.timeout(WIRE_S):
+                await self._port.drop(switch, offer)
+        except (WireError, TimeoutError) as trouble:
+            log.warning("a caller was not let go", switch=switch, reason=str(trouble) or "no answer in time")

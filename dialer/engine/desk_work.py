@@ -15,6 +15,7 @@ from dialer.domain.codes import SystemCode
 from dialer.domain.desk import Refused
 from dialer.domain.desk_call import DeskCall
 from dialer.domain.desk_happenings import (
+    CallerGone,
     CallFailed,
     ContactGone,
     Joined,
@@ -27,6 +28,7 @@ from dialer.domain.desk_tasks import (
     CloseAttempt,
     CodeFrom,
     CorrectContact,
+    DropCaller,
     DropLeg,
     DropThird,
     GiveBack,
@@ -44,6 +46,7 @@ from dialer.domain.desk_tasks import (
     PromiseCallback,
     ResumeContact,
     RingLeg,
+    TakeCaller,
     Task,
     TransferContact,
 )
@@ -138,7 +141,7 @@ class DeskWork:
             if call is not None and seat.desk.state is AgentState.WRAP_UP and (live := self._live(call)):
                 code = (call.rules.default_code if call.joined_at else "") or call.fallback
                 floor.calls.finish(live, Said(code=code, source=DEFAULT, agent=seat.desk.agent.login))
-            if seat.leg_id is not None and seat.desk.call is None:
+            if seat.leg_id is not None and not seat.desk.is_engaged:
                 try:
                     async with asyncio.timeout(1.0):
                         await floor.agents.drop(seat.leg_id)
@@ -192,6 +195,8 @@ class DeskWork:
                 self._hand_over(seat, call, code)
             case GiveBack(call=call):
                 await self.give_back(call)
+            case TakeCaller() | DropCaller():
+                await floor.callers.do(seat, task)
             case _:
                 await self.answer(seat, task)
 
@@ -331,6 +336,8 @@ class DeskWork:
                 floor.apply(seat, LegDown(because=because))
             case CallThird():
                 floor.apply(seat, ThirdGone(because=because))
+            case TakeCaller(caller=caller):
+                floor.apply(seat, CallerGone(offer=caller.offer))
             case PlaceCall(call=call) if call.attempt_id is None:
                 floor.apply(seat, CallFailed(code=SystemCode.NETWORK_ERROR.value, closed=True))
             case HoldContact() | ResumeContact() | PressDigits() | HangUpContact() | JoinThree() | TransferContact():

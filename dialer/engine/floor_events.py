@@ -50,7 +50,6 @@ class FloorEvents:
     async def look(self, wire: AgentVoicePort, switch: str) -> None:
         """The link to a switch is up again: what it has of the floor now is what there is. Raises WireError."""
         floor, seen = self._floor, await wire.look(switch)
-        await floor.callers.queues.linked(switch)
         there = {leg.leg_id for leg in seen.legs}
         for leg_id, seat in list(floor.legs.items()):
             if seat.switch == switch and leg_id not in there:
@@ -81,6 +80,7 @@ class FloorEvents:
                 # Answered while nobody of us was there, and waited in vain for as long as the switch lets anybody wait.
                 floor.calls.person(call, floor.clock.now() - timedelta(seconds=call.wait_s), call.facts.amd_status)
                 self._nobody_came(call)
+        await floor.callers.linked(switch, seen.legs)
 
     def _heard(self, event: AgentVoiceEvent) -> None:
         seat = None if event.leg_id is None else self._floor.legs.get(event.leg_id)

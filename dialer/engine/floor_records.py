@@ -67,7 +67,7 @@ class FloorRecords:
                 agent_id=desk.agent.id,
                 at=self._clock.now(),
                 state=desk.state,
-                reason=desk.reason,
+                reason=desk.reason if desk.caller is None else f"queue {desk.caller.queue}",
                 walked_away=desk.walked_away,
                 job_id=call.job_id if call else None,
                 attempt_id=call.attempt_id if call else None,

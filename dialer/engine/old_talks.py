@@ -76,7 +76,7 @@ class OldTalks:
             contact = self._on_switch.get(attempt_id)
             leg = contact.leg_id if contact is not None and contact.state is ContactState.TALKING else None
             moved_on = attempt_id in self._on_switch and leg is None
-            stays = seat.desk.call is None and seat.desk.state is not AgentState.LOGGED_OUT
+            stays = not seat.desk.is_engaged and seat.desk.state is not AgentState.LOGGED_OUT
             if moved_on or not stays or call not in floor.calls.of_earlier_life(agent.org_id, agent.login):
                 continue
             self._on_switch.pop(attempt_id, None)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 
+from dialer.domain.ids import LegId
 from dialer.errors import WireError
 from dialer.ports import Clock
 from dialer.ports_queues import QueueNews, QueueNewsKind, QueuePort, QueueSeen
@@ -53,12 +55,19 @@ class Inbound:
     unknown: str = ""  # why nobody knows; "" = it is known
 
 
+class QueueListener(Protocol):
+    """Who is told what happens in the queues. Both are called from the event loop and must return at once."""
+
+    def heard(self, news: QueueNews) -> None: ...
+
+    def looked(self, switch: str, queue: str, legs: dict[LegId, bool]) -> None: ...
+
+
 class Queues:
     """Of all switches. Without a port nothing is known of any queue."""
 
-    def __init__(self, port: QueuePort | None, clock: Clock, arrived: Callable[[str, str], None]) -> None:
-        """`arrived` is told the switch and the queue of each caller who comes."""
-        self._port, self._clock, self._arrived = port, clock, arrived
+    def __init__(self, port: QueuePort | None, clock: Clock, listener: QueueListener) -> None:
+        self._port, self._clock, self._listener = port, clock, listener
         self._rooms: dict[Place, WaitingRoom] = {}
 
     def watch(self, places: Collection[Place]) -> None:
@@ -105,11 +114,9 @@ class Queues:
     async def _listen(self, port: QueuePort) -> None:
         async for news in port.news():
             room = self._rooms.get((news.switch, news.queue))
-            if room is None:
-                continue
-            room.hear(news, self._clock.monotonic_s())
-            if news.kind is QueueNewsKind.JOINED:
-                self._arrived(news.switch, news.queue)
+            if room is not None and news.caller:
+                room.hear(news, self._clock.monotonic_s())
+            self._listener.heard(news)
 
     async def _look(self, port: QueuePort, place: Place, room: WaitingRoom) -> None:
         switch, queue = place
@@ -128,6 +135,7 @@ class Queues:
             self._say(room, place, f"the switch {switch} has no queue of this name")
             return
         self._take(room, seen, told)
+        self._listener.looked(switch, queue, dict(seen.legs))
         self._say(room, place, "")
 
     def _take(self, room: WaitingRoom, seen: QueueSeen, told: Sequence[QueueNews]) -> None:

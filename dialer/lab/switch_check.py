@@ -89,7 +89,7 @@ def _version(ami: AmiTalk) -> Iterator[Finding]:
     if settings.get("Response") != "Success":
         yield _bad(
             f"the state of the switch cannot be read: {settings.get('Message')}",
-            "give the account `write = originate,call,reporting`",
+            "give the account `write = originate,call,reporting,agent`",
         )
         return
     yield version_finding(settings.get("AsteriskVersion", ""))
@@ -141,6 +141,7 @@ def _rights(ami: AmiTalk) -> Iterator[Finding]:
         else:
             yield _ok("the switch says what becomes of a call")
         yield _agents(ami)
+        yield from _queues(ami)
     hang_up = ami.action("Hangup", {"Channel": "outdial-check-no-such-channel"})
     if "ermission" in hang_up.get("Message", ""):
         yield _bad("calls may not be hung up", "add `call` to the account's `write`")
@@ -160,6 +161,17 @@ def _agents(ami: AmiTalk) -> Finding:
         f"the dialplan has no context [{AGENTS_CONTEXT}]: campaigns with agents cannot run",
         "include extensions_outdial_agents.conf in extensions.conf, and `dialplan reload`",
     )
+
+
+def _queues(ami: AmiTalk) -> Iterator[Finding]:
+    """Whether agents may take callers of queues; nothing to say where the switch has no app_queue."""
+    nobody = {"Queue": "outdial-check-no-such-queue", "Interface": "Local/outdial-check@outdial-inbound", "Paused": "true"}
+    message = ami.action("QueuePause", nobody).get("Message", "")
+    if "ermission" in message:
+        mend = "add `agent` to the account's `read` and `write` (manager_outdial.conf)"
+        yield _warn("agents may not take callers of the switch's queues", mend)
+    elif "nknown command" not in message:
+        yield _ok("agents can take callers of the switch's queues")
 
 
 def _sounds(ami: AmiTalk, host: str) -> Iterator[Finding]:

@@ -8,29 +8,42 @@ from itertools import count
 
 import pytest
 
+from dialer.channels.asterisk.agent_voice import AsteriskAgentVoice
 from dialer.channels.asterisk.queues import AsteriskQueues
 from dialer.channels.asterisk.voice import AsteriskVoice
+from dialer.domain.ids import LegId, OfferId, new_leg_id
 from dialer.engine.clock import SystemClock
-from dialer.errors import NotSent
+from dialer.errors import NotSent, Rejected
 from dialer.lab.lab import Lab
 from dialer.ports import SwitchState
+from dialer.ports_agents import AgentVoiceKind, LegOrder, LegState
 from dialer.ports_queues import QueueNews, QueueNewsKind, QueuePort
+from dialer.testing_agents import FakeAgentVoice
 from dialer.testing_queues import FakeQueues
-from dialer.testing_voice import FakeVoice
+from dialer.testing_voice import FakeCallee, FakeVoice
 from tests.agents_kit import asterisk_voice
 
 pytestmark = pytest.mark.contract
 
-NUMBERS = count(5_550_000)
+NUMBERS = count(5_550_000_001)
+PHONE = "+19990007100"
+STAYS = FakeCallee(ring_s=None, answer_s=0.01)
 
 
 class QueueBench:
     """A port with one reader; callers come and go as they are told."""
 
-    def __init__(self, voice: FakeVoice | AsteriskVoice, queues: FakeQueues | AsteriskQueues, lab: Lab | None) -> None:
-        self.voice, self.lab = voice, lab
+    def __init__(
+        self,
+        voice: FakeVoice | AsteriskVoice,
+        agents: FakeAgentVoice | AsteriskAgentVoice,
+        queues: FakeQueues | AsteriskQueues,
+        lab: Lab | None,
+    ) -> None:
+        self.voice, self.agents, self.lab = voice, agents, lab
         self.queues: QueuePort = queues
         self.fake = queues if isinstance(queues, FakeQueues) else None
+        self.told: list[tuple[AgentVoiceKind, LegId | None]] = []
         self.switch = voice.switches()[0]
         self.heard: list[QueueNews] = []
 
@@ -38,15 +51,44 @@ class QueueBench:
         async for news in self.queues.news():
             self.heard.append(news)
 
+    async def listen_to_legs(self) -> None:
+        async for event in self.agents.events():
+            self.told.append((event.kind, event.leg_id))
+
     async def call_in(self, queue: str) -> QueueNews:
         """Somebody calls, and waits; what is told of it."""
-        before = len(self.heard)
+        before, number = len(self.said(QueueNewsKind.JOINED)), f"+1{next(NUMBERS)}"
         if self.fake is not None:
-            self.fake.call_in(queue, switch=self.switch)
+            self.fake.call_in(queue, switch=self.switch, number=number)
         elif self.lab is not None:
-            await self.lab.call_in(queue, f"+1{next(NUMBERS)}")
-        await self.until(lambda: len(self.heard) > before)
-        return self.heard[-1]
+            await self.lab.call_in(queue, number)
+        await self.until(lambda: len(self.said(QueueNewsKind.JOINED)) > before)
+        return self.said(QueueNewsKind.JOINED)[-1]
+
+    async def parked(self) -> LegId:
+        """An agent's leg that is up and idle."""
+        order = LegOrder(leg_id=new_leg_id(), phone=PHONE, switch=self.switch, trunk="trunk", ring_timeout_s=20)
+        await self.agents.ring(order)
+        await self.until(lambda: (AgentVoiceKind.LEG_PARKED, order.leg_id) in self.told)
+        return order.leg_id
+
+    async def offered(self, queue: str, leg_id: LegId) -> OfferId:
+        """Somebody calls, and is offered to a leg that is in the queue."""
+        await self.call_in(queue)
+        await self.until(lambda: bool(self.said(QueueNewsKind.OFFERED)))
+        news = self.said(QueueNewsKind.OFFERED)[-1]
+        assert (news.queue, news.leg_id) == (queue, leg_id)
+        assert news.number.startswith("+1555")
+        assert news.offer is not None
+        return news.offer
+
+    def said(self, kind: QueueNewsKind) -> list[QueueNews]:
+        return [one for one in self.heard if one.kind is kind]
+
+    async def legs(self, queue: str) -> dict[LegId, bool]:
+        seen = await self.queues.look(self.switch, queue)
+        assert seen is not None
+        return dict(seen.legs)
 
     async def hang_up(self, caller: str) -> None:
         """A caller gives up."""
@@ -54,6 +96,14 @@ class QueueBench:
             self.fake.hang_up(caller)
         elif isinstance(self.voice, AsteriskVoice):
             await self.voice.switch(self.switch).link.call({"Action": "Hangup", "Channel": caller})
+
+    async def until_leg(self, leg_id: LegId, state: LegState) -> None:
+        """A leg is in a state by the switch's own list."""
+        for _ in range(100):
+            if (leg_id, state) in [(one.leg_id, one.state) for one in (await self.agents.look(self.switch)).legs]:
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"the leg is not {state}")
 
     async def until(self, condition: Callable[[], bool]) -> None:
         for _ in range(500):
@@ -69,20 +119,37 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[QueueBench]:
     made: QueueBench
     if request.param == "fake":
         fake = FakeVoice(SystemClock())
-        made = QueueBench(fake, FakeQueues(SystemClock(), fake), None)
+        legs = FakeAgentVoice(SystemClock(), fake, default=STAYS)
+        made = QueueBench(fake, legs, FakeQueues(SystemClock(), fake, agents=legs), None)
     else:
         lab: Lab = request.getfixturevalue("lab")
         real = asterisk_voice(lab, node="queues")
-        made = QueueBench(real, AsteriskQueues(real), lab)
-    listening = asyncio.create_task(made.listen())
+        agents = AsteriskAgentVoice(real)
+        made = QueueBench(real, agents, AsteriskQueues(real, agents), lab)
+    listening = [asyncio.create_task(made.listen()), asyncio.create_task(made.listen_to_legs())]
     await made.voice.start()
     try:
         await made.until(lambda: made.voice.state_of(made.switch) is SwitchState.RECONCILING)
+        await made.agents.look(made.switch)
+        made.voice.ready(made.switch)
         yield made
+        if made.voice.state_of(made.switch) is SwitchState.READY:
+            for queue in ("support", "sales"):
+                for leg_id in await made.legs(queue):
+                    await made.queues.leave(made.switch, queue, leg_id)
+                left = await made.queues.look(made.switch, queue)
+                for caller in left.callers if left is not None else ():  # the lab is shared
+                    await made.hang_up(caller.caller)
+            for leg in (await made.agents.look(made.switch)).legs:
+                await made.agents.drop(leg.leg_id)
     finally:
+        if made.fake is not None:
+            await made.fake.stop()
+        await made.agents.stop()
         await made.voice.stop()
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        for task in listening:
+            task.cancel()
+        await asyncio.gather(*listening, return_exceptions=True)
 
 
 async def test_callers_are_told_when_they_come_and_when_they_go(bench: QueueBench) -> None:
@@ -108,6 +175,68 @@ async def test_a_look_shows_who_waits_and_for_how_long(bench: QueueBench) -> Non
     assert 0.0 <= seen.callers[0].waits_s < 5.0
     await bench.hang_up(news.caller)
     await bench.until(lambda: bench.heard[-1].kind is QueueNewsKind.LEFT)
+
+
+async def test_a_leg_is_in_a_queue_from_entering_to_leaving_paused_or_not(bench: QueueBench) -> None:
+    leg_id = await bench.parked()
+    await bench.queues.enter(bench.switch, "support", leg_id, paused=True)
+    assert await bench.legs("support") == {leg_id: True}
+    await bench.queues.enter(bench.switch, "support", leg_id, paused=False)
+    assert await bench.legs("support") == {leg_id: False}
+    assert await bench.legs("sales") == {}
+    for _ in range(2):  # quiet where it is not there
+        await bench.queues.leave(bench.switch, "support", leg_id)
+    assert await bench.legs("support") == {}
+    with pytest.raises(Rejected):
+        await bench.queues.enter(bench.switch, "nobodys", leg_id, paused=False)
+
+
+@pytest.mark.row(131)
+async def test_a_caller_is_offered_taken_and_gone_and_the_leg_is_parked_again(bench: QueueBench) -> None:
+    leg_id = await bench.parked()
+    await bench.queues.enter(bench.switch, "support", leg_id, paused=False)
+    offer = await bench.offered("support", leg_id)
+    assert await bench.queues.take(bench.switch, offer, leg_id)
+    await bench.until(lambda: [one.offer for one in bench.said(QueueNewsKind.TAKEN)] == [offer])
+    await bench.until(lambda: len(bench.said(QueueNewsKind.LEFT)) == 1)
+    await bench.until_leg(leg_id, LegState.TALKING)
+    parked = bench.told.count((AgentVoiceKind.LEG_PARKED, leg_id))
+    await bench.queues.drop(bench.switch, offer)
+    await bench.until(lambda: [one.offer for one in bench.said(QueueNewsKind.GONE)] == [offer])
+    await bench.until(lambda: bench.told.count((AgentVoiceKind.LEG_PARKED, leg_id)) == parked + 1)
+    await bench.queues.drop(bench.switch, offer)  # quiet: it has ended
+    assert not await bench.queues.take(bench.switch, offer, leg_id)
+
+
+async def test_a_caller_whom_nobody_takes_is_offered_again_and_a_paused_leg_is_offered_nobody(bench: QueueBench) -> None:
+    leg_id = await bench.parked()
+    await bench.queues.enter(bench.switch, "support", leg_id, paused=True)
+    caller = (await bench.call_in("support")).caller
+    assert await bench.legs("support") == {leg_id: True}
+    assert not bench.said(QueueNewsKind.OFFERED)
+    await bench.queues.enter(bench.switch, "support", leg_id, paused=False)
+    await bench.until(lambda: len(bench.said(QueueNewsKind.OFFERED)) == 1)
+    refused = bench.said(QueueNewsKind.OFFERED)[0].offer
+    assert refused is not None
+    await bench.queues.drop(bench.switch, refused)
+    await bench.until(lambda: len(bench.said(QueueNewsKind.OFFERED)) == 2)
+    await bench.until(lambda: len(bench.said(QueueNewsKind.GONE)) == 2)  # not taken within two seconds
+    assert not bench.said(QueueNewsKind.LEFT), "the caller waits on"
+    await bench.hang_up(caller)
+    await bench.until(lambda: bool(bench.said(QueueNewsKind.LEFT)))
+
+
+async def test_a_caller_whose_agent_is_lost_waits_in_the_queue_again(bench: QueueBench) -> None:
+    leg_id = await bench.parked()
+    await bench.queues.enter(bench.switch, "support", leg_id, paused=False)
+    offer = await bench.offered("support", leg_id)
+    assert await bench.queues.take(bench.switch, offer, leg_id)
+    await bench.until(lambda: bool(bench.said(QueueNewsKind.TAKEN)))
+    await bench.agents.drop(leg_id)
+    await bench.until(lambda: len(bench.said(QueueNewsKind.JOINED)) == 2)
+    await bench.until(lambda: bench.said(QueueNewsKind.GONE)[:1] != [])
+    assert bench.said(QueueNewsKind.GONE)[0].offer == offer
+    await bench.hang_up(bench.said(QueueNewsKind.JOINED)[1].caller)
 
 
 async def test_a_queue_that_is_not_there_is_told_from_one_that_is_empty(bench: QueueBench) -> None:

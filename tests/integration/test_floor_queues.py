@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dialer.domain.ids import JobId
-from dialer.domain.inbound_plan import InboundPlan
+from dialer.domain.agent_commands import BlendIn, BlendOut, WrapUp
+from dialer.domain.agent_events import CallerChanged, CallStage, Notice
+from dialer.domain.ids import JobId, LegId
+from dialer.domain.inbound_plan import Blend, InboundPlan
 from dialer.domain.pacing_plan import Pacing, PacingKind
 from dialer.engine.engine import Engine
+from dialer.services.agent_floor import Done
+from dialer.services.agent_times import agent_history
 from dialer.store.store import Store
 from dialer.testing_agents import FakeAgentVoice
 from dialer.testing_queues import FakeQueues
 from dialer.testing_voice import FakeCallee, FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
-from tests.floor_kit import crew, dismiss, hire, make_job
+from tests.floor_kit import Worker, attempts, crew, dismiss, hire, make_job
 
 pytestmark = [pytest.mark.integration, ON_SQLITE]
 
+BEGAN = datetime.now(UTC) - timedelta(minutes=1)
 ANSWERS = FakeCallee(ring_s=0.1, answer_s=0.5)
 PLAN = Pacing(kind=PacingKind.PROGRESSIVE, wrap_up_s=30.0, inbound=InboundPlan(queues=("support", "sales")))
 
@@ -66,3 +72,142 @@ async def test_a_campaign_that_gives_way_to_a_queue_that_is_not_there_says_so(st
         await until(lambda: said in because(engine, job_id))
         await until(lambda: len(voice.placed) == 2)  # for agents who idle, and nobody ahead of them
         await dismiss(tasks)
+
+
+BY_HAND = replace(PLAN, inbound=InboundPlan(queues=("support",)))
+BLENDS = replace(
+    PLAN, inbound=InboundPlan(queues=("support",), blend=Blend.AUTOMATIC, blend_after_s=2.0, blend_back_s=3.0, levels=(1, 9, 9))
+)
+
+
+def state(engine: Engine, worker: Worker) -> str:
+    """How an agent's desk stands."""
+    seat = engine.floor.seats.get(worker.agent.id)
+    return "" if seat is None else seat.desk.state.value
+
+
+def callers_of(worker: Worker) -> list[str]:
+    """What an agent was told of callers."""
+    return [f"{one.stage} {one.queue} {one.number}" for one in worker.told if isinstance(one, CallerChanged)]
+
+
+@pytest.mark.row(131)
+async def test_an_agent_who_blends_in_talks_with_callers_and_then_with_contacts_again(store: Store) -> None:
+    clock = FastClock(factor=6)
+    job_id = make_job(store, 1, BY_HAND)
+    staff = await hire(store, 1)
+    voice = FakeVoice(clock, default=ANSWERS)
+    agents = FakeAgentVoice(clock, voice)
+    queues = FakeQueues(clock, voice, agents=agents)
+    caller = queues.call_in("support", number="+15557000001")
+    async with running(store, voice, clock=clock, agents=agents, queues=queues) as engine:
+        (worker,), tasks = await crew(engine, staff, clock, talk_s=1.0)
+        await until(lambda: state(engine, worker) == "ready")
+        await worker.say(BlendIn())
+        await until(lambda: callers_of(worker) == ["joined support +15557000001"])
+        assert state(engine, worker) == "talking"
+        assert not queues.waiting["switch", "support"]
+        assert not voice.placed, "nobody is called for an agent who talks with a caller"
+        queues.hang_up(caller)
+        await until(lambda: state(engine, worker) == "wrap_up")
+        assert await worker.say(WrapUp()) == Done()
+        await worker.say(BlendOut())
+        await until(completed(store, job_id))
+        assert queues.legs["switch", "support"] == {}
+        await dismiss(tasks)
+        (agent,) = staff
+        history = await agent_history(store, agent.org_id, agent.login, since=BEGAN, until=clock.now())
+        states = [(one.state.value, one.reason) for one in history]
+        assert ("talking", "queue support") in states
+        assert ("wrap_up", "queue support") in states
+        assert len(attempts(store, job_id)) == 1, "a caller is no attempt of the campaign"
+    await queues.stop()
+
+
+@pytest.mark.row(69, 131)
+async def test_agents_go_over_by_themselves_while_callers_wait_and_come_back_afterwards(store: Store) -> None:
+    clock = FastClock(factor=6)
+    job_id = make_job(store, 3, BLENDS)
+    staff = await hire(store, 2)
+    voice = FakeVoice(clock, default=ANSWERS)
+    agents = FakeAgentVoice(clock, voice)
+    queues = FakeQueues(clock, voice, agents=agents)
+    first, second = queues.call_in("support"), queues.call_in("support")
+    async with running(store, voice, clock=clock, agents=agents, queues=queues) as engine:
+        workers, tasks = await crew(engine, staff, clock, talk_s=1.0)
+        await until(lambda: all(callers_of(one) for one in workers))
+        assert not voice.placed, "both agents who idle are counted for the two who wait"
+        for caller in (first, second):
+            queues.hang_up(caller)
+        for one in workers:
+            await until(lambda one=one: state(engine, one) == "wrap_up")  # type: ignore[misc]
+            await one.say(WrapUp())
+        await until(completed(store, job_id))
+        told = [one.text for one in workers[0].told if isinstance(one, Notice) and "support" in one.text]
+        assert told == [
+            "2 callers wait in support: you take callers now",
+            "nobody waits in support: contacts come to you again",
+        ]
+        await dismiss(tasks)
+    await queues.stop()
+
+
+async def test_no_agent_goes_over_whom_somebody_may_need_who_is_being_called(store: Store) -> None:
+    clock = FastClock(factor=10)
+    make_job(store, 2, BLENDS)
+    staff = await hire(store, 2)
+    voice = FakeVoice(clock, default=FakeCallee(ring_s=0.1, answer_s=12.0))
+    agents = FakeAgentVoice(clock, voice)
+    queues = FakeQueues(clock, voice, agents=agents)
+    async with running(store, voice, clock=clock, agents=agents, queues=queues) as engine:
+        workers, tasks = await crew(engine, staff, clock, talk_s=2.0)
+        await until(lambda: len(voice.placed) == 2)
+        queues.call_in("support")
+        await until(lambda: all(one.seen[CallStage.JOINED] for one in workers))
+        assert not any(one.desk.blended_in for one in engine.floor.seats.values()), "both had somebody who was being called"
+        await until(lambda: any(callers_of(one) for one in workers))  # and afterwards one of them is free for the caller
+        await dismiss(tasks)
+    await queues.stop()
+
+
+@pytest.mark.row(131)
+async def test_a_caller_whose_agent_loses_the_telephone_gets_another_one(store: Store) -> None:
+    clock = FastClock(factor=6)
+    make_job(store, 1, BY_HAND)
+    staff = await hire(store, 2)
+    voice = FakeVoice(clock, default=ANSWERS)
+    agents = FakeAgentVoice(clock, voice)
+    queues = FakeQueues(clock, voice, agents=agents)
+    queues.call_in("support")
+    async with running(store, voice, clock=clock, agents=agents, queues=queues) as engine:
+        (one, other), tasks = await crew(engine, staff, clock, talk_s=1.0)
+        await until(lambda: state(engine, one) == "ready" and state(engine, other) == "ready")
+        await one.say(BlendIn())
+        await until(lambda: state(engine, one) == "talking")
+        await other.say(BlendIn())
+        leg_id = engine.floor.seats[one.agent.id].leg_id
+        assert leg_id is not None
+        agents.hang_up_phone(leg_id)
+        await until(lambda: state(engine, one) == "not_ready")
+        await until(lambda: state(engine, other) == "talking")
+        await dismiss(tasks)
+    await queues.stop()
+
+
+async def test_what_a_dead_dialer_left_in_a_queue_is_taken_out_and_the_stopped_one_leaves_nothing(store: Store) -> None:
+    clock = FastClock(factor=10)
+    make_job(store, 1, BY_HAND)
+    staff = await hire(store, 1)
+    voice = FakeVoice(clock, default=ANSWERS)
+    agents = FakeAgentVoice(clock, voice)
+    queues = FakeQueues(clock, voice, agents=agents)
+    queues.legs["switch", "support"][LegId("of a dead dialer")] = False
+    async with running(store, voice, clock=clock, agents=agents, queues=queues) as engine:
+        (worker,), tasks = await crew(engine, staff, clock)
+        await until(lambda: state(engine, worker) in ("ready", "talking"))
+        await worker.say(BlendIn())
+        leg_id = engine.floor.seats[worker.agent.id].leg_id
+        await until(lambda: list(queues.legs["switch", "support"]) == [leg_id])
+        await dismiss(tasks)
+    assert queues.legs["switch", "support"] == {}
+    await queues.stop()

@@ -14,14 +14,16 @@ from dialer.domain import desk_happenings as it
 from dialer.domain.agent import AgentState
 from dialer.domain.agent_commands import Command
 from dialer.domain.desk import Desk, Leg, Pending, Refused
-from dialer.domain.desk_call import CallKind, Third
+from dialer.domain.desk_call import CallKind, DeskCaller, Third
 from dialer.domain.desk_happenings import Happening
 from dialer.domain.desk_machine import after, new_desk
+from dialer.domain.ids import OfferId
 from tests.desk_kit import ANN, FIRST, LEAVING, RULES, SECOND, START, a_call
 
 pytestmark = pytest.mark.unit
 
 TIMED = replace(RULES, preview_s=20)
+CALLER = DeskCaller(offer=OfferId("o1"), queue="support")
 ENDLESS = replace(RULES, wrap_up_s=None)
 WALK: list[Command | Happening] = [
     do.LogIn(),
@@ -78,6 +80,10 @@ WALK: list[Command | Happening] = [
     it.TimeIsUp(),
     it.SocketLost(),
     it.SocketBack(),
+    it.CallerOffered(caller=CALLER),
+    it.CallerJoined(offer=CALLER.offer),
+    it.CallerGone(offer=CALLER.offer),
+    it.Blended(inbound=True, because="callers wait"),
 ]
 LIKELY: list[Command | Happening] = [do.LogIn(), it.LegUp(), do.GoReady()]
 WITHOUT_CALL = (AgentState.LOGGED_OUT, AgentState.NOT_READY, AgentState.READY)
@@ -112,7 +118,8 @@ def test_whatever_happens_each_call_leaves_once_and_nobody_stays_in_a_state_for_
         came += turned_away + redialled + given
         left += sum(isinstance(task, LEAVING) for task in answer.tasks)
         assert came - left == owned(desk), (what, answer)
-        assert (desk.call is None) is (desk.state in WITHOUT_CALL)
+        assert desk.call is None or desk.caller is None
+        assert desk.is_engaged is (desk.state not in WITHOUT_CALL)
         assert desk.until is None or desk.state in (AgentState.PREVIEW, AgentState.WRAP_UP)
         assert not (desk.is_idle and (desk.call is not None or desk.pending is not Pending.NOTHING))
         if desk.call is None and before.call is not None and before.pending is Pending.NOT_READY and not desk.away:

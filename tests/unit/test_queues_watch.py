@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dialer.domain.ids import LegId
 from dialer.engine.queues import LATE_S, LOOK_S, NOT_YET, Queues
-from dialer.ports_queues import QueueSeen
+from dialer.ports_queues import QueueNews, QueueNewsKind, QueueSeen
 from dialer.testing_queues import FakeQueues
 from dialer.testing_voice import FakeVoice
 from tests.still_clock import StillClock
@@ -27,7 +28,15 @@ class Watched:
         self.voice = FakeVoice(self.clock)
         self.port = FakeQueues(self.clock, self.voice)
         self.came: list[tuple[str, str]] = []
-        self.queues = Queues(self.port, self.clock, lambda *place: self.came.append(place))
+        self.legs: dict[LegId, bool] = {}
+        self.queues = Queues(self.port, self.clock, self)
+
+    def heard(self, news: QueueNews) -> None:
+        if news.kind is QueueNewsKind.JOINED:
+            self.came.append((news.switch, news.queue))
+
+    def looked(self, switch: str, queue: str, legs: dict[LegId, bool]) -> None:
+        self.legs |= legs
 
     def pass_time(self, seconds: float) -> None:
         self.clock.at += timedelta(seconds=seconds)
@@ -70,7 +79,7 @@ async def test_a_caller_counts_from_the_moment_of_coming_and_is_told(watched: Wa
     watched.pass_time(3)
     seen = watched.queues.seen("switch", ("support",))
     assert (seen.waiting, seen.longest_s, seen.where) == (1, 3.0, "support")
-    assert watched.came == [SUPPORT]
+    assert watched.came == [SUPPORT, ("switch", "sales")]
     watched.port.hang_up(caller)
     await watched.until(lambda: watched.waiting == 0)
 
@@ -128,6 +137,6 @@ async def test_after_a_lost_link_somebody_looks_at_once(watched: Watched) -> Non
 
 
 def test_without_a_switch_nothing_is_known_of_any_queue() -> None:
-    queues = Queues(None, StillClock(datetime(2026, 5, 11, tzinfo=UTC)), lambda switch, queue: None)
+    queues = Queues(None, StillClock(datetime(2026, 5, 11, tzinfo=UTC)), Watched())
     queues.watch({SUPPORT})
     assert queues.seen("switch", ("support",)).unknown == f"support: {NOT_YET}"

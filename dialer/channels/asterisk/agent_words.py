@@ -15,6 +15,7 @@ from dialer.errors import Rejected
 from dialer.ports_agents import ConsultOrder, ContactState, FloorSeen, LegOrder, LegState, LiveContact, LiveLeg, SpyMode
 
 FLOOR, AGENT, THIRD = "outdial-floor", "outdial-agent", "outdial-consult"  # our dialplan contexts, the same on every switch
+INBOUND = "outdial-inbound"  # and where a caller of a queue is offered to an agent
 DIGITS = re.compile(r"[0-9*#A-D]{1,32}\Z")
 DIGIT_MS = 100
 SPY_OPTIONS = {SpyMode.LISTEN: "", SpyMode.WHISPER: "w", SpyMode.BARGE: "B"}
@@ -114,6 +115,7 @@ def press(channel: str, digit: str) -> Action:
 
 def floor_seen(frames: Sequence[AmiFrame], ids: ChannelIds) -> FloorSeen:
     """The floor as a list of channels shows it: who shares a bridge talks."""
+    offers = {frame.get("Uniqueid", "") for frame in frames if frame.get("Context") == INBOUND}
     in_bridge: defaultdict[str, list[str]] = defaultdict(list)
     for frame in frames:
         if frame.get("BridgeId"):
@@ -127,7 +129,7 @@ def floor_seen(frames: Sequence[AmiFrame], ids: ChannelIds) -> FloorSeen:
         attempt_id, leg_id, consult_id = ids.attempt(channel), ids.leg_id(channel), ids.consult_id(channel)
         if leg_id is not None:
             talks_with = [one for one in map(ids.attempt, others) if one is not None]
-            in_company = bool(talks_with) or any(ids.leg_id(one) or ids.consult_id(one) for one in others)
+            in_company = bool(talks_with) or any(ids.leg_id(one) or ids.consult_id(one) or one in offers for one in others)
             legs.append(
                 LiveLeg(
                     leg_id=leg_id,

@@ -1,31 +1,42 @@
-"""The queues (`app_queue`) of our Asterisks: who waits in them, by the manager's own events and lists."""
+"""The queues (`app_queue`) of our Asterisks: who waits in them, by events and lists, and agents who take callers."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from typing import Any
 
+from dialer.channels.asterisk import agent_words as words
+from dialer.channels.asterisk.agent_asks import ALREADY_GONE
+from dialer.channels.asterisk.agent_voice import AsteriskAgentVoice
+from dialer.channels.asterisk.agent_words import INBOUND
+from dialer.channels.asterisk.originate import ChannelIds
 from dialer.channels.asterisk.protocol import AmiFrame
 from dialer.channels.asterisk.voice import AsteriskVoice
+from dialer.domain.ids import LegId, OfferId
 from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.ports_queues import QueueNews, QueueNewsKind, QueueSeen, WaitingCaller
 
 MAX_UNREAD = 5_000  # then the oldest are dropped: the next look at the queue puts it right
-KINDS = {"QueueCallerJoin": QueueNewsKind.JOINED, "QueueCallerLeave": QueueNewsKind.LEFT}
+MAX_OFFERS = 5_000
+CALLERS = {"QueueCallerJoin": QueueNewsKind.JOINED, "QueueCallerLeave": QueueNewsKind.LEFT}
+SAID = {"OutdialInbound": QueueNewsKind.TAKEN, "OutdialRequeued": QueueNewsKind.GONE}
+NOT_THERE = ("not there", "interface not found")  # the switch's words for a leg that has not entered
 
 
 class AsteriskQueues:
-    """The `QueuePort` over the links of an `AsteriskVoice`."""
+    """The `QueuePort` over the links of an `AsteriskVoice`, for legs of its agents' side."""
 
-    def __init__(self, voice: AsteriskVoice) -> None:
-        self._voice = voice
+    def __init__(self, voice: AsteriskVoice, agents: AsteriskAgentVoice) -> None:
+        self._voice, self._agents = voice, agents
         self._unread: deque[QueueNews] = deque(maxlen=MAX_UNREAD)
         self._arrived = asyncio.Event()
+        self._offers: dict[str, None] = {}  # whose end is to be told, in their order
         voice.also.append(self._hear)
 
     async def news(self) -> AsyncIterator[QueueNews]:
-        """Who comes and goes, in the order of arrival. One reader."""
+        """What happens, in the order of arrival. One reader."""
         while True:
             while self._unread:
                 yield self._unread.popleft()
@@ -33,7 +44,7 @@ class AsteriskQueues:
             await self._arrived.wait()
 
     async def look(self, switch: str, queue: str) -> QueueSeen | None:
-        """Who waits in a queue now; None where there is none. Raises NotSent where it cannot be had."""
+        """A queue as it is now; None where there is none. Raises NotSent where it cannot be had."""
         link = self._voice.switch(switch).link
         try:
             frames = await link.fetch_list({"Action": "QueueStatus", "Queue": queue}, "QueueStatusComplete")
@@ -42,14 +53,97 @@ class AsteriskQueues:
         if not any(frame.get("Event") == "QueueParams" for frame in frames):
             return None
         waiting = [frame for frame in frames if frame.get("Event") == "QueueEntry"]
-        return QueueSeen(callers=[WaitingCaller(caller=one.get("Uniqueid", ""), waits_s=_seconds(one)) for one in waiting])
+        members = {leg_in(frame.get("Location", ""), self._voice.ids): frame for frame in frames if "Location" in frame}
+        return QueueSeen(
+            callers=[WaitingCaller(caller=one.get("Uniqueid", ""), waits_s=_seconds(one)) for one in waiting],
+            legs={leg_id: frame.get("Paused") == "1" for leg_id, frame in members.items() if leg_id is not None},
+        )
+
+    # -- agents who take callers ---------------------------------------------------------------------------------------------
+
+    async def enter(self, switch: str, queue: str, leg_id: LegId, *, paused: bool) -> None:
+        """Let a leg take the queue's callers; said again it changes the pause."""
+        link, interface = self._voice.switch(switch).link, interface_of(queue, leg_id, self._voice.ids)
+        pause = {"Action": "QueuePause", "Queue": queue, "Interface": interface, "Paused": str(paused).lower()}
+        try:
+            await link.call(pause)
+        except Rejected as exc:
+            if not _says(exc, NOT_THERE):
+                raise
+            await link.call(pause | {"Action": "QueueAdd", "MemberName": self._voice.ids.leg(leg_id)})
+
+    async def leave(self, switch: str, queue: str, leg_id: LegId) -> None:
+        """No more callers for this leg; quiet where it had none."""
+        interface = interface_of(queue, leg_id, self._voice.ids)
+        try:
+            await self._voice.switch(switch).link.call({"Action": "QueueRemove", "Queue": queue, "Interface": interface})
+        except Rejected as exc:
+            if not _says(exc, NOT_THERE):
+                raise
+
+    async def take(self, switch: str, offer: OfferId, leg_id: LegId) -> bool:
+        """Let the caller and the agent talk. False where the caller is gone."""
+        link = self._voice.switch(switch).link
+        await self._agents.asks.back(leg_id)
+        taken = words.set_variable(self._voice.ids.leg(leg_id), "OUTDIAL_WITH", "somebody")  # as before any bridge
+        _, answer = await asyncio.gather(
+            link.call(taken), link.call(words.redirect(offer, INBOUND, "taken")), return_exceptions=True
+        )
+        if isinstance(answer, Rejected) and _says(answer, ALREADY_GONE):
+            return False
+        if isinstance(answer, BaseException):
+            raise answer
+        if (leg := self._agents.memory.legs.get(leg_id)) is not None:
+            leg.idle = False  # until it says that it is parked again
+        return True
+
+    async def drop(self, switch: str, offer: OfferId) -> None:
+        """End an offer, or the talk that came of it; quiet where it has ended."""
+        try:
+            await self._voice.switch(switch).link.call({"Action": "Hangup", "Channel": offer})
+        except Rejected as exc:
+            if not _says(exc, ALREADY_GONE):
+                raise
+
+    # -- hearing -------------------------------------------------------------------------------------------------------------
 
     def _hear(self, switch: str, frame: AmiFrame) -> None:
-        kind = KINDS.get(frame.get("Event", ""))
-        if kind is not None:
-            queue, caller = frame.get("Queue", ""), frame.get("Uniqueid", "")
-            self._unread.append(QueueNews(kind=kind, switch=switch, queue=queue, caller=caller, at=self._voice.clock.now()))
-            self._arrived.set()
+        name, channel = frame.get("Event", ""), frame.get("Uniqueid", "")
+        if name in CALLERS:
+            self._tell(CALLERS[name], switch, queue=frame.get("Queue", ""), caller=channel)
+        elif name == "UserEvent" and frame.get("UserEvent") == "OutdialOffered":
+            leg_id = self._voice.ids.leg_id(frame.get("Taker", ""))
+            if leg_id is not None:  # another node's, if not
+                self._offers[channel] = None
+                if len(self._offers) > MAX_OFFERS:  # ends that were lost with a link
+                    del self._offers[next(iter(self._offers))]
+                facts = {"offer": OfferId(channel), "leg_id": leg_id, "number": frame.get("Caller", "")}
+                self._tell(QueueNewsKind.OFFERED, switch, queue=frame.get("Queue", ""), **facts)
+        elif name == "UserEvent" and frame.get("UserEvent") in SAID and channel in self._offers:
+            self._tell(SAID[frame["UserEvent"]], switch, offer=OfferId(channel))
+        elif name == "Hangup" and channel in self._offers:
+            self._offers.pop(channel, None)
+            self._tell(QueueNewsKind.GONE, switch, offer=OfferId(channel))
+
+    def _tell(self, kind: QueueNewsKind, switch: str, **facts: Any) -> None:
+        self._unread.append(QueueNews(kind=kind, switch=switch, at=self._voice.clock.now(), **facts))
+        self._arrived.set()
+
+
+def interface_of(queue: str, leg_id: LegId, ids: ChannelIds) -> str:
+    """What a queue calls to offer a caller to a leg. Queues' names are plain (services.pacing_plans)."""
+    return f"Local/{queue}+{ids.leg(leg_id)}@{INBOUND}/n"
+
+
+def leg_in(interface: str, ids: ChannelIds) -> LegId | None:
+    """The leg of such an interface, if it is one of ours."""
+    start, _, rest = interface.partition("+")
+    channel, at, _ = rest.partition("@")
+    return ids.leg_id(channel) if start.startswith("Local/") and at else None
+
+
+def _says(exc: Rejected, said: tuple[str, ...]) -> bool:
+    return any(one in str(exc) or one in str(exc).casefold() for one in said)
 
 
 def _seconds(frame: AmiFrame) -> float:

@@ -1,0 +1,116 @@
+"""Agents who take callers: each is in the queues of the campaigns that the agent works for, and paused there while busy."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from typing import TYPE_CHECKING
+
+import structlog
+
+from dialer.domain.agent import AgentState
+from dialer.domain.agent_events import Notice
+from dialer.domain.desk import Leg
+from dialer.domain.ids import AgentId, LegId
+from dialer.engine.seat import Seat
+from dialer.errors import WireError
+from dialer.ports import SwitchState
+from dialer.ports_queues import QueuePort
+
+if TYPE_CHECKING:
+    from dialer.engine.floor import Floor
+
+log = structlog.get_logger()
+
+Entry = tuple[str, str, LegId]  # switch, queue, and whose leg
+WIRE_S = 4.0
+STOPS_S = 1.0
+RETRY_S = 5.0  # what a switch refused, or did not answer, is asked again
+NO_QUEUE = "no campaign that runs gives way to a queue: no caller can come to you"
+
+
+class Takers:
+    """Of one floor. What the switches have is made what the desks say, again and again."""
+
+    def __init__(self, floor: Floor, port: QueuePort) -> None:
+        self._floor, self._port = floor, port
+        self._entered: dict[Entry, bool | None] = {}  # -> paused; None = nobody knows
+        self._queues: dict[AgentId, tuple[str, ...]] = {}  # of who is blended in; they stay when the campaign ends
+        self._again_s: dict[Entry, float] = {}
+
+    async def keep(self) -> None:
+        """Make the switches' queues what the desks say now."""
+        wanted = self._wanted()
+        work = [self._leave(entry) for entry in list(self._entered) if entry not in wanted and self._may(entry)]
+        changed = [one for one, paused in wanted.items() if self._entered.get(one) is not paused and self._may(one)]
+        work += [self._enter(entry, wanted[entry]) for entry in changed]
+        await asyncio.gather(*work)
+
+    def seen(self, switch: str, queue: str, legs: dict[LegId, bool]) -> None:
+        """What a look has found: legs of a dialer that is no more leave, and what was lost on the way is put right."""
+        for entry in [one for one in self._entered if one[:2] == (switch, queue) and one[2] not in legs]:
+            del self._entered[entry]
+        for leg_id, paused in legs.items():
+            self._entered[switch, queue, leg_id] = paused
+
+    async def stop(self) -> None:
+        """Nobody of ours takes callers any more; talks go on."""
+        with contextlib.suppress(TimeoutError):  # who is left there is found, and taken out, by the next dialer
+            async with asyncio.timeout(STOPS_S):
+                await asyncio.gather(*(self._leave(entry) for entry in list(self._entered)))
+
+    # -- inside --------------------------------------------------------------------------------------------------------------
+
+    def _wanted(self) -> dict[Entry, bool]:
+        wanted: dict[Entry, bool] = {}
+        for seat in self._floor.seats.values():
+            desk = seat.desk
+            if not desk.blended_in or desk.state is AgentState.LOGGED_OUT:
+                self._queues.pop(desk.agent.id, None)
+            elif seat.leg_id is not None and desk.leg is Leg.UP:
+                paused = not desk.can_take_caller
+                wanted |= {(seat.switch, queue, seat.leg_id): paused for queue in self._of(seat)}
+        return wanted
+
+    def _of(self, seat: Seat) -> tuple[str, ...]:
+        """The queues of an agent: those of the campaigns that run now, else those that were."""
+        agent = seat.desk.agent.id
+        mine = [job for job in self._floor.jobs.values() if not job.refuses(seat) and job.switch == seat.switch]
+        found = tuple(dict.fromkeys(queue for job in mine for queue in job.inbound.queues))
+        if not found and agent not in self._queues:
+            self._floor.tell(seat, Notice(at=self._floor.clock.now(), text=NO_QUEUE))
+        self._queues[agent] = found or self._queues.get(agent, ())
+        return self._queues[agent]
+
+    def _may(self, entry: Entry) -> bool:
+        ready = self._floor.voice.state_of(entry[0]) is SwitchState.READY
+        return ready and self._floor.clock.monotonic_s() >= self._again_s.get(entry, -math.inf)
+
+    async def _enter(self, entry: Entry, paused: bool) -> None:
+        switch, queue, leg_id = entry
+        self._entered[entry] = None
+        try:
+            async with asyncio.timeout(WIRE_S):
+                await self._port.enter(switch, queue, leg_id, paused=paused)
+        except (WireError, TimeoutError) as trouble:
+            self._failed(entry, "an agent cannot take callers of a queue", trouble)
+            return
+        self._entered[entry] = paused
+        self._again_s.pop(entry, None)
+
+    async def _leave(self, entry: Entry) -> None:
+        switch, queue, leg_id = entry
+        try:
+            async with asyncio.timeout(WIRE_S):
+                await self._port.leave(switch, queue, leg_id)
+        except (WireError, TimeoutError) as trouble:
+            self._failed(entry, "an agent does not get out of a queue", trouble)
+            return
+        self._entered.pop(entry, None)
+        self._again_s.pop(entry, None)
+
+    def _failed(self, entry: Entry, what: str, trouble: Exception) -> None:
+        switch, queue, leg_id = entry
+        self._again_s[entry] = self._floor.clock.monotonic_s() + RETRY_S
+        log.warning(what, switch=switch, queue=queue, leg=leg_id, reason=str(trouble) or "no answer in time")
