@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -41,15 +41,22 @@ class Befell:
     back_at: datetime | None = None  # when as many were at work again; of a dialer that ended
 
 
+@dataclass(slots=True, kw_only=True)
+class ShiftLog:
+    """What was written down of a shift."""
+
+    began: datetime
+    samples: list[Sample] = field(default_factory=list)
+    befell: list[Befell] = field(default_factory=list)
+
+
 class Course:
     """Of one shift."""
 
     def __init__(self, order: FloorOrder, lab: Lab, dialer: DialerProcess, say: Say) -> None:
         self._order, self._lab, self._dialer, self._say = order, lab, dialer, say
         self._away = False  # the dialer, because we said so
-        self.began = datetime.now(UTC)
-        self.samples: list[Sample] = []
-        self.befell: list[Befell] = []
+        self.log = ShiftLog(began=datetime.now(UTC))
 
     async def prepare(self) -> None:
         """The people are as they are at the beginning."""
@@ -58,7 +65,7 @@ class Course:
 
     async def run(self, agents: Sequence[SyntheticAgent]) -> None:
         """Until cancelled. Raises LabFailed when the dialer ends by itself."""
-        self.began = datetime.now(UTC)
+        self.log.began = datetime.now(UTC)
         steps: list[tuple[float, Callable[[], Awaitable[None]]]] = []
         for one in self._order.upheavals:
             steps.append((one.at_s, partial(self._befall, one, agents)))
@@ -67,7 +74,7 @@ class Course:
         looking = asyncio.create_task(self._look(agents), name="look at the floor")
         try:
             for at_s, happens in sorted(steps, key=lambda step: step[0]):
-                await asyncio.sleep(max(0.0, at_s - (datetime.now(UTC) - self.began).total_seconds()))
+                await asyncio.sleep(max(0.0, at_s - (datetime.now(UTC) - self.log.began).total_seconds()))
                 await happens()
             await looking
         finally:
@@ -75,8 +82,8 @@ class Course:
 
     async def _befall(self, what: Upheaval, agents: Sequence[SyntheticAgent]) -> None:
         self._say(str(what))
-        at_work, place = sum(one.is_at_work for one in agents), len(self.befell)
-        self.befell.append(Befell(upheaval=what, at=datetime.now(UTC), at_work=at_work))
+        at_work, place = sum(one.is_at_work for one in agents), len(self.log.befell)
+        self.log.befell.append(Befell(upheaval=what, at=datetime.now(UTC), at_work=at_work))
         match what.kind:
             case UpheavalKind.HALF_LEAVE:
                 await asyncio.gather(*(agents[one].leave() for one in self._order.leaving))
@@ -87,7 +94,7 @@ class Course:
                 await (self._dialer.kill() if what.kind is UpheavalKind.KILL else self._dialer.stop())
                 await self._dialer.start()
                 self._away = False
-                self.befell[place] = replace(self.befell[place], back_at=await self._all_back(agents, at_work))
+                self.log.befell[place] = replace(self.log.befell[place], back_at=await self._all_back(agents, at_work))
 
     async def _all_back(self, agents: Sequence[SyntheticAgent], as_many: int) -> datetime | None:
         """When so many were at work again; None where they were not before the shift was over."""
@@ -102,10 +109,10 @@ class Course:
         await asyncio.gather(*(agents[one].come_back() for one in self._order.leaving))
 
     async def _look(self, agents: Sequence[SyntheticAgent]) -> None:
-        while (datetime.now(UTC) - self.began).total_seconds() < 60 * self._order.minutes:
+        while (datetime.now(UTC) - self.log.began).total_seconds() < 60 * self._order.minutes:
             if not self._away:
                 self._dialer.check()
             present = [one.journal.state for one in agents if one.is_at_work]
             busy = sum(state in BUSY for state in present)
-            self.samples.append(Sample(at=datetime.now(UTC), at_work=len(present), busy=busy))
+            self.log.samples.append(Sample(at=datetime.now(UTC), at_work=len(present), busy=busy))
             await asyncio.sleep(SAMPLE_S)

@@ -69,7 +69,7 @@ async def shift_on(lab: Lab, folder: Path, order: FloorOrder, tts: Sequence[str]
             Habits(talk=order.talk, wrap=order.wrap, speed=order.speed, codes=CODES),
             seconds=order.minutes * 60,
             seed=order.seed,
-            watch=lambda agents: watch(agents, (datetime.now(UTC) - course.began).total_seconds()),
+            watch=lambda agents: watch(agents, (datetime.now(UTC) - course.log.began).total_seconds()),
             meanwhile=course.run,
             then=lambda: _last_calls(store, org, job.id, within_s=order.ring_timeout_s + 3),
         )
@@ -77,7 +77,7 @@ async def shift_on(lab: Lab, folder: Path, order: FloorOrder, tts: Sequence[str]
         _, answers, _ = await evidence(store, org, job.id, now=datetime.now(UTC))
         heard = [one for one in lab.heard() if one.at >= since]
         calls = [one for one in lab.truth() if one.at >= since]
-    return judge(order, shift, course, attempts=attempts, answers=answers, heard=heard, calls=calls)
+    return judge(order, shift, course.log, attempts=attempts, answers=answers, heard=heard, calls=calls)
 
 
 async def _last_calls(store: Store, org: OrgId, job_id: JobId, *, within_s: float) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import numpy as np
 
-from dialer.demo_floor.course import Befell, Course
+from dialer.demo_floor.course import Befell, ShiftLog
 from dialer.demo_floor.order import FloorOrder
 from dialer.demo_floor.persons import Person, Worst, persons_of, worst_of
 from dialer.domain.attempt import Attempt
@@ -20,7 +20,7 @@ from dialer.lab.truth import Heard, Truth
 from dialer.services.floor_prediction import Prediction
 
 OVER_MOST = 2.0  # calls: so many of those who rang when it happened may find nobody beyond the budget, and nobody after
-SILENCE_MOST_S = 2.5  # two seconds until the message, and what it takes to hear that it has begun
+SILENCE_MOST_S = 3.0  # two seconds until an agent or the message comes; the agent's zip tone, and the first of it to be heard
 BACK_WITHIN_S = 30.0  # after the dialer has died, everybody is at work again
 
 
@@ -108,7 +108,7 @@ class FloorVerdict:
 def judge(
     order: FloorOrder,
     shift: ShiftResult,
-    course: Course,
+    log: ShiftLog,
     *,
     attempts: Sequence[Attempt],
     answers: Sequence[LiveAnswer],
@@ -127,13 +127,13 @@ def judge(
         order=order,
         shift=shift,
         persons=tuple(persons),
-        stretches=tuple(_stretches(order, course, persons, joined)),
+        stretches=tuple(_stretches(order, log, persons, joined)),
         attempts=len(attempts),
         codes=dict(Counter(one.code or "none" for one in attempts).most_common()),
         ledger=dict(Counter(one.verdict(order.budget).value for one in answers)),
         unseen=sum(one.attempt_id not in known for one in persons),
         worst=worst,
-        broken=tuple(_broken(shift, course, persons, worst, attempts, times)),
+        broken=tuple(_broken(shift, log, persons, worst, attempts, times)),
     )
 
 
@@ -148,15 +148,15 @@ def silence_s(persons: Sequence[Person]) -> float:
     return max((one.silence_s for one in persons if one.silence_s is not None), default=0.0)
 
 
-def _stretches(order: FloorOrder, course: Course, persons: Sequence[Person], joined: Mapping[str, datetime]) -> list[Stretch]:
+def _stretches(order: FloorOrder, log: ShiftLog, persons: Sequence[Person], joined: Mapping[str, datetime]) -> list[Stretch]:
     limit_s = order.budget.threshold_s
-    starts: list[tuple[str, datetime, Befell | None]] = [("beginning", course.began, None)]
-    starts += [(str(one.upheaval), one.at, one) for one in course.befell]
+    starts: list[tuple[str, datetime, Befell | None]] = [("beginning", log.began, None)]
+    starts += [(str(one.upheaval), one.at, one) for one in log.befell]
     ends: list[datetime | None] = [*(at for _, at, _ in starts[1:]), None]
     found = []
     for (name, begins, befell), end in zip(starts, ends, strict=True):
         mine = [one for one in persons if one.answered_at >= begins and (end is None or one.answered_at < end)]
-        seen = [one for one in course.samples if one.at >= begins and (end is None or one.at < end)]
+        seen = [one for one in log.samples if one.at >= begins and (end is None or one.at < end)]
         at_work = sum(one.at_work for one in seen)
         talks = [at for at in joined.values() if at >= begins]
         dies = befell is not None and befell.upheaval.ends_dialer
@@ -178,7 +178,7 @@ def _stretches(order: FloorOrder, course: Course, persons: Sequence[Person], joi
 
 def _broken(
     shift: ShiftResult,
-    course: Course,
+    log: ShiftLog,
     persons: Sequence[Person],
     worst: Worst | None,
     attempts: Sequence[Attempt],
@@ -196,7 +196,7 @@ def _broken(
         found.append(f"answered, and never seen by the carrier: {len(never)}, such as {never[0]}")
     if open_ones := [one.id for one in attempts if one.code is None]:
         found.append(f"without a code: {len(open_ones)} attempts, such as {open_ones[0]}")
-    for one in course.befell:
+    for one in log.befell:
         if one.upheaval.ends_dialer and (one.back_at is None or (one.back_at - one.at).total_seconds() > BACK_WITHIN_S):
             found.append(f"{one.upheaval}: not everybody was at work again within {BACK_WITHIN_S:g} s")
     if shift.lost:
