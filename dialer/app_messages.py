@@ -163,9 +163,8 @@ def make_replies(
 
 def reply_rules(settings: Settings) -> ReplyRules:
     """What these settings say of those who write to us. Raises BadInput."""
-    said = settings.replies
-    words = None if said.words is None else settings.root / said.words
-    return ReplyRules(wording=load_wording(words), confirm=said.confirm, names=dict(said.names), helps=dict(said.help))
+    said, wording = settings.replies, load_wording(settings.reply_words)
+    return ReplyRules(wording=wording, confirm=said.confirm, names=dict(said.names), helps=dict(said.help))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -225,6 +225,12 @@ class Settings(Section):
     """Everything that a node is told. Relative paths have been resolved against `root`."""
 
     root: Path = Path()  # set by load_settings; not a key of the file
+
+    @property
+    def reply_words(self) -> Path | None:
+        """The file of an installation's own words for STOP and the like."""
+        return None if self.replies.words is None else self.root / self.replies.words
+
     node: Node = Node()
     database: Database = Database()
     switch: tuple[Switch, ...] = ()

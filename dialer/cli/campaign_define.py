@@ -10,9 +10,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings, who
+from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings, who, words_in_force
 from dialer.domain.campaign import Campaign
 from dialer.domain.ids import OrgId
+from dialer.domain.wording import Wording
 from dialer.errors import BadInput
 from dialer.services import campaigns, knobs
 from dialer.services.campaign_edits import in_words
@@ -76,12 +77,13 @@ def create(
 ) -> None:
     """Define a campaign. It does not call anybody until it is started."""
     settings = read_settings(config)
+    wording = words_in_force(settings)
     with opened(org=org, settings=settings) as (store, org_id):
 
         async def work() -> str:
             new = NewCampaign(
                 name=name,
-                strategy=await _strategy_name(store, org_id, strategy),
+                strategy=await _strategy_name(store, org_id, strategy, wording),
                 contact_lists=tuple(contact_list),
                 codes=tuple(code or ()),
                 trunk=trunk,
@@ -101,7 +103,10 @@ def create(
                 pacing=parse_pacing(pacing, knob or ()),
             )
             trunks = [one.name for one in settings.trunk]
-            return (await campaigns.create_campaign(store, org_id, new, trunks=trunks or None, mode=settings.agents.mode)).name
+            made = await campaigns.create_campaign(
+                store, org_id, new, trunks=trunks or None, mode=settings.agents.mode, wording=wording
+            )
+            return made.name
 
         created = asyncio.run(work())
     out.print(f"campaign created: {created} (start it with: dialer campaign start {created!r})", soft_wrap=True)
@@ -138,6 +143,7 @@ def change(
 ) -> None:
     """Define a campaign anew; what is not given stays, and "" empties. A run that is not over keeps what it began with."""
     settings = read_settings(config)
+    wording = words_in_force(settings)
     with opened(org=org, settings=settings) as (store, org_id):
 
         async def work() -> Campaign:
@@ -150,7 +156,7 @@ def change(
                 now = replace(now, pace=campaigns.parse_pace(text, min_ports=least, max_ports=most))
             given: dict[str, Any] = {
                 "name": rename,
-                "strategy": None if strategy is None else await _strategy_name(store, org_id, strategy),
+                "strategy": None if strategy is None else await _strategy_name(store, org_id, strategy, wording),
                 "contact_lists": _several(contact_list),
                 "codes": _several(code),
                 "trunk": trunk,
@@ -174,7 +180,15 @@ def change(
             trunks = [one.name for one in settings.trunk]
             seen = before.version if version is None else version
             return await campaigns.edit_campaign(
-                store, org_id, name, now, by=who(), version=seen, trunks=trunks or None, mode=settings.agents.mode
+                store,
+                org_id,
+                name,
+                now,
+                by=who(),
+                version=seen,
+                trunks=trunks or None,
+                mode=settings.agents.mode,
+                wording=None if strategy is None else wording,  # who changes the pace is not asked about the strategy
             )
 
         changed = asyncio.run(work())
@@ -205,7 +219,7 @@ def _several(given: list[str] | None) -> tuple[str, ...] | None:
     return None if given is None else tuple(one for one in given if one)
 
 
-async def _strategy_name(store: Store, org_id: OrgId, given: str) -> str:
+async def _strategy_name(store: Store, org_id: OrgId, given: str, wording: Wording) -> str:
     """The name of the strategy that was given; a file is kept as its newest version first."""
     path = Path(given)
     if path.suffix not in (".yaml", ".yml") and not path.is_file():
@@ -214,4 +228,4 @@ async def _strategy_name(store: Store, org_id: OrgId, given: str) -> str:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         raise BadInput(f"cannot be read: {exc}", where=given) from exc
-    return (await campaigns.save_strategy(store, org_id, text, given)).name
+    return (await campaigns.save_strategy(store, org_id, text, given, wording=wording)).name

@@ -14,8 +14,10 @@ import typer
 from rich.console import Console
 
 from dialer.domain.ids import OrgId
+from dialer.domain.wording import Wording
 from dialer.errors import Conflict, OutdialError
 from dialer.services.organisations import DEFAULT
+from dialer.services.reply_words import load_wording
 from dialer.settings import Settings, load_settings
 from dialer.store.store import SchemaState, Store
 
@@ -54,6 +56,11 @@ def plain_errors(command: Callable[P, T]) -> Callable[P, T]:
 def read_settings(config: Path | None = None) -> Settings:
     """The settings. Raises BadSettings."""
     return load_settings(config)
+
+
+def words_in_force(settings: Settings) -> Wording:
+    """The words by which people stop messages and the like, an installation's own among them. Raises BadInput."""
+    return load_wording(settings.reply_words)
 
 
 def open_store(config: Path | None = None, *, settings: Settings | None = None) -> Store:

@@ -29,9 +29,10 @@ def preview(
     value: Annotated[
         list[str] | None, typer.Option("--set", help="'first_name=Zoe': an attribute of the contact; may be repeated.")
     ] = None,
+    config: Config = None,
 ) -> None:
     """Fill in the message of a strategy, and tell how many segments a text message is billed for."""
-    handler = _handler(read_strategy(file).strategy, state)
+    handler = _handler(read_strategy(file, config=config).strategy, state)
     values = dict(_value(one) for one in value or ())
     if isinstance(handler, SmsHandler):
         _warn_of_missing(values, handler.text)

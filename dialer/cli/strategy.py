@@ -12,11 +12,14 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dialer.cli.context import err, out, plain_errors
+from dialer.cli.context import Config, err, out, plain_errors, read_settings, words_in_force
 from dialer.domain.codes import SYSTEM_NAME_KEYS, SystemCode, name_key
+from dialer.domain.simulated_replies import Answering
 from dialer.domain.simulation import USUAL_ACTIONS, USUAL_MAILS, USUAL_OUTCOMES, USUAL_TEXTS, Report, Scene, simulate
 from dialer.domain.window import zone_named
 from dialer.errors import BadInput
+from dialer.services.reply_patterns import search
+from dialer.services.reply_shares import shares_of
 from dialer.services.strategies import CheckedStrategy, check_strategy
 from dialer.services.strategy_diagram import as_mermaid, as_text
 
@@ -37,9 +40,10 @@ class Format(StrEnum):
 def check(
     file: File,
     code: Annotated[list[str] | None, typer.Option(help="A custom completion code of the campaign; may be repeated.")] = None,
+    config: Config = None,
 ) -> None:
     """Report every mistake of a strategy with its line, and what may not be meant."""
-    checked = read_strategy(file, code)
+    checked = read_strategy(file, code, config=config)
     for warning in checked.warnings:
         err.print(f"warning: {warning}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     strategy = checked.strategy
@@ -53,9 +57,10 @@ def check(
 def show(
     file: File,
     form: Annotated[Format, typer.Option("--format", help="Plain text, or Mermaid for a document.")] = Format.TEXT,
+    config: Config = None,
 ) -> None:
     """Draw the states of a strategy and what leads from one to the other."""
-    strategy = read_strategy(file).strategy
+    strategy = read_strategy(file, config=config).strategy
     drawn = as_mermaid(strategy) if form is Format.MERMAID else as_text(strategy)
     out.print(drawn, markup=False, highlight=False, soft_wrap=True)
 
@@ -78,15 +83,22 @@ def simulate_file(
     email_outcome: Annotated[
         list[str] | None, typer.Option(help="'Email Bounced=0.1': how likely an email ends so; may be repeated.")
     ] = None,
+    reply: Annotated[
+        list[str] | None,
+        typer.Option(help="'sms: YES=0.2, STOP=0.01': how many of those who get a message answer so; may be repeated."),
+    ] = None,
     attribute: Annotated[
         list[str] | None, typer.Option(help="'city=Boston|Austin|': one of these for each contact; may be repeated.")
     ] = None,
     zone: Annotated[list[str] | None, typer.Option(help="Time zones in which the contacts are; may be repeated.")] = None,
     start: Annotated[str, typer.Option(help="When the job starts, ISO 8601; 2026-03-02T09:00+00:00 if not given.")] = "",
     seed: Annotated[int, typer.Option(help="The same seed gives the same table.")] = 1,
+    config: Config = None,
 ) -> None:
     """Walk people who do not exist through a strategy, without a call, and count how they end."""
-    strategy = read_strategy(file).strategy
+    strategy = read_strategy(file, config=config).strategy
+    shares = shares_of(reply or (), [one.channel for one in strategy.handlers])
+    wording = words_in_force(read_settings(config))
     scene = Scene(
         contacts=contacts,
         starts_at=_moment(start),
@@ -94,6 +106,7 @@ def simulate_file(
         actions=_outcomes(action_outcome or (), USUAL_ACTIONS, "--action-outcome"),
         texts=_outcomes(sms_outcome or (), USUAL_TEXTS, "--sms-outcome"),
         mails=_outcomes(email_outcome or (), USUAL_MAILS, "--email-outcome"),
+        answering=Answering(shares=shares, wording=wording, search=search) if shares else None,
         zones=_zones(zone or ()),
         attributes=dict(_attribute(one) for one in attribute or ()),
     )
@@ -112,7 +125,10 @@ def _tables(report: Report) -> list[Table]:
     calls = Table("Calls of a contact", "Contacts")
     for count, people in sorted(report.attempts.items()):
         calls.add_row(str(count), str(people))
-    return [codes, calls]
+    replies = Table("Answer", "What it comes to", "Times")
+    for (text, what), times in sorted(report.replies.items(), key=lambda one: (one[0][0], -one[1], one[0][1])):
+        replies.add_row(text, what, str(times))
+    return [codes, calls, *([replies] if report.replies else [])]
 
 
 def _told(report: Report, scene: Scene) -> str:
@@ -123,13 +139,13 @@ def _told(report: Report, scene: Scene) -> str:
     )
 
 
-def read_strategy(file: Path, codes: Sequence[str] | None = None) -> CheckedStrategy:
-    """The strategy in a file. Raises BadInput."""
+def read_strategy(file: Path, codes: Sequence[str] | None = None, *, config: Path | None = None) -> CheckedStrategy:
+    """The strategy in a file, checked against the words in force of the settings. Raises BadInput, BadSettings."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         raise BadInput(f"cannot be read: {getattr(exc, 'strerror', None) or exc}", where=str(file)) from exc
-    return check_strategy(text, str(file), known_codes=codes)
+    return check_strategy(text, str(file), known_codes=codes, wording=words_in_force(read_settings(config)))
 
 
 def _outcomes(texts: Sequence[str], usual: Mapping[str, float], option: str) -> dict[str, float]:

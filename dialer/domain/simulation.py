@@ -17,6 +17,7 @@ from dialer.domain.contact import Address
 from dialer.domain.next_step import Done, Goto, NextStep, Outcome, Stay, step_after, waited_out
 from dialer.domain.progress import Progress
 from dialer.domain.restriction import RestrictionKind, restricted_by
+from dialer.domain.simulated_replies import ARRIVED, Answering
 from dialer.domain.strategy import DONE, INITIAL, WAIT, Handler, Strategy
 
 # What a list of people in the telephone network gives when it is called once: a middle of the road, to be replaced by one's own.
@@ -49,6 +50,7 @@ class Scene:
     actions: Mapping[str, float] = field(default_factory=lambda: dict(USUAL_ACTIONS))  # how custom actions end: code -> weight
     texts: Mapping[str, float] = field(default_factory=lambda: dict(USUAL_TEXTS))
     mails: Mapping[str, float] = field(default_factory=lambda: dict(USUAL_MAILS))
+    answering: Answering | None = None  # None: nobody answers a message
 
     def outcomes_on(self, channel: Channel) -> Mapping[str, float]:
         """How attempts on a channel end."""
@@ -66,6 +68,7 @@ class Report:
     handlers: Counter[str] = field(default_factory=Counter)  # attempts by handler
     attempts: Counter[int] = field(default_factory=Counter)  # calls of a contact -> contacts
     unfinished: int = 0
+    replies: Counter[tuple[str, str]] = field(default_factory=Counter)  # answers by their text, and what came of them
     put_off: int = 0  # how often a window or a temporary restriction made a contact wait
     last_call_at: datetime | None = None
 
@@ -73,6 +76,17 @@ class Report:
     def calls(self) -> int:
         """Attempts that would have been made."""
         return sum(count * contacts for count, contacts in self.attempts.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reply:
+    """An answer on its way to us: to the message that was a contact's `call`, and ended with `code`."""
+
+    text: str
+    handler: str
+    call: int
+    code: str
+    after_s: float
 
 
 @dataclass(slots=True)
@@ -84,25 +98,68 @@ class _Person:
     progress: Progress = field(default_factory=Progress)
     calls: int = 0
     last_code: str = ""
+    moves: int = 0  # what was planned before the last of them does not come about
+    done: bool = False
+    until: datetime | None = None  # after an answer
+    coming: list[tuple[datetime, _Reply]] = field(default_factory=list)  # drawn, and not yet in the calendar
 
 
 def simulate(strategy: Strategy, scene: Scene, rng: random.Random) -> Report:
     """Every contact from the first handler to its end. The same strategy, scene and seed give the same report."""
     report = Report(contacts=scene.contacts)
     people = [_person(strategy, scene, rng, number) for number in range(scene.contacts)]
-    due = [(scene.starts_at, number) for number in range(scene.contacts)]
-    heapq.heapify(due)
-    while due:
-        now, number = heapq.heappop(due)
-        person = people[number]
-        until = None if now > scene.starts_at + HORIZON else _turn(strategy, scene, rng, person, report, now)
-        if until is not None:
-            heapq.heappush(due, (until, number))
+    replies: list[_Reply] = []
+    # When, whose turn it is, the move after which it was planned; and which reply comes, -1 = none.
+    calendar = [(scene.starts_at, number, 0, -1) for number in range(scene.contacts)]
+    heapq.heapify(calendar)
+    while calendar:
+        now, number, move, reply = heapq.heappop(calendar)
+        person, late = people[number], now > scene.starts_at + HORIZON
+        if reply >= 0:
+            if late or not _answered(strategy, scene, person, replies[reply], report, now):
+                continue
+            until = person.until
+        elif move != person.moves or person.done:
             continue
-        report.unfinished += now > scene.starts_at + HORIZON
+        else:
+            until = None if late else _turn(strategy, scene, rng, person, report, now)
+            report.unfinished += late
+        person.moves += 1
+        person.done = until is None
+        if until is not None:
+            heapq.heappush(calendar, (until, number, person.moves, -1))
+        for at, one in person.coming:
+            replies.append(one)
+            heapq.heappush(calendar, (at, number, 0, len(replies) - 1))
+        person.coming.clear()
+    for person in people:
         report.ends[person.last_code] += 1
         report.attempts[person.calls] += 1
     return report
+
+
+def _answered(strategy: Strategy, scene: Scene, person: _Person, reply: _Reply, report: Report, now: datetime) -> bool:
+    """An answer has come; whether it moves the contact, and then `until` says to when. An opt-out always does."""
+    if scene.answering is None:
+        return False
+    handler = strategy.handler(reply.handler)
+    meant = scene.answering.meaning(handler, reply.text, waited_s=reply.after_s)
+    person.known = {**person.known, **{name.casefold(): value for name, value in meant.values.items()}}
+    stops = meant.code == SystemCode.OPTED_OUT
+    waits = person.handler == WAIT and person.progress.waits_in == reply.handler and person.calls == reply.call
+    because = meant.because or ("" if stops or (waits and not person.done) else "the campaign had gone on")
+    report.replies[reply.text, because or meant.code] += 1
+    if because:
+        return False
+    report.codes[reply.code] -= 1
+    report.codes[meant.code] += 1
+    person.last_code = meant.code
+    if stops:
+        person.until = None
+        return True
+    person.handler = reply.handler
+    person.until = _follow(person, step_after(handler, Outcome(code=meant.code), Progress(), now), now)
+    return True
 
 
 def _turn(
@@ -137,6 +194,10 @@ def _call(handler: Handler, scene: Scene, rng: random.Random, person: _Person, r
     code = rng.choices(list(outcomes), weights=list(outcomes.values()))[0]
     person.calls += 1
     report.last_call_at = max(now, report.last_call_at or now)
+    if scene.answering is not None and code in ARRIVED and (said := scene.answering.drawn(handler.channel, rng)) is not None:
+        text, after_s = said
+        reply = _Reply(text=text, handler=handler.state, call=person.calls, code=code, after_s=after_s)
+        person.coming.append((now + timedelta(seconds=scene.call_s + after_s), reply))
     return _ended(handler, person, report, code, now + timedelta(seconds=scene.call_s))
 
 

@@ -15,6 +15,7 @@ from dialer.domain.hold import Hold
 from dialer.domain.ids import CampaignId, OrgId
 from dialer.domain.installation import InstallationMode
 from dialer.domain.pacing_plan import Pacing
+from dialer.domain.wording import Wording
 from dialer.errors import BadInput, Conflict
 from dialer.services.campaign_edits import check_version, differences, leads_back
 from dialer.services.codes import system_code_called
@@ -66,17 +67,18 @@ async def create_campaign(
     *,
     trunks: Collection[str] | None = None,
     mode: InstallationMode = InstallationMode.TELEPHONY,
+    wording: Wording | None = None,
 ) -> Campaign:
-    """Define a campaign. The strategy, lists and codes must exist; `trunks` and `mode` are those of the settings, where known.
+    """Define a campaign. The strategy, lists and codes must exist; `trunks`, `mode`, `wording`: those of the settings, if known.
 
     Raises BadInput, NotFound, Conflict when the name is in use.
     """
 
     def work(tx: Tx) -> Campaign:
-        return tx.campaigns(org_id).create(_checked(tx, org_id, new, trunks, mode))
+        return tx.campaigns(org_id).create(_checked(tx, org_id, new, trunks, mode, wording))
 
     if new.sort is not None:
-        await store.index_order((await store.read(lambda tx: _checked(tx, org_id, new, trunks, mode))).sort)
+        await store.index_order((await store.read(lambda tx: _checked(tx, org_id, new, trunks, mode, wording))).sort)
     return await store.write(work)
 
 
@@ -90,6 +92,7 @@ async def edit_campaign(
     version: int | None = None,
     trunks: Collection[str] | None = None,
     mode: InstallationMode = InstallationMode.TELEPHONY,
+    wording: Wording | None = None,
 ) -> Campaign:
     """Define a campaign anew; a job that runs keeps its own definition. `version` is the one that the editor has seen.
 
@@ -100,7 +103,7 @@ async def edit_campaign(
         repository = tx.campaigns(org_id)
         before = repository.get_for_update(repository.by_name(name).id)
         check_version(tx, "campaign", before.id, f"the campaign {before.name!r}", before.version, version)
-        after = replace(_checked(tx, org_id, new, trunks, mode, instead_of=before), id=before.id)
+        after = replace(_checked(tx, org_id, new, trunks, mode, wording, instead_of=before), id=before.id)
         changes = differences(before, after)
         if not changes:
             return before
@@ -109,7 +112,7 @@ async def edit_campaign(
         return changed
 
     def check(tx: Tx) -> Campaign:
-        return _checked(tx, org_id, new, trunks, mode, instead_of=tx.campaigns(org_id).by_name(name))
+        return _checked(tx, org_id, new, trunks, mode, wording, instead_of=tx.campaigns(org_id).by_name(name))
 
     if new.sort is not None:
         await store.index_order((await store.read(check)).sort)
@@ -168,6 +171,7 @@ def _checked(
     new: NewCampaign,
     trunks: Collection[str] | None,
     mode: InstallationMode,
+    wording: Wording | None,
     *,
     instead_of: Campaign | None = None,
 ) -> Campaign:
@@ -190,7 +194,7 @@ def _checked(
     check_mode(
         mode,
         new.pacing,
-        load_for_campaign(stored.text, f"strategy {stored.name} version {stored.version}", known_codes=codes),
+        load_for_campaign(stored.text, f"strategy {stored.name} version {stored.version}", known_codes=codes, wording=wording),
     )
     campaign = Campaign(
         id=CampaignId(0),  # given by the database
@@ -223,9 +227,14 @@ async def list_campaigns(store: Store, org_id: OrgId) -> list[Campaign]:
     return await store.read(lambda tx: tx.campaigns(org_id).all())
 
 
-async def save_strategy(store: Store, org_id: OrgId, text: str, source: str = "strategy") -> StoredStrategy:
-    """Keep a strategy as the newest version of its name; a text that is there already is not kept twice. Raises BadInput."""
-    name = load_strategy(text, source).name
+async def save_strategy(
+    store: Store, org_id: OrgId, text: str, source: str = "strategy", *, wording: Wording | None = None
+) -> StoredStrategy:
+    """Keep a strategy as the newest version of its name; a text that is there already is not kept twice. Raises BadInput.
+
+    `wording`: the words in force, where the settings are known.
+    """
+    name = load_strategy(text, source, wording=wording).name
     return await store.write(lambda tx: tx.strategies(org_id).add_version(name, text))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,12 @@ SHIPPED = "compliance/reply_words.toml"
 _TEXTS = {Wish.STOP: "stopped", Wish.START: "started", Wish.HELP: "help_text"}
 _LISTS = (*(wish.value for wish in Wish), "polite")
 MOST_TEXT = 600
+
+
+@cache
+def shipped_wording() -> Wording:
+    """The words of all languages, without those of an installation."""
+    return load_wording()
 
 
 def load_wording(own: Path | None = None) -> Wording:

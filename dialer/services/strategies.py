@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from dialer.domain.selector import Selector
 from dialer.domain.strategy import INITIAL, RESERVED_STATES, Handler, Strategy, StrategyStatus
+from dialer.domain.wording import Wording
 from dialer.errors import BadInput
 from dialer.services.marked_yaml import Mistakes, Table, compose, suggest
+from dialer.services.reply_words import shipped_wording
 from dialer.services.strategy_conditions import read_selector
 from dialer.services.strategy_flow import check_flow, lint
 from dialer.services.strategy_handlers import KINDS, HandlerReader
@@ -25,30 +27,37 @@ class CheckedStrategy:
     warnings: tuple[str, ...]
 
 
-def load_strategy(text: str, source: str = "strategy", *, known_codes: Collection[str] | None = None) -> Strategy:
+def load_strategy(
+    text: str, source: str = "strategy", *, known_codes: Collection[str] | None = None, wording: Wording | None = None
+) -> Strategy:
     """The strategy of a YAML text. Raises BadInput that lists every mistake as `source:line: key: what (mend)`.
 
     `known_codes`: the custom completion codes of the campaign; with it a row for a name that is neither one of them nor a
-    system code is a mistake.
+    system code is a mistake. `wording`: the words in force, which no reply table may have; the shipped ones if not given, as
+    for the text of a job, which stays what it was when somebody adds a word.
     """
-    return check_strategy(text, source, known_codes=known_codes).strategy
+    return check_strategy(text, source, known_codes=known_codes, wording=wording).strategy
 
 
-def load_for_campaign(text: str, source: str = "strategy", *, known_codes: Collection[str] | None = None) -> Strategy:
+def load_for_campaign(
+    text: str, source: str = "strategy", *, known_codes: Collection[str] | None = None, wording: Wording | None = None
+) -> Strategy:
     """As `load_strategy`, and the strategy must be completed: no campaign starts with a draft."""
-    strategy = load_strategy(text, source, known_codes=known_codes)
+    strategy = load_strategy(text, source, known_codes=known_codes, wording=wording)
     if strategy.status is not StrategyStatus.COMPLETED:
         raise BadInput(f"the strategy {strategy.name!r} is a draft", where=source, mend="set `status: completed`")
     return strategy
 
 
-def check_strategy(text: str, source: str = "strategy", *, known_codes: Collection[str] | None = None) -> CheckedStrategy:
+def check_strategy(
+    text: str, source: str = "strategy", *, known_codes: Collection[str] | None = None, wording: Wording | None = None
+) -> CheckedStrategy:
     """As `load_strategy`, with the warnings."""
     mistakes = Mistakes(source)
     root = Table.read(compose(text, source), "", mistakes, ("strategy", "status", "publish", "handlers"))
     if root is None:
         raise BadInput("\n".join(mistakes.lines))
-    strategy, places = _Reader(mistakes, known_codes).strategy(root)
+    strategy, places = _Reader(mistakes, known_codes, wording or shipped_wording()).strategy(root)
     check_flow(strategy, places, mistakes)
     mistakes.raise_if_any()
     return CheckedStrategy(strategy=strategy, warnings=tuple(lint(strategy, places, source)))
@@ -58,6 +67,7 @@ def check_strategy(text: str, source: str = "strategy", *, known_codes: Collecti
 class _Reader:
     mistakes: Mistakes
     known_codes: Collection[str] | None
+    wording: Wording
     selector: Selector | None = None
 
     def strategy(self, root: Table) -> tuple[Strategy, dict[str, int]]:
@@ -68,7 +78,7 @@ class _Reader:
         if root.has("status") and status not in list(StrategyStatus):
             root.bad("status", f"{status!r} is no status", suggest(status, [one.value for one in StrategyStatus]))
         handlers: list[Handler] = []
-        reader = HandlerReader(self.mistakes, self.known_codes, root.truth("publish", False))
+        reader = HandlerReader(self.mistakes, self.known_codes, self.wording, root.truth("publish", False))
         places: dict[str, int] = {}  # what a message may have to point at -> its line
         states: set[str] = set()
         for at, node in root.items("handlers", required=True):

@@ -21,6 +21,7 @@ from dialer.domain.strategy import (
     SmsHandler,
     Waiting,
 )
+from dialer.domain.wording import Wording
 from dialer.services.marked_yaml import Mistakes, Table, suggest
 from dialer.services.strategy_conditions import NUMBER, read_restrictions, read_senders
 from dialer.services.strategy_messages import EMAIL_KEYS, SMS_KEYS, read_email, read_sms
@@ -40,6 +41,7 @@ class HandlerReader:
 
     mistakes: Mistakes
     known_codes: Collection[str] | None
+    wording: Wording
     publish: bool = False  # what the strategy says for all of them
 
     def read(self, kind: str, handler: Table, state: str, places: dict[str, int]) -> Handler | None:
@@ -103,7 +105,7 @@ class HandlerReader:
             "wait": self._wait(table),
             "processor": processor_name(table),
             "default_code": reader.default_code(table),
-            "replies": RepliesReader(self.mistakes, reader).read(table),
+            "replies": RepliesReader(self.mistakes, reader, self.wording).read(table),
         }
 
     def _wait(self, handler: Table) -> Waiting:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import lru_cache
 
 import yaml
 
@@ -12,7 +11,6 @@ from dialer.domain.reply import WHOLE, Replies, ReplyRow
 from dialer.domain.wording import Wording, fold
 from dialer.services.marked_yaml import Mistakes, Table
 from dialer.services.reply_patterns import BadPattern, groups_of
-from dialer.services.reply_words import load_wording
 from dialer.services.strategy_results import NAME, ResultsReader
 
 _LONGEST_WINDOW_S = 90 * 24 * 3600.0
@@ -22,17 +20,13 @@ _ROW_KEYS = ("words", "pattern", "set", "code", "app", "parameters")
 _OTHERWISE_KEYS = ("set", "code", "app", "parameters")
 
 
-@lru_cache(maxsize=1)
-def _shipped() -> Wording:
-    return load_wording()
-
-
 @dataclass(slots=True)
 class RepliesReader:
     """Reads reply tables; codes are checked as those of results are."""
 
     mistakes: Mistakes
     results: ResultsReader
+    wording: Wording  # whose words always mean the same, and never come to a table
 
     def read(self, handler: Table) -> Replies | None:
         """The key `replies`; None where it is not there."""
@@ -105,7 +99,7 @@ class RepliesReader:
             word = fold(said)
             if not word:
                 self.mistakes.add(node, at, "must be a word or a text")
-            elif (wish := _shipped().taken(said)) is not None:
+            elif (wish := self.wording.taken(said)) is not None:
                 self.mistakes.add(
                     node, at, f"{said!r} always means {wish.value.upper()} and never comes here", "choose another word"
                 )

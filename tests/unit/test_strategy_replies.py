@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dialer.domain.reply import Replies, ReplyRow
 from dialer.errors import BadInput
+from dialer.services.reply_words import load_wording
 from dialer.services.strategies import check_strategy, load_strategy
 
 pytestmark = pytest.mark.unit
@@ -88,3 +91,12 @@ def test_a_table_whose_answers_nobody_waits_for_is_warned_of() -> None:
     warnings = check_strategy(text).warnings
     assert any("initial.replies: no row leads to 'wait'" in one for one in warnings)
     assert not check_strategy(with_replies("replies: {rows: [{words: ['1'], code: Interested}]}")).warnings
+
+
+def test_an_installations_own_words_can_be_nobodys_keywords_either(tmp_path: Path) -> None:
+    own = tmp_path / "words.toml"
+    own.write_text('[it]\nstop = ["fermare"]\n', encoding="utf-8")
+    text = with_replies("replies: {rows: [{words: [Fermare], code: Interested}]}")
+    assert load_strategy(text), "among the shipped words it is none"
+    with pytest.raises(BadInput, match="'Fermare' always means STOP"):
+        load_strategy(text, wording=load_wording(own))
