@@ -45,7 +45,7 @@ class AgentDialling:
     def __init__(
         self, *, store: Store, floor: Floor, calls: Calls, clock: Clock, job: Job, strategy: Strategy, route: Route, place: Place
     ) -> None:
-        self.job = job
+        self.job, self.redial_wait_s = job, REDIAL_WAIT_S
         self._store, self._floor, self._calls, self._clock = store, floor, calls, clock
         self._strategy, self._route, self._place = strategy, route, place
 
@@ -120,7 +120,7 @@ class AgentDialling:
     async def place(self, seat: Seat, task: PlaceCall) -> None:
         """An agent wants the contact called, or called again; the law is asked as for any other call."""
         call, floor = task.call, self._floor
-        if task.again_after is not None and not await self._calls.until_closed(task.again_after, REDIAL_WAIT_S):
+        if task.again_after is not None and not await self._calls.until_closed(task.again_after, self.redial_wait_s):
             text = "the contact is not called again: the call before has no code on record yet"
             floor.tell(seat, Notice(at=self._clock.now(), text=text))
             floor.apply(seat, CallFailed(code=SystemCode.NOT_LAUNCHED.value, closed=True))

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.acceptance
 
 SPEAKS, EXPERT = "02", "03"  # voices: who is silent (EARS) hears them
 EARS, NOTES_KEYS, PRESSES_KEYS, EXPERT_GOES = "05", "06", "07", "08"
+BUSY = "10"
 LEAVES_SOON, LEAVES = "20", "21"  # hang up after two seconds, and after five
 TALKS = replace(PROGRESSIVE, zip_tone=False)  # a tone could be taken for a voice
 
@@ -92,6 +93,8 @@ async def test_a_third_person_is_asked_and_let_go_and_another_gets_the_contact(f
     ears, contact, expert = Ears(floor.lab), phone(EARS), phone(EXPERT)
     async with at_work(floor, SPEAKS) as (at, _):
         job_id = await talking(floor, at, contact)
+        await at.do("consult", number=phone(BUSY))
+        await at.until(lambda: (at.thirds, at.state) == (["calling", "failed"], "talking"))
         await asking(at, number=expert)
         await ears.hears(expert, SPEAKS)
         await ears.hears(contact, MUSIC)

@@ -15,8 +15,10 @@ from dialer.domain.agent_commands import CompleteTransfer, Consult, DialPreview,
 from dialer.domain.agent_events import CallChanged, CallStage, KeyPressed, Notice
 from dialer.domain.codes import SystemCode
 from dialer.domain.desk_call import DeskCall, Third
+from dialer.domain.desk_tasks import PlaceCall
 from dialer.domain.ids import AttemptId, JobId
 from dialer.domain.pacing_plan import Pacing, PacingKind
+from dialer.engine.agent_dialling import AgentDialling
 from dialer.engine.calls import TALK_MOST
 from dialer.engine.engine import Engine
 from dialer.errors import MaybeSent
@@ -182,6 +184,18 @@ async def test_a_call_that_is_given_up_before_it_has_an_id_is_hung_up_and_can_be
         await until(lambda: ann.seen[CallStage.JOINED] == 1)
         first, second = attempts(store, on.job_id)
         assert (first.code, second.again_after, second.code) == (SystemCode.CALL_CANCELLED, first.id, None)
+
+
+async def test_who_cannot_be_called_again_yet_is_not_and_the_agent_is_told_why(store: Store) -> None:
+    async with shift(store, FastClock(factor=6)) as on:
+        ann = await talking(on)
+        place, call = on.engine.floor.placers[on.job_id], on.call_of(ann)
+        dialling = getattr(place, "__self__", None)
+        assert isinstance(dialling, AgentDialling)
+        dialling.redial_wait_s = 0.05
+        await place(on.engine.floor.seats[ann.agent.id], PlaceCall(call=call, again_after=call.attempt_id))  # it is not over
+        await until(lambda: "the call before has no code on record yet" in on.texts(ann))
+        assert len(attempts(store, on.job_id)) == 1
 
 
 async def test_keys_of_a_contact_are_told_to_the_agent_who_has_them(store: Store) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dialer.domain.agent import KeysTold
 from dialer.domain.inbound_plan import Blend
 from dialer.domain.pacing_plan import AbandonBudget, ExpertRatio, Pacing, PacingKind, PredictiveStyle
 from dialer.errors import BadInput
@@ -72,6 +73,7 @@ def test_a_plan_is_read_as_people_write_it_and_what_is_not_given_stays() -> None
     assert "on credit" in str(replace(month, style=PredictiveStyle.CRUISE_CONTROL))
     after = parse_pacing(None, ["watch=update time", "skills=Turkish 8, Sales", "zip tone=no", "preview=20 s"], before)
     assert (after.kind, after.budget, after.ratio.watch.value) == (before.kind, before.budget, "update_time")
+    assert parse_pacing(None, ["keys=hidden"], before).keys is KeysTold.HIDDEN
     assert (after.skills, after.zip_tone, after.preview_s) == ({"Turkish": 8, "Sales": 5}, False, 20)
     asked = ["inbound = support, sales", "inbound-levels=2, 4, 8", "inbound-waits=20, 40, 60", "blend=automatic", "blend-back=10"]
     gives_way = parse_pacing(None, asked, after).inbound
@@ -96,6 +98,7 @@ def test_a_plan_is_read_as_people_write_it_and_what_is_not_given_stays() -> None
         ("manual", "wrap-up=soon", "no number"),
         ("manual", "extensions=-1", "whole number"),
         ("manual", "zip-tone=maybe", "yes or no"),
+        ("manual", "keys=all", "one of: none, hidden, shown"),
         ("manual", "abandon=-1", "abandon budget"),
         ("manual", "abandon-window=week", "one of: 24h"),
     ],

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from dialer.channels.asterisk import agent_words as words
 from dialer.channels.asterisk.agent_adopt import adopt
 from dialer.channels.asterisk.agent_asks import FloorAsks
-from dialer.channels.asterisk.agent_memory import FloorMemory, Leg, OnFloor, Third
-from dialer.channels.asterisk.agent_words import AGENT, DIGITS, FLOOR, THIRD, Action
+from dialer.channels.asterisk.agent_conferences import Conferences
+from dialer.channels.asterisk.agent_memory import FloorMemory, Leg, OnFloor
+from dialer.channels.asterisk.agent_thirds import ThirdParties
+from dialer.channels.asterisk.agent_words import AGENT, DIGITS, FLOOR, Action
 from dialer.channels.asterisk.originate import SOUND
 from dialer.channels.asterisk.voice import AsteriskVoice
 from dialer.domain.ids import AttemptId, ConsultId, LegId
@@ -16,7 +18,6 @@ from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.ports import SwitchState
 from dialer.ports_agents import (
     AgentVoiceEvent,
-    AgentVoiceKind,
     ConsultOrder,
     ContactState,
     FloorSeen,
@@ -36,6 +37,7 @@ class AsteriskAgentVoice:
         self.voice, self.ids, self.clock = voice, voice.ids, voice.clock
         self.memory = FloorMemory(self.ids, self.clock, self)
         self.asks = FloorAsks(voice, self.memory)
+        self.thirds, self.conferences = ThirdParties(self), Conferences(self)
         voice.also.append(self.memory.hear)
 
     async def events(self) -> AsyncIterator[AgentVoiceEvent]:
@@ -247,157 +249,32 @@ class AsteriskAgentVoice:
         )
         return Missing.CONTACT if gone else None
 
-    # -- third parties -------------------------------------------------------------------------------------------------------
+    # -- third parties and conferences ---------------------------------------------------------------------------------------
 
     async def consult(self, attempt_id: AttemptId, order: ConsultOrder) -> Missing | None:
         """Hold the contact and call a third party, who talks with the agent once they answer."""
-        trunk = self.voice.trunk(order.trunk)
-        action = words.consult(order, trunk, self.ids)
-        leg = self.memory.legs.get(order.leg_id)
-        if leg is None or not leg.up:
-            return Missing.LEG
-        self.asks.same_switch(trunk.switch, leg.switch)
-        contact = self.memory.contacts.get(attempt_id)
-        if contact is None:
-            return Missing.CONTACT
-        if contact.state is not ContactState.HELD and (missing := await self.hold(attempt_id)) is not None:
-            return missing
-        self.memory.thirds[order.consult_id] = Third(switch=leg.switch, leg_id=order.leg_id, since=self.clock.monotonic_s())
-        try:
-            await self.asks.launch(self.ids.third(order.consult_id), trunk.name, action)
-        except (NotSent, Rejected):
-            self.memory.thirds.pop(order.consult_id, None)
-            raise
-        return None
+        return await self.thirds.ask(attempt_id, order)
 
     def third_answered(self, consult_id: ConsultId) -> None:
-        self.asks.spawn(self.meet_third(consult_id), f"consult-{consult_id}")
-
-    async def meet_third(self, consult_id: ConsultId) -> None:
-        """Let the agent and the third party, who has just answered, talk. Where that fails the dialplan hangs up."""
-        third = self.memory.thirds.get(consult_id)
-        leg = self.memory.legs.get(third.leg_id) if third is not None and third.leg_id is not None else None
-        if third is None or third.leg_id is None or leg is None:
-            return
-        third.up, leg.partner, leg.idle = True, consult_id, False
-        channel = self.ids.leg(third.leg_id)
-        action = words.bridge(channel, self.ids.third(consult_id))
-        if not await self.asks.ask(third.switch, action, before=(self.taken(channel),)):
-            self.memory.tell(AgentVoiceKind.CONSULT_UP, third.switch, consult_id=consult_id, leg_id=third.leg_id)
+        self.asks.spawn(self.thirds.meet(consult_id), f"consult-{consult_id}")
 
     async def cancel_consult(self, consult_id: ConsultId) -> None:
         """Hang up the third party, answered or not."""
-        if (third := self.memory.thirds.get(consult_id)) is not None:
-            await self.asks.give_up(third.switch, self.ids.third(consult_id), up=third.up)
-            leg = self.memory.legs.get(third.leg_id) if third.leg_id is not None else None
-            if leg is not None and leg.partner == consult_id:
-                leg.partner = None
+        await self.thirds.cancel(consult_id)
 
     async def transfer(self, attempt_id: AttemptId, consult_id: ConsultId) -> Missing | None:
         """Let the contact talk with the third party; the agent is parked."""
-        contact, third = self.memory.contacts.get(attempt_id), self.memory.thirds.get(consult_id)
-        if contact is None:
-            return Missing.CONTACT
-        if third is None or not third.up:
-            return Missing.THIRD
-        switch, channel = self.asks.same_switch(contact.switch, third.switch), self.ids.of(attempt_id)
-        if contact.conference and consult_id in contact.thirds:  # they talk already: the agents leave
-            if await self.asks.ask(switch, words.set_variable(channel, "OUTDIAL_WITH", "third")):
-                return Missing.CONTACT
-            for leg_id in list(contact.legs):
-                await self.park(leg_id)
-            return None
-        contact.parting = Parting.PASSED_ON
-        contact.thirds.add(consult_id)
-        try:
-            gone = await self.asks.ask(
-                switch,
-                words.bridge(channel, self.ids.third(consult_id)),
-                before=(words.set_variable(channel, "OUTDIAL_WITH", "third"),),
-            )
-        finally:
-            contact.parting = None
-        if not gone:
-            contact.state, contact.keeper = ContactState.TALKING, None
-            return None
-        contact.thirds.discard(consult_id)
-        reset = words.set_variable(channel, "OUTDIAL_WITH", "")
-        return Missing.CONTACT if await self.asks.ask(switch, reset) else Missing.THIRD
-
-    # -- conferences ---------------------------------------------------------------------------------------------------------
+        return await self.thirds.transfer(attempt_id, consult_id)
 
     async def conference(
         self, attempt_id: AttemptId, legs: Sequence[LegId], consults: Sequence[ConsultId] = ()
     ) -> Sequence[Missing]:
         """Let all of them talk. Returns who was not there."""
-        contact = self.memory.contacts.get(attempt_id)
-        if contact is None:
-            return [Missing.CONTACT]
-        here = [one for one in legs if one in self.memory.legs and self.memory.legs[one].up]
-        thirds = [one for one in consults if one in self.memory.thirds and self.memory.thirds[one].up]
-        missing = [Missing.LEG] * (len(legs) - len(here)) + [Missing.THIRD] * (len(consults) - len(thirds))
-        switch = contact.switch
-        for one in (self.memory.legs[leg_id].switch for leg_id in here):
-            self.asks.same_switch(switch, one)
-        running = contact.conference
-        new_legs = [one for one in here if not (running and one in contact.legs)]
-        new_thirds = [one for one in thirds if not (running and one in contact.thirds)]
-        contact.conference, contact.parting = True, None
-        contact.thirds.update(thirds)
-        channels = {self.ids.leg(one): AGENT for one in new_legs} | {self.ids.third(one): THIRD for one in new_thirds}
-        for channel in channels:
-            await self.asks.ask(switch, words.set_variable(channel, "OUTDIAL_CONFERENCE", attempt_id))
-        if not running:
-            channels[self.ids.of(attempt_id)] = FLOOR
-        pairs = self.pairs(attempt_id, contact, new_legs)
-        for leg_id in here:
-            self.memory.will_join(attempt_id, leg_id)
-        for one, other in pairs:
-            if other not in channels:
-                action = words.redirect(one, channels.pop(one), "conference")
-            else:
-                action = words.redirect_two((one, channels.pop(one)), (other, channels.pop(other)), "conference")
-            await self.asks.send(switch, action, ("OutdialConference", one))
-        for channel, context in channels.items():
-            await self.asks.send(switch, words.redirect(channel, context, "conference"), ("OutdialConference", channel))
-        for leg_id in here:
-            if not self.memory.joined(attempt_id, leg_id):
-                missing.append(Missing.LEG)
-        return missing
-
-    def pairs(self, attempt_id: AttemptId, contact: OnFloor, legs: Sequence[LegId]) -> list[tuple[str, str]]:
-        """Who of them talk with each other now: they are sent on together, for whoever is left behind is hung up or parked."""
-        pairs: list[tuple[str, str]] = []
-        for leg_id in legs:
-            partner, channel = self.memory.legs[leg_id].partner, self.ids.leg(leg_id)
-            if leg_id in contact.legs:
-                pairs.append((channel, self.ids.of(attempt_id)))
-            elif partner is not None and partner in self.memory.thirds:
-                pairs.append((channel, self.ids.third(ConsultId(partner))))
-            elif partner is not None and partner in legs and not any(channel in pair for pair in pairs):
-                pairs.append((channel, self.ids.leg(LegId(partner))))
-        return pairs
+        return await self.conferences.begin(attempt_id, legs, consults)
 
     async def end_conference(self, attempt_id: AttemptId, leg_id: LegId) -> Missing | None:
         """The contact goes on with this one agent; the dialplan parks other agents and hangs up third parties."""
-        leg = self.memory.legs.get(leg_id)
-        if leg is None or attempt_id not in self.memory.contacts:
-            return Missing.LEG if leg is None else Missing.CONTACT
-        leg.moving = True
-        try:
-            missing = await self.hold(attempt_id)
-        finally:
-            leg.moving = False
-        if missing is None:
-            return await self.join(attempt_id, leg_id, tone=False)
-        if leg.idle:
-            self.memory.parked(leg.switch, leg_id)
-        return missing
+        return await self.conferences.end(attempt_id, leg_id)
 
     def left_alone(self, attempt_id: AttemptId) -> None:
-        self.asks.spawn(self.wait_again(attempt_id), f"alone-{attempt_id}")
-
-    async def wait_again(self, attempt_id: AttemptId) -> None:
-        """A contact whom everybody has left waits for another agent."""
-        if (contact := self.memory.contacts.get(attempt_id)) is not None:
-            await self.asks.ask(contact.switch, words.redirect(self.ids.of(attempt_id), FLOOR, "again"))
+        self.asks.spawn(self.conferences.wait_again(attempt_id), f"alone-{attempt_id}")
