@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 
 import structlog
 
@@ -17,11 +16,12 @@ from dialer.domain.codes import SystemCode
 from dialer.domain.hangup import CallFacts, FactKind, system_code, unserved_code
 from dialer.domain.ids import AttemptId, JobId, OrgId
 from dialer.domain.strategy import DIALPLAN
+from dialer.engine.marks import Marks
 from dialer.engine.recording import record
 from dialer.errors import StoreDown
 from dialer.ports import Clock, LiveChannel, VoiceEvent, VoiceEventKind
 from dialer.services.completion import Completed, StrategyOf
-from dialer.store.attempts import Closing, Mark
+from dialer.store.attempts import Closing
 from dialer.store.store import Store, Tx
 
 log = structlog.get_logger()
@@ -99,8 +99,7 @@ class Calls:
         self._per_job: Counter[JobId] = Counter()
         self._per_trunk: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._marks: list[Mark] = []  # waiting to be written
-        self._marking = False
+        self._marks = Marks(store)
         self.on_completed: Callable[[Completed], None] = lambda completed: None
         # Its line is free again, and what the network says of it; who keeps it says its code.
         self.on_over: Callable[[Call, SystemCode], None] = lambda call, code: None
@@ -347,22 +346,8 @@ class Calls:
     # ── work beside the router ────────────────────────────────────────────────────────────────────────────────────
 
     def _mark(self, attempt_id: AttemptId, state: AttemptState, at: datetime) -> None:
-        """Note how far a call has come. One write at a time: what comes during it goes together into the next."""
-        self._marks.append((attempt_id, state, at))
-        if not self._marking:
-            self._marking = True
-            self._start(self._write_marks(), "mark attempts")
-
-    async def _write_marks(self) -> None:
-        try:
-            while self._marks:
-                marks, self._marks = self._marks, []
-                try:
-                    await self._store.write(partial(_write_marks, marks))
-                except StoreDown as down:  # a mark is a convenience for reconciliation; the code itself is retried for ever
-                    log.warning("marks were not written", count=len(marks), reason=str(down))
-        finally:
-            self._marking = False
+        if self._marks.add((attempt_id, state, at)):
+            self._start(self._marks.write(), "mark attempts")
 
     def _start(self, work: Awaitable[None], name: str) -> None:
         task = asyncio.ensure_future(self._guard(work))
@@ -386,10 +371,6 @@ class Calls:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-def _write_marks(marks: Sequence[Mark], tx: Tx) -> None:
-    tx.attempts.mark(marks)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> bool:
