@@ -44,7 +44,7 @@ def floor(
         typer.Option(
             help="What befalls the floor at a minute of the shift; may be repeated. half-leave@2: half the agents log out at "
             "once (half-leave@2-3: and come back); answers:10-60@3: the share of calls that persons answer jumps; kill@4: kill "
-            "-9 of the dialer, and another one is started; restart@4: the same in order."
+            "-9 of the dialer, and another one is started; restart@4: the same in order; cut@4: all desktops are cut off."
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Another number is another day.")] = 1,

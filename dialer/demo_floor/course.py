@@ -83,6 +83,7 @@ class Course:
     async def _befall(self, what: Upheaval, agents: Sequence[SyntheticAgent]) -> None:
         self._say(str(what))
         at_work, place = sum(one.is_at_work for one in agents), len(self.log.befell)
+        connected = [one.desk.connections for one in agents]
         self.log.befell.append(Befell(upheaval=what, at=datetime.now(UTC), at_work=at_work))
         match what.kind:
             case UpheavalKind.HALF_LEAVE:
@@ -94,12 +95,20 @@ class Course:
                 await (self._dialer.kill() if what.kind is UpheavalKind.KILL else self._dialer.stop())
                 await self._dialer.start()
                 self._away = False
-                self.log.befell[place] = replace(self.log.befell[place], back_at=await self._all_back(agents, at_work))
+            case UpheavalKind.CUT:
+                for one in agents:
+                    one.desk.drop()
+        if what.cuts_off:
+            back_at = await self._all_back(agents, at_work, since=connected)
+            self.log.befell[place] = replace(self.log.befell[place], back_at=back_at)
 
-    async def _all_back(self, agents: Sequence[SyntheticAgent], as_many: int) -> datetime | None:
-        """When so many were at work again; None where they were not before the shift was over."""
+    async def _all_back(self, agents: Sequence[SyntheticAgent], as_many: int, *, since: Sequence[int]) -> datetime | None:
+        """When so many were connected anew, and at work; None where they were not before the shift was over."""
         for _ in range(int(60 * self._order.minutes / LOOKS_S)):
-            if sum(one.is_at_work for one in agents) >= as_many:
+            if (
+                sum(one.is_at_work and one.desk.connections > before for one, before in zip(agents, since, strict=True))
+                >= as_many
+            ):
                 return datetime.now(UTC)
             await asyncio.sleep(LOOKS_S)
         return None

@@ -1,4 +1,4 @@
-"""What befalls a floor in mid-shift: half the agents leave, the list answers otherwise, the dialer dies or is started anew."""
+"""What befalls a floor in mid-shift: half the agents leave, the list answers otherwise, the dialer dies, desktops are cut off."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from dialer.errors import BadInput
 
-EXAMPLES = "half-leave@2, half-leave@2-3.5, answers:10-60@3, kill@4 or restart@4; minutes of the shift"
+EXAMPLES = "half-leave@2, half-leave@2-3.5, answers:10-60@3, kill@4, restart@4 or cut@4; minutes of the shift"
 _NUMBER = r"([0-9]{1,4}(?:\.[0-9]{1,3})?)"
 _FORM = re.compile(rf"([a-z-]+)(?::{_NUMBER}-{_NUMBER})?@{_NUMBER}(?:-{_NUMBER})?")
 
@@ -20,6 +20,7 @@ class UpheavalKind(StrEnum):
     ANSWERS = "answers"  # the share of calls that a person answers jumps
     KILL = "kill"  # kill -9 of the dialer; another one is started at once on the same database and switch
     RESTART = "restart"  # an orderly stop, and a start
+    CUT = "cut"  # all desktops lose their connection in one moment; they come back by themselves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +44,13 @@ class Upheaval:
                 return f"{at} kill -9"
             case UpheavalKind.RESTART:
                 return f"{at} restart"
+            case UpheavalKind.CUT:
+                return f"{at} desktops cut off"
 
     @property
-    def ends_dialer(self) -> bool:
-        """Whether there is no dialer for a moment."""
-        return self.kind in (UpheavalKind.KILL, UpheavalKind.RESTART)
+    def cuts_off(self) -> bool:
+        """Whether no agent is at the desk for a moment."""
+        return self.kind in (UpheavalKind.KILL, UpheavalKind.RESTART, UpheavalKind.CUT)
 
 
 def read_upheaval(text: str) -> Upheaval:

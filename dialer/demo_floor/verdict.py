@@ -21,7 +21,7 @@ from dialer.services.floor_prediction import Prediction
 
 OVER_MOST = 2.0  # calls: so many of those who rang when it happened may find nobody beyond the budget, and nobody after
 SILENCE_MOST_S = 3.0  # two seconds until an agent or the message comes; the agent's zip tone, and the first of it to be heard
-BACK_WITHIN_S = 30.0  # after the dialer has died, everybody is at work again
+BACK_WITHIN_S = 30.0  # after all have been cut off, everybody is at work again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +159,7 @@ def _stretches(order: FloorOrder, log: ShiftLog, persons: Sequence[Person], join
         seen = [one for one in log.samples if one.at >= begins and (end is None or one.at < end)]
         at_work = sum(one.at_work for one in seen)
         talks = [at for at in joined.values() if at >= begins]
-        dies = befell is not None and befell.upheaval.ends_dialer
+        dies = befell is not None and befell.upheaval.cuts_off
         found.append(
             Stretch(
                 name=name,
@@ -197,7 +197,7 @@ def _broken(
     if open_ones := [one.id for one in attempts if one.code is None]:
         found.append(f"without a code: {len(open_ones)} attempts, such as {open_ones[0]}")
     for one in log.befell:
-        if one.upheaval.ends_dialer and (one.back_at is None or (one.back_at - one.at).total_seconds() > BACK_WITHIN_S):
+        if one.upheaval.cuts_off and (one.back_at is None or (one.back_at - one.at).total_seconds() > BACK_WITHIN_S):
             found.append(f"{one.upheaval}: not everybody was at work again within {BACK_WITHIN_S:g} s")
     if shift.lost:
         found.append(f"{len(shift.lost)} desks were lost, such as by: {shift.lost[0]}")

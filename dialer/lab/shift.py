@@ -14,6 +14,7 @@ from dialer.lab.desk_client import DeskLost
 from dialer.lab.synthetic_agent import Habits, Journal, SyntheticAgent
 
 WITH_CONTACT = ("talking", "held", "consult", "conference")
+COMES_S = 20.0  # until everybody's telephone is up; who is not there by then comes later
 GOES_HOME_S = 30.0  # after the shift, for the contact that is before the agent
 
 
@@ -66,8 +67,11 @@ async def work_a_shift(
             )
         )
         tasks = [asyncio.create_task(one.work(), name="synthetic agent") for one in agents]
-        fate = None if meanwhile is None else asyncio.ensure_future(meanwhile(agents))
+        fate: asyncio.Future[None] | None = None
         try:
+            await _all_at_work(agents)
+            if meanwhile is not None:
+                fate = asyncio.ensure_future(meanwhile(agents))
             loop = asyncio.get_running_loop()
             ends = loop.time() + seconds
             while (left := ends - loop.time()) > 0 and not all(task.done() for task in tasks):
@@ -86,6 +90,14 @@ async def work_a_shift(
                 task.cancel()
             await asyncio.gather(*ending, return_exceptions=True)
     return _result(journals, lost)
+
+
+async def _all_at_work(agents: Sequence[SyntheticAgent]) -> None:
+    """The shift begins when everybody is there."""
+    for _ in range(int(COMES_S / 0.05)):
+        if all(one.is_at_work for one in agents):
+            return
+        await asyncio.sleep(0.05)
 
 
 async def _go_home(agent: SyntheticAgent) -> None:

@@ -27,6 +27,7 @@ BEGAN = datetime(2026, 5, 11, 12, 0, tzinfo=UTC)
         ("answers:10-60%@0.5", Upheaval(kind=UpheavalKind.ANSWERS, at_s=30.0, before=0.1, after=0.6)),
         ("kill@4", Upheaval(kind=UpheavalKind.KILL, at_s=240.0)),
         ("restart@4", Upheaval(kind=UpheavalKind.RESTART, at_s=240.0)),
+        ("cut@4", Upheaval(kind=UpheavalKind.CUT, at_s=240.0)),
     ],
 )
 def test_an_upheaval_is_read_as_it_is_written(text: str, read: Upheaval) -> None:
