@@ -78,17 +78,17 @@ async def sitting(rig: Rig, token: str, login: str, *, force: bool = False) -> A
             await asyncio.gather(listening, return_exceptions=True)
 
 
-async def hired(rig: Rig, ending: str = STAYS) -> tuple[str, str]:
-    """A new agent: login and token."""
+async def hired(rig: Rig, ending: str = STAYS, *, endpoint: str = "") -> tuple[str, str]:
+    """A new agent, with a telephone of the carrier's or an endpoint of the switch: login and token."""
     login, org = f"agent-{next(NUMBERS)}", rig.store.write_now(lambda tx: tx.organisations.ensure("default"))
-    await add_agent(rig.store, org, login, phone=phone(ending))
+    await add_agent(rig.store, org, login, phone=endpoint or phone(ending))
     return login, await new_token(rig.store, org, login)
 
 
 @asynccontextmanager
-async def at_work(rig: Rig, ending: str = STAYS) -> AsyncIterator[tuple[At, str]]:
+async def at_work(rig: Rig, ending: str = STAYS, *, endpoint: str = "") -> AsyncIterator[tuple[At, str]]:
     """An agent who is ready, with a telephone that is up; gone home afterwards."""
-    login, token = await hired(rig, ending)
+    login, token = await hired(rig, ending, endpoint=endpoint)
     async with sitting(rig, token, login) as at:
         for _ in range(100):
             if not (await at.desk.ask("log_in"))["result"]:

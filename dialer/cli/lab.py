@@ -33,6 +33,7 @@ def up(
     folder: Folder = Path("var/lab"),
     sms: Annotated[bool, typer.Option("--sms", help="Also a Twilio and an SMPP message centre, with people who answer.")] = False,
     email: Annotated[bool, typer.Option("--email", help="Also a mail server that bounces and answers mails.")] = False,
+    webrtc: Annotated[bool, typer.Option("--webrtc", help="The switch also serves an agent's phone in a browser.")] = False,
     sms_url: Annotated[str, typer.Option(help="Where people's answers by SMS go: a webhook, signed as Twilio does.")] = "",
     lmtp: Annotated[str, typer.Option(help="host:port where answers and bounces of mails go.")] = "",
 ) -> None:
@@ -46,6 +47,7 @@ def up(
             email=email or bool(lmtp),
             sms_url=sms_url,
             lmtp=lmtp,
+            webrtc=webrtc,
         )
     except OutdialError as failed:
         raise _failed(failed) from failed
@@ -143,9 +145,15 @@ def _described(lab: Lab) -> str:
             f"switch:  manager on {switch.host}:{switch.port}, user {switch.username}; process {lab.switch_pid}",
             f"         its secret is in {lab.state_file}",
             f"carrier: SIP on 127.0.0.1:{lab.ports.carrier_sip}; trunk {lab.trunk}; process {lab.carrier_pid}",
+            *_web_phone_described(lab),
             *_gateways_described(lab),
         )
     )
+
+
+def _web_phone_described(lab: Lab) -> Iterator[str]:
+    if lab.web_phone is not None:
+        yield f"browser: {lab.web_phone.url}, user {lab.web_phone.name}; its password is in {lab.state_file}"
 
 
 def _gateways_described(lab: Lab) -> Iterator[str]:

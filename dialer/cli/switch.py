@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,9 @@ from typing import Annotated
 import typer
 
 from dialer.errors import OutdialError
-from dialer.lab.switch_check import Level, check_switch
+from dialer.lab.findings import Level
+from dialer.lab.phone_check import look_at_web
+from dialer.lab.switch_check import check_switch
 from dialer.lab.switch_files import SwitchPlan, write_switch_files
 
 switch_app = typer.Typer(help="Your own Asterisk: the files that it needs, and what is wrong with it.", no_args_is_help=True)
@@ -61,11 +64,14 @@ def check(
     username: Annotated[str, typer.Option(help="The manager account.")] = PLAN.username,
     secret: Annotated[str, typer.Option(help="Its secret; better in OUTDIAL_SWITCH_SECRET, or typed when asked.")] = "",
     trunk: Annotated[str, typer.Option(help="The trunk's PJSIP endpoint.")] = PLAN.trunk,
+    phone: Annotated[str, typer.Option(help="Also look at an agent's phone: the name of its PJSIP endpoint.")] = "",
+    web: Annotated[str, typer.Option(help="Also look at where agents' browsers connect: wss://HOST:8089/ws.")] = "",
 ) -> None:
     """Say in plain words what is wrong with a switch, and how to mend it. Exit code 1 when calls will not work."""
     secret = secret or os.environ.get("OUTDIAL_SWITCH_SECRET", "") or typer.prompt("secret", hide_input=True)
     bad = False
-    for finding in check_switch(host=host, port=port, username=username, secret=secret, trunk=trunk):
+    found = check_switch(host=host, port=port, username=username, secret=secret, trunk=trunk, phone=phone)
+    for finding in itertools.chain(found, [look_at_web(web)] if web else []):
         bad = bad or finding.level is Level.BAD
         typer.echo(f"{finding.level:<4}  {finding.what}" + (f"\n      -> {finding.mend}" if finding.mend else ""))
     raise typer.Exit(1 if bad else 0)

@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from dialer.lab import callers, phones
+from dialer.lab import callers, phones, web_phones
 from dialer.lab.behaviours import dialplan
 from dialer.lab.errors import LabFailed
 from dialer.lab.obtain import AsteriskBuild
@@ -147,9 +147,14 @@ def write_switch(
     secret: str,
     system_name: str,
     network: Network = LOOPBACK,
+    webrtc: str = "",
 ) -> None:
-    """The switch: what a user's own server gets, and around it what makes it run here."""
-    _write_common(folder, run_folder, build, COMMON_MODULES + SWITCH_MODULES, ports.switch_rtp, system_name, options="")
+    """The switch: what a user's own server gets, and around it what makes it run here.
+
+    `webrtc` is the password of a phone in a browser; without one there is none.
+    """
+    modules = COMMON_MODULES + SWITCH_MODULES + (web_phones.LAB_MODULES if webrtc else [])
+    _write_common(folder, run_folder, build, modules, ports.switch_rtp, system_name, options="", ice=bool(webrtc))
     etc = folder / "etc"
     values = {
         "username": USERNAME,
@@ -174,6 +179,14 @@ def write_switch(
         "pjsip_outdial.conf": "pjsip_outdial.conf",
     }.items():
         _write(etc / target, rendered(template, values))
+    if webrtc:
+        _write(
+            etc / "pjsip_outdial_phones.conf",
+            rendered("pjsip_outdial_phones.conf", values | web_phones.in_lab(network.bind, webrtc)),
+        )
+        _write(etc / "http.conf", web_phones.http_conf(network.bind, ports.web))
+        with (etc / "pjsip.conf").open("a") as pjsip:
+            pjsip.write("#include pjsip_outdial_phones.conf\n")
     _write(etc / "musiconhold.conf", f"[default]\nmode = files\ndirectory = {folder}/lib/moh\n")
     _write_tone(folder / "lib/moh/hold.wav", phones.MUSIC_HZ)
     _write(etc / "queues.conf", callers.QUEUES_CONF)
@@ -234,7 +247,15 @@ def plain(name: str) -> str:
 
 
 def _write_common(
-    folder: Path, run_folder: Path, build: AsteriskBuild, modules: list[str], rtp: int, system_name: str, *, options: str
+    folder: Path,
+    run_folder: Path,
+    build: AsteriskBuild,
+    modules: list[str],
+    rtp: int,
+    system_name: str,
+    *,
+    options: str,
+    ice: bool = False,
 ) -> None:
     if not re.fullmatch(r"[\w./+@~-]+", str(folder)):
         raise LabFailed(f"Asterisk cannot work in a folder whose name has blanks or special characters: {folder}")
@@ -256,6 +277,7 @@ def _write_common(
         "max_files": min(65_536, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
         "rtp_first": rtp,
         "rtp_last": rtp + RTP_BLOCK - 1,
+        "ice": "yes" if ice else "no",
     }
     for name in ("asterisk.conf", "rtp.conf"):
         _write(folder / "etc" / name, rendered(name, values))

@@ -26,6 +26,7 @@ from dialer.lab.phones import ANSWERS
 from dialer.lab.ports import Ports, free_ports
 from dialer.lab.ready import PortTaken, SwitchAccess, await_sip, await_trunk
 from dialer.lab.truth import Heard, Truth, read_heard, read_truth
+from dialer.lab.web_phones import WEB_PHONE, WebPhone
 
 READY_WITHIN_S = 30.0
 CLASHES_BORNE = 3  # somebody may take a port between our looking and Asterisk's binding
@@ -51,6 +52,7 @@ class Lab:
     trunk: str = TRUNK
     caller_id: str = "+15550100000"
     gateways: GatewayProcess | None = None  # SMS and email, where they were asked for
+    web_phone: WebPhone | None = None  # a phone in a browser, where it was asked for
     carrier_instance: Instance = field(init=False)
     switch_instance: Instance = field(init=False)
 
@@ -77,12 +79,14 @@ class Lab:
         email: bool = False,
         sms_url: str = "",
         lmtp: str = "",
+        webrtc: bool = False,
     ) -> Lab:
         """Start a lab and return when calls can be placed. Raises LabFailed, BadInput.
 
         `folder` must be new or empty, or hold what a crashed lab left, which is removed. Detached, the lab stays when this
         process ends; otherwise it dies with it, even by kill -9. With `sms` and `email` it has gateways for them; people's
-        answers go to `sms_url` (a webhook, signed as Twilio does) and `lmtp` (host:port).
+        answers go to `sms_url` (a webhook, signed as Twilio does) and `lmtp` (host:port). With `webrtc` its switch serves
+        `web_phone`, a phone in a browser.
         """
         host_port(lmtp)  # before anything is started
         if sms_url and urlsplit(sms_url).scheme not in ("http", "https"):
@@ -92,7 +96,7 @@ class Lab:
         build = obtain_asterisk(say)
         say(f"Starting the switch and the carrier (Asterisk {build.version or 'in containers'}) in {folder}")
         for _ in range(CLASHES_BORNE):
-            lab = cls._prepared(folder, build, detached=detached, sms=sms, email=email)
+            lab = cls._prepared(folder, build, detached=detached, sms=sms, email=email, webrtc=webrtc)
             try:
                 lab._start()
                 if lab.gateways is not None:
@@ -109,9 +113,17 @@ class Lab:
 
     @classmethod
     @contextlib.contextmanager
-    def running(cls, folder: Path, *, say: Say = lambda _text: None, sms: bool = False, email: bool = False) -> Iterator[Lab]:
+    def running(
+        cls,
+        folder: Path,
+        *,
+        say: Say = lambda _text: None,
+        sms: bool = False,
+        email: bool = False,
+        webrtc: bool = False,
+    ) -> Iterator[Lab]:
         """A lab for as long as the block runs; it dies with this process, even by kill -9."""
-        lab = cls.up(folder, say=say, sms=sms, email=email)
+        lab = cls.up(folder, say=say, sms=sms, email=email, webrtc=webrtc)
         try:
             yield lab
         finally:
@@ -206,6 +218,7 @@ class Lab:
             "ports": asdict(self.ports),
             "run_folder": str(self.run_folder),
             "pids": {"switch": self.switch_pid, "carrier": self.carrier_pid},
+            "web_phone": asdict(self.web_phone) if self.web_phone is not None else None,
             "gateways": [name for name in ("sms", "email") if self.gateways is not None and getattr(self.gateways, name)],
         }
         self.state_file.touch(mode=0o600)
@@ -225,6 +238,7 @@ class Lab:
                 token=state["token"],
                 run_folder=Path(state["run_folder"]),
                 detached=True,
+                web_phone=WebPhone(**state["web_phone"]) if state.get("web_phone") else None,
             )
         except FileNotFoundError as missing:
             raise LabFailed(f"there is no lab in {folder}: `dialer lab up` starts one") from missing
@@ -235,7 +249,7 @@ class Lab:
         return lab
 
     @classmethod
-    def _prepared(cls, folder: Path, build: AsteriskBuild, *, detached: bool, sms: bool, email: bool) -> Lab:
+    def _prepared(cls, folder: Path, build: AsteriskBuild, *, detached: bool, sms: bool, email: bool, webrtc: bool) -> Lab:
         token = secrets.token_hex(4)
         run_folder = folder / "run"
         if len(str(run_folder / "carrier/asterisk.ctl").encode()) > LONGEST_SOCKET:
@@ -249,13 +263,23 @@ class Lab:
             run_folder=run_folder,
             detached=detached,
         )
+        if webrtc:
+            lab.web_phone = WebPhone(name=WEB_PHONE, secret=secrets.token_urlsafe(24), url=f"ws://127.0.0.1:{lab.ports.web}/ws")
         if sms or email:
             lab.gateways = lab._gateways(sms=sms, email=email)
         folder.mkdir(parents=True, exist_ok=True)
         switch, carrier = lab.switch_instance, lab.carrier_instance
         for instance in (switch, carrier):
             instance.run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_switch(switch.folder, switch.run_folder, build, lab.ports, secret=lab.secret, system_name=lab._banner("switch"))
+        write_switch(
+            switch.folder,
+            switch.run_folder,
+            build,
+            lab.ports,
+            secret=lab.secret,
+            system_name=lab._banner("switch"),
+            webrtc=lab.web_phone.secret if lab.web_phone is not None else "",
+        )
         write_carrier(
             carrier.folder, carrier.run_folder, build, lab.ports, truth=lab.truth_file, system_name=lab._banner("carrier")
         )

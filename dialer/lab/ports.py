@@ -24,6 +24,7 @@ class Ports:
     smpp: int = 0
     smtp: int = 0
     control: int = 0
+    web: int = 0  # the switch's own web server, where it serves phones in browsers
 
 
 def free_port() -> int:
@@ -37,8 +38,8 @@ def free_ports() -> Ports:
     random.shuffle(blocks)
     free = [block for block in blocks if _block_is_free(block)] + blocks
     # A block in use is no disaster: Asterisk takes the next port of the block where one is taken.
-    single = [port for port in random.sample(range(FIRST // 2, FIRST), 200) if _is_free(port)][:7]
-    ami, switch_sip, carrier_sip, twilio, smpp, smtp, control = single
+    single = [port for port in random.sample(range(FIRST // 2, FIRST), 200) if _is_free(port)][:8]
+    ami, switch_sip, carrier_sip, twilio, smpp, smtp, control, web = single
     return Ports(
         ami=ami,
         switch_sip=switch_sip,
@@ -49,6 +50,7 @@ def free_ports() -> Ports:
         smpp=smpp,
         smtp=smtp,
         control=control,
+        web=web,
     )
 
 

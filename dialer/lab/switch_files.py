@@ -10,10 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dialer.errors import BadInput, Conflict
+from dialer.lab import web_phones
 from dialer.lab.config import DIALPLANS, plain, rendered
 
-FILES = ("manager_outdial.conf", *DIALPLANS, "pjsip_outdial.conf", "outdial-switch.toml", "README.txt")
-SECRET = {"manager_outdial.conf", "outdial-switch.toml"}
+FILES = (
+    "manager_outdial.conf",
+    *DIALPLANS,
+    "pjsip_outdial.conf",
+    "pjsip_outdial_phones.conf",
+    "http_outdial.conf",
+    "outdial-switch.toml",
+    "README.txt",
+)
+SECRET = {"manager_outdial.conf", "pjsip_outdial_phones.conf", "outdial-switch.toml"}
+NOTHING_COMES_IN = "outdial-nothing-comes-in"  # a context that no dialplan has
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
 
@@ -62,11 +72,16 @@ def write_switch_files(folder: Path, plan: SwitchPlan) -> list[Path]:
                 "trunk_host": plan.trunk_host,
                 "trunk_port": plan.trunk_port,
                 "transport": plan.transport,
-                "incoming": "outdial-nothing-comes-in",
+                "incoming": NOTHING_COMES_IN,
                 "qualify_s": 30,
                 "rtp_timeout_s": 60,
             },
         ),
+        "pjsip_outdial_phones.conf": rendered(
+            "pjsip_outdial_phones.conf",
+            {"incoming": NOTHING_COMES_IN, "transport": plan.transport, **web_phones.example()},
+        ),
+        "http_outdial.conf": plain("http_outdial.conf"),
         "outdial-switch.toml": rendered(
             "outdial-switch.toml",
             {

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 from dialer.cli.switch import switch_app
 from dialer.errors import BadInput, Conflict
+from dialer.lab.findings import Finding, Level
 from dialer.lab.lab import Lab
-from dialer.lab.switch_check import Finding, Level, check_switch
+from dialer.lab.switch_check import check_switch
 from dialer.lab.switch_files import FILES, SwitchPlan, write_switch_files
 
 pytestmark = pytest.mark.integration
@@ -115,7 +116,7 @@ def test_the_files_load_on_a_real_asterisk_without_a_word(own_lab: Lab, tmp_path
 
 def test_the_files_keep_their_secret_and_are_never_written_over(tmp_path: Path) -> None:
     for path in write_switch_files(tmp_path, SwitchPlan()):
-        holds_it = path.name in ("manager_outdial.conf", "outdial-switch.toml")
+        holds_it = path.name in ("manager_outdial.conf", "pjsip_outdial_phones.conf", "outdial-switch.toml")
         assert (path.stat().st_mode & 0o077 == 0) == holds_it
     with pytest.raises(Conflict, match="exists already"):
         write_switch_files(tmp_path, SwitchPlan())

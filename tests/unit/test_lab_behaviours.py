@@ -10,10 +10,11 @@ from dialer.domain.codes import SystemCode
 from dialer.errors import BadInput
 from dialer.lab import phones
 from dialer.lab.behaviours import ANY_OTHER, BEHAVIOURS, INTERESTED, NOT_INTERESTED, behaviour_of, dialplan, markdown_table
+from dialer.lab.findings import Level
 from dialer.lab.message_behaviours import MESSAGE_BEHAVIOURS, message_behaviour_of, messages_table
 from dialer.lab.obtain import version_in
 from dialer.lab.raw_call import dialled
-from dialer.lab.switch_check import Level, version_finding
+from dialer.lab.switch_check import version_finding
 
 pytestmark = pytest.mark.unit
 
