@@ -225,12 +225,15 @@ class Calls:
         except StoreDown as down:  # the code, which is written for ever until it is on disk, carries the same facts
             log.warning("not noted of a call", reason=str(down))
 
-    def seen_on_switch(self, attempt: Attempt, channel: LiveChannel) -> None:
-        """A sweep has found the call on the switch: what its channel shows is known, whether or not its events came."""
+    def seen_on_switch(self, attempt: Attempt, channel: LiveChannel, *, lately_s: float = 0.0) -> None:
+        """A sweep has found the call on the switch: what its channel shows is known, whether or not its events came.
+
+        `lately_s`: it may be so for so long already, while nobody listened.
+        """
         call = self.begin(attempt)
         kind = {"ringing": FactKind.RINGING, "up": FactKind.ANSWERED}.get(channel.state)
         if kind is not None:
-            call.facts = call.facts.seen(kind, self._clock.now())
+            call.facts = call.facts.seen(kind, max(attempt.intent_at, self._clock.now() - timedelta(seconds=lately_s)))
 
     def session_opened(self, attempt_id: AttemptId, amd_status: str, amd_cause: str, *, treated: bool) -> None:
         """The IVR side has taken the call over."""

@@ -150,6 +150,7 @@ class FloorEvents:
         if (job := self._floor.jobs.get(call.attempt.job_id)) is not None:
             job.waiting.pop(call.attempt.id, None)
         if call.attempt.joined_at is None:
+            call.wait_s = 0.0  # whatever is known later of the answer: nobody may be brought to them any more
             self._floor.note_answer(call, nuisance=True)
 
     def call_over(self, call: Call, code: SystemCode) -> None:

@@ -11,7 +11,7 @@ import structlog
 from dialer.domain.attempt import Attempt, AttemptState
 from dialer.domain.codes import SystemCode
 from dialer.domain.ids import AttemptId
-from dialer.engine.calls import Calls
+from dialer.engine.calls import UNSERVED_S, Calls
 from dialer.errors import StoreDown, WireError
 from dialer.ports import Clock, LiveChannel, SwitchState, VoicePort
 from dialer.store.store import Store
@@ -88,7 +88,8 @@ class Reconciler:
         first = await self._channels(switch)
         for attempt_id, channel in first.items():  # whose answer nobody heard may have hung up before the second list
             if (known := self._calls.get(attempt_id)) is not None and known.adopted:
-                self._calls.seen_on_switch(known.attempt, channel)
+                # Who waits has waited for as long as the switch lets anybody: that an agent came in time cannot be shown.
+                self._calls.seen_on_switch(known.attempt, channel, lately_s=UNSERVED_S)
         await self._clock.sleep(BETWEEN_LISTS_S)
         now = self._clock.now()
         second = await self._channels(switch)
