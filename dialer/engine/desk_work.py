@@ -10,7 +10,7 @@ import structlog
 
 from dialer.domain.agent import AgentState
 from dialer.domain.agent_events import ContactChanged, Notice
-from dialer.domain.attempt import AGENT, DEFAULT
+from dialer.domain.attempt import DEFAULT
 from dialer.domain.codes import SystemCode
 from dialer.domain.desk import Refused
 from dialer.domain.desk_call import DeskCall
@@ -26,7 +26,6 @@ from dialer.domain.desk_tasks import (
     BarNumber,
     CallThird,
     CloseAttempt,
-    CodeFrom,
     CorrectContact,
     DropCaller,
     DropLeg,
@@ -51,17 +50,14 @@ from dialer.domain.desk_tasks import (
     TransferContact,
 )
 from dialer.engine.calls import Call, Said
+from dialer.engine.desk_endings import DeskEndings, live_call
 from dialer.engine.desk_phones import DeskPhones
 from dialer.engine.desk_thirds import DeskThirds, attempt_of
-from dialer.engine.recording import record
 from dialer.engine.seat import Seat
-from dialer.errors import OutdialError, StoreDown, WireError
-from dialer.pacing.floor import AgentFound
+from dialer.errors import OutdialError, WireError
 from dialer.ports_agents import Missing
-from dialer.services import agent_calls, agent_contact
+from dialer.services import agent_contact
 from dialer.services.agents import prefer_campaigns
-from dialer.services.completion import Completed
-from dialer.store.attempts import Closing
 
 if TYPE_CHECKING:
     from dialer.engine.floor import Floor
@@ -69,7 +65,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 WIRE_S = 10.0  # nothing that is asked of a switch for an agent takes longer
-RETRY_S = 0.5
 UNLIMITED = (RingLeg, CloseAttempt, GiveBack)  # these wait for a switch, or for the database, with limits of their own
 ANSWERED = (KeepNote, CorrectContact, BarNumber, PromiseCallback, KeepPreferred)  # the agent waits for these, and is told
 
@@ -89,6 +84,7 @@ class DeskWork:
 
     def __init__(self, floor: Floor) -> None:
         self._floor, self._thirds, self._phones = floor, DeskThirds(floor, self.missed), DeskPhones(floor)
+        self.endings = DeskEndings(floor)
 
     def answers(self, task: Task) -> bool:
         """Whether the agent is told what came of it."""
@@ -138,7 +134,7 @@ class DeskWork:
         floor = self._floor
         for seat in seats:
             call = seat.desk.call
-            if call is not None and seat.desk.state is AgentState.WRAP_UP and (live := self._live(call)):
+            if call is not None and seat.desk.state is AgentState.WRAP_UP and (live := live_call(floor, call)):
                 code = (call.rules.default_code if call.joined_at else "") or call.fallback
                 floor.calls.finish(live, Said(code=code, source=DEFAULT, agent=seat.desk.agent.login))
             if seat.leg_id is not None and not seat.desk.is_engaged:
@@ -170,7 +166,7 @@ class DeskWork:
                 for start in range(0, len(digits), 32):
                     self.missed(seat, call, await floor.agents.send_digits(attempt_of(call), digits[start : start + 32]))
             case HangUpContact(call=call):
-                live = self._live(call) or self._just_placed(seat, call)
+                live = live_call(floor, call) or self._just_placed(seat, call)
                 if live is not None and not live.off_line:
                     floor.calls.hang_up_asked(live.attempt.id)
                     await floor.voice.hang_up(live.attempt.id, live.attempt.switch)
@@ -190,11 +186,11 @@ class DeskWork:
             case GiveCall():
                 self._thirds.give(seat, task)
             case CloseAttempt():
-                await self._close(seat, task)
+                await self.endings.close(seat, task)
             case HandOver(call=call, code=code):
-                self._hand_over(seat, call, code)
+                self.endings.hand_over(seat, call, code)
             case GiveBack(call=call):
-                await self.give_back(call)
+                await self.endings.give_back(call)
             case TakeCaller() | DropCaller():
                 await floor.callers.do(seat, task)
             case _:
@@ -242,87 +238,7 @@ class DeskWork:
             return
         await place(seat, task)
 
-    # ── how it ends ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _close(self, seat: Seat, task: CloseAttempt) -> None:
-        floor, call, login = self._floor, task.call, seat.desk.agent.login
-        source = {CodeFrom.AGENT: AGENT, CodeFrom.DEFAULT: DEFAULT, CodeFrom.NETWORK: "network"}[task.source]
-        said = Said(code=task.code, source=source, agent=login, note=task.note, next_at=task.next_at)
-        if call.attempt_id is not None and (live := floor.calls.get(call.attempt_id)) is not None:
-            if floor.with_seat.get(call.attempt_id) is seat:
-                del floor.with_seat[call.attempt_id]  # also of a redial
-            self._found(live, task.code)
-            floor.calls.finish(live, said)
-            return
-        if call.attempt_id is None and task.source is CodeFrom.NETWORK:
-            return  # it was not placed, and why is on record
-        now = floor.clock.now()
-        closing = Closing(
-            code=task.code or call.fallback or SystemCode.UNKNOWN.value,
-            source=source,
-            system_code=call.fallback or SystemCode.PREVIEW_CANCELLED.value,
-            ended_at=call.ended_at or now,
-            answered_at=call.joined_at,
-            agent=login,
-            next_at=task.next_at,
-            app_note=task.note,
-        )
-        if call.attempt_id is not None:  # a manual call: no switch knows it
-            completed = await record(floor.store, floor.clock, call.attempt_id, closing, floor.strategy_of)
-        else:
-            completed = await self._uncalled(call, closing)
-        if completed is not None:
-            floor.calls.on_completed(completed)
-
-    def _found(self, live: Call, code: str) -> None:
-        """What an agent found on the line teaches the pacer which answers are persons."""
-        job, answered = self._floor.jobs.get(live.attempt.job_id), live.facts.answered_at
-        if job is not None and answered is not None and live.attempt.joined_at is not None:
-            rang = answered - (live.attempt.sent_at or live.attempt.intent_at)
-            machine = code in (SystemCode.ANSWER_MACHINE, SystemCode.FAX)
-            job.learn(AgentFound(rang_s=max(0.0, rang.total_seconds()), person=not machine))
-
-    async def _uncalled(self, call: DeskCall, closing: Closing) -> Completed | None:
-        floor = self._floor
-        while True:
-            now = floor.clock.now()
-            try:
-                job = await floor.store.read(lambda tx: tx.jobs(None).get(call.job_id))
-                return await agent_calls.record_uncalled(
-                    floor.store, job, floor.strategy_of, call.contact_id, closing, node=floor.options.node, now=now
-                )
-            except StoreDown as down:
-                log.error("a contact that was passed over waits for the database", reason=str(down))
-                await floor.clock.sleep(RETRY_S)
-
-    def _hand_over(self, seat: Seat, call: DeskCall, code: str) -> None:
-        floor = self._floor
-        live = self._live(call)
-        if live is None:
-            return
-        live.kept = False
-        if live.attempt.joined_at is not None:
-            found = call.rules.default_code or code
-            live.said = Said(code=found, source=DEFAULT, agent=seat.desk.agent.login)
-        if live.off_line:
-            floor.calls.close(live)
-        else:
-            floor.wait_again(live)
-
-    async def give_back(self, call: DeskCall) -> None:
-        """The contact was not called."""
-        floor, now = self._floor, self._floor.clock.now()
-        if call.attempt_id is not None:  # a manual one: its intent was on disk, and nobody called
-            code = SystemCode.NOT_LAUNCHED.value
-            closing = Closing(code=code, source="network", system_code=code, ended_at=now)
-            completed = await record(floor.store, floor.clock, call.attempt_id, closing, floor.strategy_of)
-            if completed is not None:
-                floor.calls.on_completed(completed)
-            return
-        try:
-            await agent_calls.give_back(floor.store, call.job_id, call.contact_id, now=now)
-        except StoreDown as down:  # the lease ends by itself
-            log.warning("a contact that was offered is not given back", reason=str(down))
+    # ── what went wrong ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _failed(self, seat: Seat, task: Task, because: str) -> None:
         """A wire did not do what was asked: the desk goes on without."""
@@ -347,14 +263,11 @@ class DeskWork:
             case _:
                 pass
 
-    def _live(self, call: DeskCall) -> Call | None:
-        return None if call.attempt_id is None else self._floor.calls.get(call.attempt_id)
-
     def _just_placed(self, seat: Seat, call: DeskCall) -> Call | None:
         """The call that the agent gave up before its attempt had an id."""
         now = seat.desk.call
         same = now is not None and (now.job_id, now.contact_id) == (call.job_id, call.contact_id)
-        return self._live(now) if now is not None and same and call.attempt_id is None else None
+        return live_call(self._floor, now) if now is not None and same and call.attempt_id is None else None
 
     def _tell_changed(self, seat: Seat, call: DeskCall) -> None:
         self._floor.tell(seat, ContactChanged(at=self._floor.clock.now(), contact_id=call.contact_id))

@@ -249,8 +249,8 @@ class Floor:
         if self._agents is not None:
             await self._events.look(self._agents, switch)
 
-    def apply(self, seat: Seat, what: Happening) -> None:
-        """Something has happened at a desk."""
+    def apply(self, seat: Seat, what: Happening | Command) -> None:
+        """Something has happened at a desk, or is done there for its agent."""
         answer = after(seat.desk, what, self.clock.now())
         if isinstance(answer, Moved):
             self._moved(seat, answer)
@@ -285,7 +285,7 @@ class Floor:
 
     async def give_back(self, call: DeskCall) -> None:
         """A contact that nobody could be offered goes back to its job."""
-        await self._work.give_back(call)
+        await self._work.endings.give_back(call)
 
     def note_answer(self, call: Call, *, nuisance: bool = False) -> None:
         """The ledger is told how a live answer stands."""

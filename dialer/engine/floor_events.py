@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import structlog
 
 from dialer.domain.agent import AgentState
+from dialer.domain.agent_commands import CancelConsult, Resume
 from dialer.domain.codes import SystemCode
 from dialer.domain.desk import Leg
 from dialer.domain.desk_call import CallKind
 from dialer.domain.desk_happenings import CallFailed, ConsultAnswered, ContactGone, KeyHeard, LegDown, LegUp, ThirdGone
-from dialer.domain.desk_tasks import Join, ResumeContact
+from dialer.domain.desk_tasks import Join
 from dialer.domain.ids import ConsultId, LegId
 from dialer.engine.calls import Call
 from dialer.errors import WireError
@@ -141,7 +142,9 @@ class FloorEvents:
             if not again:
                 seat.tasks.put_nowait(Join(call=seat.desk.call))  # this agent asked for the call
             elif seat.desk.state is AgentState.HELD:
-                seat.tasks.put_nowait(ResumeContact(call=seat.desk.call))  # nobody is on hold for ever
+                self._floor.apply(seat, Resume())  # nobody is on hold for ever
+            elif seat.desk.state is AgentState.CONSULT:
+                self._floor.apply(seat, CancelConsult())  # the same
             return
         job.waiting[attempt_id] = now
         self._floor.match()

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from dialer.domain.agent import AgentState, KeysTold
-from dialer.domain.agent_commands import CompleteTransfer, Consult, DialPreview, Redial, Release, WrapUp
+from dialer.domain.agent_commands import CompleteTransfer, Consult, DialPreview, Hold, Redial, Release, WrapUp
 from dialer.domain.agent_events import CallChanged, CallStage, KeyPressed, Notice
 from dialer.domain.codes import SystemCode
 from dialer.domain.desk_call import DeskCall, Third
@@ -23,7 +23,7 @@ from dialer.engine.calls import TALK_MOST
 from dialer.engine.engine import Engine
 from dialer.errors import MaybeSent
 from dialer.ports import Clock, SwitchState
-from dialer.ports_agents import LegOrder, LegState
+from dialer.ports_agents import ContactState, LegOrder, LegState
 from dialer.store.store import Store
 from dialer.testing_agents import FakeAgentVoice
 from dialer.testing_voice import FakeCallee, FakeVoice
@@ -122,6 +122,21 @@ async def test_a_third_person_who_hangs_up_while_the_contact_is_passed_on_leaves
         await ann.say(CompleteTransfer())
         await until(lambda: on.state(ann) is AgentState.TALKING)
         await until(lambda: [bool(one.legs) for one in on.agents.contacts.values()] == [True])
+
+
+async def test_who_was_on_hold_for_as_long_as_the_switch_allows_is_back_and_the_desk_says_so(store: Store) -> None:
+    async with shift(store, FastClock(factor=6)) as on:
+        ann = await talking(on)
+        (contact,) = on.agents.contacts
+        await ann.say(Hold())
+        await until(lambda: on.agents.contacts[contact].state is ContactState.HELD)
+        on.agents.wait(contact, again=True)  # as after ten minutes
+        await until(lambda: on.state(ann) is AgentState.TALKING)
+        assert ann.seen[CallStage.RESUMED] == 1
+        await asked(on, ann, number=EXPERT)
+        on.agents.wait(contact, again=True)
+        await until(lambda: on.state(ann) is AgentState.TALKING)
+        await until(lambda: not on.agents.thirds and on.agents.contacts[contact].state is ContactState.TALKING)
 
 
 async def test_a_colleague_whom_no_wire_reaches_is_free_again_and_so_is_the_one_who_asked(store: Store) -> None:
