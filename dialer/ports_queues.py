@@ -60,6 +60,17 @@ class QueueSeen:
     legs: Mapping[LegId, bool] = field(default_factory=dict)  # those of ours that have entered -> whether they are paused
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueTalk:
+    """A caller and an agent of ours who talk now."""
+
+    offer: OfferId
+    leg_id: LegId
+    queue: str
+    number: str  # of the caller; "" = not told
+    name: str  # with which the leg had entered the queue; "" = it has left
+
+
 class QueuePort(Protocol):
     """The queues of the switches of a `VoicePort`: linked with it. It never decides.
 
@@ -72,7 +83,10 @@ class QueuePort(Protocol):
     async def look(self, switch: str, queue: str) -> QueueSeen | None:
         """A queue as it is now; None where the switch has none of that name. Raises NotSent where it cannot be had."""
 
-    async def enter(self, switch: str, queue: str, leg_id: LegId, *, paused: bool) -> None:
+    async def talks(self, switch: str) -> Sequence[QueueTalk]:
+        """Who talks with callers now, for adoption after a restart; their ends are told. Raises NotSent."""
+
+    async def enter(self, switch: str, queue: str, leg_id: LegId, name: str, *, paused: bool) -> None:
         """Let a leg take the queue's callers, from now on or, paused, later. Said again it changes the pause."""
 
     async def leave(self, switch: str, queue: str, leg_id: LegId) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Collection, Coroutine
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -13,7 +13,7 @@ from dialer.domain.ids import LegId, OfferId
 from dialer.errors import NotSent, Rejected
 from dialer.ports import Clock, SwitchState
 from dialer.ports_agents import LegState
-from dialer.ports_queues import QueueNews, QueueNewsKind, QueueSeen, WaitingCaller
+from dialer.ports_queues import QueueNews, QueueNewsKind, QueueSeen, QueueTalk, WaitingCaller
 from dialer.testing_agents import FakeAgentVoice
 from dialer.testing_voice import FakeVoice
 
@@ -52,6 +52,7 @@ class FakeQueues:
         self.waiting: dict[Place, dict[str, float]] = {(switch, queue): {} for switch in voice.switches() for queue in queues}
         self.numbers: dict[str, str] = {}
         self.legs: dict[Place, dict[LegId, bool]] = {place: {} for place in self.waiting}  # -> whether paused
+        self.names: dict[LegId, str] = {}
         self.offers: dict[OfferId, FakeOffer] = {}
         self.unread: deque[QueueNews] = deque()
         self.arrived = asyncio.Event()
@@ -78,11 +79,25 @@ class FakeQueues:
         callers = [WaitingCaller(caller=one, waits_s=now_s - since) for one, since in self.waiting[place].items()]
         return QueueSeen(callers=callers, legs=dict(self.legs[place]))
 
-    async def enter(self, switch: str, queue: str, leg_id: LegId, *, paused: bool) -> None:
+    async def talks(self, switch: str) -> Sequence[QueueTalk]:
+        self._reachable(switch)
+        return [
+            QueueTalk(
+                offer=offer,
+                leg_id=one.leg_id,
+                queue=one.place[1],
+                number=one.number,
+                name=self.names.get(one.leg_id, "") if one.leg_id in self.legs[one.place] else "",
+            )
+            for offer, one in self.offers.items()
+            if one.taken and one.place[0] == switch
+        ]
+
+    async def enter(self, switch: str, queue: str, leg_id: LegId, name: str, *, paused: bool) -> None:
         self._reachable(switch)
         if (switch, queue) not in self.legs:
             raise Rejected("Unable to add interface to queue: No such queue")
-        self.legs[switch, queue][leg_id] = paused
+        self.legs[switch, queue][leg_id], self.names[leg_id] = paused, name
         self._offer_all()
 
     async def leave(self, switch: str, queue: str, leg_id: LegId) -> None:

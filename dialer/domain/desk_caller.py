@@ -10,9 +10,9 @@ from dialer.domain import desk_happenings as happening
 from dialer.domain.agent import AgentState
 from dialer.domain.agent_commands import Command
 from dialer.domain.agent_events import CallerChanged, CallerStage, Notice
-from dialer.domain.desk import Answer, Desk, Leg, Moved, Refused, freed
+from dialer.domain.desk import Answer, Desk, Leg, Moved, Pending, Refused, freed
 from dialer.domain.desk_call import DeskCaller
-from dialer.domain.desk_happenings import CallerOffered, Happening
+from dialer.domain.desk_happenings import CallerFound, CallerOffered, Happening
 from dialer.domain.desk_tasks import DropCaller, TakeCaller
 
 
@@ -22,6 +22,16 @@ def caller_offered(desk: Desk, happened: CallerOffered, now: datetime) -> Moved:
     if not desk.can_take_caller:
         return Moved(desk=desk, tasks=(DropCaller(caller=caller),))
     return Moved(desk=replace(desk.to(AgentState.DIALLING, now), caller=caller), tasks=(TakeCaller(caller=caller),))
+
+
+def caller_found(desk: Desk, happened: CallerFound, now: datetime) -> Moved:
+    """Back to a caller with whom the agent talked on without the dialer."""
+    if desk.is_engaged or desk.state is AgentState.LOGGED_OUT:
+        return Moved(desk=desk)
+    caller = replace(happened.caller, joined_at=now)
+    pending = Pending.NOTHING if desk.pending is Pending.READY else desk.pending
+    back = replace(desk, leg=Leg.UP, pending=pending, reason="", caller=caller)
+    return Moved(desk=back.to(AgentState.TALKING, now), events=(_said(caller, CallerStage.JOINED, now),))
 
 
 def with_caller(desk: Desk, caller: DeskCaller, what: Command | Happening, now: datetime) -> Answer | None:

@@ -146,6 +146,13 @@ class CallerJoined:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallerFound:
+    """The agent's telephone is up and talks with a caller: it did so when an earlier dialer died."""
+
+    caller: DeskCaller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallerGone:
     """The caller has hung up, or is in the queue again."""
 
@@ -183,5 +190,6 @@ Happening: TypeAlias = (
     | CallerOffered
     | CallerJoined
     | CallerGone
+    | CallerFound
     | Blended
 )

@@ -143,6 +143,8 @@ def _happened(desk: Desk, what: Happening | command.LogIn, now: datetime) -> Mov
             return consult.consult_over(desk, now)
         case happening.CallerOffered():
             return caller.caller_offered(desk, what, now)
+        case happening.CallerFound():
+            return caller.caller_found(desk, what, now)
         case happening.Blended():
             return presence.blended(desk, what, now)
         case happening.CallerJoined() | happening.CallerGone():

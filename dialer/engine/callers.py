@@ -10,18 +10,18 @@ import structlog
 
 from dialer.domain.agent import AgentRules, AgentState
 from dialer.domain.desk_call import DeskCaller
-from dialer.domain.desk_happenings import CallerGone, CallerJoined, CallerOffered
+from dialer.domain.desk_happenings import CallerFound, CallerGone, CallerJoined, CallerOffered
 from dialer.domain.desk_tasks import DropCaller, TakeCaller
 from dialer.domain.ids import LegId, OfferId
 from dialer.engine.blending import Blending
 from dialer.engine.floor_job import FloorJob
 from dialer.engine.queues import Inbound, Queues
 from dialer.engine.seat import Seat
-from dialer.engine.takers import Takers
+from dialer.engine.takers import Takers, name_of
 from dialer.errors import WireError
 from dialer.pacing.floor import InboundArrived
 from dialer.ports_agents import LegState, LiveLeg
-from dialer.ports_queues import QueueNews, QueueNewsKind, QueuePort
+from dialer.ports_queues import QueueNews, QueueNewsKind, QueuePort, QueueTalk
 
 if TYPE_CHECKING:
     from dialer.engine.floor import Floor
@@ -40,6 +40,7 @@ class Callers:
         self.queues = Queues(port, floor.clock, self)
         self._takers = None if port is None else Takers(floor, port)
         self._blending = Blending(floor, self)
+        self._old: dict[tuple[str, OfferId], QueueTalk] = {}  # talks that a dead dialer has left
 
     async def run(self) -> None:
         """Look after callers until cancelled."""
@@ -73,9 +74,27 @@ class Callers:
         for leg in legs:
             seat = self._floor.legs.get(leg.leg_id)
             if seat is not None and seat.desk.caller is not None:
-                offer, talks = seat.desk.caller.offer, leg.state is LegState.TALKING
-                self._floor.apply(seat, CallerJoined(offer=offer) if talks else CallerGone(offer=offer))
+                offer, talking = seat.desk.caller.offer, leg.state is LegState.TALKING
+                self._floor.apply(seat, CallerJoined(offer=offer) if talking else CallerGone(offer=offer))
+        if self._port is not None:
+            talks = await self._port.talks(switch)
+            left = [one for one in talks if one.leg_id not in self._floor.legs]
+            self._old |= {(switch, one.offer): one for one in left}
+            if self._takers is not None:
+                self._takers.found((switch, one.queue, one.leg_id) for one in left)
         await self.queues.linked(switch)
+
+    def give_back(self, seat: Seat) -> bool:
+        """Put the caller with whom an agent's telephone talks, as it did when a dialer died, before the agent who is back."""
+        name, stays = name_of(seat.desk.agent), not seat.desk.is_engaged
+        place = next((one for one, talk in self._old.items() if talk.name == name and stays), None)
+        if place is None:
+            return False
+        talk = self._old.pop(place)
+        caller = DeskCaller(offer=talk.offer, queue=talk.queue, number=talk.number, rules=self._rules(seat, talk.queue))
+        seat.leg_id, seat.switch, self._floor.legs[talk.leg_id] = talk.leg_id, place[0], seat
+        self._floor.apply(seat, CallerFound(caller=caller))
+        return True
 
     async def do(self, seat: Seat, task: TakeCaller | DropCaller) -> None:
         """What a desk wants of the caller before it."""
@@ -93,6 +112,8 @@ class Callers:
 
     def heard(self, news: QueueNews) -> None:
         """Somebody has come, is offered to an agent, talks, or has gone."""
+        if news.kind is QueueNewsKind.GONE and news.offer is not None:
+            self._old.pop((news.switch, news.offer), None)
         match news.kind:
             case QueueNewsKind.JOINED:
                 self._arrived(news.switch, news.queue)

@@ -43,7 +43,7 @@ class DeskPhones:
             while (state := floor.voice.state_of(switch)) is not SwitchState.READY and floor.clock.monotonic_s() < until:
                 self._tell(seat, f"the switch {switch} is {state.value}", told)
                 await floor.clock.sleep(AGAIN_S)
-            if seat.desk.state is AgentState.LOGGED_OUT or await floor.old_talks.give_back(seat):
+            if seat.desk.state is AgentState.LOGGED_OUT or await floor.old_talks.give_back(seat) or floor.callers.give_back(seat):
                 return
             leg = new_leg_id()
             order = LegOrder(leg_id=leg, phone=phone, switch=switch, trunk=trunk if phone.startswith("+") else "")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import structlog
 
-from dialer.domain.agent import AgentState
+from dialer.domain.agent import Agent, AgentState
 from dialer.domain.agent_events import Notice
 from dialer.domain.desk import Leg
 from dialer.domain.ids import AgentId, LegId
@@ -28,6 +29,11 @@ WIRE_S = 4.0
 STOPS_S = 1.0
 RETRY_S = 5.0  # what a switch refused, or did not answer, is asked again
 NO_QUEUE = "no campaign that runs gives way to a queue: no caller can come to you"
+
+
+def name_of(agent: Agent) -> str:
+    """How reports of the switch's queues call an agent: the login, with the organisation's number."""
+    return f"{agent.login}@{agent.org_id}"
 
 
 class Takers:
@@ -53,6 +59,10 @@ class Takers:
             del self._entered[entry]
         for leg_id, paused in legs.items():
             self._entered[switch, queue, leg_id] = paused
+
+    def found(self, entries: Iterable[Entry]) -> None:
+        """These legs of a dead dialer may be in queues; whoever is not wanted there leaves."""
+        self._entered |= dict.fromkeys(entries)
 
     async def stop(self) -> None:
         """Nobody of ours takes callers any more; talks go on."""
@@ -89,10 +99,13 @@ class Takers:
 
     async def _enter(self, entry: Entry, paused: bool) -> None:
         switch, queue, leg_id = entry
+        seat = self._floor.legs.get(leg_id)
+        if seat is None:
+            return
         self._entered[entry] = None
         try:
             async with asyncio.timeout(WIRE_S):
-                await self._port.enter(switch, queue, leg_id, paused=paused)
+                await self._port.enter(switch, queue, leg_id, name_of(seat.desk.agent), paused=paused)
         except (WireError, TimeoutError) as trouble:
             self._failed(entry, "an agent cannot take callers of a queue", trouble)
             return

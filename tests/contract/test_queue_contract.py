@@ -179,27 +179,30 @@ async def test_a_look_shows_who_waits_and_for_how_long(bench: QueueBench) -> Non
 
 async def test_a_leg_is_in_a_queue_from_entering_to_leaving_paused_or_not(bench: QueueBench) -> None:
     leg_id = await bench.parked()
-    await bench.queues.enter(bench.switch, "support", leg_id, paused=True)
+    await bench.queues.enter(bench.switch, "support", leg_id, "ann@1", paused=True)
     assert await bench.legs("support") == {leg_id: True}
-    await bench.queues.enter(bench.switch, "support", leg_id, paused=False)
+    await bench.queues.enter(bench.switch, "support", leg_id, "ann@1", paused=False)
     assert await bench.legs("support") == {leg_id: False}
     assert await bench.legs("sales") == {}
     for _ in range(2):  # quiet where it is not there
         await bench.queues.leave(bench.switch, "support", leg_id)
     assert await bench.legs("support") == {}
     with pytest.raises(Rejected):
-        await bench.queues.enter(bench.switch, "nobodys", leg_id, paused=False)
+        await bench.queues.enter(bench.switch, "nobodys", leg_id, "ann@1", paused=False)
 
 
 @pytest.mark.row(131)
 async def test_a_caller_is_offered_taken_and_gone_and_the_leg_is_parked_again(bench: QueueBench) -> None:
     leg_id = await bench.parked()
-    await bench.queues.enter(bench.switch, "support", leg_id, paused=False)
+    await bench.queues.enter(bench.switch, "support", leg_id, "ann@1", paused=False)
     offer = await bench.offered("support", leg_id)
     assert await bench.queues.take(bench.switch, offer, leg_id)
     await bench.until(lambda: [one.offer for one in bench.said(QueueNewsKind.TAKEN)] == [offer])
     await bench.until(lambda: len(bench.said(QueueNewsKind.LEFT)) == 1)
     await bench.until_leg(leg_id, LegState.TALKING)
+    (talk,) = await bench.queues.talks(bench.switch)
+    assert (talk.offer, talk.leg_id, talk.queue, talk.name) == (offer, leg_id, "support", "ann@1")
+    assert talk.number == bench.said(QueueNewsKind.OFFERED)[0].number
     parked = bench.told.count((AgentVoiceKind.LEG_PARKED, leg_id))
     await bench.queues.drop(bench.switch, offer)
     await bench.until(lambda: [one.offer for one in bench.said(QueueNewsKind.GONE)] == [offer])
@@ -210,11 +213,11 @@ async def test_a_caller_is_offered_taken_and_gone_and_the_leg_is_parked_again(be
 
 async def test_a_caller_whom_nobody_takes_is_offered_again_and_a_paused_leg_is_offered_nobody(bench: QueueBench) -> None:
     leg_id = await bench.parked()
-    await bench.queues.enter(bench.switch, "support", leg_id, paused=True)
+    await bench.queues.enter(bench.switch, "support", leg_id, "ann@1", paused=True)
     caller = (await bench.call_in("support")).caller
     assert await bench.legs("support") == {leg_id: True}
     assert not bench.said(QueueNewsKind.OFFERED)
-    await bench.queues.enter(bench.switch, "support", leg_id, paused=False)
+    await bench.queues.enter(bench.switch, "support", leg_id, "ann@1", paused=False)
     await bench.until(lambda: len(bench.said(QueueNewsKind.OFFERED)) == 1)
     refused = bench.said(QueueNewsKind.OFFERED)[0].offer
     assert refused is not None
@@ -228,7 +231,7 @@ async def test_a_caller_whom_nobody_takes_is_offered_again_and_a_paused_leg_is_o
 
 async def test_a_caller_whose_agent_is_lost_waits_in_the_queue_again(bench: QueueBench) -> None:
     leg_id = await bench.parked()
-    await bench.queues.enter(bench.switch, "support", leg_id, paused=False)
+    await bench.queues.enter(bench.switch, "support", leg_id, "ann@1", paused=False)
     offer = await bench.offered("support", leg_id)
     assert await bench.queues.take(bench.switch, offer, leg_id)
     await bench.until(lambda: bool(bench.said(QueueNewsKind.TAKEN)))

@@ -13,6 +13,9 @@ from dialer.domain.ids import JobId, LegId
 from dialer.domain.inbound_plan import Blend, InboundPlan
 from dialer.domain.pacing_plan import Pacing, PacingKind
 from dialer.engine.engine import Engine
+from dialer.engine.takers import name_of
+from dialer.ports import SwitchState
+from dialer.ports_agents import LegOrder, LegState
 from dialer.services.agent_floor import Done
 from dialer.services.agent_times import agent_history
 from dialer.store.store import Store
@@ -210,4 +213,52 @@ async def test_what_a_dead_dialer_left_in_a_queue_is_taken_out_and_the_stopped_o
         await until(lambda: list(queues.legs["switch", "support"]) == [leg_id])
         await dismiss(tasks)
     assert queues.legs["switch", "support"] == {}
+    await queues.stop()
+
+
+@pytest.mark.row(131)
+async def test_a_talk_that_a_dead_dialer_left_is_before_its_agent_again(store: Store) -> None:
+    clock = FastClock(factor=6)
+    make_job(store, 1, BY_HAND)
+    (agent,) = await hire(store, 1)
+    voice = FakeVoice(clock, default=ANSWERS)
+    agents = FakeAgentVoice(clock, voice)
+    queues = FakeQueues(clock, voice, agents=agents)
+    await voice.start()
+    await agents.ring(LegOrder(leg_id=LegId("oldleg"), phone=agent.phone, switch="switch"))
+    await until(lambda: agents.legs[LegId("oldleg")].state is LegState.PARKED)
+    await queues.enter("switch", "support", LegId("oldleg"), name_of(agent), paused=False)
+    caller = queues.call_in("support", number="+15557000001")
+    assert await queues.take("switch", next(iter(queues.offers)), LegId("oldleg"))
+    queues.unread.clear()  # all that was told to the one who is dead
+    agents.unread.clear()
+    async with running(store, voice, clock=clock, agents=agents, queues=queues) as engine:
+        (worker,), tasks = await crew(engine, [agent], clock, talk_s=1.0)
+        await until(lambda: callers_of(worker) == ["joined support +15557000001"])
+        assert engine.floor.seats[agent.id].leg_id == "oldleg"
+        assert list(agents.legs) == ["oldleg"], "no other telephone is rung"
+        queues.hang_up(caller)
+        await until(lambda: state(engine, worker) == "wrap_up")
+        await dismiss(tasks)
+    await queues.stop()
+
+
+async def test_a_caller_who_hung_up_while_the_link_was_lost_is_not_before_the_agent_any_more(store: Store) -> None:
+    clock = FastClock(factor=6)
+    make_job(store, 1, BY_HAND)
+    staff = await hire(store, 1)
+    voice = FakeVoice(clock, default=ANSWERS)
+    agents = FakeAgentVoice(clock, voice)
+    queues = FakeQueues(clock, voice, agents=agents)
+    caller = queues.call_in("support")
+    async with running(store, voice, clock=clock, agents=agents, queues=queues) as engine:
+        (worker,), tasks = await crew(engine, staff, clock, talk_s=1.0)
+        await until(lambda: state(engine, worker) == "ready")
+        await worker.say(BlendIn())
+        await until(lambda: state(engine, worker) == "talking")
+        voice.turn("switch", SwitchState.DOWN)
+        queues.hang_up(caller)
+        voice.turn("switch", SwitchState.RECONCILING)
+        await until(lambda: state(engine, worker) == "wrap_up")
+        await dismiss(tasks)
     await queues.stop()

@@ -83,6 +83,7 @@ WALK: list[Command | Happening] = [
     it.CallerOffered(caller=CALLER),
     it.CallerJoined(offer=CALLER.offer),
     it.CallerGone(offer=CALLER.offer),
+    it.CallerFound(caller=CALLER),
     it.Blended(inbound=True, because="callers wait"),
 ]
 LIKELY: list[Command | Happening] = [do.LogIn(), it.LegUp(), do.GoReady()]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from dialer.channels.asterisk import agent_words as words
@@ -16,7 +17,7 @@ from dialer.channels.asterisk.protocol import AmiFrame
 from dialer.channels.asterisk.voice import AsteriskVoice
 from dialer.domain.ids import LegId, OfferId
 from dialer.errors import MaybeSent, NotSent, Rejected
-from dialer.ports_queues import QueueNews, QueueNewsKind, QueueSeen, WaitingCaller
+from dialer.ports_queues import QueueNews, QueueNewsKind, QueueSeen, QueueTalk, WaitingCaller
 
 MAX_UNREAD = 5_000  # then the oldest are dropped: the next look at the queue puts it right
 MAX_OFFERS = 5_000
@@ -59,9 +60,30 @@ class AsteriskQueues:
             legs={leg_id: frame.get("Paused") == "1" for leg_id, frame in members.items() if leg_id is not None},
         )
 
+    async def talks(self, switch: str) -> Sequence[QueueTalk]:
+        """Who talks with callers now; their ends are told. Raises NotSent."""
+        link, found = self._voice.switch(switch).link, []
+        try:
+            channels = await link.fetch_list({"Action": "CoreShowChannels"}, "CoreShowChannelsComplete")
+            for frame in channels:
+                queue, leg_id = queue_in(frame.get("Channel", "")), leg_in(frame.get("Channel", ""), self._voice.ids)
+                if leg_id is None or frame.get("Context") != INBOUND or frame.get("Application") != "Bridge":
+                    continue
+                interface = interface_of(queue, leg_id, self._voice.ids)
+                asked = {"Action": "QueueStatus", "Queue": queue, "Member": interface}
+                members = await link.fetch_list(asked, "QueueStatusComplete")
+                name = next((one.get("Name", "") for one in members if one.get("Location") == interface), "")
+                offer = OfferId(frame.get("Uniqueid", ""))
+                self._follow(offer)
+                number = re.sub(r"[^0-9+]", "", frame.get("CallerIDNum", ""))
+                found.append(QueueTalk(offer=offer, leg_id=leg_id, queue=queue, number=number, name=name))
+        except (MaybeSent, Rejected) as exc:
+            raise NotSent(f"the talks with callers on {switch} cannot be seen: {exc}") from exc
+        return found
+
     # -- agents who take callers ---------------------------------------------------------------------------------------------
 
-    async def enter(self, switch: str, queue: str, leg_id: LegId, *, paused: bool) -> None:
+    async def enter(self, switch: str, queue: str, leg_id: LegId, name: str, *, paused: bool) -> None:
         """Let a leg take the queue's callers; said again it changes the pause."""
         link, interface = self._voice.switch(switch).link, interface_of(queue, leg_id, self._voice.ids)
         pause = {"Action": "QueuePause", "Queue": queue, "Interface": interface, "Paused": str(paused).lower()}
@@ -70,7 +92,7 @@ class AsteriskQueues:
         except Rejected as exc:
             if not _says(exc, NOT_THERE):
                 raise
-            await link.call(pause | {"Action": "QueueAdd", "MemberName": self._voice.ids.leg(leg_id)})
+            await link.call(pause | {"Action": "QueueAdd", "MemberName": name})
 
     async def leave(self, switch: str, queue: str, leg_id: LegId) -> None:
         """No more callers for this leg; quiet where it had none."""
@@ -114,9 +136,7 @@ class AsteriskQueues:
         elif name == "UserEvent" and frame.get("UserEvent") == "OutdialOffered":
             leg_id = self._voice.ids.leg_id(frame.get("Taker", ""))
             if leg_id is not None:  # another node's, if not
-                self._offers[channel] = None
-                if len(self._offers) > MAX_OFFERS:  # ends that were lost with a link
-                    del self._offers[next(iter(self._offers))]
+                self._follow(channel)
                 facts = {"offer": OfferId(channel), "leg_id": leg_id, "number": frame.get("Caller", "")}
                 self._tell(QueueNewsKind.OFFERED, switch, queue=frame.get("Queue", ""), **facts)
         elif name == "UserEvent" and frame.get("UserEvent") in SAID and channel in self._offers:
@@ -124,6 +144,12 @@ class AsteriskQueues:
         elif name == "Hangup" and channel in self._offers:
             self._offers.pop(channel, None)
             self._tell(QueueNewsKind.GONE, switch, offer=OfferId(channel))
+
+    def _follow(self, channel: str) -> None:
+        """The end of this offer is to be told."""
+        self._offers[channel] = None
+        if len(self._offers) > MAX_OFFERS:  # ends that were lost with a link
+            del self._offers[next(iter(self._offers))]
 
     def _tell(self, kind: QueueNewsKind, switch: str, **facts: Any) -> None:
         self._unread.append(QueueNews(kind=kind, switch=switch, at=self._voice.clock.now(), **facts))
@@ -133,6 +159,11 @@ class AsteriskQueues:
 def interface_of(queue: str, leg_id: LegId, ids: ChannelIds) -> str:
     """What a queue calls to offer a caller to a leg. Queues' names are plain (services.pacing_plans)."""
     return f"Local/{queue}+{ids.leg(leg_id)}@{INBOUND}/n"
+
+
+def queue_in(channel: str) -> str:
+    """The queue that has made such a call."""
+    return channel.removeprefix("Local/").partition("+")[0]
 
 
 def leg_in(interface: str, ids: ChannelIds) -> LegId | None:

@@ -1,0 +1,53 @@
+"""A caller of a queue and the agent talk on while the dialer is killed, and are before the agent again when both are back."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from dialer.domain.inbound_plan import InboundPlan
+from tests.lab_fixture import no_calls_left
+from tests.rig import Rig
+from tests.shift_kit import PROGRESSIVE, campaign, hired, sitting
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.mark.row(131)
+async def test_a_killed_dialer_ends_no_talk_with_a_caller_and_the_next_one_gives_it_back(rig: Rig) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        rig.desk_listen = f"127.0.0.1:{free.getsockname()[1]}"  # the same in both lives
+    rig.workers = 1
+    rig.start()
+    gives_way = replace(PROGRESSIVE, inbound=InboundPlan(queues=("support",), levels=(1, 1, 1)))
+    login, token = await hired(rig)
+    async with sitting(rig, token, login) as at:
+        await at.do("log_in")
+        await at.until(lambda: at.line == "up")
+        await at.do("go_ready")
+        await at.do("blend_in")
+        campaign(rig, login, pacing=gives_way)
+        await rig.lab.call_in("support", "+15557000003", ending="05")
+        await at.until(lambda: at.stages == ["caller joined support +15557000003"])
+        talking = await rig.lab.channels()
+        rig.kill()
+        at.desk.give_up()
+    assert await rig.lab.channels() == talking
+    killed_at = datetime.now(UTC)
+    rig.start()
+    await rig.became("ready", 20, after=killed_at)
+    async with sitting(rig, token, login) as again:
+        assert again.state == "logged_out"
+        await again.do("log_in")
+        await again.until(lambda: again.stages == ["caller joined support +15557000003"])
+        assert (again.state, again.line) == ("talking", "up")
+        assert await rig.lab.channels() == talking, "the telephone was not rung a second time"
+        await again.do("release")
+        await again.do("wrap_up")
+        await again.do("log_out")
+    await asyncio.to_thread(no_calls_left, rig.lab)
+    await rig.until(lambda: "@outdial-inbound" not in rig.lab.switch_instance.rx("queue show support"), 5, "nobody is left in it")
