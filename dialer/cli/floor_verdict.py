@@ -15,6 +15,8 @@ def show_verdict(verdict: FloorVerdict) -> None:
         out.print(_stretches(verdict))
     for code, count in verdict.codes.items():
         out.print(f"{count:>7}  {code}", soft_wrap=True)
+    if verdict.callers:
+        out.print(f"callers: {verdict.callers} came in, {verdict.callers_taken} talked with an agent", soft_wrap=True)
     counted = ", ".join(f"{count} {name}" for name, count in sorted(verdict.ledger.items()))
     out.print(f"the law's ledger: {counted or 'nobody'}; {verdict.unseen} who answered are not in it", soft_wrap=True)
     refused = verdict.shift.refused

@@ -47,6 +47,10 @@ def floor(
             "-9 of the dialer, and another one is started; restart@4: the same in order; cut@4: all desktops are cut off."
         ),
     ] = None,
+    inbound: Annotated[
+        str,
+        typer.Option(help="Callers a minute who come into a queue of the switch, 2/min: agents go over to them."),
+    ] = "0",
     seed: Annotated[int, typer.Option(help="Another number is another day.")] = 1,
     folder: Annotated[Path | None, typer.Option(help="Where to work; a temporary folder by default.")] = None,
 ) -> None:
@@ -61,7 +65,7 @@ def floor(
     from dialer.demo_floor.run import run_floor
     from dialer.demo_floor.upheaval import read_upheaval
     from dialer.pacing.distributions import Lognormal
-    from dialer.services.floor_words import length_of
+    from dialer.services.floor_words import callers_of, length_of
 
     talks, wraps = length_of(talk, "talk"), length_of(wrap, "wrap")
     if not isinstance(talks, Lognormal) or not isinstance(wraps, Lognormal):
@@ -78,6 +82,7 @@ def floor(
         speed=speed,
         cps=cps,
         seed=seed,
+        inbound=60 * callers_of(inbound).at(0.0),
         upheavals=tuple(sorted(map(read_upheaval, upheaval or ()), key=lambda one: one.at_s)),
     )
     order.check()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dialer.demo_floor import callers
 from dialer.demo_floor.upheaval import Upheaval, UpheavalKind
+from dialer.domain.inbound_plan import InboundPlan
 from dialer.domain.pacing_plan import AbandonBudget, Pacing, PacingKind
 from dialer.engine.floor_pacing import LOOK_S
 from dialer.errors import BadInput
@@ -38,6 +40,7 @@ class FloorOrder:
     cps: float = 15.0
     seed: int = 1
     upheavals: tuple[Upheaval, ...] = ()  # in their order
+    inbound: float = 0.0  # callers a minute, whom the same agents take
 
     def check(self) -> None:
         """Raises BadInput where it contradicts itself."""
@@ -85,7 +88,8 @@ class FloorOrder:
     @property
     def campaign_pacing(self) -> Pacing:
         """As the campaign has it."""
-        return Pacing(kind=self.pacing, lines_per_agent=self.lines_per_agent, budget=self.budget, wrap_up_s=None)
+        inbound = callers.PLAN if self.inbound else InboundPlan()
+        return Pacing(kind=self.pacing, lines_per_agent=self.lines_per_agent, budget=self.budget, wrap_up_s=None, inbound=inbound)
 
     @property
     def plan(self) -> FloorPlan:
@@ -114,6 +118,8 @@ class FloorOrder:
                 if one.kind is UpheavalKind.HALF_LEAVE
                 for agent in self.leaving
             ),
+            inbound=steady(self.inbound / 60),
+            inbound_talk=Lognormal(self.talk.mean / self.speed, self.talk.cv),
             cps=self.cps,
             cap=self.cap,
             tick_s=LOOK_S,

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dialer.app import open_store
+from dialer.demo_floor.callers import CallersIn
 from dialer.demo_floor.course import Course, Say
 from dialer.demo_floor.order import FloorOrder
 from dialer.demo_floor.people import CAMPAIGN, CODES, hire, make_campaign
@@ -60,6 +61,7 @@ async def shift_on(lab: Lab, folder: Path, order: FloorOrder, tts: Sequence[str]
         say(f"{len(seats)} agents; importing the people whom they call")
         await make_campaign(store, org, order)
         course = Course(order, lab, dialer, say)
+        callers = CallersIn(lab, order.inbound, order.seed)
         await course.prepare()
         job = await start_campaign(store, org, CAMPAIGN, by="demo")
         say(f"The shift begins: {order.minutes:g} minutes, {order.pacing.value}")
@@ -70,14 +72,19 @@ async def shift_on(lab: Lab, folder: Path, order: FloorOrder, tts: Sequence[str]
             seconds=order.minutes * 60,
             seed=order.seed,
             watch=lambda agents: watch(agents, (datetime.now(UTC) - course.log.began).total_seconds()),
-            meanwhile=course.run,
+            meanwhile=lambda agents: _befalls(course, callers, agents),
             then=lambda: _last_calls(store, org, job.id, within_s=order.ring_timeout_s + 3),
         )
         attempts = await _closed(store, job.id)
         _, answers, _ = await evidence(store, org, job.id, now=datetime.now(UTC))
         heard = [one for one in lab.heard() if one.at >= since]
         calls = [one for one in lab.truth() if one.at >= since]
-    return judge(order, shift, course.log, attempts=attempts, answers=answers, heard=heard, calls=calls)
+    return judge(order, shift, course.log, attempts=attempts, answers=answers, heard=heard, calls=calls, callers=callers.came)
+
+
+async def _befalls(course: Course, callers: CallersIn, agents: Sequence[SyntheticAgent]) -> None:
+    """What comes over the floor from outside."""
+    await asyncio.gather(course.run(agents), callers.run())
 
 
 async def _last_calls(store: Store, org: OrgId, job_id: JobId, *, within_s: float) -> None:

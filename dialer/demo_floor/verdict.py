@@ -53,7 +53,13 @@ class FloorVerdict:
     unseen: int  # persons who answered and are not in the ledger
     worst: Worst | None
     broken: tuple[str, ...]  # promises
+    callers: int = 0  # who called in
     predicted: Prediction | None = None
+
+    @property
+    def callers_taken(self) -> int:
+        """Who talked with an agent."""
+        return sum(one.callers for one in self.shift.journals)
 
     @property
     def limit_s(self) -> float:
@@ -96,6 +102,7 @@ class FloorVerdict:
             "longest_silence_s": round(silence_s(self.persons), 2),
             "agent_after_2s": self.late,
             "ledger": self.ledger | {"unseen": self.unseen},
+            "callers": {"came": self.callers, "taken": self.callers_taken},
             "refused": len(shift.refused),
             "lost": len(shift.lost),
             "stretches": [_plain(asdict(one)) for one in self.stretches],
@@ -114,6 +121,7 @@ def judge(
     answers: Sequence[LiveAnswer],
     heard: Sequence[Heard],
     calls: Sequence[Truth],
+    callers: int = 0,
 ) -> FloorVerdict:
     """The shift against the carrier's log and the ledger."""
     joined: dict[str, datetime] = {}
@@ -133,6 +141,7 @@ def judge(
         ledger=dict(Counter(one.verdict(order.budget).value for one in answers)),
         unseen=sum(one.attempt_id not in known for one in persons),
         worst=worst,
+        callers=callers,
         broken=tuple(_broken(shift, log, persons, worst, attempts, times)),
     )
 

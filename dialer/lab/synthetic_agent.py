@@ -43,6 +43,7 @@ class Journal:
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))  # by state
     idle_waits_s: list[float] = field(default_factory=list)  # from ready to talking
     talks: int = 0
+    callers: int = 0  # of queues, with whom the agent talked
     codes: Counter[str] = field(default_factory=Counter)  # as the desk recorded them
     joined_at: dict[str, datetime] = field(default_factory=dict)  # by attempt
     refused: list[str] = field(default_factory=list)  # commands that were, and why
@@ -78,7 +79,7 @@ class SyntheticAgent:
         self.desk, self.journal, self._phone = desk, Journal(), phone
         self.gone = asyncio.Event()  # has logged out
         self._habits, self._chance = habits, chance
-        self._hurry = False
+        self._hurry = self._with_caller = False
         self._next: asyncio.Task[None] | None = None  # what is done about the contact when its time has come
 
     @classmethod
@@ -112,6 +113,8 @@ class SyntheticAgent:
                             self._then(self._later(PHONE_AGAIN_S, "go_ready"))  # the telephone is rung again
                     case "call_changed":
                         self._about(event)
+                    case "caller_changed":
+                        self._about_caller(event)
         finally:
             self._then(None)
 
@@ -165,6 +168,19 @@ class SyntheticAgent:
                 self.journal.codes[event["code"]] += 1
                 self._then(None)
 
+    def _about_caller(self, event: dict[str, Any]) -> None:
+        """A caller of a queue is talked to like anybody, and has no code."""
+        match event["stage"]:
+            case "joined":
+                self.journal.callers += 1
+                self._with_caller = True
+                self._then(self._later(self._habits.talk.draw(self._chance) / self._habits.speed, "release"))
+            case "gone":
+                self._then(self._wraps_up())
+            case "closed":
+                self._with_caller = False
+                self._then(None)
+
     async def _reads(self, *, manual: bool) -> None:
         """Read about the contact; then call it, or (manual) call it elsewhere and say what came of it."""
         habits, chance = self._habits, self._chance
@@ -179,7 +195,7 @@ class SyntheticAgent:
 
     async def _wraps_up(self) -> None:
         await self._pass(self._habits.wrap.draw(self._chance))
-        await self._ask("wrap_up", code=await self._code())
+        await self._ask("wrap_up", code="" if self._with_caller else await self._code())
 
     async def _code(self) -> str:
         weights = self._habits.codes

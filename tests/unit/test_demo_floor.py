@@ -10,6 +10,7 @@ from dialer.demo_floor.order import FloorOrder
 from dialer.demo_floor.people import people_of, percent_of_moody
 from dialer.demo_floor.persons import Person, worst_of
 from dialer.demo_floor.upheaval import Upheaval, UpheavalKind, read_upheaval
+from dialer.domain.inbound_plan import Blend
 from dialer.errors import BadInput
 from dialer.lab.phones import MOODY
 
@@ -115,3 +116,11 @@ def test_who_gets_an_agent_after_two_seconds_was_abandoned_then() -> None:
     assert (one.wait_s, one.is_abandoned(2.0)) == (0.2, False)
     late = person(2, answers_s=0, waits_s=2.2)
     assert (late.is_abandoned(2.0), late.decided_at(2.0)) == (True, BEGAN + timedelta(seconds=2))
+
+
+def test_callers_come_to_the_campaign_and_to_the_simulated_floor_alike() -> None:
+    order = FloorOrder(inbound=6.0, speed=4.0)
+    assert (order.campaign_pacing.inbound.queues, order.campaign_pacing.inbound.blend) == (("support",), Blend.AUTOMATIC)
+    assert order.plan.inbound.at(0.0) == pytest.approx(0.1)
+    assert not FloorOrder().campaign_pacing.inbound.queues
+    assert FloorOrder().plan.inbound.most == 0.0
