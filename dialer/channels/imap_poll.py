@@ -24,6 +24,7 @@ from dialer.ports import Clock, GatewayState
 log = structlog.get_logger()
 
 BATCH = 50  # mails whose sizes are asked for at once
+STOP_S = 2.0  # a login that is under way when we are stopped gets so long
 TRACES = ("Delivered-To", "X-Original-To", "Envelope-To", "To", "Cc")  # of whom a mail was for, the surest first
 _SIZE = re.compile(rb"RFC822\.SIZE (\d+)")
 _UID = re.compile(rb"UID (\d+)")
@@ -94,7 +95,7 @@ class ImapPoller:
 
     async def _look(self) -> None:
         """All new mails, in batches. The library blocks: every word with the server is said in a thread."""
-        session = await asyncio.to_thread(_log_in, self.config)
+        session = await self._logged_in()
         try:
             for uids in await asyncio.to_thread(_new, session):
                 for uid, size in await asyncio.to_thread(_sizes, session, uids):
@@ -102,6 +103,16 @@ class ImapPoller:
                         await asyncio.to_thread(_seen, session, uid)
         finally:
             await asyncio.shield(asyncio.to_thread(_log_out, session))
+
+    async def _logged_in(self) -> imaplib.IMAP4:
+        """A session. One that is there only after we were stopped is closed."""
+        logging_in = asyncio.ensure_future(asyncio.to_thread(_log_in, self.config))
+        try:
+            return await asyncio.shield(logging_in)
+        except asyncio.CancelledError:
+            logging_in.add_done_callback(_unwanted)
+            await asyncio.wait([logging_in], timeout=STOP_S)
+            raise
 
     async def _done_with(self, session: imaplib.IMAP4, uid: bytes, size: int) -> bool:
         """Keep one mail; False: it must come again."""
@@ -161,6 +172,11 @@ def _log_in(config: ImapConfig) -> imaplib.IMAP4:
         _log_out(session)
         raise
     return session
+
+
+def _unwanted(logging_in: asyncio.Future[imaplib.IMAP4]) -> None:
+    if not logging_in.cancelled() and logging_in.exception() is None:
+        logging_in.result().shutdown()
 
 
 def _new(session: imaplib.IMAP4) -> list[list[bytes]]:
