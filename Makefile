@@ -5,6 +5,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
+# A process that compiles every module anew at its start takes half a second longer, and the tests start hundreds of them.
+unexport PYTHONDONTWRITEBYTECODE
+
 VENV := .venv
 PY := $(VENV)/bin/python
 # Locked versions with hashes are the whole truth: nothing of the machine may add to them or ask questions.

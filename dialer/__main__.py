@@ -7,7 +7,29 @@ from importlib import import_module
 
 # A dialer that was killed must dial again within seconds, and a command of a script should not load what it does not use: these
 # nouns are loaded without the others. Each is the module `dialer.cli.NOUN` with its `NOUN_app`.
-ALONE = frozenset({"attempts", "codes", "contacts", "dnc", "export", "migrate", "serve"})
+ALONE = frozenset(
+    [
+        "agent",
+        "attempts",
+        "callbacks",
+        "campaign",
+        "codes",
+        "contacts",
+        "dnc",
+        "export",
+        "inbox",
+        "lab",
+        "message",
+        "migrate",
+        "pacing",
+        "publish",
+        "retention",
+        "rules",
+        "serve",
+        "strategy",
+        "switch",
+    ]
+)
 
 
 def main() -> None:

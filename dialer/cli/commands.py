@@ -27,7 +27,6 @@ from dialer.cli.serve import serve
 from dialer.cli.simulate import simulate_floor
 from dialer.cli.strategy import strategy_app
 from dialer.cli.switch import switch_app
-from dialer.cli.watch import watch
 from dialer.cli.why import why
 
 app = typer.Typer(
@@ -45,7 +44,6 @@ app.command()(serve)
 app.command()(attempts)
 app.command()(why)
 app.command("simulate")(simulate_floor)
-campaign_app.command()(watch)
 app.add_typer(agent_app, name="agent")
 app.add_typer(campaign_app, name="campaign")
 app.add_typer(contacts_app, name="contacts")
