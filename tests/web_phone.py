@@ -96,18 +96,25 @@ class BrowserPhone:
     # -- registration --------------------------------------------------------------------------------------------------------
 
     async def _register(self, seconds: int) -> None:
-        where = "sip:lab.invalid"
-        call_id, login = f"{secrets.token_hex(8)}", list[tuple[str, str]]()
+        status = await self._proven("REGISTER", "sip:lab.invalid", self._us, [("expires", str(seconds))])
+        assert status == 200, status
+
+    async def try_to_call(self, number: str) -> int:
+        """Call somebody, which no agent's phone may: the status that it is refused with."""
+        return await self._proven("INVITE", f"sip:{number}@lab.invalid", f"sip:{number}@lab.invalid", [])
+
+    async def _proven(self, method: str, where: str, to: str, more: list[tuple[str, str]]) -> int:
+        """Ask, and again with the password when asked for it: the status in the end."""
+        call_id, login = secrets.token_hex(8), list[tuple[str, str]]()
         for _ in range(2):
-            headers = [("from", f"<{self._us}>;tag={self._tag}"), ("to", f"<{self._us}>"), ("call-id", call_id)]
-            headers += [("contact", self._contact()), ("expires", str(seconds)), *login]
-            said = await self._ask("REGISTER", where, headers)
+            headers = [("from", f"<{self._us}>;tag={self._tag}"), ("to", f"<{to}>"), ("call-id", call_id)]
+            said = await self._ask(method, where, [*headers, ("contact", self._contact()), *more, *login])
             if said.start.split()[1] != "401":
                 break
-            login = [("authorization", self._digest(said.of("www-authenticate"), where))]
-        assert said.start.split()[1] == "200", said.start
+            login = [("authorization", self._digest(said.of("www-authenticate"), method, where))]
+        return int(said.start.split()[1])
 
-    def _digest(self, challenge: str, where: str) -> str:
+    def _digest(self, challenge: str, method: str, where: str) -> str:
         """RFC 7616, with MD5 and qop=auth, which is what switches ask for."""
         asked = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
         cnonce, count = secrets.token_hex(8), "00000001"
@@ -116,7 +123,7 @@ class BrowserPhone:
             return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
         secret = md5(f"{self._phone.name}:{asked['realm']}:{self._phone.secret}")
-        proof = md5(f"{secret}:{asked['nonce']}:{count}:{cnonce}:auth:{md5(f'REGISTER:{where}')}")
+        proof = md5(f"{secret}:{asked['nonce']}:{count}:{cnonce}:auth:{md5(f'{method}:{where}')}")
         words = {"username": self._phone.name, "realm": asked["realm"], "nonce": asked["nonce"], "uri": where, "response": proof}
         words |= {"cnonce": cnonce} | ({"opaque": asked["opaque"]} if "opaque" in asked else {})
         quoted = ", ".join(f'{name}="{value}"' for name, value in words.items())

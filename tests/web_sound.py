@@ -1,5 +1,7 @@
 """The sound of one call as a browser carries it (ICE, DTLS-SRTP, G.711): it speaks a tone, and tells what it hears."""
 
+# aiortc does the same on the same libraries; its wheels bring a hundred megabytes of codecs for it, some of them under the GPL.
+
 from __future__ import annotations
 
 import asyncio

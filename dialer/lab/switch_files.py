@@ -23,7 +23,6 @@ FILES = (
     "README.txt",
 )
 SECRET = {"manager_outdial.conf", "pjsip_outdial_phones.conf", "outdial-switch.toml"}
-NOTHING_COMES_IN = "outdial-nothing-comes-in"  # a context that no dialplan has
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
 
@@ -72,14 +71,14 @@ def write_switch_files(folder: Path, plan: SwitchPlan) -> list[Path]:
                 "trunk_host": plan.trunk_host,
                 "trunk_port": plan.trunk_port,
                 "transport": plan.transport,
-                "incoming": NOTHING_COMES_IN,
+                "incoming": web_phones.NOTHING_COMES_IN,
                 "qualify_s": 30,
                 "rtp_timeout_s": 60,
             },
         ),
         "pjsip_outdial_phones.conf": rendered(
             "pjsip_outdial_phones.conf",
-            {"incoming": NOTHING_COMES_IN, "transport": plan.transport, **web_phones.example()},
+            {"transport": plan.transport, **web_phones.example()},
         ),
         "http_outdial.conf": plain("http_outdial.conf"),
         "outdial-switch.toml": rendered(

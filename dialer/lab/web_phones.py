@@ -14,6 +14,7 @@ MODULES = {
 # What the lab loads for it: there a phone has to log in, and `dialer switch check` sees what is loaded.
 LAB_MODULES = [*MODULES, "res_pjsip_registrar", "res_pjsip_endpoint_identifier_user", "res_pjsip_nat", "func_module"]
 
+NOTHING_COMES_IN = "outdial-nothing-comes-in"  # a context that no dialplan has
 WEB_PHONE, DESK_PHONE = "web-phone", "desk-phone"
 # Seconds without a packet until a phone counts as lost. Who talks into a browser sends packets all the time, also when muted.
 WEB_TIMEOUT_S, DESK_TIMEOUT_S = 5, 30
@@ -46,6 +47,7 @@ def http_conf(bind: str, port: int) -> str:
 
 def _phones(*, protocol: str, bind: str, secret: str, timeout_s: int) -> dict[str, object]:
     return {
+        "incoming": NOTHING_COMES_IN,
         "desk_phone": DESK_PHONE,
         "desk_phone_secret": secrets.token_urlsafe(18),
         "desk_phone_timeout_s": DESK_TIMEOUT_S,
