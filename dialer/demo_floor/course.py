@@ -37,8 +37,7 @@ class Befell:
 
     upheaval: Upheaval
     at: datetime
-    at_work: int  # right before
-    back_at: datetime | None = None  # when as many were at work again; of a dialer that ended
+    back_at: datetime | None = None  # when as many were at work as before; where all were cut off
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,7 +83,7 @@ class Course:
         self._say(str(what))
         at_work, place = sum(one.is_at_work for one in agents), len(self.log.befell)
         connected = [one.desk.connections for one in agents]
-        self.log.befell.append(Befell(upheaval=what, at=datetime.now(UTC), at_work=at_work))
+        self.log.befell.append(Befell(upheaval=what, at=datetime.now(UTC)))
         match what.kind:
             case UpheavalKind.HALF_LEAVE:
                 await asyncio.gather(*(agents[one].leave() for one in self._order.leaving))
@@ -105,10 +104,8 @@ class Course:
     async def _all_back(self, agents: Sequence[SyntheticAgent], as_many: int, *, since: Sequence[int]) -> datetime | None:
         """When so many were connected anew, and at work; None where they were not before the shift was over."""
         for _ in range(int(60 * self._order.minutes / LOOKS_S)):
-            if (
-                sum(one.is_at_work and one.desk.connections > before for one, before in zip(agents, since, strict=True))
-                >= as_many
-            ):
+            back = [one.is_at_work and one.desk.connections > before for one, before in zip(agents, since, strict=True)]
+            if sum(back) >= as_many:
                 return datetime.now(UTC)
             await asyncio.sleep(LOOKS_S)
         return None

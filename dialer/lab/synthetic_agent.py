@@ -104,7 +104,8 @@ class SyntheticAgent:
                 match event["event"]:
                     case "new_session" if event["desk"] is None:  # the dialer began anew, and knows of nobody at work
                         self.journal.turn("logged_out", datetime.now(UTC))
-                        self._then(self._comes())
+                        if not self.gone.is_set():
+                            self._then(self._comes())
                     case "state_changed":
                         self.journal.turn(event["state"], datetime.fromisoformat(event["at"]))
                         if event["state"] == "logged_out":

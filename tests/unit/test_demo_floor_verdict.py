@@ -25,7 +25,7 @@ pytestmark = pytest.mark.unit
 BEGAN = datetime(2026, 5, 11, 12, 0, tzinfo=UTC)
 ORDER = FloorOrder(minutes=2, cap=0.1, upheavals=(read_upheaval("kill@1"),))
 COUNT = 60
-KILLED = Befell(upheaval=ORDER.upheavals[0], at=BEGAN + timedelta(seconds=60), at_work=4, back_at=BEGAN + timedelta(seconds=65))
+KILLED = Befell(upheaval=ORDER.upheavals[0], at=BEGAN + timedelta(seconds=60), back_at=BEGAN + timedelta(seconds=65))
 
 
 def after(seconds: float) -> datetime:
