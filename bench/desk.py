@@ -19,9 +19,10 @@ from dialer.domain.agent_events import AgentEvent, Notice
 from dialer.domain.desk import Desk, Refused
 from dialer.domain.desk_call import DeskCall
 from dialer.domain.ids import AgentId, OrgId
+from dialer.domain.supervisor_commands import SupervisorCommand
 from dialer.engine.clock import SystemClock
 from dialer.services.agent_card import AgentCard
-from dialer.services.agent_floor import Done
+from dialer.services.agent_floor import AtWork, Done
 from dialer.web.agent_desk import DeskOptions, make_agent_desk_app
 from dialer.web.agent_questions import DeskBooks
 
@@ -36,8 +37,15 @@ class EchoFloor:
     def __init__(self) -> None:
         self.queues: dict[AgentId, asyncio.Queue[AgentEvent]] = {}
 
-    async def command(self, agent_id: AgentId, command: Command) -> Done | Refused:
+    async def command(self, agent_id: AgentId, command: Command | SupervisorCommand) -> Done | Refused:
         return Done()
+
+    @property
+    def listenings(self) -> EchoFloor:
+        return self
+
+    async def at_work(self, agent_id: AgentId) -> list[AtWork]:
+        return []
 
     async def listen(self, agent_id: AgentId) -> AsyncGenerator[AgentEvent, None]:
         queue = self.queues.setdefault(agent_id, asyncio.Queue())

@@ -189,6 +189,7 @@ class Dialer:
                 mode=settings.agents.mode,
                 region=settings.numbers.region,
                 unmask=frozenset(login.casefold() for login in settings.agents.unmask),
+                tell_of_listening=settings.agents.tell_of_listening,
             ),
             processors=ResultProcessors(installed(PROCESSORS_GROUP)),
             channels={

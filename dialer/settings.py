@@ -107,6 +107,7 @@ class Agents(Section):
     origins: tuple[Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+$")], ...] = ()  # of web pages that may connect
     mode: InstallationMode = InstallationMode.TELEPHONY
     unmask: tuple[Annotated[str, StringConstraints(min_length=1, max_length=80)], ...] = ()  # logins: see masked attributes
+    tell_of_listening: bool = False  # an agent is told of a supervisor who only listens, too
 
 
 class Imports(Section):

@@ -13,9 +13,10 @@ from dialer.domain.agent_events import AgentEvent, StateChanged
 from dialer.domain.desk import Desk, Refused
 from dialer.domain.desk_call import DeskCall
 from dialer.domain.ids import AgentId, OrgId
+from dialer.domain.supervisor_commands import SupervisorCommand
 from dialer.errors import NotFound, StoreDown
 from dialer.services.agent_card import AgentCard
-from dialer.services.agent_floor import Done
+from dialer.services.agent_floor import AtWork, Done
 from dialer.web.agent_questions import DeskBooks
 
 ANN = Agent(id=AgentId(1), org_id=OrgId(1), login="ann")
@@ -27,7 +28,8 @@ class FakeFloor:
     """Answers as it was told to: `answers` by the command's type, Done otherwise."""
 
     def __init__(self) -> None:
-        self.commands: list[tuple[AgentId, Command]] = []
+        self.commands: list[tuple[AgentId, Command | SupervisorCommand]] = []
+        self.listenings = FakeSupervision(self)
         self.answers: dict[type, Done | Refused | Exception] = {}
         self.going_on = asyncio.Event()  # cleared: commands wait until it is set
         self.going_on.set()
@@ -81,6 +83,24 @@ class FakeFloor:
     def listeners(self, agent: Agent) -> int:
         """How many listen to what an agent is told."""
         return len(self._queues[agent.id])
+
+
+class FakeSupervision:
+    """What supervisors ask: remembered and answered as the floor's other commands."""
+
+    def __init__(self, floor: FakeFloor) -> None:
+        self.floor = floor
+        self.there: list[AtWork] | Refused = []  # who is at work
+
+    async def command(self, agent_id: AgentId, command: SupervisorCommand) -> Done | Refused:
+        self.floor.commands.append((agent_id, command))
+        answer = self.floor.answers.get(type(command), Done())
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def at_work(self, agent_id: AgentId) -> list[AtWork] | Refused:
+        return self.there
 
 
 def state(now: AgentState) -> StateChanged:

@@ -33,6 +33,7 @@ class At:
         state = (desk.welcome["desk"] or {}).get("state", "logged_out")
         self.state, self.line, self.pending, self.stages = str(state), "", "", list[str]()
         self.thirds, self.keys, self.notices = list[str](), list[str](), list[str]()
+        self.listening, self.supervisor = list[str](), ""  # of a supervisor's own; how one takes part in this agent's talks
 
     async def listen(self) -> None:
         while (event := await self.desk.events.get()) is not None:
@@ -46,6 +47,10 @@ class At:
                 self.thirds.append(event["stage"])
             elif event["event"] == "key_pressed":
                 self.keys.append(event["key"])
+            elif event["event"] == "listening_changed":
+                self.listening.append(event["stage"])
+            elif event["event"] == "supervisor_changed":
+                self.supervisor = event["how"]
             elif event["event"] == "notice":
                 self.notices.append(event["text"])
 

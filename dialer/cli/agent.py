@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from dialer.cli.agent_floor import floor, listened
 from dialer.cli.agent_play import play
 from dialer.cli.context import Config, Org, opened, out, plain_errors
 from dialer.domain.agent import AgentState
@@ -19,10 +20,15 @@ agent_app = typer.Typer(help="Agents: the people who talk to contacts.", no_args
 reason_app = typer.Typer(help="Why agents may be not ready; while there are none, any word will do.", no_args_is_help=True)
 agent_app.add_typer(reason_app, name="reason")
 agent_app.command()(play)
+agent_app.command()(floor)
+agent_app.command()(listened)
 
 Login = Annotated[str, typer.Argument(metavar="LOGIN", help="The agent's login.", show_default=False)]
 Skills = Annotated[list[str] | None, typer.Option("--skill", help='What the agent can do, 1 to 10: "Turkish=8".')]
 Campaigns = Annotated[list[str] | None, typer.Option("--campaign", help="Works for this campaign; all, if none is given.")]
+Supervisor = typer.Option(
+    "--supervisor/--no-supervisor", help="May see the floor, listen to the talks of others, whisper and barge in."
+)
 Phone = typer.Option(help="Where the agent's telephone is rung: a SIP endpoint of the switch.")
 
 
@@ -34,6 +40,7 @@ def add(
     phone: Annotated[str, Phone] = "",
     skill: Skills = None,
     campaign: Campaigns = None,
+    supervisor: Annotated[bool, Supervisor] = False,
     config: Config = None,
     org: Org = DEFAULT,
 ) -> None:
@@ -41,9 +48,19 @@ def add(
     skills = agents.parse_skills(skill or ())
     with opened(config, org) as (store, org_id):
         made = asyncio.run(
-            agents.add_agent(store, org_id, login, name=name, phone=phone, skills=skills, campaigns=campaign or ())
+            agents.add_agent(
+                store,
+                org_id,
+                login,
+                name=name,
+                phone=phone,
+                skills=skills,
+                campaigns=campaign or (),
+                supervisor=supervisor,
+            )
         )
-    _say(f"agent added: {made.login} (a token for the desk: dialer agent token {made.login})")
+    what = "supervisor" if made.supervisor else "agent"
+    _say(f"{what} added: {made.login} (a token for the desk: dialer agent token {made.login})")
 
 
 @agent_app.command("list")
@@ -53,7 +70,7 @@ def list_agents(config: Config = None, org: Org = DEFAULT) -> None:
     with opened(config, org) as (store, org_id):
         found = asyncio.run(agent_times.present_agents(store, org_id))
         tokens = asyncio.run(agents.agents_with_token(store, org_id))
-    table = Table("Login", "Name", "Telephone", "Skills", "Campaigns", "Token", "State", "Since")
+    table = Table("Login", "Name", "Telephone", "Skills", "Campaigns", "Supervisor", "Token", "State", "Since")
     for one, last in found:
         state = AgentState.LOGGED_OUT.value if last is None else last.state.value
         table.add_row(
@@ -62,6 +79,7 @@ def list_agents(config: Config = None, org: Org = DEFAULT) -> None:
             one.phone,
             ", ".join(f"{skill} {level}" for skill, level in one.skills.items()),
             _campaigns(one.campaigns, one.preferred),
+            "yes" if one.supervisor else "",
             "yes" if one.id in tokens else "",
             (state + (f" ({last.reason})" if last and last.reason else "")) if one.active else "passive",
             "" if last is None else f"{last.at:%Y-%m-%d %H:%M:%S} UTC",
@@ -78,6 +96,7 @@ def change(
     active: Annotated[bool | None, typer.Option("--active/--passive", help="Whether the agent may work.")] = None,
     campaign: Annotated[list[str] | None, typer.Option("--campaign", help='All campaigns of the agent; "" = every one.')] = None,
     prefer: Annotated[list[str] | None, typer.Option("--prefer", help='These come first, in this order; "" = none.')] = None,
+    supervisor: Annotated[bool | None, Supervisor] = None,
     config: Config = None,
     org: Org = DEFAULT,
 ) -> None:
@@ -93,9 +112,11 @@ def change(
                 active=active,
                 campaigns=None if campaign is None else [one for one in campaign if one],
                 preferred=None if prefer is None else [one for one in prefer if one],
+                supervisor=supervisor,
             )
         )
-    _say(f"agent changed: {changed.login}; works for {_campaigns(changed.campaigns, changed.preferred)}")
+    also = "; supervisor" if changed.supervisor else ""
+    _say(f"agent changed: {changed.login}; works for {_campaigns(changed.campaigns, changed.preferred)}{also}")
 
 
 @agent_app.command("skills")

@@ -61,6 +61,7 @@ class Agent:
     campaigns: tuple[str, ...] = ()  # whose contacts the agent may get; () = every campaign's
     preferred: tuple[str, ...] = ()  # from these first, in this order
     active: bool = True  # who is not may not log in; what was done stays on record
+    supervisor: bool = False  # may see the floor, listen to the talks of others, whisper and barge in
 
     def may_work(self, campaign: str, wanted: Mapping[str, int]) -> str:
         """Why this agent gets no contacts of a campaign that wants these skills; "" when the agent does."""

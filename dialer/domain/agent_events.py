@@ -126,8 +126,59 @@ class CallerChanged:
     until: datetime | None = None  # with GONE: when the wrap-up ends by itself
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorChanged:
+    """A supervisor takes part in the agent's talk, in another way than before, or no more."""
+
+    at: datetime
+    supervisor: str
+    how: str  # "whisper", "barge"; "listen" where the settings want agents to be told; "" = not any more
+
+
+class ListeningStage(StrEnum):
+    """What has just become of a supervisor's listening."""
+
+    RINGING = "ringing"  # the supervisor's own telephone
+    BEGAN = "began"
+    CHANGED = "changed"  # another way, or another agent
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListeningChanged:
+    """To a supervisor: something became of your listening."""
+
+    at: datetime
+    stage: ListeningStage
+    agent: str
+    how: str  # "listen", "whisper", "barge"
+    because: str = ""  # with ENDED, where you did not ask for it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentMoved:
+    """To a supervisor: the agent to whom you listen is in another state."""
+
+    at: datetime
+    agent: str
+    state: AgentState
+    campaign: str = ""
+    number: str = ""  # of the contact before the agent, masked
+
+
 AgentEvent: TypeAlias = (
-    StateChanged | CallChanged | CallerChanged | ConsultChanged | JobAttached | JobDetached | ContactChanged | KeyPressed | Notice
+    StateChanged
+    | CallChanged
+    | CallerChanged
+    | ConsultChanged
+    | JobAttached
+    | JobDetached
+    | ContactChanged
+    | KeyPressed
+    | Notice
+    | SupervisorChanged
+    | ListeningChanged
+    | AgentMoved
 )
 
 

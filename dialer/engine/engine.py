@@ -66,6 +66,7 @@ class EngineOptions:
     drain_s: float = 10.0  # at an orderly stop, calls in flight get this long
     region: str = "US"  # of numbers that agents write without a country code
     unmask: frozenset[str] = frozenset()  # logins, in small letters, of agents who see masked attributes
+    tell_of_listening: bool = False  # agents are told of supervisors who only listen, too
     memory: Path | None = None  # the file by which a restored database is noticed; None = it is not
     mode: InstallationMode = InstallationMode.TELEPHONY  # what the installation is for
 
@@ -145,7 +146,13 @@ class Engine:
             calls=self.calls,
             clock=clock,
             strategy_of=self.strategy_of,
-            options=FloorOptions(node=options.node, leg_trunk=trunks[0].name, region=options.region, unmask=options.unmask),
+            options=FloorOptions(
+                node=options.node,
+                leg_trunk=trunks[0].name,
+                region=options.region,
+                unmask=options.unmask,
+                tell_of_listening=options.tell_of_listening,
+            ),
             sound_of=sound_of,
             queues=queues,
         )

@@ -27,16 +27,17 @@ from dialer.engine.floor_events import LATE_AFTER_S, FloorEvents
 from dialer.engine.floor_job import FloorJob, answer_of
 from dialer.engine.floor_options import FloorOptions
 from dialer.engine.floor_records import WRITE_S, FloorRecords
+from dialer.engine.listening import Listenings
 from dialer.engine.matching import Matching
 from dialer.engine.old_talks import OldTalks
-from dialer.engine.seat import Listener, Seat
+from dialer.engine.seat import Audience, Seat
 from dialer.errors import BadInput, NotFound, NotSent, StoreDown
 from dialer.pacing.floor import AgentWentOn, Fact, Served
 from dialer.pacing.floor import Floor as Picture
 from dialer.ports import Clock, SwitchState, VoicePort
 from dialer.ports_agents import AgentVoicePort, SoundOf, as_it_is
 from dialer.ports_queues import QueuePort
-from dialer.services.agent_floor import Done
+from dialer.services.agent_floor import BUSY, Done
 from dialer.services.agents import list_reasons, reason_of
 from dialer.services.completion import StrategyOf
 from dialer.services.pacing_plans import active_codes
@@ -76,13 +77,12 @@ class Floor:
         self.legs: dict[LegId, Seat] = {}
         self.consults: dict[ConsultId, Seat] = {}
         self.records = FloorRecords(store, clock, lambda attempt_id: calls.get(attempt_id) is not None)
-        self._work = DeskWork(self)
         self._group: asyncio.TaskGroup | None = None
         self._events, self._matching, self.callers = FloorEvents(self), Matching(self), Callers(self, queues)
         self.old_talks = OldTalks(self)
         self._attached_s = -ATTACH_S
         self.placers: dict[JobId, Placer] = {}  # how each job calls somebody for an agent
-        self._listeners: dict[AgentId, set[Listener]] = {}
+        self._work, self.audience, self.listenings = DeskWork(self), Audience(), Listenings(self)
         calls.on_over = self._events.call_over
 
     @property
@@ -102,7 +102,9 @@ class Floor:
     async def command(self, agent_id: AgentId, command: Command) -> Done | Refused:
         """Carry out a command, or say why not."""
         if self._group is None:
-            return Refused("the dialer is starting or stopping", "try again in a moment")
+            return BUSY
+        if isinstance(command, LogIn) and self.listenings.listens(agent_id):
+            return Refused("you listen to an agent", "stop listening first")
         seat = self.seats.get(agent_id)
         if seat is None or (isinstance(command, LogIn) and seat.desk.state is AgentState.LOGGED_OUT):
             try:
@@ -136,18 +138,17 @@ class Floor:
 
     def listen(self, agent_id: AgentId) -> AsyncGenerator[AgentEvent, None]:
         """What the agent is told, from now on."""
-        mine = self._listeners.setdefault(agent_id, set())
-        listener = Listener(mine.discard)
-        mine.add(listener)
-        return listener
+        return self.audience.listen(agent_id)
 
     async def socket_lost(self, agent_id: AgentId) -> None:
         """The agent's desktop has gone away."""
+        self.listenings.desktop(agent_id, there=False)
         if (seat := self.seats.get(agent_id)) is not None:
             self.apply(seat, SocketLost())
 
     async def socket_back(self, agent_id: AgentId) -> None:
         """A desktop of this agent is there."""
+        self.listenings.desktop(agent_id, there=True)
         if (seat := self.seats.get(agent_id)) is not None:
             self.apply(seat, SocketBack())
 
@@ -235,6 +236,7 @@ class Floor:
                     group.create_task(self._events.run(self._agents), name="hear the floor")
                 group.create_task(self._keep_records(), name="keep the floor's records")
                 group.create_task(self.callers.run(), name="look after callers")
+                group.create_task(self.listenings.run(), name="look after supervisors")
                 while True:
                     self._ring_alarms()
                     if self.clock.monotonic_s() - self._attached_s >= ATTACH_S:
@@ -311,6 +313,7 @@ class Floor:
         for task in moved.tasks:
             seat.tasks.put_nowait(task)
         self.records.changed(before, seat.desk)
+        self.listenings.moved(seat, before)
         self._facts_of(seat, before)
         if before.state is AgentState.LOGGED_OUT or seat.desk.state is AgentState.LOGGED_OUT:
             self._attach()
@@ -319,8 +322,7 @@ class Floor:
 
     def tell(self, seat: Seat, event: AgentEvent) -> None:
         """Tell whoever listens to this agent."""
-        for listener in self._listeners.get(seat.desk.agent.id, ()):
-            listener.put(event)
+        self.audience.tell(seat.desk.agent.id, event)
 
     def _facts_of(self, seat: Seat, before: Desk) -> None:
         """What a pacer learns when a contact has left the desk."""
@@ -387,6 +389,7 @@ class Floor:
 
     async def _leave(self) -> None:
         """The dialer stops: desks are empty from now on, and listeners are told that this was all."""
+        await self.listenings.leave()
         await self._work.leave(self.seats.values())
         self.records.left((one.desk for one in self.seats.values()), "the dialer stopped")
         for job_id in list(self.records.pacings):
@@ -395,5 +398,4 @@ class Floor:
             await self.records.write()
         except StoreDown as down:
             log.warning("the floor's last records are lost", reason=str(down))
-        for listener in [one for mine in self._listeners.values() for one in mine]:
-            listener.put(None)
+        self.audience.close()

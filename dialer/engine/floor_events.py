@@ -55,9 +55,10 @@ class FloorEvents:
         for leg_id, seat in list(floor.legs.items()):
             if seat.switch == switch and leg_id not in there:
                 self.leg_down(leg_id, "lost with the link to the switch")
+        supervisors = floor.listenings.looked(switch, seen)
         for leg in seen.legs:
             owner = floor.legs.get(leg.leg_id)
-            if owner is None and leg.state is not LegState.TALKING:  # who talks, talks on
+            if owner is None and leg.leg_id not in supervisors and leg.state is not LegState.TALKING:  # who talks, talks on
                 await wire.drop(leg.leg_id)
             elif owner is not None and leg.state is not LegState.RINGING and owner.desk.leg is Leg.RINGING:
                 floor.apply(owner, LegUp())  # answered while nobody listened
@@ -84,6 +85,8 @@ class FloorEvents:
         await floor.callers.linked(switch, seen.legs)
 
     def _heard(self, event: AgentVoiceEvent) -> None:
+        if self._floor.listenings.heard(event):
+            return
         seat = None if event.leg_id is None else self._floor.legs.get(event.leg_id)
         call = None if event.attempt_id is None else self._floor.calls.get(event.attempt_id)
         if event.attempt_id is not None and event.kind is not AgentVoiceKind.JOINED:

@@ -13,3 +13,4 @@ class FloorOptions:
     leg_trunk: str  # agents' telephones are on its switch, and those that are numbers are rung over it
     region: str = "US"  # of numbers that agents write without a country code
     unmask: frozenset[str] = frozenset()  # logins, in small letters, of agents who see masked attributes
+    tell_of_listening: bool = False  # agents are told of who only listens, too

@@ -10,7 +10,7 @@ from typing import Any
 from dialer.domain.agent_events import AgentEvent
 from dialer.domain.desk import Desk
 from dialer.domain.desk_tasks import Task
-from dialer.domain.ids import ConsultId, JobId, LegId
+from dialer.domain.ids import AgentId, ConsultId, JobId, LegId
 
 UNREAD_MOST = 1000  # a desktop that does not read loses the oldest: it asks for the desk as it is when it comes back
 
@@ -62,3 +62,27 @@ class Listener(AsyncGenerator[AgentEvent, None]):
         if not self._over:
             self._over = True
             self._left(self)
+
+
+class Audience:
+    """Everybody who is told something of the floor, by whose desk it is."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[AgentId, set[Listener]] = {}
+
+    def listen(self, agent_id: AgentId) -> Listener:
+        """What this person is told, from now on."""
+        mine = self._listeners.setdefault(agent_id, set())
+        listener = Listener(mine.discard)
+        mine.add(listener)
+        return listener
+
+    def tell(self, agent_id: AgentId, event: AgentEvent) -> None:
+        """Tell whoever listens to this person's desk."""
+        for listener in self._listeners.get(agent_id, ()):
+            listener.put(event)
+
+    def close(self) -> None:
+        """That was all, for everybody."""
+        for listener in [one for mine in self._listeners.values() for one in mine]:
+            listener.put(None)

@@ -30,12 +30,14 @@ async def add_agent(
     phone: str = "",
     skills: Mapping[str, int] | None = None,
     campaigns: Collection[str] = (),
+    supervisor: bool = False,
 ) -> Agent:
     """Let somebody work: for these campaigns, or for all. Raises BadInput, NotFound, Conflict (a login in use)."""
     if not _LOGIN.fullmatch(login):
         raise BadInput(f"{login[:80]!r} cannot be a login", where="login", mend="letters, digits and . _ @ -")
     known = checked_skills(skills or {})
-    new = Agent(id=AgentId(0), org_id=org_id, login=login, name=_name(name), phone=checked_phone(phone))
+    named, rung = _name(name), checked_phone(phone)
+    new = Agent(id=AgentId(0), org_id=org_id, login=login, name=named, phone=rung, supervisor=supervisor)
 
     def work(tx: Tx) -> Agent:
         made = tx.agents(org_id).create(new)
@@ -56,6 +58,7 @@ async def change_agent(
     active: bool | None = None,
     campaigns: Collection[str] | None = None,
     preferred: Sequence[str] | None = None,
+    supervisor: bool | None = None,
 ) -> Agent:
     """Change what is given; a login stays. Who is made passive loses the token. Raises BadInput, NotFound."""
     new_name = None if name is None else _name(name)
@@ -68,6 +71,7 @@ async def change_agent(
             name=before.name if new_name is None else new_name,
             phone=before.phone if new_phone is None else new_phone,
             active=before.active if active is None else active,
+            supervisor=before.supervisor if supervisor is None else supervisor,
         )
         if campaigns is not None or preferred is not None:
             allowed = before.campaigns if campaigns is None else campaigns

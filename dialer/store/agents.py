@@ -15,7 +15,7 @@ from dialer.domain.codes import name_key
 from dialer.domain.ids import AgentId, AttemptId, CampaignId, JobId, OrgId
 from dialer.errors import Conflict, NotFound
 from dialer.store.tables import attempts, campaigns
-from dialer.store.tables_agents import agent_campaigns, agent_skills, agent_states, agents, not_ready_reasons
+from dialer.store.tables_agents import agent_campaigns, agent_skills, agent_states, agents, listenings, not_ready_reasons
 
 REASON_LIMIT = 80
 
@@ -42,16 +42,18 @@ class Agents:
     def create(self, new: Agent) -> Agent:
         """A new agent; the id is given here. Raises Conflict when the login is in use."""
         values = {"org_id": self._org_id, "login": new.login, "login_key": name_key(new.login), "created_at": self._now}
-        statement = sa.insert(agents).values(**values, name=new.name, phone=new.phone, active=new.active)
+        statement = sa.insert(agents).values(
+            **values, name=new.name, phone=new.phone, active=new.active, supervisor=new.supervisor
+        )
         try:
             made = self._connection.execute(statement.returning(agents.c.id)).scalar_one()
         except IntegrityError as exc:
             raise Conflict(f"there is an agent {new.login!r} already (capitals make no difference)") from exc
         return self.get(AgentId(made))
 
-    def change(self, agent_id: AgentId, *, name: str, phone: str, active: bool) -> Agent:
+    def change(self, agent_id: AgentId, *, name: str, phone: str, active: bool, supervisor: bool) -> Agent:
         """Write anew who it is. An agent who is not active any more has no token. Raises NotFound."""
-        values: dict[str, Any] = {"name": name, "phone": phone, "active": active}
+        values: dict[str, Any] = {"name": name, "phone": phone, "active": active, "supervisor": supervisor}
         values |= {} if active else {"token_hash": None}
         self._connection.execute(sa.update(agents).where(agents.c.id == self.get(agent_id).id).values(values))
         return self.get(agent_id)
@@ -63,6 +65,7 @@ class Agents:
         worked = (
             sa.select(agent_states.c.id).where(agent_states.c.agent_id == agent_id),
             sa.select(attempts.c.id).where(attempts.c.agent != "", *by),
+            sa.select(listenings.c.id).where(listenings.c.org_id == found.org_id, listenings.c.supervisor == found.login),
         )
         if any(self._connection.execute(query.limit(1)).first() is not None for query in worked):
             raise Conflict(f"{found.login} has worked: what was done stays on record (make the agent passive instead)")
@@ -218,6 +221,7 @@ class Agents:
                 name=row.name,
                 phone=row.phone,
                 active=row.active,
+                supervisor=row.supervisor,
                 skills=skills.get(row.id, {}),
                 campaigns=tuple(one.name for one in works.get(row.id, ()) if one.allowed),
                 preferred=tuple(one.name for one in works.get(row.id, ()) if one.preferred is not None),

@@ -23,7 +23,7 @@ from dialer.store.old_rows import OldRows, PlainRows
 from dialer.store.organisations import Organisations
 from dialer.store.rules import Rules
 from dialer.store.tables import attempts, contact_lists, contacts, job_contacts, jobs
-from dialer.store.tables_agents import agent_states
+from dialer.store.tables_agents import agent_states, listenings
 from dialer.store.tables_callbacks import callbacks
 from dialer.store.tables_contacts import unmaskings
 from dialer.store.tables_exports import export_runs
@@ -133,5 +133,6 @@ class OldData:
         return [
             PlainRows(self._connection, edits, at=edits.c.at, where=sa.and_(edits.c.at < cutoff, ~of_open)),
             PlainRows(self._connection, unmaskings, at=unmaskings.c.at, where=unmaskings.c.at < cutoff),
+            PlainRows(self._connection, listenings, at=listenings.c.ended_at, where=listenings.c.ended_at < cutoff),
             PlainRows(self._connection, retention_runs, at=retention_runs.c.ended_at, where=ended),
         ]

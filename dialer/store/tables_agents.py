@@ -17,6 +17,7 @@ agents = Table(
     Column("name", String(80), nullable=False),
     Column("phone", String(80), nullable=False),  # where the own telephone is rung; "" = said at log-in
     Column("active", sa.Boolean, nullable=False),
+    Column("supervisor", sa.Boolean, nullable=False, server_default=sa.false()),  # may see the floor, and listen to others
     Column("token_hash", String(64), unique=True),  # SHA-256 of the token; NULL = may not use a desk
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("org_id", "login_key"),
@@ -52,6 +53,21 @@ agent_states = Table(  # append-only: each change of an agent's state
     Column("job_id", Id),  # whose contact the agent had
     Column("attempt_id", String(26)),
     Index("ix_agent_states_agent_id_at", "agent_id", "at"),
+)
+
+listenings = Table(  # append-only but for its end: which supervisor was at whose side, when and how
+    "listenings",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("org_id", Id, ForeignKey("organisations.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("supervisor", String(80), nullable=False),  # logins
+    Column("agent", String(80), nullable=False),
+    Column("how", String(16), nullable=False),
+    Column("attempt_id", String(26)),  # the talk that went on when it began
+    Column("ended_at", Instant),  # NULL = it goes on
+    Column("because", String(200), nullable=False),  # why it ended; "" = the supervisor wanted it
+    Index("ix_listenings_org_id_id", "org_id", "id"),
 )
 
 not_ready_reasons = Table(

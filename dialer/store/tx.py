@@ -28,6 +28,7 @@ from dialer.store.exports import Exports
 from dialer.store.import_runs import ImportRuns
 from dialer.store.job_contacts import JobContacts
 from dialer.store.jobs import Jobs
+from dialer.store.listenings import Listenings
 from dialer.store.live_answers import LiveAnswers
 from dialer.store.messages import Messages
 from dialer.store.node_status import NodeStatuses
@@ -130,6 +131,10 @@ class Tx:
     def unmaskings(self, org_id: OrgId) -> Unmaskings:
         """Who saw masked attributes of an organisation's contacts."""
         return Unmaskings(self.connection, org_id, self.now)
+
+    def listenings(self, org_id: OrgId | None) -> Listenings:
+        """Who listened to an organisation's agents; of all of them with None, for the engine."""
+        return Listenings(self.connection, org_id)
 
     def exports(self, org_id: OrgId | None) -> Exports:
         """Recurring exports and their runs; of all organisations with None, for the engine."""

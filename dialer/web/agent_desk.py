@@ -17,6 +17,7 @@ from dialer.domain.agent import Agent
 from dialer.domain.agent_commands import Command
 from dialer.domain.desk import Refused
 from dialer.domain.ids import AgentId
+from dialer.domain.supervisor_commands import SupervisorCommand
 from dialer.errors import StoreDown
 from dialer.ports import Clock
 from dialer.services.agent_floor import AgentFloor
@@ -31,7 +32,7 @@ from dialer.web.agent_wire import MAX_BYTES, Answer, Commands, Result, Said, Unr
 log = structlog.get_logger()
 
 PREFIX = "/agent/v1"
-COMMANDS = Commands(get_args(Command))
+COMMANDS = Commands((*get_args(Command), *get_args(SupervisorCommand)))
 STATUS = {  # by REST
     Result.DONE: 200,
     Result.BAD_INPUT: 422,
@@ -167,7 +168,7 @@ class _AgentDesk:
             because = f"there is no command {name[:64]!r}"
             return Answer(result=Result.UNKNOWN_COMMAND, because=because, mend=f"{PREFIX}/ lists them")
         try:
-            command: Command = COMMANDS.read(name, arguments)
+            command: Command | SupervisorCommand = COMMANDS.read(name, arguments)
         except Unreadable as wrong:
             return Answer(result=Result.BAD_INPUT, because=wrong.because, mend=wrong.mend)
         if agent.id not in self._rates:
@@ -184,9 +185,12 @@ class _AgentDesk:
             return begun.result()
         return Answer(result=Result.NO_ANSWER, because="it takes longer than usual", mend="events tell what becomes of it")
 
-    async def _done(self, agent: Agent, name: str, command: Command) -> Answer:
+    async def _done(self, agent: Agent, name: str, command: Command | SupervisorCommand) -> Answer:
         try:
-            done = await self._floor.command(agent.id, command)
+            if isinstance(command, SupervisorCommand):
+                done = await self._floor.listenings.command(agent.id, command)
+            else:
+                done = await self._floor.command(agent.id, command)
         except Exception:  # the outer edge of a command: one that fails may not end the desk
             log.exception("a command of an agent failed", agent=agent.login, command=name)
             return FAILED

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from dialer.domain.agent import Agent
+from dialer.domain.desk import Refused
 from dialer.domain.desk_call import DeskCall
 from dialer.errors import NotFound
 from dialer.services.agent_card import AgentCard, card_of
@@ -21,6 +22,7 @@ log = structlog.get_logger()
 QUESTIONS: Mapping[str, str] = {
     "desk": "How the desk stands: state, telephone, the contact before the agent, what is pending.",
     "contact": "Who is before the agent: addresses, attributes, history, notes, the codes to choose from.",
+    "floor": "For supervisors: who is at work, the state and since when, campaign, the contact's number (masked), who listens.",
     "reasons": "Why an agent may be not ready; none = any word will do.",
 }
 FAILED = Answer(result=Result.FAILED, because="the dialer could not do it", mend="look at the desk, and try again")
@@ -51,6 +53,11 @@ async def answered(question: str, agent: Agent, floor: AgentFloor, books: DeskBo
     try:
         if question == "reasons":
             return Answer(result=Result.DONE, said={"reasons": list(await books.reasons(agent))})
+        if question == "floor":
+            there = await floor.listenings.at_work(agent.id)
+            if isinstance(there, Refused):
+                return Answer(result=Result.REFUSED, because=there.because, mend=there.mend)
+            return Answer(result=Result.DONE, said={"agents": there})
         desk = await floor.desk(agent.id)
         if question == "desk":
             return Answer(result=Result.DONE, said={"agent": agent.login, "desk": desk})

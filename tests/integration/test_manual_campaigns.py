@@ -71,7 +71,7 @@ async def at_the_desk(store: Store, who: str = "agent") -> AsyncIterator[tuple[M
     clock = FastClock(factor=6)
     voice = FakeVoice(clock)
     (ann,) = await hire(store, 1, prefix=who)
-    await store.write(lambda tx: tx.agents(ann.org_id).change(ann.id, name="", phone="", active=True))
+    await store.write(lambda tx: tx.agents(ann.org_id).change(ann.id, name="", phone="", active=True, supervisor=False))
     token = await new_token(store, ann.org_id, ann.login)
     async with running(store, voice, clock=clock, agents=FakeAgentVoice(clock, voice)) as engine:
         assert engine.floor is not None

@@ -1,0 +1,117 @@
+"""Supervisors listen, whisper and barge in on real calls: who is heard by whom, and what is left when something breaks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from dialer.lab.behaviours import INTERESTED
+from dialer.services.agents import change_agent
+from dialer.store.listenings import Listened
+from tests.ears import Ears
+from tests.leaks import keep
+from tests.rig import Rig
+from tests.shift_kit import PROGRESSIVE, WITHIN_S, At, at_work, campaign, hired, phone, phone_of, sitting
+
+pytestmark = pytest.mark.acceptance
+
+CONTACTS_VOICE, BOBS_VOICE, EVES_VOICE, EARS = "01", "02", "04", "05"  # who is all ears hears one voice; so does who speaks
+ROUND_S = 1.4  # in which a phone has listened for every voice once
+TALKS = replace(PROGRESSIVE, zip_tone=False)  # a tone could be taken for a voice
+
+
+@asynccontextmanager
+async def supervising(rig: Rig) -> AsyncIterator[At]:
+    """A supervisor at a desktop."""
+    login, token = await hired(rig, EVES_VOICE)
+    await change_agent(rig.store, rig.store.write_now(lambda tx: tx.organisations.ensure("default")), login, supervisor=True)
+    async with sitting(rig, token, login) as at:
+        yield at
+
+
+async def at_side(eve: At, command: str, agent: At) -> None:
+    """The supervisor is at an agent's side."""
+    await agent.until(lambda: agent.state == "talking")
+    await eve.do(command, agent=agent.login)
+    await eve.until(lambda: eve.listening[-1:] in (["began"], ["changed"]))
+
+
+async def done(at: At) -> None:
+    """The talk is over, with its code."""
+    await at.do("release")
+    await at.do("wrap_up", code=INTERESTED)
+
+
+async def test_a_supervisor_listens_whispers_barges_and_stays_for_the_next_talk(floor: Rig) -> None:
+    ears, first, second, bobs = Ears(floor.lab), phone(EARS), phone(CONTACTS_VOICE), phone(EARS)
+    async with at_work(floor, EARS) as (ann, _), supervising(floor) as eve:
+        anns_phone, eves_phone = phone_of(floor, ann.login), phone_of(floor, eve.login)
+        campaign(floor, ann.login, numbers=[first, second], pacing=TALKS)
+        await at_side(eve, "listen_to", ann)
+        (shown,) = (await eve.desk.ask("floor"))["said"]["agents"]
+        assert (shown["agent"], shown["state"], shown["heard_by"]) == (ann.login, "talking", {eve.login: "listen"})
+        for command, by_agent, by_contact, told in (
+            ("listen_to", set(), set(), ""),
+            ("whisper", {EVES_VOICE}, set(), "whisper"),
+            ("barge_in", {EVES_VOICE}, {EVES_VOICE}, "barge"),
+        ):
+            await eve.do(command)
+            ears.begin()
+            await asyncio.sleep(ROUND_S)  # that nothing is heard needs time to be seen
+            assert (ears.by(anns_phone), ears.by(first)) == (by_agent, by_contact), command
+            assert ann.supervisor == told
+        await eve.do("listen_to")
+        await done(ann)
+        await ann.until(lambda: ann.stages.count("joined") == 2)
+        ears.begin()
+        await ears.hears(eves_phone, CONTACTS_VOICE)  # with the agent, into the next talk
+        assert ears.by(anns_phone) <= {CONTACTS_VOICE}
+        async with at_work(floor, BOBS_VOICE) as (bob, _):
+            campaign(floor, bob.login, numbers=[bobs], pacing=TALKS)
+            await at_side(eve, "listen_to", bob)
+            ears.begin()
+            await ears.hears(eves_phone, BOBS_VOICE)
+            await eve.do("stop_listening")
+            await eve.until(lambda: eve.listening[-1] == "ended", WITHIN_S)
+            assert bob.state == ann.state == "talking"  # the talks go on
+            await done(bob)
+        await done(ann)
+
+
+async def test_no_telephone_of_a_supervisor_outlives_the_agents_or_the_dialer(floor: Rig) -> None:
+    async with supervising(floor) as eve:
+        async with at_work(floor) as (ann, _):
+            campaign(floor, ann.login, pacing=TALKS)
+            await at_side(eve, "listen_to", ann)
+            await done(ann)
+            await ann.do("log_out")
+            await eve.until(lambda: eve.listening[-1] == "ended", WITHIN_S)
+        await floor.until(lambda: legs(floor) == 0, 2, "both telephones are down")
+        async with at_work(floor) as (bob, _):
+            campaign(floor, bob.login, pacing=TALKS)
+            await at_side(eve, "whisper", bob)
+            floor.kill()
+            assert legs(floor) == 2
+            floor.start()
+            assert floor.process is not None
+            keep(floor.process.pid)
+            await floor.until(lambda: legs(floor) == 1, 15, "the supervisor's telephone is down, and the talk goes on")
+            await floor.until(lambda: latest(floor).because == "the dialer began anew", 5, "the record is closed")
+            await bob.until(lambda: bob.desk.connections == 2, 15)
+            await bob.do("log_in")
+            await bob.until(lambda: bob.state == "talking")
+            await done(bob)
+
+
+def legs(rig: Rig) -> int:
+    """How many telephones of agents and supervisors of this dialer are up."""
+    return rig.lab.switch_instance.rx("core show channels concise").count(f"od-{rig.node}-leg")
+
+
+def latest(rig: Rig) -> Listened:
+    """What is on record of who listened last."""
+    return rig.store.read_now(lambda tx: tx.listenings(None).latest(1))[0]
