@@ -104,14 +104,14 @@ async def _look(http: ClientSession, address: str) -> list[dict[str, Any]]:
 
 def _floor_table(agents: Sequence[dict[str, Any]]) -> Table:
     now = datetime.now(UTC)
-    table = Table("Agent", "State", "For", "Campaign", "Contact", "Line", "Heard by", title=f"{now:%H:%M:%S} UTC")
+    table = Table("Agent", "State", "For", "Campaign or queue", "With", "Line", "Heard by", title=f"{now:%H:%M:%S} UTC")
     for one in agents:
         seconds = max(0, round((now - datetime.fromisoformat(one["since"])).total_seconds()))
         reason = f" ({one['reason']})" if one["state"] == "not_ready" and one["reason"] else ""
         heard_by = ", ".join(f"{login} ({how})" for login, how in one["heard_by"].items())
         line = one["line"] + (", desktop silent" if one["silent"] else "")
         clock = f"{seconds // 60}:{seconds % 60:02}"
-        table.add_row(one["agent"], one["state"] + reason, clock, one["campaign"], one["number"], line, heard_by)
+        table.add_row(one["agent"], one["state"] + reason, clock, one["queue"] or one["campaign"], one["number"], line, heard_by)
     if not agents:
         table.caption = "nobody is at work"
     return table

@@ -163,7 +163,7 @@ class AgentMoved:
     agent: str
     state: AgentState
     campaign: str = ""
-    number: str = ""  # of the contact before the agent, masked
+    number: str = ""  # of the contact or caller before the agent, masked
 
 
 AgentEvent: TypeAlias = (

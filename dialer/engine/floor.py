@@ -48,7 +48,6 @@ log = structlog.get_logger()
 TICK_S = 0.1  # how exactly the times of previews and wrap-ups are kept
 ATTACH_S = 1.0  # how often it is looked for whom the agents work
 GONE = "the dialer began anew"
-
 Placer = Callable[[Seat, PlaceCall], Awaitable[None]]
 
 
@@ -79,10 +78,10 @@ class Floor:
         self.records = FloorRecords(store, clock, lambda attempt_id: calls.get(attempt_id) is not None)
         self._group: asyncio.TaskGroup | None = None
         self._events, self._matching, self.callers = FloorEvents(self), Matching(self), Callers(self, queues)
-        self.old_talks = OldTalks(self)
         self._attached_s = -ATTACH_S
         self.placers: dict[JobId, Placer] = {}  # how each job calls somebody for an agent
-        self._work, self.audience, self.listenings = DeskWork(self), Audience(), Listenings(self)
+        self._work, self.old_talks = DeskWork(self), OldTalks(self)
+        self.audience, self.listenings = Audience(), Listenings(self)
         calls.on_over = self._events.call_over
 
     @property

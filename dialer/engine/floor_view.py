@@ -23,7 +23,9 @@ def at_work(floor: Floor, org_id: OrgId) -> list[AtWork]:
 
 
 def number_shown(desk: Desk) -> str:
-    """The number of the contact before an agent, so that it can be told from others and not be dialled."""
+    """The number of the contact or caller before an agent, so that it can be told from others and not be dialled."""
+    if desk.caller is not None:
+        return mask(desk.caller.number)
     return "" if desk.call is None else mask(desk.call.address)
 
 
@@ -38,6 +40,7 @@ def _shown(floor: Floor, seat: Seat) -> AtWork:
         reason=desk.reason,
         line=desk.leg.value,
         campaign=waits_for if desk.call is None else desk.call.campaign,
+        queue="" if desk.caller is None else desk.caller.queue,
         number=number_shown(desk),
         silent=desk.lost_at is not None,
         heard_by=floor.listenings.at(seat),

@@ -124,9 +124,10 @@ class Listenings:
         if held is not None and seat is held.seat:
             return seat  # between two talks, too
         call = seat.desk.call
-        if call is None or seat.desk.state not in TALKS:
+        if seat.desk.state not in TALKS:
             return Refused(f"{seat.desk.agent.login} is not talking", "the question floor tells who is")
-        if call.kind is CallKind.MANUAL or seat.desk.leg is not Leg.UP or seat.leg_id is None:
+        manual = call is not None and call.kind is CallKind.MANUAL
+        if manual or seat.desk.leg is not Leg.UP or seat.leg_id is None:
             return Refused(f"{seat.desk.agent.login} is not talking on a telephone of ours")
         return seat
 

@@ -36,7 +36,8 @@ class AtWork:
     reason: str = ""  # why not ready
     line: str = ""  # "down", "ringing", "up"; "" = works without a telephone of ours
     campaign: str = ""  # of the contact, or whose contacts the agent would get
-    number: str = ""  # of the contact before the agent, masked
+    queue: str = ""  # of the caller before the agent
+    number: str = ""  # of the contact or caller before the agent, masked
     silent: bool = False  # the desktop is not connected
     heard_by: Mapping[str, str] = field(default_factory=dict)  # supervisors, and how: "listen", "whisper", "barge"
 

@@ -61,7 +61,10 @@ async def test_a_supervisor_listens_whispers_barges_and_stays_for_the_next_talk(
         ):
             await eve.do(command)
             ears.begin()
-            await asyncio.sleep(ROUND_S)  # that nothing is heard needs time to be seen
+            for number, voices in ((anns_phone, by_agent), (first, by_contact)):
+                for voice in voices:
+                    await ears.hears(number, voice)
+            await asyncio.sleep(ROUND_S)  # that nothing else is heard needs time to be seen
             assert (ears.by(anns_phone), ears.by(first)) == (by_agent, by_contact), command
             assert ann.supervisor == told
         await eve.do("listen_to")
