@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -104,6 +104,27 @@ async def read_pdu(reader: asyncio.StreamReader) -> Pdu:
     return Pdu(command=command, sequence=sequence, status=status, body=await reader.readexactly(length - HEADER.size))
 
 
+class Pdus:
+    """Units out of a stream, however it is cut: all that are whole, and the beginning of the next is kept."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def take(self, octets: bytes) -> Iterator[Pdu]:
+        """The units that end in these octets; go through all before the next call. Raises Malformed, after the good ones."""
+        octets, start = self._rest + octets, 0
+        self._rest = b""
+        while len(octets) - start >= HEADER.size:
+            length, command, status, sequence = HEADER.unpack_from(octets, start)
+            if not HEADER.size <= length <= MAX_PDU:
+                raise Malformed(f"a unit of {length} octets")
+            if len(octets) - start < length:
+                break
+            yield Pdu(command=command, sequence=sequence, status=status, body=octets[start + HEADER.size : start + length])
+            start += length
+        self._rest = octets[start:]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
     """A sender or a recipient, with its type of number and its numbering plan (5.2.5, 5.2.6)."""
@@ -164,11 +185,11 @@ class ShortMessage:
         """Raises Malformed."""
         octets = _Octets(body)
         service_type = octets.c_string()
-        source_ton, source_npi, source = octets.byte(), octets.byte(), octets.c_string()
-        ton, npi, destination = octets.byte(), octets.byte(), octets.c_string()
-        esm_class, _protocol, _priority = octets.byte(), octets.byte(), octets.byte()
+        (source_ton, source_npi), source = octets.take(2), octets.c_string()
+        (ton, npi), destination = octets.take(2), octets.c_string()
+        esm_class, _protocol, _priority = octets.take(3)
         _schedule, validity = octets.c_string(), octets.c_string()
-        registered, _replace, data_coding, _default, length = (octets.byte() for _ in range(5))
+        registered, _replace, data_coding, _default, length = octets.take(5)
         text = octets.take(length)
         tlvs = octets.tlvs()
         payload = next((value for tag, value in tlvs if tag == Tag.MESSAGE_PAYLOAD), None)
@@ -275,7 +296,8 @@ class _Octets:
         end = self._body.find(b"\0", self._place)
         if end < 0:
             raise Malformed("a text without its end")
-        return self.take(end + 1 - self._place)[:-1].decode("latin-1")
+        start, self._place = self._place, end + 1
+        return self._body[start:end].decode("latin-1")
 
     def tlvs(self) -> list[tuple[int, bytes]]:
         """What is left; a last one that is cut off is left away, as some centres send too much."""

@@ -11,16 +11,19 @@ from dataclasses import dataclass
 
 import structlog
 
+from dialer.channels.deadlines import Deadlines
 from dialer.channels.smpp_codes import LOGIN
 from dialer.channels.smpp_config import SmppConfig
+from dialer.channels.smpp_window import Window
 from dialer.errors import MaybeSent, NotSent
 from dialer.ports import Clock, GatewayState
-from dialer.smpp_pdu import MAX_SEQUENCE, Bind, Command, Malformed, Pdu, ShortMessage, Status, read_pdu
+from dialer.smpp_pdu import MAX_SEQUENCE, Bind, Command, Malformed, Pdu, Pdus, ShortMessage, Status, read_pdu
 
 log = structlog.get_logger()
 
 DELIVERIES = 50  # from the centre, in our hands at once; then it waits
 LATE_KEPT = 1000  # requests in doubt whose answer may still come
+CHUNK = 65_536  # octets that are read at once
 
 Late = Callable[[Pdu], None]
 
@@ -49,7 +52,9 @@ class SmppLink:
         self._task: asyncio.Task[None] | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._waiting: dict[int, Waiting] = {}
-        self._window = asyncio.Semaphore(config.window)
+        self._unsent: list[bytes] = []  # of this turn of the loop: units that leave together
+        self._deadlines = Deadlines()
+        self._window = Window(config.window, self._deadlines)
         self._hands = asyncio.Semaphore(DELIVERIES)
         self._sequence = 0
         self._heard_s = 0.0
@@ -86,28 +91,25 @@ class SmppLink:
         Raises NotSent where the link is down or the window full, MaybeSent where the link breaks or no answer comes in time.
         """
         try:
-            async with asyncio.timeout(self._config.turn_timeout_s):
-                await self._window.acquire()
+            await self._window.enter(self._config.turn_timeout_s)
         except TimeoutError:
             raise NotSent("the message centre owes too many answers", retry_after_s=1.0) from None
         try:
-            writer = self._writer
-            if writer is None or self.state is not GatewayState.READY:
+            if self._writer is None or self.state is not GatewayState.READY:
                 raise NotSent(f"the link of {self._config.name} is {self.state.value}")
             sequence = self._next()
             waiting = self._waiting[sequence] = Waiting(asyncio.get_running_loop().create_future(), late)
-            writer.write(Pdu(command=command, sequence=sequence, body=body).encode())
+            self._write(Pdu(command=command, sequence=sequence, body=body))
             try:
-                async with asyncio.timeout(timeout_s):
-                    return await waiting.answer
+                return await self._deadlines.wait(waiting.answer, timeout_s)
             except TimeoutError:
                 raise MaybeSent(f"the message centre did not answer within {timeout_s:g} s") from None
             finally:
-                if late is None or (waiting.answer.done() and not waiting.answer.cancelled()):
+                if late is None:
                     self._waiting.pop(sequence, None)
                 self._forget_old()
         finally:
-            self._window.release()
+            self._window.leave()
 
     # -- one connection after another --------------------------------------------------------------------------------------------
 
@@ -173,37 +175,44 @@ class SmppLink:
             raise LinkLost(f"the login was refused: {answer.status:#x}")
 
     async def _read(self, reader: asyncio.StreamReader, group: asyncio.TaskGroup) -> None:
+        pdus = Pdus()
         while True:
             try:
-                pdu = await read_pdu(reader)
-            except (asyncio.IncompleteReadError, OSError) as exc:
+                octets = await reader.read(CHUNK)
+            except OSError as exc:
                 raise LinkLost("the message centre closed the connection") from exc
+            if not octets:
+                raise LinkLost("the message centre closed the connection")
+            self._heard_s = self._clock.monotonic_s()
+            try:
+                for pdu in pdus.take(octets):
+                    await self._heard(pdu, group)
             except Malformed as exc:
                 raise LinkLost(f"what came is no SMPP: {exc}") from exc
-            self._heard_s = self._clock.monotonic_s()
-            if pdu.is_response:
-                self._answered(pdu)
-            elif pdu.command == Command.DELIVER_SM:
-                await self._hands.acquire()
-                group.create_task(self._hand_over(pdu), name=f"smpp-deliver-{self._config.name}")
-            elif pdu.command == Command.ENQUIRE_LINK:
-                self._write(pdu.answer())
-            elif pdu.command == Command.UNBIND:
-                self._write(pdu.answer())
-                raise LinkLost("the message centre said goodbye")
-            else:
-                self._write(Pdu(command=Command.GENERIC_NACK, sequence=pdu.sequence, status=Status.RINVCMDID))
+
+    async def _heard(self, pdu: Pdu, group: asyncio.TaskGroup) -> None:
+        if pdu.is_response:
+            self._answered(pdu)
+        elif pdu.command == Command.DELIVER_SM:
+            await self._hands.acquire()
+            group.create_task(self._hand_over(pdu), name=f"smpp-deliver-{self._config.name}")
+        elif pdu.command == Command.ENQUIRE_LINK:
+            self._write(pdu.answer())
+        elif pdu.command == Command.UNBIND:
+            self._write(pdu.answer())
+            self._flush()
+            raise LinkLost("the message centre said goodbye")
+        else:
+            self._write(Pdu(command=Command.GENERIC_NACK, sequence=pdu.sequence, status=Status.RINVCMDID))
 
     def _answered(self, pdu: Pdu) -> None:
-        waiting = self._waiting.get(pdu.sequence)
+        waiting = self._waiting.pop(pdu.sequence, None)
         if waiting is None:
             log.warning("an answer to nothing from a message centre", gateway=self._config.name, command=pdu.command)
         elif not waiting.answer.done():
             waiting.answer.set_result(pdu)
-        else:
-            del self._waiting[pdu.sequence]
-            if waiting.late is not None:
-                waiting.late(pdu)
+        elif waiting.late is not None:
+            waiting.late(pdu)
 
     async def _hand_over(self, pdu: Pdu) -> None:
         """Answered only when it is kept, or refused for good."""
@@ -232,14 +241,24 @@ class SmppLink:
                 raise LinkLost(f"the link is dead: {silent}") from silent
 
     def _write(self, pdu: Pdu) -> None:
-        if self._writer is not None:
-            self._writer.write(pdu.encode())
+        """Units leave at the end of this turn of the loop, all in one: a call to the kernel costs more than to make a unit."""
+        if self._writer is None:
+            return
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent.append(pdu.encode())
+
+    def _flush(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        if self._writer is not None and unsent:
+            self._writer.write(b"".join(unsent))
 
     def _drop(self) -> None:
         """Whatever was written and not answered is in doubt now."""
         if self.state is GatewayState.READY:
             self.state = GatewayState.CONNECTING
         writer, self._writer = self._writer, None
+        self._unsent = []
         if writer is not None:
             writer.transport.abort()
         waiting, self._waiting = self._waiting, {}

@@ -27,7 +27,7 @@ from dialer.channels.smpp_parts import Parts
 from dialer.domain.ids import AttemptId
 from dialer.domain.message_names import NUMBER, SMS_SENDER
 from dialer.domain.message_state import MessageFacts, MessageState, Refusal
-from dialer.domain.sms_text import MAX_SEGMENTS, Alphabet, alphabet_of, segments_of, size_of, to_gsm7
+from dialer.domain.sms_text import MAX_SEGMENTS, Alphabet, SmsSize, segments_of, size_of, to_gsm7
 from dialer.errors import MaybeSent, NotSent, Rejected, WireError
 from dialer.ports import (
     Accepted,
@@ -76,29 +76,25 @@ class SmppSms:
         return min(self._rate.room(), self._link.room)
 
     async def send(self, order: SmsOrder) -> Accepted:
-        messages = self._messages(order)
+        size = size_of(order.text)
+        messages = self._messages(order, size)
         if self.state() is not GatewayState.READY:
             raise NotSent(f"the gateway {self.name} is {self.state().value}")
-        segments = size_of(order.text).segments
-        await self._rate.turn(segments, within_s=self.config.turn_timeout_s)
+        await self._rate.turn(size.segments, within_s=self.config.turn_timeout_s)
         ids: list[str] = [""] * len(messages)
         until_s = self._clock.monotonic_s() + self.config.answer_timeout_s
         while True:
             open_places = [place for place, taken in enumerate(ids) if not taken]
-            outcomes = await asyncio.gather(
-                *(self._submit(order, messages[place]) for place in open_places), return_exceptions=True
-            )
+            outcomes = await self._submit_all(order, [messages[place] for place in open_places])
             failures = list[WireError]()
             for place, outcome in zip(open_places, outcomes, strict=True):
                 if isinstance(outcome, WireError):
                     failures.append(outcome)
-                elif isinstance(outcome, BaseException):
-                    raise outcome
                 else:
                     ids[place] = outcome
             if not failures:
                 self._pause_s = FIRST_PAUSE_S
-                return Accepted(provider_ids=tuple(ids), segments=segments)
+                return Accepted(provider_ids=tuple(ids), segments=size.segments)
             later = _worst(failures, some_taken=any(ids))
             if not isinstance(later, NotSent):
                 raise later
@@ -133,19 +129,19 @@ class SmppSms:
 
     # -- out -----------------------------------------------------------------------------------------------------------------
 
-    def _messages(self, order: SmsOrder) -> list[ShortMessage]:
+    def _messages(self, order: SmsOrder, size: SmsSize) -> list[ShortMessage]:
         """The order as it goes over the wire: one message, or one for each segment."""
         sender = order.sender or self.config.sender
         if not NUMBER.match(order.number):
             raise Rejected(f"{order.number!r} is no number", refusal=Refusal.ADDRESS)
         if not SMS_SENDER.match(sender):
             raise Rejected(f"{sender!r} cannot be a sender", refusal=Refusal.ACCOUNT)
-        alphabet = alphabet_of(order.text)
         whole = self.config.long_messages is LongMessages.PAYLOAD
-        texts = [order.text] if whole else segments_of(order.text)
+        texts = [order.text] if whole or size.segments == 1 else segments_of(order.text)
         if len(texts) > MAX_SEGMENTS or len(order.text) > MAX_SEGMENTS * 153:
             raise Rejected(f"a text of {len(order.text)} characters", refusal=Refusal.CONTENT)
         self._reference = (self._reference + 1) % 256
+        alphabet = size.alphabet
         return [
             ShortMessage(
                 source=_sender(sender),
@@ -159,6 +155,21 @@ class SmppSms:
             )
             for place, text in enumerate(texts, start=1)
         ]
+
+    async def _submit_all(self, order: SmsOrder, messages: Sequence[ShortMessage]) -> list[str | WireError]:
+        """What became of each: the centre's id, or why there is none."""
+        if len(messages) == 1:  # nearly always; a task of its own would cost as much as the rest of it
+            try:
+                return [await self._submit(order, messages[0])]
+            except WireError as failed:
+                return [failed]
+        outcomes = await asyncio.gather(*(self._submit(order, one) for one in messages), return_exceptions=True)
+        told = list[str | WireError]()
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException) and not isinstance(outcome, WireError):
+                raise outcome
+            told.append(outcome)
+        return told
 
     async def _submit(self, order: SmsOrder, message: ShortMessage) -> str:
         """The centre's id. Raises WireErrors."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import charmap_decode
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -24,6 +25,7 @@ ESCAPE = 0x1B
 _CODES = {mark: chr(code) for code, mark in enumerate(BASIC) if code != ESCAPE}
 _CODES |= {mark: chr(ESCAPE) + chr(code) for code, mark in EXTENSION.items()}
 _SEPTETS = str.maketrans(_CODES)
+_BY_OCTET = BASIC + BASIC  # the highest bit of an octet is none of the septet's
 
 MAX_SEGMENTS = 255  # one byte counts them
 
@@ -90,6 +92,8 @@ def to_gsm7(text: str) -> bytes:
 
 def from_gsm7(septets: bytes) -> str:
     """The text of unpacked septets. An unknown extension is read as the character of the basic table, as the standard asks."""
+    if ESCAPE not in septets:
+        return charmap_decode(septets, "strict", _BY_OCTET)[0]
     text, escaped = list[str](), False
     for code in septets:
         if code == ESCAPE and not escaped:

@@ -153,7 +153,9 @@ class AttemptLedger:
     def begin(self, new: Sequence[Attempt]) -> None:
         """Write the intents. Raises sqlalchemy's IntegrityError when a contact or address has a live attempt on its channel."""
         if new:
-            self._connection.execute(_NEW, [{name: getattr(one, name) for name in _FIELDS} for one in new])
+            # What no attempt has yet is left out: most columns are for later, and each one costs something for each attempt.
+            known = [name for name in _FIELDS if any(getattr(one, name) is not None for one in new)]
+            self._connection.execute(_NEW, [{name: getattr(one, name) for name in known} for one in new])
             self.add_events(
                 (one.id, one.intent_at, "intent", {"channel": one.channel, "address": one.address_name}) for one in new
             )

@@ -21,6 +21,7 @@ from dialer.smpp_pdu import (
     Command,
     Malformed,
     Pdu,
+    Pdus,
     QueryAnswer,
     ShortMessage,
     Status,
@@ -234,3 +235,25 @@ def test_a_configuration_that_does_not_fit_the_protocol_is_refused() -> None:
     ):
         with pytest.raises(BadInput):
             SmppConfig(**{**right, field: value})  # type: ignore[arg-type]
+
+
+@given(
+    st.lists(
+        st.builds(Pdu, command=st.integers(0, 0xFFFFFFFF), sequence=st.integers(0, 0x7FFFFFFF), body=st.binary(max_size=60))
+    ),
+    st.lists(st.integers(1, 50), min_size=1),
+)
+def test_units_are_read_whole_however_the_network_cuts_them(units: list[Pdu], sizes: list[int]) -> None:
+    octets, pdus, found, turn = b"".join(one.encode() for one in units), Pdus(), list[Pdu](), 0
+    while octets:
+        size = sizes[turn % len(sizes)]
+        found += pdus.take(octets[:size])
+        octets, turn = octets[size:], turn + 1
+    assert found == units
+
+
+def test_units_before_one_that_is_none_are_read() -> None:
+    good, found = Pdu(command=Command.ENQUIRE_LINK, sequence=7), list[Pdu]()
+    with pytest.raises(Malformed):
+        found.extend(Pdus().take(good.encode() + bytes(16)))
+    assert found == [good]
