@@ -77,12 +77,13 @@ def read_receipt(message: ShortMessage, ids: ReceiptIds) -> Receipt | None:
     """A receipt from its parameters where it has them, else from its text (appendix B); None where it names no message."""
     text = text_of(message)
     told = message.tlv(Tag.RECEIPTED_MESSAGE_ID)
-    found = _ID.search(text)
     message_id = told.partition(b"\0")[0].decode("latin-1") if told else ""
     if not message_id:
-        message_id = as_in_answer(found[1], ids) if found else ""
-    number, word = message.tlv(Tag.MESSAGE_STATE), _STATE.search(text)
-    state = STATE_NUMBERS.get(number[0]) if number else STATES.get(word[1].upper()[:LETTERS]) if word else None
+        message_id = as_in_answer(found[1], ids) if (found := _ID.search(text)) else ""
+    if number := message.tlv(Tag.MESSAGE_STATE):
+        state = STATE_NUMBERS.get(number[0])
+    else:
+        state = STATES.get(word[1].upper()[:LETTERS]) if (word := _STATE.search(text)) else None
     if not message_id or state is None:
         return None
     error = _ERROR.search(text)

@@ -34,9 +34,9 @@ async def test_each_answer_has_its_own_limit() -> None:
     assert time.monotonic() - began_s >= SOON_S
     assert not patient.done()
     patient.set_result("at last")
-    told = await found
-    assert told[:2] == ["at last", "here"]
-    assert all(isinstance(one, TimeoutError) for one in told[2:])
+    first, second, *others = await found
+    assert (first, second) == ("at last", "here")
+    assert all(isinstance(one, TimeoutError) for one in others)
 
 
 async def test_a_limit_holds_after_a_quiet_time() -> None:
