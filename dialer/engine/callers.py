@@ -76,13 +76,14 @@ class Callers:
             if seat is not None and seat.desk.caller is not None:
                 offer, talking = seat.desk.caller.offer, leg.state is LegState.TALKING
                 self._floor.apply(seat, CallerJoined(offer=offer) if talking else CallerGone(offer=offer))
+        await self.queues.linked(switch)
         if self._port is not None:
             talks = await self._port.talks(switch)
             left = [one for one in talks if one.leg_id not in self._floor.legs]
-            self._old |= {(switch, one.offer): one for one in left}
+            elsewhere = {place: talk for place, talk in self._old.items() if place[0] != switch}
+            self._old = elsewhere | {(switch, one.offer): one for one in left}
             if self._takers is not None:
                 self._takers.found((switch, one.queue, one.leg_id) for one in left)
-        await self.queues.linked(switch)
 
     def give_back(self, seat: Seat) -> bool:
         """Put the caller with whom an agent's telephone talks, as it did when a dialer died, before the agent who is back."""
