@@ -43,7 +43,16 @@ def number(index: int) -> str:
     return f"+4930{index:07d}"
 
 
-def make_job(store: Store, count: int, pacing: Pacing, *, name: str = "Floor", max_ports: int = 200, first: int = 0) -> JobId:
+def make_job(
+    store: Store,
+    count: int,
+    pacing: Pacing,
+    *,
+    name: str = "Floor",
+    max_ports: int = 200,
+    first: int = 0,
+    caller_id: str = "",
+) -> JobId:
     """A queued job with agents over `count` contacts, whose numbers are number(first) and on."""
 
     def work(tx: Tx) -> JobId:
@@ -69,6 +78,7 @@ def make_job(store: Store, count: int, pacing: Pacing, *, name: str = "Floor", m
                 codes=("Sale",),
                 pace=Pace(calls=1, per=PaceUnit.SECOND, max_ports=max_ports),
                 pacing=pacing,
+                caller_id=caller_id,
             )
         )
         ids = tx.campaigns(org).list_ids(campaign.id)

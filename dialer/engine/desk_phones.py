@@ -46,7 +46,9 @@ class DeskPhones:
             if seat.desk.state is AgentState.LOGGED_OUT or await floor.old_talks.give_back(seat) or floor.callers.give_back(seat):
                 return
             leg = new_leg_id()
-            order = LegOrder(leg_id=leg, phone=phone, switch=switch, trunk=trunk if phone.startswith("+") else "")
+            over = trunk if phone.startswith("+") else ""
+            shown = floor.options.caller_ids.get(over, "")
+            order = LegOrder(leg_id=leg, phone=phone, switch=switch, trunk=over, caller_id=shown)
             try:
                 async with asyncio.timeout(ORDER_S):
                     if doubtful is not None:

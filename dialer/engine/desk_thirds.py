@@ -52,7 +52,9 @@ class DeskThirds:
             return
         seat.consult_id = consult = new_consult_id()
         floor.consults[consult] = seat
-        order = ConsultOrder(consult_id=consult, leg_id=leg, number=task.number, trunk=live.attempt.trunk)
+        job, trunk = floor.jobs.get(call.job_id), live.attempt.trunk
+        shown = (job.job.definition.caller_id if job is not None else "") or floor.options.caller_ids.get(trunk, "")
+        order = ConsultOrder(consult_id=consult, leg_id=leg, number=task.number, trunk=trunk, caller_id=shown)
         asked = False
         try:
             missing = await floor.agents.consult(attempt_of(call), order)

@@ -149,6 +149,7 @@ class Engine:
             options=FloorOptions(
                 node=options.node,
                 leg_trunk=trunks[0].name,
+                caller_ids={one.name: one.caller_id for one in trunks},
                 region=options.region,
                 unmask=options.unmask,
                 tell_of_listening=options.tell_of_listening,

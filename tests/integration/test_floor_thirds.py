@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.integration, ON_SQLITE]
 
 ANSWERS = FakeCallee(ring_s=0.1, answer_s=0.5)
 TALKS = Pacing(kind=PacingKind.PROGRESSIVE, wrap_up_s=30.0, keys=KeysTold.SHOWN)
-EXPERT = "+4930999"
+EXPERT, CALLER_ID = "+4930999", "+4930111"
 
 
 class Doubtful(FakeAgentVoice):
@@ -88,7 +88,7 @@ async def shift(
     store: Store, clock: FastClock, *, staff: int = 1, pacing: Pacing = TALKS, agents: type[FakeAgentVoice] = FakeAgentVoice
 ) -> AsyncIterator[Shift]:
     """Agents who talk until they are told otherwise."""
-    job_id = make_job(store, 1, pacing)
+    job_id = make_job(store, 1, pacing, caller_id=CALLER_ID)
     people = await hire(store, staff)
     voice = FakeVoice(clock, default=ANSWERS)
     phones = agents(clock, voice)
@@ -117,7 +117,8 @@ async def test_a_third_person_who_hangs_up_while_the_contact_is_passed_on_leaves
     async with shift(store, FastClock(factor=6)) as on:
         ann = await talking(on)
         await asked(on, ann, number=EXPERT)
-        for consult_id in list(on.agents.thirds):
+        for consult_id, third in list(on.agents.thirds.items()):
+            assert third.order.caller_id == CALLER_ID  # as the contacts of the campaign see it
             on.agents.hang_up_third(consult_id)
         await ann.say(CompleteTransfer())
         await until(lambda: on.state(ann) is AgentState.TALKING)
