@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
-from dialer.domain.agent import STALE_S, Agent, AgentState
+from dialer.domain.agent import STALE_S, Agent, AgentRules, AgentState
 from dialer.domain.agent_events import AgentEvent, CallChanged, CallStage, StateChanged
 from dialer.domain.desk_call import CallKind, DeskCall, DeskCaller
 from dialer.domain.desk_tasks import DropLeg, Task
@@ -161,6 +161,18 @@ def freed(desk: Desk, now: datetime, *tasks: Task, events: tuple[AgentEvent, ...
     else:
         desk = replace(desk.to(AgentState.READY, now), reason="", walked_away=False)
     return Moved(desk=replace(desk, pending=Pending.NOTHING), tasks=tasks, events=events)
+
+
+def extended(desk: Desk, rules: AgentRules, seconds: float | None) -> Answer:
+    """More time for the wrap-up; None, and what is longer, is as much as the rules allow at once."""
+    if desk.until is None:
+        return Refused("this wrap-up has no end", "take your time")
+    if desk.extensions >= rules.extensions_most:
+        return Refused(f"extended {desk.extensions} of {rules.extensions_most} times")
+    more = rules.extension_s if seconds is None else min(seconds, rules.extension_s)
+    if not more > 0:
+        return Refused(f"{more:g} seconds", "more than 0")
+    return Moved(desk=replace(desk, until=desk.until + timedelta(seconds=more), extensions=desk.extensions + 1))
 
 
 NO_LINE = "the telephone is not up"

@@ -10,7 +10,7 @@ from dialer.domain import desk_happenings as happening
 from dialer.domain.agent import AgentState
 from dialer.domain.agent_commands import Command
 from dialer.domain.agent_events import CallerChanged, CallerStage, Notice
-from dialer.domain.desk import Answer, Desk, Leg, Moved, Pending, Refused, freed
+from dialer.domain.desk import Answer, Desk, Leg, Moved, Pending, Refused, extended, freed
 from dialer.domain.desk_call import DeskCaller
 from dialer.domain.desk_happenings import CallerFound, CallerOffered, Happening
 from dialer.domain.desk_tasks import DropCaller, TakeCaller
@@ -101,15 +101,9 @@ def _wrap_up(desk: Desk, caller: DeskCaller, code: str, now: datetime) -> Answer
 
 
 def _extend(desk: Desk, caller: DeskCaller, seconds: float | None) -> Answer:
-    rules = caller.rules
-    if desk.state is not AgentState.WRAP_UP or desk.until is None:
-        return Refused("there is no wrap-up that ends")
-    if desk.extensions >= rules.extensions_most:
-        return Refused(f"extended {desk.extensions} of {rules.extensions_most} times")
-    more = rules.extension_s if seconds is None else min(seconds, rules.extension_s)
-    if not more > 0:
-        return Refused(f"{more:g} seconds", "more than 0")
-    return Moved(desk=replace(desk, until=desk.until + timedelta(seconds=more), extensions=desk.extensions + 1))
+    if desk.state is not AgentState.WRAP_UP:
+        return Refused("there is nothing to wrap up")
+    return extended(desk, caller.rules, seconds)
 
 
 def _closed(desk: Desk, caller: DeskCaller, now: datetime) -> Moved:

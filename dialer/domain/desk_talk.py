@@ -16,7 +16,7 @@ from dialer.domain.agent_commands import (
 )
 from dialer.domain.agent_events import CallStage, KeyPressed
 from dialer.domain.codes import SystemCode, name_key
-from dialer.domain.desk import Answer, Desk, Leg, Moved, Pending, Refused, freed, said
+from dialer.domain.desk import Answer, Desk, Leg, Moved, Pending, Refused, extended, freed, said
 from dialer.domain.desk_call import CallKind, DeskCall
 from dialer.domain.desk_happenings import Assigned, CallFailed, Joined, KeyHeard, Offered, Placed, TalkFound
 from dialer.domain.desk_tasks import (
@@ -234,15 +234,7 @@ def extend(desk: Desk, wanted: ExtendWrapUp) -> Answer:
     call = desk.call
     if call is None or desk.state is not AgentState.WRAP_UP:
         return Refused("there is nothing to wrap up")
-    if desk.until is None:
-        return Refused("this wrap-up has no end", "take your time")
-    rules = call.rules
-    if desk.extensions >= rules.extensions_most:
-        return Refused(f"extended {desk.extensions} of {rules.extensions_most} times")
-    more = rules.extension_s if wanted.seconds is None else min(wanted.seconds, rules.extension_s)
-    if not more > 0:
-        return Refused(f"{more:g} seconds", "more than 0")
-    return Moved(desk=replace(desk, until=desk.until + timedelta(seconds=more), extensions=desk.extensions + 1))
+    return extended(desk, call.rules, wanted.seconds)
 
 
 def redial(desk: Desk, wanted: Redial, now: datetime) -> Answer:

@@ -33,7 +33,7 @@ class Blending:
 
     def look(self) -> None:
         """Send over, or back, whoever is to go."""
-        for agent_id in [one for one in self._sent if not self._is_over(one)]:
+        for agent_id in [one for one in self._sent if not self._takes_callers(one)]:
             self._declined[agent_id] = self._sent.pop(agent_id)
         running = {job.job.id: job for job in self._floor.jobs.values() if _blends(job)}
         for agent_id in [one for one, job_id in self._sent.items() if job_id not in running]:
@@ -77,7 +77,7 @@ class Blending:
         stays = desk.pending is not Pending.NOTHING or desk.lost_at is not None or desk.blended_in
         return not stays and desk.has_line and desk.agent.id not in self._declined
 
-    def _is_over(self, agent_id: AgentId) -> bool:
+    def _takes_callers(self, agent_id: AgentId) -> bool:
         seat = self._floor.seats.get(agent_id)
         return seat is not None and seat.desk.blended_in
 
