@@ -21,6 +21,7 @@ from dialer.engine.reply_queue import ReplyQueue
 from dialer.errors import BadInput, MaybeSent, NotSent, Rejected, StoreDown
 from dialer.ivr.message import MessageApp
 from dialer.ports import Clock, EmailOrder, MessageReceived, SmsOrder
+from dialer.services.barring import bar_at_once
 from dialer.services.completion import Completed, StrategyOf
 from dialer.services.incoming import Incoming, read_incoming
 from dialer.services.message_apps import LIMIT_S, MessageApps
@@ -55,7 +56,7 @@ class ReplyDesk:
         self._store, self._clock, self._rules = store, clock, rules
         self._gateways = dict(gateways)
         self._apps = MessageApps(apps, store=store, now=clock.now, limit_s=app_limit_s)
-        self._queue = ReplyQueue(self._keep)
+        self._queue = ReplyQueue(bar=self._bar, keep=self._keep)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._strategy_of: StrategyOf | None = None
@@ -83,10 +84,13 @@ class ReplyDesk:
         else:
             self._begin(self._hand_over(heard.message, heard.app), f"message app {heard.message.id}")
 
-    async def _keep(self, arrived: Sequence[Incoming]) -> Sequence[Heard]:
+    async def _bar(self, stops: Sequence[Incoming]) -> frozenset[str]:
+        return await bar_at_once(self._store, stops)
+
+    async def _keep(self, arrived: Sequence[Incoming], newly_barred: frozenset[str]) -> Sequence[Heard]:
         if self._strategy_of is None:
             raise StoreDown("the dialer is starting")
-        return await receive(self._store, arrived, self._rules, self._strategy_of)
+        return await receive(self._store, arrived, self._rules, self._strategy_of, newly_barred=newly_barred)
 
     @property
     def at_work(self) -> int:

@@ -1,4 +1,4 @@
-"""Whose message is kept next: opt-outs before all others, and several together, so that many do not wait for one another."""
+"""Whose message is kept next: opt-outs bind at once and are kept before all others, and several are kept together."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from dataclasses import dataclass
 import structlog
 
 from dialer.errors import StoreDown
+from dialer.services.barring import binds_at_once
 from dialer.services.incoming import Incoming
 from dialer.services.received import Heard
 
 log = structlog.get_logger()
 
 MOST = 16  # messages of one transaction: an opt-out waits for no more than those that are being written
+FORGOTTEN = 10_000  # opt-outs that could not be kept, and were never told again
 AT_ONCE = 2  # transactions on their way: one is written, and the next is ready
 
 
@@ -25,13 +27,25 @@ class _Waiting:
 
     one: Incoming
     heard: asyncio.Future[Heard]
+    barred: bool = False  # its sender is on the DNC list, or on the way there
 
 
 class ReplyQueue:
-    """`keep` writes some messages in one transaction. Those of one sender are kept in the order in which they came."""
+    """`keep` writes some messages in one transaction; those of one sender in the order in which they came.
 
-    def __init__(self, keep: Callable[[Sequence[Incoming]], Awaitable[Sequence[Heard]]]) -> None:
-        self._keep = keep
+    `bar` puts the senders of opt-outs on the DNC list: of all that wait, before the first of them is kept. It is told to `keep`
+    which of them were not there before.
+    """
+
+    def __init__(
+        self,
+        *,
+        bar: Callable[[Sequence[Incoming]], Awaitable[frozenset[str]]],
+        keep: Callable[[Sequence[Incoming], frozenset[str]], Awaitable[Sequence[Heard]]],
+    ) -> None:
+        self._bar, self._keep = bar, keep
+        self._barring = asyncio.Lock()  # also the order in which groups go on to be kept
+        self._newly_barred: set[str] = set()  # by their digests, until they are kept
         self._first: deque[_Waiting] = deque()
         self._others: deque[_Waiting] = deque()
         self._trips: set[asyncio.Task[None]] = set()
@@ -71,9 +85,27 @@ class ReplyQueue:
         self._trips.discard(trip)
         self._set_out()
 
-    async def _trip(self, group: Sequence[_Waiting]) -> None:
+    async def _bar_those_who_stop(self, group: Sequence[_Waiting]) -> None:
+        """All who wait, not only this group. What fails here is done when they are kept."""
+        stops = [waiting for waiting in (*group, *self._first) if not waiting.barred and binds_at_once(waiting.one)]
+        if not stops:
+            return
+        for waiting in stops:
+            waiting.barred = True
         try:
-            for waiting, heard in zip(group, await self._keep([waiting.one for waiting in group]), strict=True):
+            self._newly_barred |= await self._bar([waiting.one for waiting in stops])
+        except Exception as trouble:  # noqa: BLE001 - the outer edge: keeping them bars them, too
+            log.error("opt-outs were not barred beforehand", messages=len(stops), reason=repr(trouble)[:200])
+
+    async def _trip(self, group: Sequence[_Waiting]) -> None:
+        async with self._barring:
+            await self._bar_those_who_stop(group)
+        digests = {waiting.one.digest for waiting in group}
+        newly = frozenset(self._newly_barred & digests)
+        try:
+            kept = await self._keep([waiting.one for waiting in group], newly)
+            self._newly_barred -= digests
+            for waiting, heard in zip(group, kept, strict=True):
                 if not waiting.heard.done():  # else its gateway was cancelled; it is on disk all the same
                     waiting.heard.set_result(heard)
         except Exception as trouble:  # noqa: BLE001 - it belongs to those who asked
@@ -82,6 +114,8 @@ class ReplyQueue:
                 for waiting in group:
                     await self._trip([waiting])
                 return
-            for waiting in group:
+            if len(self._newly_barred) > FORGOTTEN:
+                self._newly_barred.clear()
+            for waiting in group:  # who was newly barred is confirmed when the provider tells it again
                 if not waiting.heard.done():
                     waiting.heard.set_exception(trouble if len(group) == 1 else StoreDown(str(trouble)))

@@ -49,6 +49,7 @@ class Asked:
     writers: Sequence[OrgId]  # the organisations that have written to this sender
     strategy_of: StrategyOf
     job_of: Callable[[JobId], Job]  # held until the commit
+    newly_barred: bool = False  # its sender was put on the DNC list a moment ago, because of this message
 
 
 def carry_out(asked: Asked, wish: Wish, language: str) -> tuple[Received, Completed | None]:
@@ -66,7 +67,7 @@ def carry_out(asked: Asked, wish: Wish, language: str) -> tuple[Received, Comple
 
 def _stop(asked: Asked, one: Received) -> tuple[Received, Completed | None, bool]:
     """On the DNC list with the commit, whoever of us may have been meant."""
-    changed, owners, addresses = False, _owners(asked), _addresses(asked)
+    changed, owners, addresses = asked.newly_barred, _owners(asked), _addresses(asked)
     for owner in owners:
         for address in addresses:
             changed |= asked.tx.dnc(owner).add(address, reason=STOPPED, now=one.at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -49,15 +49,24 @@ class Heard:
     app: AppCall | None = None  # to be run now
 
 
-async def receive(store: Store, arrived: Sequence[Incoming], rules: ReplyRules, strategy_of: StrategyOf) -> list[Heard]:
+async def receive(
+    store: Store,
+    arrived: Sequence[Incoming],
+    rules: ReplyRules,
+    strategy_of: StrategyOf,
+    *,
+    newly_barred: Collection[str] = (),
+) -> list[Heard]:
     """Keep messages and do what they ask for, in one transaction: all of it is on disk when this returns.
+
+    `newly_barred`: digests of opt-outs whose senders were barred beforehand (`bar_at_once`).
 
     A message that comes again changes nothing. Raises StoreDown, and what was wrong with any of them: then nothing was kept.
     """
 
     def work(tx: Tx) -> list[Heard]:
         record = OnRecord(tx, arrived)
-        return [_Taking(tx, record, one, rules, strategy_of).take() for one in arrived]
+        return [_Taking(tx, record, one, rules, strategy_of, one.digest in newly_barred).take() for one in arrived]
 
     found = await store.write(work)
     for one, heard in zip(arrived, found, strict=True):
@@ -72,8 +81,10 @@ async def receive(store: Store, arrived: Sequence[Incoming], rules: ReplyRules, 
 class _Taking:
     """One message, in a transaction."""
 
-    def __init__(self, tx: Tx, record: OnRecord, incoming: Incoming, rules: ReplyRules, strategy_of: StrategyOf) -> None:
-        self._tx, self._record, self._incoming = tx, record, incoming
+    def __init__(
+        self, tx: Tx, record: OnRecord, incoming: Incoming, rules: ReplyRules, strategy_of: StrategyOf, newly_barred: bool
+    ) -> None:
+        self._tx, self._record, self._incoming, self._newly_barred = tx, record, incoming, newly_barred
         self._rules, self._strategy_of = rules, strategy_of
         self._news, self._now = incoming.news, incoming.news.at
         self._completed: Completed | None = None
@@ -161,6 +172,7 @@ class _Taking:
                 writers=[message.org_id for message in self._written],
                 strategy_of=self._strategy_of,
                 job_of=self._record.job,
+                newly_barred=self._newly_barred,
             )
             one, self._completed = carry_out(asked, *self._incoming.wish)
             return one

@@ -114,6 +114,11 @@ class Dnc(DncLists):
         for start in range(0, len(ids), CHUNK):
             self._connection.execute(statement.where(dnc_entries.c.id.in_(ids[start : start + CHUNK])))
 
+    def holds(self, values: Collection[str], *, now: datetime) -> set[str]:
+        """Which of these addresses stand on this very list, and their time is not over."""
+        found = self._mine_among(self._list_id(), values, DncKind.ADDRESS)
+        return {row.value for row in found if row.ends_at is None or row.ends_at > now}
+
     def remove(self, value: str, *, kind: DncKind = DncKind.ADDRESS) -> bool:
         """Allow calls again. False when it was not listed."""
         statement = sa.delete(dnc_entries).where(
