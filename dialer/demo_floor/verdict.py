@@ -142,7 +142,7 @@ def judge(
         unseen=sum(one.attempt_id not in known for one in persons),
         worst=worst,
         callers=callers,
-        broken=tuple(_broken(shift, log, persons, worst, attempts, times)),
+        broken=tuple(_broken(order, shift, log, persons, worst, attempts, times)),
     )
 
 
@@ -186,6 +186,7 @@ def _stretches(order: FloorOrder, log: ShiftLog, persons: Sequence[Person], join
 
 
 def _broken(
+    order: FloorOrder,
     shift: ShiftResult,
     log: ShiftLog,
     persons: Sequence[Person],
@@ -208,6 +209,8 @@ def _broken(
     for one in log.befell:
         if one.upheaval.cuts_off and (one.back_at is None or (one.back_at - one.at).total_seconds() > BACK_WITHIN_S):
             found.append(f"{one.upheaval}: not everybody was at work again within {BACK_WITHIN_S:g} s")
+    if missing := order.upheavals[len(log.befell) :]:
+        found.append(f"{missing[0]}: the shift was over before")
     if shift.lost:
         found.append(f"{len(shift.lost)} desks were lost, such as by: {shift.lost[0]}")
     return found

@@ -62,7 +62,7 @@ def judged(
     silent_s: float = 0.8,
     attempts: Sequence[Attempt] = ATTEMPTS,
     calls: Sequence[int] = range(COUNT),
-    killed: Befell = KILLED,
+    killed: Befell | None = KILLED,
     lost: tuple[str, ...] = (),
 ) -> FloorVerdict:
     """A shift in which everybody but those of `alone` had an agent at once."""
@@ -82,7 +82,11 @@ def judged(
             refused=(),
             lost=lost,
         ),
-        ShiftLog(began=BEGAN, samples=[Sample(at=after(one), at_work=4, busy=3) for one in range(120)], befell=[killed]),
+        ShiftLog(
+            began=BEGAN,
+            samples=[Sample(at=after(one), at_work=4, busy=3) for one in range(120)],
+            befell=[killed] if killed else [],
+        ),
         attempts=attempts,
         answers=(),
         heard=heard,
@@ -114,6 +118,7 @@ def test_a_shift_as_promised_breaks_nothing_and_is_told_by_stretches() -> None:
         (judged(attempts=[replace(ATTEMPTS[0], code=None), *ATTEMPTS[1:]]), "without a code: 1"),
         (judged(killed=replace(KILLED, back_at=None)), "not everybody was at work again"),
         (judged(killed=replace(KILLED, back_at=after(95))), "not everybody was at work again"),
+        (judged(killed=None), "1:00 kill -9: the shift was over before"),
         (judged(lost=("taken over",)), "1 desks were lost"),
     ],
 )
