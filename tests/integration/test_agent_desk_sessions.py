@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -14,6 +14,7 @@ from dialer.domain.agent import AgentState
 from dialer.domain.agent_commands import Command, WrapUp
 from dialer.domain.agent_events import KeyPressed
 from dialer.domain.ids import ContactId
+from dialer.domain.supervisor_commands import SupervisorCommand
 from dialer.web.agent_desk import COMMANDS
 from dialer.web.agent_questions import QUESTIONS
 from tests.desktop_kit import Served, serving
@@ -180,6 +181,6 @@ async def test_the_interface_describes_itself(served: Served) -> None:
 
 
 def test_every_command_has_a_name_on_the_wire() -> None:
-    commands = {kind.__name__ for kind in Command.__args__}
+    commands = {kind.__name__ for kind in (*get_args(Command), *get_args(SupervisorCommand))}
     assert len(COMMANDS.kinds) == len(commands)
     assert {"log_in", "go_ready", "add_to_dnc", "manual_connect"} <= set(COMMANDS.kinds)
