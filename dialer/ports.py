@@ -132,6 +132,9 @@ class VoicePort(Protocol):
     async def hang_up(self, attempt_id: AttemptId, switch: str) -> None:
         """End a call if it is still there. Quiet when it is not."""
 
+    async def give_up(self, attempt_id: AttemptId, switch: str) -> bool:
+        """End a call that nobody has answered. False: somebody has, and it stays. True also when it is not there any more."""
+
     async def live_channels(self, switch: str) -> Sequence[LiveChannel]:
         """Every channel with our prefix on the switch. Raises NotSent when the list cannot be had whole."""
 

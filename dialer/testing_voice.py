@@ -146,6 +146,14 @@ class FakeVoice:
         if (call := self.calls.get(attempt_id)) is not None and call.switch == switch:
             call.cut.set()
 
+    async def give_up(self, attempt_id: AttemptId, switch: str) -> bool:
+        self.reachable(switch)
+        call = self.calls.get(attempt_id)
+        if call is not None and call.state == "up":
+            return False
+        await self.hang_up(attempt_id, switch)
+        return True
+
     async def live_channels(self, switch: str) -> Sequence[LiveChannel]:
         self.reachable(switch)
         now = self.clock.monotonic_s()

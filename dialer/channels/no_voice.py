@@ -50,6 +50,10 @@ class NoVoice:
     async def hang_up(self, attempt_id: AttemptId, switch: str) -> None:
         """There is no call to end."""
 
+    async def give_up(self, attempt_id: AttemptId, switch: str) -> bool:
+        """There is no call to end."""
+        return True
+
     async def live_channels(self, switch: str) -> Sequence[LiveChannel]:
         """There are none."""
         return ()

@@ -116,7 +116,7 @@ def replay_job(
         found = asyncio.run(replay(store, org_id, JobId(job), cap=_share(cap), days=seeds))
     table = figures_table("Idle between contacts", "Worst half hour", "Persons per agent hour", "Calls")
     for one in (found.was, *found.others):
-        table.add_row(*figures_of(one), f"{one.placed:,.0f}")
+        table.add_row(*figures_of(one), f"{one.placed:,.0f}", f"{one.given_up:.1%}")
     out.print(f"{found.job.campaign_name}: job {found.job.id} again, at most {found.cap:.2%} abandoned", soft_wrap=True)
     out.print(table)
 

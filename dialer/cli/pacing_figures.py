@@ -12,14 +12,14 @@ if TYPE_CHECKING:  # it loads numpy, which commands that simulate nothing can do
 
 def figures_table(idle: str, worst: str, persons: str, calls: str) -> Table:
     """An empty table of pacings; what its columns are called depends on the room there is."""
-    table = Table("Pacing", "Occupancy", idle, "Abandoned", worst, persons, calls)
+    table = Table("Pacing", "Occupancy", idle, "Abandoned", worst, persons, calls, "Given up")
     for column in table.columns[1:]:
         column.justify = "right"
     return table
 
 
 def figures_of(one: PacingResult) -> tuple[str, ...]:
-    """All cells but the last, the calls."""
+    """All cells but the last two, the calls and how many of them were given up."""
     return (
         one.pacing,
         f"{one.occupancy:.1%}",

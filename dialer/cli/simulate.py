@@ -110,10 +110,11 @@ def _show(results: list[PacingResult]) -> None:
     if curves:
         table.add_column("Occupancy over the day", no_wrap=True)
     for one in results:
-        row = (*figures_of(one), f"{one.placed_per_agent_hour:.0f}")
+        row = (*figures_of(one), f"{one.placed_per_agent_hour:.0f}", f"{one.given_up:.1%}")
         table.add_row(*row, *([blocks(one.occupancy_curve, least, most)] if curves else []))
     out.print(table)
     hours = sum(one.agent_hours for one in results)
     scale = f"the curve goes from {least:.0%} to {most:.0%}; " if curves else ""
-    said = f"{scale}idle: seconds between contacts; persons and calls: per agent hour; {hours:,.0f} agent hours simulated"
+    columns = "idle: seconds between contacts; persons and calls: per agent hour; given up: late rings, of all calls"
+    said = f"{scale}{columns}; {hours:,.0f} agent hours simulated"
     out.print(said, soft_wrap=True)

@@ -9,6 +9,11 @@ from enum import StrEnum
 from dialer.domain.agent import AgentRules, KeysTold
 from dialer.domain.inbound_plan import InboundPlan
 
+LEAST_RING_S = 15.0
+"""No unanswered call is hung up before it has rung for so long (16 CFR 310.4(b)(4)(ii), 47 CFR 64.1200(a)(6), Ofcom)."""
+
+GIVEN_UP_NOTE = "given up while it rang: agents ran short"  # what is noted of such a call
+
 
 class PacingKind(StrEnum):
     """Who decides when a contact is called."""
@@ -99,6 +104,7 @@ class Pacing:
     lines_per_agent: float = 1.0  # progressive
     budget: AbandonBudget = field(default_factory=AbandonBudget)
     ratio: ExpertRatio = field(default_factory=ExpertRatio)
+    least_ring_s: float | None = LEAST_RING_S  # when agents run short, who has rung for so long is given up; None = nobody
     preview_s: float | None = None  # then a preview is called by itself; None = when the agent says so
     can_cancel_preview: bool = True
     zip_tone: bool = True  # an agent hears a tone before the contact
@@ -165,6 +171,9 @@ class Pacing:
         parts += [f"nuisance message {self.nuisance_message}"] if self.nuisance_message else []
         parts += [f"skills {', '.join(f'{name} {level}' for name, level in self.skills.items())}"] if self.skills else []
         parts += [f"agents {', '.join(self.agents)}"] if self.agents else []
+        if self.kind in (PacingKind.PROGRESSIVE, PacingKind.PREDICTIVE) and self.least_ring_s != LEAST_RING_S:
+            late = "never given up" if self.least_ring_s is None else f"given up from {self.least_ring_s:g} s on"
+            parts.append(f"late rings {late}")
         parts += [str(self.inbound)] if self.inbound.queues else []
         parts += [] if self.zip_tone else ["no zip tone"]
         parts += [] if self.keys is KeysTold.NONE else [f"keys {self.keys.value}"]

@@ -50,11 +50,13 @@ class Call:
         "closed",
         "closing",
         "facts",
+        "given_up",
         "hung_up",
         "kept",
         "off_line",
         "patience_s",
         "placing",
+        "rings_since_s",
         "said",
         "session_ended",
         "session_opened",
@@ -66,6 +68,8 @@ class Call:
         self.adopted = adopted
         self.facts = facts
         self.patience_s = UNSERVED_S  # how long the switch itself may keep an answered call before its app has it
+        self.rings_since_s: float | None = None  # by the clock that never jumps: the network has said in this life that it rings
+        self.given_up = False  # we end it while it rings (`late_rings`)
         self.hung_up = asyncio.Event()
         self.placing = False  # the order is being written right now: absence from the switch means nothing yet
         self.closing = False
@@ -175,6 +179,8 @@ class Calls:
         call.facts = before.seen(event.kind.value, event.at, cause=event.cause, tech_cause=event.tech_cause)
         if event.kind is VoiceEventKind.RINGING:
             failpoints.hit("K5")
+            if call.rings_since_s is None:
+                call.rings_since_s = self._clock.monotonic_s()
         if call.facts.answered_at is not None and before.answered_at is None:
             self._mark(call.attempt.id, AttemptState.ANSWERED, call.facts.answered_at)
             failpoints.hit("K6")
@@ -185,6 +191,8 @@ class Calls:
 
     def _over_now(self, call: Call) -> None:
         self._free_line(call)
+        if call.given_up and call.facts.answered_at is not None and not call.facts.amd_status:
+            self.person(call, call.facts.answered_at, "")  # who answered in the moment of our hang-up
         self.on_over(call, self._system_code(call))
         if not call.kept:
             self.close(call)
@@ -322,6 +330,8 @@ class Calls:
     def _system_code(self, call: Call) -> SystemCode:
         if call.attempt.joined_at is not None:
             return SystemCode.ANSWER_HUMAN
+        if call.given_up and call.facts.answered_at is not None:
+            return SystemCode.NUISANCE_CALL  # called for nothing
         if call.attempt.person_at is not None:
             return self._unmet(call, call.attempt.person_at)
         if call.adopted and call.facts.answered_at is not None and not call.session_opened:

@@ -18,7 +18,7 @@ from dialer.engine.calls import Call
 from dialer.engine.queues import Inbound
 from dialer.engine.seat import Seat
 from dialer.pacing.abandonment import Ledger
-from dialer.pacing.floor import Ended, Fact, Floor, NobodyAnswered, PersonAnswered
+from dialer.pacing.floor import Ended, Fact, Floor, NobodyAnswered, PersonAnswered, Ring
 from dialer.services.pacing_plans import agent_codes
 
 BudgetKey = tuple[OrgId, str, CampaignId | None]
@@ -113,7 +113,8 @@ class FloorJob:
         if answered is not None:
             self.learn(NobodyAnswered(age_s=_s(answered - ordered), how=Ended.MACHINE))
         else:
-            how = Ended.NO_ANSWER if code is SystemCode.RING_NO_ANSWER else Ended.FAILED
+            rang_out = Ended.GIVEN_UP if call.given_up else Ended.NO_ANSWER
+            how = rang_out if code is SystemCode.RING_NO_ANSWER else Ended.FAILED
             self.learn(NobodyAnswered(age_s=_s((call.facts.ended_at or now) - ordered), how=how))
 
     def picture(
@@ -133,13 +134,16 @@ class FloorJob:
             elif desk.state is AgentState.WRAP_UP:
                 wrapping.append(_s(now - desk.since))
         self.promised = {contact: until for contact, until in self.promised.items() if until > now}
-        ringing, detecting = [], []
+        rings, detecting = [], []
         for call in calls:
             if call.off_line or call.kept:
                 continue  # over, or an agent's own
             ordered, answered = call.attempt.sent_at or call.attempt.intent_at, call.facts.answered_at
-            if answered is None:
-                ringing.append(_s(now - ordered))
+            if answered is None and not call.given_up:
+                rung_s = 0.0 if call.rings_since_s is None else now_s - call.rings_since_s
+                rings.append(Ring(call=call.attempt.id, ordered_s=_s(now - ordered), rung_s=rung_s))
+            elif answered is None:
+                continue
             elif call.attempt.person_at is None and not call.session_opened:
                 detecting.append((_s(answered - ordered), _s(now - answered)))
         tally = self.ledger.tally(now)
@@ -148,7 +152,8 @@ class FloorJob:
             idle=max(0, idle - len(self.promised)),
             talking_s=talking,
             wrapping_s=wrapping,
-            ringing_s=ringing,
+            ringing_s=[ring.ordered_s for ring in rings],
+            rings=rings,
             detecting=detecting,
             waiting=len(self.waiting),
             live=self.ledger.live(tally),

@@ -9,14 +9,16 @@ from datetime import datetime
 from typing import Any
 
 from dialer.domain.campaign import Job
+from dialer.domain.ids import AttemptId
 from dialer.domain.pacing_decision import PacingDecision
 from dialer.domain.pacing_plan import Pacing, PacingKind
 from dialer.pacing.budget_guard import reason
 from dialer.pacing.calling_ratio import ExpertCallingRatio
 from dialer.pacing.cruise_memory import CruiseMemory
 from dialer.pacing.floor import Fact, Floor
+from dialer.pacing.late_rings import late_of
 from dialer.pacing.plan_pacers import pacer_of
-from dialer.pacing.predictive import Cruise
+from dialer.pacing.predictive import cruise_of
 from dialer.pacing.snapshot import Decision, Memory, Snapshot
 from dialer.ports import Clock
 
@@ -39,6 +41,7 @@ class FloorPacing:
         self.seen: Floor | None = None
         self._looked_s = -math.inf
         self._wanted = 0
+        self._late: list[AttemptId] = []
         self._stretch: PacingDecision | None = None
         self._stretch_began_s = 0.0
         self._over: list[PacingDecision] = []
@@ -60,6 +63,7 @@ class FloorPacing:
             self.pacer.learn(self._facts())
             self.seen = self._picture()
             self._wanted = self.pacer.calls(self.seen)
+            self._late += [AttemptId(str(one)) for one in late_of(self.pacer).calls]
             self._record(self.seen)
             memory = Memory(credit=self._wanted, at_s=seen.now_s)
         elif memory.at_s != self._looked_s:
@@ -71,6 +75,11 @@ class FloorPacing:
             wanted, because = max(0, seen.room), f"room for {seen.room} on the trunk"
         return Decision(n=wanted, because=because, memory=memory)
 
+    def take_late(self) -> list[AttemptId]:
+        """The calls that are to be given up since this was asked last."""
+        late, self._late = self._late, []
+        return late
+
     def placed(self, calls: int) -> None:
         """So many calls were really placed."""
         if self._stretch is not None:
@@ -79,7 +88,7 @@ class FloorPacing:
     @property
     def hit_rate(self) -> float:
         """How many of the calls that are out a person is taken to answer; all of them, where each has an agent of its own."""
-        if (cruise := _cruise(self.pacer)) is not None:
+        if (cruise := cruise_of(self.pacer)) is not None:
             return cruise.outlook.hit_rate
         inner: object = self.pacer
         while inner is not None and not isinstance(inner, ExpertCallingRatio):
@@ -88,12 +97,12 @@ class FloorPacing:
 
     def memory(self) -> Mapping[str, Any] | None:
         """What its pacer has learned, as JSON; None for one that learns nothing."""
-        cruise = _cruise(self.pacer)
+        cruise = cruise_of(self.pacer)
         return None if cruise is None else cruise.memory.to_json()
 
     def recall(self, saved: Mapping[str, Any]) -> None:
         """Go on with what an earlier pacer had learned."""
-        if (cruise := _cruise(self.pacer)) is not None:
+        if (cruise := cruise_of(self.pacer)) is not None:
             cruise.memory = CruiseMemory.from_json(saved)
 
     def take_records(self) -> list[PacingDecision]:
@@ -128,15 +137,9 @@ def pacer_name(plan: Pacing) -> str:
     return plan.style.value if plan.kind is PacingKind.PREDICTIVE else plan.kind.value
 
 
-def _cruise(pacer: object) -> Cruise | None:
-    """The pacer that learns, inside its guards."""
-    while pacer is not None and not isinstance(pacer, Cruise):
-        pacer = getattr(pacer, "pacer", None)
-    return pacer
-
-
 def _tuned(plan: Pacing) -> tuple[object, ...]:
-    return plan.kind, plan.style, plan.lines_per_agent, plan.budget, plan.ratio, plan.inbound.levels, plan.inbound.waits_s
+    inbound = plan.inbound.levels, plan.inbound.waits_s
+    return plan.kind, plan.style, plan.lines_per_agent, plan.budget, plan.ratio, plan.least_ring_s, *inbound
 
 
 def _kind(because: str) -> str:

@@ -25,6 +25,7 @@ from dialer.engine.deliveries import Deliveries
 from dialer.engine.floor import Floor
 from dialer.engine.floor_pacing import FloorPacing
 from dialer.engine.lanes import Lane, Lanes
+from dialer.engine.late_rings import LateRings
 from dialer.engine.nuisance import NuisanceMessage
 from dialer.errors import MaybeSent, NotSent, Rejected, StoreDown
 from dialer.pacing.agentless import Agentless
@@ -96,6 +97,7 @@ class JobRunner:
         if self._floor is not None:
             self._pacing, self._desks = self._with_agents(self._floor)
             self._nuisance = NuisanceMessage(self._floor.sound_of, clock)
+        self._late = LateRings(calls, voice, clock)
         self._pacer = pacer_for(job.pace, self._pacing)
         self._lanes = Lanes(strategy)
         self._restrictions = restrictions
@@ -158,6 +160,8 @@ class JobRunner:
         await self._fill(now_s, placing)
         decision = self._decide(now_s)
         self.progress.decision, self._memory = decision, decision.memory
+        if self._pacing is not None:
+            self._late.give_up(self._pacing.take_late(), placing)
         if self._stopping or not decision.n:
             return
         batch = self._lanes.take(decision.n, self._rooms)

@@ -74,7 +74,9 @@ class CallModel:
         self._forget()
 
     def nobody(self, age_s: float, how: Ended, detected_s: float = 0.0) -> None:
-        """A call is over without a person."""
+        """A call is over without a person. Of one that was given up only the seconds count in which it rang."""
+        if how is Ended.GIVEN_UP:
+            return
         (self._machine if how is Ended.MACHINE else self._other)[_bin(age_s)] += 1
         if how is Ended.MACHINE and detected_s > 0:
             self._learn_detection(2, detected_s)

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ring:
+    """A call that nobody has answered, by name."""
+
+    call: Hashable
+    ordered_s: float  # how long ago it was ordered
+    rung_s: float  # for how long the network has said that it rings; 0 = has not said so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +25,7 @@ class Floor:
     talking_s: Sequence[float] = ()  # how long each talking agent has been talking
     wrapping_s: Sequence[float] = ()  # how long each agent has been wrapping up
     ringing_s: Sequence[float] = ()  # how long ago each call that nobody has answered was ordered
+    rings: Sequence[Ring] = ()  # the same calls, where they can be given up one by one
     detecting: Sequence[tuple[float, float]] = ()  # answered, person or machine not yet known: (rang for, answered for)
     waiting: int = 0  # persons who have answered and wait for an agent
     inbound_waiting: int = 0  # callers in the queue of a blended floor: they come first
@@ -34,6 +44,7 @@ class Ended(StrEnum):
     MACHINE = "machine"  # a machine answered, and was told apart
     NO_ANSWER = "no_answer"  # it rang as long as we let it
     FAILED = "failed"  # busy, or the network said no
+    GIVEN_UP = "given_up"  # it still rang when agents ran short: nobody knows what would have become of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,7 @@ class FloorResult:
     live: int
     lost: int
     placed: int
+    given_up: int  # of them: late rings, when agents ran short
     agent_hours: float
     ms_per_decision: float  # of processor time
     ms_p99: float  # that one decision in a hundred exceeds

@@ -7,6 +7,7 @@ from dialer.domain.pacing_plan import EcrWatch, ExpertRatio, Pacing, PacingKind,
 from dialer.pacing.budget_guard import AIM, BudgetGuard, FloorPacer
 from dialer.pacing.calling_ratio import ExpertCallingRatio, RatioBasis
 from dialer.pacing.inbound import InboundFirst, thresholds_of
+from dialer.pacing.late_rings import LateRings
 from dialer.pacing.predictive import Cruise, CruiseControl
 from dialer.pacing.preview import Preview
 from dialer.pacing.progressive import Progressive
@@ -18,6 +19,9 @@ _BASES = {EcrWatch.WORK_TIME: RatioBasis.WORK_TIME, EcrWatch.UPDATE_TIME: RatioB
 def pacer_of(plan: Pacing, *, detected: bool) -> FloorPacer:
     """What a job runs. `detected`: a detector listens before a person can have an agent."""
     cap = plan.budget.percent / 100
+    length = WINDOWS[plan.budget.window]
+    window_s = LONGEST_S if length is None else length.total_seconds()
+    max_wait_s = wait_s(plan.budget, detected=detected)
     match plan.kind:
         case PacingKind.PREVIEW | PacingKind.MANUAL:
             return Preview()
@@ -26,11 +30,16 @@ def pacer_of(plan: Pacing, *, detected: bool) -> FloorPacer:
         case PacingKind.PREDICTIVE if plan.style is PredictiveStyle.EXPERT_CALLING_RATIO:
             pacer = calling_ratio(plan.ratio, cap=cap)
         case _:
-            length = WINDOWS[plan.budget.window]
-            window_s = LONGEST_S if length is None else length.total_seconds()
-            max_wait_s = wait_s(plan.budget, detected=detected)
             pacer = guarded_cruise(cap=cap, max_wait_s=max_wait_s, window_s=window_s, credit=plan.budget.credit)
-    return InboundFirst(pacer, thresholds_of(plan.inbound))
+    pacer = InboundFirst(pacer, thresholds_of(plan.inbound))
+    return giving_up(pacer, plan.least_ring_s, cap=cap, max_wait_s=max_wait_s, window_s=window_s)
+
+
+def giving_up(pacer: FloorPacer, least_ring_s: float | None, *, cap: float, max_wait_s: float, window_s: float) -> FloorPacer:
+    """A pacer that also gives up late rings, when agents run short; None = never."""
+    if least_ring_s is None:
+        return pacer
+    return LateRings(pacer, Cruise(CruiseControl(cap=cap, max_wait_s=max_wait_s, window_s=window_s)), least_s=least_ring_s)
 
 
 def so_many_lines(lines_per_agent: float, *, cap: float) -> FloorPacer:

@@ -129,6 +129,13 @@ class Cruise:
         return self.outlook.n
 
 
+def cruise_of(pacer: object) -> Cruise | None:
+    """The pacer that learns, inside whatever stands around it."""
+    while pacer is not None and not isinstance(pacer, Cruise):
+        pacer = getattr(pacer, "pacer", None)
+    return pacer
+
+
 def _pass_time(memory: CruiseMemory, now_s: float, live: float, ringing: Floats, undecided: float) -> None:
     passed = max(0.0, now_s - memory.seen_s) if memory.seen_s > -math.inf else 0.0
     memory.seen_s = now_s

@@ -22,9 +22,11 @@ from dialer.pacing.floor import (
     InboundArrived,
     NobodyAnswered,
     PersonAnswered,
+    Ring,
     Served,
 )
 from dialer.pacing.floor_plan import FloorPlan, FloorResult, Slice
+from dialer.pacing.late_rings import late_of
 
 HALF_HOUR_S = 1800.0
 SLICES = 24  # of a day, for its curves
@@ -54,6 +56,7 @@ class _Agent:
 class _Call:
     ordered: float
     person: bool
+    rings_at: float = float("inf")  # from when the network says so
     answered: float = 0.0
     waits_since: float = 0.0
 
@@ -65,6 +68,7 @@ class Simulation:
         self._plan, self._pacer = plan, pacer
         self._chance = np.random.default_rng([seed, 1])  # what calls and contacts are like
         self._breaks = np.random.default_rng([seed, 2])
+        self._late = np.random.default_rng([seed, 3])  # when calls begin to ring that nobody answers
         self._agents = [_Agent() for _ in range(plan.agents)]
         self._idle: deque[_Agent] = deque()
         self._ringing: dict[int, _Call] = {}
@@ -74,6 +78,7 @@ class Simulation:
         self._events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._facts: list[Fact] = []
         self._now, self._ids, self._used, self._tokens = 0.0, 0, 0, 1.0
+        self._given_up = 0
         self._placed = self._live = self._gone = 0  # as the dialer counts them, machines taken for persons included
         self._persons: list[tuple[float, bool]] = []  # when, and whether abandoned
         self._spent = dict.fromkeys(Doing, 0.0)
@@ -113,6 +118,10 @@ class Simulation:
             talking_s=[now - one.since for one in self._agents if one.doing is Doing.TALKING],
             wrapping_s=[now - one.since for one in self._agents if one.doing is Doing.WRAPPING],
             ringing_s=[now - one.ordered for one in self._ringing.values()],
+            rings=[
+                Ring(call=name, ordered_s=now - one.ordered, rung_s=max(0.0, now - one.rings_at))
+                for name, one in self._ringing.items()
+            ],
             detecting=[(one.answered - one.ordered, now - one.answered) for one in self._detecting.values()],
             waiting=len(self._waiting),
             inbound_waiting=len(self._inbound),
@@ -128,6 +137,8 @@ class Simulation:
         wanted = self._pacer.calls(floor)
         self._thinking_s.append(time.thread_time() - began)
         self._facts = []
+        for late in late_of(self._pacer).calls:
+            self._give_up(int(str(late)))
         self._tokens = min(self._tokens + plan.cps * plan.tick_s, max(1.0, plan.cps))
         for _ in range(max(0, min(wanted, plan.lines - self._used, int(self._tokens)))):
             self._tokens -= 1
@@ -143,18 +154,29 @@ class Simulation:
         call = _Call(self._now, person=at < persons)
         if at < persons + plan.machines:
             rings = (plan.person_rings if call.person else plan.machine_rings).draw(chance)
-            age, how = plan.dialling.draw(chance) + rings, None
+            dialling = plan.dialling.draw(chance)
+            call.rings_at = self._now + dialling
+            age, how = dialling + rings, None
         elif at < persons + plan.machines + plan.busy + plan.failed:
             age, how = plan.fails_after.draw(chance), Ended.FAILED
         else:
+            call.rings_at = self._now + plan.dialling.draw(self._late)
             age, how = plan.ring_timeout_s, Ended.NO_ANSWER
         if age >= plan.ring_timeout_s:
             age, how = plan.ring_timeout_s, Ended.NO_ANSWER
         self._ringing[self._ids] = call
         self._at(self._now + age, self._answered_or_over, self._ids, how)
 
+    def _give_up(self, call_id: int) -> None:
+        call = self._ringing.pop(call_id)
+        self._used -= 1
+        self._given_up += 1
+        self._facts.append(NobodyAnswered(age_s=self._now - call.ordered, how=Ended.GIVEN_UP))
+
     def _answered_or_over(self, call_id: int, how: Ended | None) -> None:
-        call, detector = self._ringing.pop(call_id), self._plan.detector
+        call, detector = self._ringing.pop(call_id, None), self._plan.detector
+        if call is None:
+            return  # given up
         if how is not None:
             self._used -= 1
             self._facts.append(NobodyAnswered(age_s=self._now - call.ordered, how=how))
@@ -300,6 +322,7 @@ class Simulation:
             live=live,
             lost=lost,
             placed=self._placed,
+            given_up=self._given_up,
             agent_hours=logged / 3600,
             ms_per_decision=1000 * float(np.mean(self._thinking_s)),
             ms_p99=1000 * float(np.quantile(self._thinking_s, 0.99)),

@@ -13,7 +13,7 @@ from dialer.errors import BadInput
 from dialer.pacing.budget_guard import FloorPacer
 from dialer.pacing.floor_plan import FloorPlan, FloorResult
 from dialer.pacing.inbound import InboundFirst, thresholds_of
-from dialer.pacing.plan_pacers import calling_ratio, guarded_cruise, so_many_lines
+from dialer.pacing.plan_pacers import calling_ratio, giving_up, guarded_cruise, so_many_lines
 from dialer.pacing.progressive import Progressive
 from dialer.pacing.simulator import simulate
 
@@ -35,6 +35,7 @@ class PacingResult:
     persons_per_agent_hour: float
     placed_per_agent_hour: float
     placed: float
+    given_up: float  # of the calls placed, the share of late rings, when agents ran short
     agent_hours: float  # of all days together
     occupancy_curve: tuple[float | None, ...]  # over the day, in equal parts; None = nobody was logged in
     abandoned_curve: tuple[float, ...]  # of all answers until then
@@ -88,7 +89,9 @@ def _day(about: tuple[FloorPlan, Pacing | None, str, int]) -> FloorResult:
     pacer = _makers(plan, campaign)[name]()
     if plan.inbound.most > 0:
         pacer = InboundFirst(pacer, thresholds_of((campaign or Pacing()).inbound))
-    return simulate(plan, pacer, seed)
+    least_s = (campaign or Pacing()).least_ring_s
+    window_s = plan.hours * HOUR_S
+    return simulate(plan, giving_up(pacer, least_s, cap=plan.cap, max_wait_s=plan.max_wait_s, window_s=window_s), seed)
 
 
 def _means(name: str, days: list[FloorResult]) -> PacingResult:
@@ -106,6 +109,7 @@ def _means(name: str, days: list[FloorResult]) -> PacingResult:
         persons_per_agent_hour=sum(one.persons_per_agent_hour for one in days) / count,
         placed_per_agent_hour=sum(one.placed for one in days) / hours if hours else 0.0,
         placed=sum(one.placed for one in days) / count,
+        given_up=sum(one.given_up for one in days) / max(1, sum(one.placed for one in days)),
         agent_hours=hours,
         occupancy_curve=tuple(sum(part) / len(part) if part else None for part in seen),
         abandoned_curve=tuple(gone / max(1, all_) for gone, all_ in zip(lost, live, strict=True)),

@@ -12,13 +12,14 @@ from dialer.domain.campaign import Job
 from dialer.domain.codes import AGENT_SYSTEM_CODES, MANUAL_SYSTEM_CODES, name_key
 from dialer.domain.ids import OrgId
 from dialer.domain.inbound_plan import InboundPlan
-from dialer.domain.pacing_plan import BudgetWindow, Pacing, PacingKind
+from dialer.domain.pacing_plan import LEAST_RING_S, BudgetWindow, Pacing, PacingKind
 from dialer.errors import BadInput
 from dialer.store.store import Store, Tx
 
 LINES_MOST = 10.0
 BUDGET_MOST = 100.0
 THRESHOLD_MOST_S = 60.0
+RING_MOST_S = 120.0
 PREVIEW_MOST_S = 3600.0
 WRAP_UP_MOST_S = 4 * 3600.0
 EXTENSIONS_MOST = 20
@@ -44,6 +45,9 @@ def check_pacing(pacing: Pacing) -> None:
         raise BadInput(
             "what a day's last hour has borrowed no later hour of the day pays back", where="abandon credit", mend=mend
         )
+    if pacing.least_ring_s is not None and not LEAST_RING_S <= pacing.least_ring_s <= RING_MOST_S:
+        mend = f"{LEAST_RING_S:g} to {RING_MOST_S:g}, or none: the law lets nobody hang up before {LEAST_RING_S:g} s of ringing"
+        raise BadInput(f"{pacing.least_ring_s:g} s", where="least ring", mend=mend)
     _within(ratio.least_hit_rate, 0.01, 1.0, "least hit rate")
     _within(ratio.most_hit_rate, ratio.least_hit_rate, 1.0, "most hit rate")
     _within(ratio.first_hit_rate, ratio.least_hit_rate, ratio.most_hit_rate, "first hit rate")

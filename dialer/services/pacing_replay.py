@@ -14,6 +14,7 @@ from dialer.domain.codes import SystemCode
 from dialer.domain.ids import JobId, OrgId
 from dialer.domain.live_answer import LiveAnswer, Verdict
 from dialer.domain.pacing_decision import PacingDecision
+from dialer.domain.pacing_plan import GIVEN_UP_NOTE
 from dialer.errors import BadInput
 from dialer.pacing.abandonment import Ledger
 from dialer.pacing.recorded import CallEnd, RecordedCall, RecordedDay, plan_of
@@ -69,7 +70,7 @@ async def replay(store: Store, org_id: OrgId, job_id: JobId, *, cap: float | Non
     if not 0 < wanted < 1:
         raise BadInput(f"{wanted:.1%}", where="cap", mend="more than 0, less than 100 %")
     day = recorded_day(attempts, states, {one.agent for one in attempts if one.agent})
-    was = _was(answers, day, states, len(attempts), job)
+    was = _was(answers, day, states, attempts, job)
     others = compare_pacings(plan_of(day, cap=wanted, threshold_s=plan.budget.threshold_s), days)
     return Replay(job=job, cap=wanted, was=was, others=others)
 
@@ -137,7 +138,9 @@ def _shifts(
     return shifts, breaks, wraps
 
 
-def _was(answers: Sequence[LiveAnswer], day: RecordedDay, states: Sequence[StateChange], placed: int, job: Job) -> PacingResult:
+def _was(
+    answers: Sequence[LiveAnswer], day: RecordedDay, states: Sequence[StateChange], attempts: Sequence[Attempt], job: Job
+) -> PacingResult:
     budget = job.definition.pacing.budget
     ledger = Ledger(budget)
     for one in answers:
@@ -154,8 +157,9 @@ def _was(answers: Sequence[LiveAnswer], day: RecordedDay, states: Sequence[State
         abandoned=lost / (lost + connected) if lost + connected else 0.0,
         worst_half_hour=_worst(verdicts),
         persons_per_agent_hour=connected / hours if hours else 0.0,
-        placed_per_agent_hour=placed / hours if hours else 0.0,
-        placed=float(placed),
+        placed_per_agent_hour=len(attempts) / hours if hours else 0.0,
+        placed=float(len(attempts)),
+        given_up=sum(one.app_note == GIVEN_UP_NOTE for one in attempts) / max(1, len(attempts)),
         agent_hours=hours,
         occupancy_curve=(),
         abandoned_curve=(),

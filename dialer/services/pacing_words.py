@@ -112,6 +112,7 @@ def _numbers_or_none(text: str, where: str) -> tuple[float, ...]:
 _KNOBS: Mapping[str, tuple[str, str, Callable[[str, str], Any]]] = {  # as people write it -> part, field, reader
     "style": ("", "style", _one_of(PredictiveStyle)),
     "lines-per-agent": ("", "lines_per_agent", _number),
+    "least-ring": ("", "least_ring_s", _seconds_or_none),
     "abandon": ("budget", "percent", _number),
     "abandon-window": ("budget", "window", _one_of(BudgetWindow)),
     "abandon-start": ("budget", "start", _one_of(StartPoint)),

@@ -9,11 +9,12 @@ import pytest
 
 from dialer.domain.codes import SystemCode
 from dialer.domain.inbound_plan import Blend, InboundPlan
-from dialer.domain.pacing_plan import Pacing, PacingKind
+from dialer.domain.pacing_plan import GIVEN_UP_NOTE, Pacing, PacingKind
 from dialer.lab.behaviours import INTERESTED
+from dialer.lab.phones import PERSON, RANGE, floor_number
 from dialer.services.agents import change_agent
-from tests.rig import Rig
-from tests.shift_kit import GOES, PROGRESSIVE, WITHIN_S, at_work, campaign, codes, hired, sitting
+from tests.rig import STRATEGY, Rig
+from tests.shift_kit import GOES, NUMBERS, PROGRESSIVE, WITHIN_S, at_work, campaign, codes, hired, sitting
 
 pytestmark = pytest.mark.acceptance
 
@@ -139,3 +140,28 @@ async def test_an_agent_goes_over_to_a_caller_and_then_the_campaign_goes_on(floo
         (attempt,) = await codes(floor, job_id)
         assert attempt.agent == at.login
         assert "od-floor-leg" not in floor.lab.switch_instance.rx("queue show sales")
+
+
+@pytest.mark.row(67)
+async def test_late_rings_end_when_the_agents_for_them_have_gone_and_not_before_fifteen_seconds(floor: Rig) -> None:
+    rings_for_ever = [f"{RANGE}{next(NUMBERS):05}11" for _ in range(2)]
+    patient = STRATEGY.replace("ring_timeout_s: 15", "ring_timeout_s: 40").format(
+        app="holds", amd="false", rows="", seconds=5, opens="00:00", closes="24:00"
+    )
+    async with at_work(floor) as (at, _), at_work(floor) as (other, _), at_work(floor) as (third, _):
+        everybody = replace(PROGRESSIVE, agents=(at.login, other.login, third.login))
+        numbers = [floor_number(next(NUMBERS), 0.5, PERSON), *rings_for_ever]
+        job_id = floor.campaign(numbers, name=f"Floor-{next(NUMBERS)}", pacing=everybody, strategy=patient)
+        await floor.until(lambda: sum(one.joined_at is not None for one in floor.attempts(job_id)) == 1, 10, "a talk has begun")
+        talks = next(one for one in (at, other, third) if one.state == "talking")
+        for one in {at, other, third} - {talks}:
+            await one.do("log_out")
+        await floor.until(lambda: sum(one.code is not None for one in floor.attempts(job_id)) == 2, 22, "the rings are given up")
+        late = [one for one in floor.attempts(job_id) if one.address in rings_for_ever]
+        assert [(one.code, one.app_note) for one in late] == [(SystemCode.RING_NO_ANSWER, GIVEN_UP_NOTE)] * 2
+        lasted = [(one.ended_at - one.ringing_at).total_seconds() for one in late if one.ended_at and one.ringing_at]
+        assert len(lasted) == 2
+        assert all(15.0 <= one < 18.0 for one in lasted)
+        assert talks.state == "talking", "whoever has answered is left alone"
+        await talks.do("release")
+        await talks.do("wrap_up", code=INTERESTED)

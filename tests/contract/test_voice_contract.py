@@ -193,6 +193,17 @@ async def test_an_attempt_is_never_dialled_twice(line: Line) -> None:
     assert len(await line.voice.live_channels(line.switch)) == 1
 
 
+async def test_a_ring_is_given_up_and_whoever_has_answered_stays(line: Line) -> None:
+    rings, stays = await line.dial(RINGS), await line.dial(STAYS)
+    await line.until(lambda: VoiceEventKind.RINGING in line.kinds(rings) and VoiceEventKind.ANSWERED in line.kinds(stays))
+    assert not await line.voice.give_up(stays, line.switch), "somebody has answered"
+    assert await line.voice.give_up(rings, line.switch)
+    await line.until(lambda: VoiceEventKind.HANGUP in line.kinds(rings))
+    assert VoiceEventKind.ANSWERED not in line.kinds(rings)
+    assert line.still_up() == {stays}
+    assert await line.voice.give_up(rings, line.switch), "it is not there any more"
+
+
 async def test_unknown_names_are_not_found(line: Line) -> None:
     with pytest.raises(NotFound):
         line.voice.switch_for("nowhere")

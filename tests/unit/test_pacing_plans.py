@@ -21,6 +21,9 @@ pytestmark = pytest.mark.unit
     ("wrong", "where"),
     [
         ({"lines_per_agent": 0.5}, "lines per agent"),
+        ({"least_ring_s": 14.0}, "least ring"),
+        ({"least_ring_s": 500.0}, "least ring"),
+        ({"least_ring_s": float("nan")}, "least ring"),
         ({"lines_per_agent": float("nan")}, "lines per agent"),
         ({"budget": AbandonBudget(percent=-1)}, "abandon budget"),
         ({"budget": AbandonBudget(threshold_s=90)}, "abandon threshold"),
@@ -42,6 +45,8 @@ def test_a_plan_that_cannot_be_is_refused_and_says_where(wrong: dict[str, Any], 
 
 def test_a_plan_is_said_with_what_concerns_its_kind() -> None:
     assert str(Pacing()) == "agentless"
+    assert "late rings given up from 20 s on" in str(parse_pacing("progressive", ["least-ring=20 s"]))
+    assert "late rings never given up" in str(parse_pacing("predictive", ["least-ring=none"]))
     cruise = Pacing(kind=PacingKind.PREDICTIVE, skills={"Turkish": 3}, agents=("ann",))
     assert "cruise control; abandoned: 3 % in 24h, 2 s from answer, plain; wrap-up 60 s + 2 × 60 s" in str(cruise)
     assert str(cruise).endswith("skills Turkish 3; agents ann")
@@ -87,6 +92,7 @@ def test_a_plan_is_read_as_people_write_it_and_what_is_not_given_stays() -> None
     ("kind", "knob", "said"),
     [
         ("warp", "wrap-up=3", "one of: agentless"),
+        (None, "least-ring=10", "the law lets nobody hang up before 15 s"),
         ("predictive", "inbound=support/../etc", "is no queue"),
         ("predictive", "inbound=a,b,c,d,e,f,g,h,i,j,k", "at most 10"),
         ("predictive", "inbound-levels=3, 1, 6", "three numbers that grow"),

@@ -14,7 +14,7 @@ from dialer.channels.asterisk.link import AmiLink, Fields
 from dialer.channels.asterisk.originate import ChannelIds, originate
 from dialer.channels.asterisk.protocol import AmiFrame
 from dialer.channels.asterisk.switch import Switch
-from dialer.channels.asterisk.translate import WANTED, hangup_facts, live_channel, translate, was_up
+from dialer.channels.asterisk.translate import STATES, WANTED, hangup_facts, live_channel, translate, was_up
 from dialer.domain.ids import AttemptId
 from dialer.errors import BadInput, MaybeSent, NotFound, NotSent, Rejected
 from dialer.ports import CallOrder, Clock, LiveChannel, SwitchEvent, SwitchState, VoiceEvent, VoiceEventKind
@@ -182,6 +182,21 @@ class AsteriskVoice:
             await self.switch(switch).link.call({"Action": "Hangup", "Channel": self.ids.of(attempt_id)})
         except Rejected as exc:
             log.debug("hang_up_found_no_channel", attempt_id=attempt_id, switch=switch, text=str(exc))
+
+    async def give_up(self, attempt_id: AttemptId, switch: str) -> bool:
+        """End a call that nobody has answered; False: somebody has. Raises NotSent or MaybeSent when the switch cannot be asked.
+
+        A switch has no "hang up if it rings": its state is asked for, and the hang-up follows within a millisecond or two.
+        """
+        ask = {"Action": "Status", "Channel": self.ids.of(attempt_id)}
+        try:
+            found = await self.switch(switch).link.fetch_list(ask, "StatusComplete")
+        except Rejected:
+            return True  # there is no such channel
+        if any(STATES.get(frame.get("ChannelState", "")) == "up" for frame in found):
+            return False
+        await self.hang_up(attempt_id, switch)
+        return True
 
     async def live_channels(self, switch: str) -> Sequence[LiveChannel]:
         """Every channel with our prefix on the switch. Raises NotSent when the list cannot be had whole."""
