@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from dialer.cli.context import Config, Org, opened, out, plain_errors
-from dialer.cli.pacing_figures import figures_of, figures_table
+from dialer.cli.pacing_figures import figures_of, figures_table, given_up_of
 from dialer.domain.ids import JobId
 from dialer.domain.live_answer import LiveAnswer, Verdict
 from dialer.domain.pacing_plan import AbandonBudget
@@ -116,7 +116,7 @@ def replay_job(
         found = asyncio.run(replay(store, org_id, JobId(job), cap=_share(cap), days=seeds))
     table = figures_table("Idle between contacts", "Worst half hour", "Persons per agent hour", "Calls")
     for one in (found.was, *found.others):
-        table.add_row(*figures_of(one), f"{one.placed:,.0f}", f"{one.given_up:.1%}")
+        table.add_row(*figures_of(one), f"{one.placed:,.0f}", *given_up_of(one))
     out.print(f"{found.job.campaign_name}: job {found.job.id} again, at most {found.cap:.2%} abandoned", soft_wrap=True)
     out.print(table)
 

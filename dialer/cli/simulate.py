@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings
-from dialer.cli.pacing_figures import figures_of, figures_table
+from dialer.cli.pacing_figures import figures_of, figures_table, given_up_of
 from dialer.services.campaigns import campaign_named
 from dialer.services.organisations import DEFAULT
 
@@ -110,7 +110,7 @@ def _show(results: list[PacingResult]) -> None:
     if curves:
         table.add_column("Occupancy over the day", no_wrap=True)
     for one in results:
-        row = (*figures_of(one), f"{one.placed_per_agent_hour:.0f}", f"{one.given_up:.1%}")
+        row = (*figures_of(one), f"{one.placed_per_agent_hour:.0f}", *given_up_of(one))
         table.add_row(*row, *([blocks(one.occupancy_curve, least, most)] if curves else []))
     out.print(table)
     hours = sum(one.agent_hours for one in results)

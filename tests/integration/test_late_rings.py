@@ -9,8 +9,10 @@ import pytest
 from dialer.domain.agent_events import CallStage
 from dialer.domain.codes import SystemCode
 from dialer.domain.ids import AttemptId, JobId
+from dialer.domain.live_answer import Verdict
 from dialer.domain.pacing_plan import GIVEN_UP_NOTE, Pacing, PacingKind
 from dialer.errors import NotSent
+from dialer.services.budgets import evidence
 from dialer.services.pacing_replay import explain
 from dialer.store.store import Store
 from dialer.testing_agents import FakeAgentVoice
@@ -82,6 +84,16 @@ class SlowWire(FakeVoice):
         return await super().give_up(attempt_id, switch)
 
 
+class Unlucky(FakeVoice):
+    """A switch on which somebody answers between the question and the hang-up."""
+
+    async def give_up(self, attempt_id: AttemptId, switch: str) -> bool:
+        while self.calls[attempt_id].state != "up":
+            await self.clock.sleep(0.1)
+        await self.hang_up(attempt_id, switch)
+        return True
+
+
 class DeafSwitch(FakeVoice):
     """A switch that cannot be asked."""
 
@@ -102,6 +114,17 @@ async def test_who_answers_in_the_same_moment_is_an_answered_call_like_any_other
     assert voice.asked == 2
     assert (quick.code, quick.system_code, quick.app_note) == ("Sale", SystemCode.ANSWER_HUMAN, None)
     assert (late.code, late.app_note) == (SystemCode.RING_NO_ANSWER, GIVEN_UP_NOTE)
+
+
+async def test_who_answers_between_the_question_and_the_hang_up_counts_as_abandoned(store: Store) -> None:
+    clock = FastClock(factor=15)
+    callees = {number(0): ANSWERS, number(1): FakeCallee(ring_s=0.1, answer_s=17.0), number(2): FakeCallee(answer_s=17.5)}
+    job_id = await shift(store, Unlucky(clock, callees=callees), clock, PROGRESSIVE, talk_s=25.0)
+    cut_off = sorted(attempts(store, job_id), key=lambda one: one.address)[1:]
+    assert [one.system_code for one in cut_off] == [SystemCode.NUISANCE_CALL] * 2
+    org = store.read_now(lambda tx: tx.organisations.by_name("default"))
+    _, answers, ledger = await evidence(store, org, job_id, now=clock.now())
+    assert [one.verdict(ledger.budget) for one in answers].count(Verdict.ABANDONED) == 2
 
 
 @ON_SQLITE
