@@ -26,7 +26,7 @@ from dialer.store.store import Tx
 
 def still_promised(tx: Tx, attempt: Attempt, *, now: datetime) -> Callback | None:
     """The callback that its contact has to be given after an attempt: one that was kept by it, or is too late, is closed."""
-    pending = tx.callbacks(None).pending_of(attempt.job_id, [attempt.contact_id]).get(attempt.contact_id)
+    pending = tx.callbacks(None).pending_for(attempt.job_id, attempt.contact_id)
     if pending is None:
         return None
     if pending.attempt_id == attempt.id and attempt.code == SystemCode.NOT_LAUNCHED:

@@ -132,7 +132,7 @@ def _move_contact(
             progress=replace(progress, relaunches=progress.relaunches + 1),
             because="the last attempt never left; it is made again as a new one",
         )
-        callback = tx.callbacks(None).pending_of(place.job_id, [place.contact_id]).get(place.contact_id)
+        callback = tx.callbacks(None).pending_for(place.job_id, place.contact_id)
         if callback is not None and callback.attempt_id == attempt.id:
             tx.callbacks(None).keep(callback.id, None)  # nobody was called for it yet
         apply_step(tx, place.job_id, place.contact_id, again, code=code, now=now)

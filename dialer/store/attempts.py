@@ -147,8 +147,9 @@ def _closed(attempt: Attempt, closing: Closing) -> Attempt:
 class AttemptLedger:
     """Attempts of all organisations, for the engine; `of_job` and friends are scoped by the job that the caller may see."""
 
-    def __init__(self, connection: sa.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: sa.Connection, noted: list[dict[str, Any]]) -> None:
+        """`noted`: what happened and is not written yet; the unit of work calls `write_events` before it is over."""
+        self._connection, self._noted = connection, noted
 
     def begin(self, new: Sequence[Attempt]) -> None:
         """Write the intents. Raises sqlalchemy's IntegrityError when a contact or address has a live attempt on its channel."""
@@ -279,13 +280,18 @@ class AttemptLedger:
         return CodeCounts(self._connection).all(job_id)
 
     def add_events(self, events: Iterable[tuple[AttemptId, datetime, str, Mapping[str, Any]]]) -> None:
-        """Append to what happened."""
-        rows = [{"attempt_id": one, "at": at, "kind": kind, "data": dict(data)} for one, at, kind, data in events]
-        if rows:
-            self._connection.execute(_EVENT, rows)
+        """Append to what happened. All of a unit of work is written at its end, in one statement."""
+        self._noted += [{"attempt_id": one, "at": at, "kind": kind, "data": dict(data)} for one, at, kind, data in events]
+
+    def write_events(self) -> None:
+        """What was appended and is not written yet."""
+        if self._noted:
+            self._connection.execute(_EVENT, self._noted)
+            self._noted.clear()
 
     def events_of(self, attempt_id: AttemptId) -> list[tuple[datetime, str, Mapping[str, Any]]]:
         """What happened, in order."""
+        self.write_events()
         query = sa.select(attempt_events).where(attempt_events.c.attempt_id == attempt_id).order_by(attempt_events.c.id)
         return [(row.at, row.kind, row.data) for row in self._connection.execute(query)]
 

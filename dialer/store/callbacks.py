@@ -28,6 +28,9 @@ _PENDING_OF = sa.select(*_COLUMNS).where(
     callbacks.c.job_id == sa.bindparam("job"),
     callbacks.c.contact_id.in_(sa.bindparam("contacts", expanding=True)),
 )
+_PENDING_FOR = sa.select(*_COLUMNS).where(
+    _PENDING, callbacks.c.job_id == sa.bindparam("job"), callbacks.c.contact_id == sa.bindparam("contact")
+)
 
 
 def _callback(row: sa.Row[Any]) -> Callback:
@@ -61,6 +64,11 @@ class Callbacks:
             return {}
         rows = self._connection.execute(_PENDING_OF, {"job": job_id, "contacts": list(contact_ids)})
         return {one.contact_id: one for one in map(_callback, rows)}
+
+    def pending_for(self, job_id: JobId, contact_id: ContactId) -> Callback | None:
+        """`pending_of` for one, as it is asked after every attempt: a statement that need not be put together each time."""
+        row = self._connection.execute(_PENDING_FOR, {"job": job_id, "contact": contact_id}).first()
+        return None if row is None else _callback(row)
 
     def of_contact(self, contact_id: ContactId) -> list[Callback]:
         """Everything that a contact was ever promised, the latest first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -47,12 +48,21 @@ from dialer.store.unmaskings import Unmaskings
 class Tx:
     """Handed to every unit of work. Nobody but the store commits; a repository sees the rows of its organisation only."""
 
-    __slots__ = ("_started", "connection", "now")
+    __slots__ = ("_noted", "_started", "connection", "now")
 
     def __init__(self, connection: sa.Connection, now: datetime, started: dict[JobId, Job] | None = None) -> None:
         self.connection = connection
         self.now = now  # aware UTC, when the transaction began
         self._started = {} if started is None else started
+        self._noted: list[dict[str, Any]] = []  # what happened to attempts, for the end of the unit
+
+    def finish(self) -> None:
+        """At the end of each unit of work that writes, by whoever commits it."""
+        self.attempts.write_events()
+
+    def forget(self) -> None:
+        """The unit failed: what it has not written yet is not to be written by the next one."""
+        self._noted.clear()
 
     @property
     def organisations(self) -> Organisations:
@@ -165,7 +175,7 @@ class Tx:
     @property
     def attempts(self) -> AttemptLedger:
         """The ledger, for the engine."""
-        return AttemptLedger(self.connection)
+        return AttemptLedger(self.connection, self._noted)
 
     @property
     def messages(self) -> Messages:

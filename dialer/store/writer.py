@@ -173,9 +173,11 @@ def _run_unit(unit: _Unit, tx: Tx, driver: Any) -> None:
     driver.execute("SAVEPOINT unit")
     try:
         unit.value = unit.work(tx)
+        tx.finish()
     except Exception as exc:  # noqa: BLE001 - whatever the work raises belongs to its caller
         # If even this fails, the transaction or the link is gone, and the whole group with it.
         driver.execute("ROLLBACK TO SAVEPOINT unit")
+        tx.forget()
         _refuse(unit, exc)
     driver.execute("RELEASE SAVEPOINT unit")
 
@@ -184,8 +186,10 @@ def _run_alone(unit: _Unit, tx: Tx, transaction: sa.RootTransaction) -> None:
     # No savepoint, for which SQLite would copy each page that a large unit changes: there is no neighbour to be kept.
     try:
         unit.value = unit.work(tx)
+        tx.finish()
     except Exception as exc:  # noqa: BLE001 - whatever the work raises belongs to its caller
         transaction.rollback()  # if even this fails, the link is gone
+        tx.forget()
         _refuse(unit, exc)
 
 
