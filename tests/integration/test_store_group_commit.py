@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from dialer.domain.ids import OrgId
 from dialer.errors import BadInput, Conflict, NotFound, StoreDown
 from dialer.store.store import Store, Tx
+from tests.export_kit import AT, called_job
 
 pytestmark = pytest.mark.integration
 
@@ -40,6 +41,35 @@ async def test_a_unit_that_raises_undoes_nothing_of_its_neighbours(store: Store,
     answers = await asyncio.gather(*(store.write(one) for one in work), return_exceptions=True)
     assert [type(answer) for answer in answers if isinstance(answer, Exception)] == [Conflict, sa.exc.IntegrityError]
     assert await store.read(lambda tx: tx.dnc(org_id).listed([*numbers, "+15550100666"])) == set(numbers)
+
+
+@pytest.mark.parametrize("together", [False, True])  # True: others are committed with it
+async def test_what_happened_in_a_unit_that_raises_is_never_written(store: Store, org_id: OrgId, together: bool) -> None:
+    mine = (await called_job(store, org_id)).attempts()[0].id
+
+    def happened(kind: str) -> Callable[[Tx], list[str]]:
+        def work(tx: Tx) -> list[str]:
+            tx.attempts.add_events([(mine, AT, kind, {})])
+            if kind == "bad":
+                raise Conflict("no")
+            return [kind for _, kind, _ in tx.attempts.events_of(mine)]
+
+        return work
+
+    before = store.read_now(lambda tx: tx.attempts.events_of(mine))
+    if together:
+        one, bad, two = await asyncio.gather(
+            *(store.write(happened(kind)) for kind in ("one", "bad", "two")), return_exceptions=True
+        )
+        assert isinstance(bad, Conflict)
+    else:
+        one = await store.write(happened("one"))
+        with pytest.raises(Conflict):
+            await store.write(happened("bad"))
+        two = await store.write(happened("two"))
+    known = [kind for _, kind, _ in before]
+    assert (one, two) == ([*known, "one"], [*known, "one", "two"])
+    assert [kind for _, kind, _ in store.read_now(lambda tx: tx.attempts.events_of(mine))] == two
 
 
 async def test_what_a_write_returned_is_seen_by_the_next_read(store: Store, org_id: OrgId) -> None:
