@@ -160,7 +160,10 @@ class ShortMessage:
 
     def tlv(self, tag: int) -> bytes | None:
         """The value of an optional parameter."""
-        return next((value for found, value in self.tlvs if found == tag), None)
+        for found, value in self.tlvs:
+            if found == tag:
+                return value
+        return None
 
     def body(self, *, as_payload: bool = False) -> bytes:
         """The octets. Text of more than 254 octets goes as message_payload in any case."""

@@ -219,7 +219,8 @@ class SmppSms:
         except Exception:
             log.exception("news of a message could not be kept", gateway=self.name)
             return Status.RX_T_APPN
-        self._parts.done(message)
+        if not message.message_type:
+            self._parts.done(message)
         return Status.ROK
 
     def _receipt(self, message: ShortMessage) -> MessageUpdate | None:
