@@ -239,9 +239,11 @@ class Calls:
         `lately_s`: it may be so for so long already, while nobody listened.
         """
         call = self.begin(attempt)
-        kind = {"ringing": FactKind.RINGING, "up": FactKind.ANSWERED}.get(channel.state)
+        kind, known = {"ringing": FactKind.RINGING, "up": FactKind.ANSWERED}.get(channel.state), call.facts.answered_at
         if kind is not None:
             call.facts = call.facts.seen(kind, max(attempt.intent_at, self._clock.now() - timedelta(seconds=lately_s)))
+        if known is None and call.facts.answered_at is not None:  # before anybody notes a person: theirs is the later moment
+            self._mark(attempt.id, AttemptState.ANSWERED, call.facts.answered_at)
 
     def session_opened(self, attempt_id: AttemptId, amd_status: str, amd_cause: str, *, treated: bool) -> None:
         """The IVR side has taken the call over."""

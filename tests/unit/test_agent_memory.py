@@ -8,10 +8,11 @@ from itertools import permutations
 import pytest
 
 from dialer.channels.asterisk.agent_memory import MAX_UNREAD, FloorMemory
+from dialer.channels.asterisk.agent_words import FLOOR, floor_seen
 from dialer.channels.asterisk.originate import ChannelIds
 from dialer.channels.asterisk.protocol import AmiFrame
 from dialer.domain.ids import AttemptId, ConsultId, new_attempt_id, new_leg_id
-from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, Parting
+from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, ContactState, Parting
 from tests.still_clock import StillClock
 
 pytestmark = pytest.mark.unit
@@ -133,3 +134,19 @@ def test_a_leg_whose_company_is_gone_is_coming_back_until_it_is_parked() -> None
     assert memory.is_coming_back(LEG)
     told(memory, PARKS)
     assert not memory.is_coming_back(LEG)
+
+
+@pytest.mark.parametrize(
+    ("application", "state"),
+    [
+        ("BridgeWait", ContactState.WAITING),
+        ("Wait", ContactState.WAITING),
+        ("Read", ContactState.MESSAGE),  # the nuisance message, in which a key may be pressed
+        ("Playback", ContactState.MESSAGE),
+        ("AGI", ContactState.MESSAGE),  # a key was pressed in it
+    ],
+)
+def test_who_hears_the_message_waits_for_nobody_any_more(application: str, state: ContactState) -> None:
+    frame = {"Uniqueid": IDS.of(ATTEMPT), "Context": FLOOR, "Exten": "s", "ChannelState": "6", "Application": application}
+    (contact,) = floor_seen([frame], IDS).contacts
+    assert contact.state is state

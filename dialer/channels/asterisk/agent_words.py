@@ -22,6 +22,8 @@ SPY_OPTIONS = {SpyMode.LISTEN: "", SpyMode.WHISPER: "w", SpyMode.BARGE: "B"}
 
 Action = dict[str, str | tuple[str, ...]]
 
+SAYS = ("Read", "Playback", "AGI")  # what a contact in our context is in who hears a message, or has pressed a key in it
+
 
 def ring(order: LegOrder, trunk: TrunkConfig | None, ids: ChannelIds) -> Action:
     """The order for an agent's leg. Raises Rejected for any value that is not of its plain shape."""
@@ -179,4 +181,4 @@ def _contact_state(frame: AmiFrame, *, talking: bool) -> ContactState:
         return ContactState.TALKING
     if frame.get("Exten") == "held":
         return ContactState.HELD
-    return ContactState.MESSAGE if frame.get("Application") == "Playback" else ContactState.WAITING
+    return ContactState.MESSAGE if frame.get("Application") in SAYS else ContactState.WAITING
