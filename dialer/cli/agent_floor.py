@@ -37,6 +37,7 @@ def floor(
             envvar="OUTDIAL_SUPERVISOR_TOKEN",
             prompt="The supervisor's token",
             hide_input=True,
+            show_default=False,
             help="A supervisor's token (dialer agent token LOGIN); better in the environment than on the command line.",
         ),
     ] = "",

@@ -333,6 +333,20 @@ async def test_two_agents_consult_and_the_call_changes_its_owner(floor: FloorBen
     assert [(one.state, one.leg_id) for one in seen.contacts] == [(ContactState.TALKING, other)]
 
 
+async def test_a_supervisor_is_parked_when_the_leg_that_was_heard_ends_and_not_when_its_contact_does(floor: FloorBench) -> None:
+    supervisor = await floor.parked(ANOTHER)
+    attempt_id, leg_id = await joined(floor)
+    assert await floor.agents.spy(supervisor, leg_id, SpyMode.LISTEN) is None
+    await floor.agents.release(attempt_id)
+    await floor.until(lambda: len(floor.said(AgentVoiceKind.LEG_PARKED, leg_id=leg_id)) == 2)
+    seen = await floor.agents.look(floor.switch)
+    assert {one.leg_id: one.state for one in seen.legs} == {supervisor: LegState.SPYING, leg_id: LegState.PARKED}
+    await floor.agents.drop(leg_id)
+    await floor.until(lambda: len(floor.said(AgentVoiceKind.LEG_PARKED, leg_id=supervisor)) == 2)
+    seen = await floor.agents.look(floor.switch)
+    assert {one.leg_id: one.state for one in seen.legs} == {supervisor: LegState.PARKED}
+
+
 async def test_a_supervisor_takes_part_in_a_call_and_leaves_it_as_it_was(floor: FloorBench) -> None:
     supervisor = await floor.parked(ANOTHER)
     attempt_id, leg_id = await joined(floor)

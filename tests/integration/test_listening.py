@@ -24,6 +24,7 @@ from dialer.domain.pacing_plan import Pacing, PacingKind
 from dialer.domain.supervisor_commands import BargeIn, ListenTo, StopListening, Whisper
 from dialer.engine.engine import Engine
 from dialer.engine.floor import Floor
+from dialer.ports import SwitchState
 from dialer.ports_agents import LegState, SpyMode
 from dialer.services.agent_floor import AtWork, Done
 from dialer.services.agents import add_agent, change_agent, new_token
@@ -250,6 +251,26 @@ async def test_whatever_ends_it_everybody_knows_and_no_telephone_stays_up(
             await until(lambda: not at.eves_leg(), 3)
         else:
             await at.ended(because)
+
+
+@pytest.mark.parametrize(
+    ("lost", "because"),
+    [(EVES_PHONE, "your telephone was lost with the link"), ("phone-agent0", "telephone of agent0"), ("", "")],
+    ids=["supervisors_phone", "agents_phone", "nothing"],
+)
+async def test_what_ended_while_the_link_was_lost_is_seen_when_it_is_back(store: Store, lost: str, because: str) -> None:
+    async with scene(store) as at:
+        leg = await at.begun(ListenTo(agent="agent0"))
+        at.wire.voice.turn("switch", SwitchState.DOWN)
+        for one in [one for one, phone in at.wire.legs.items() if phone.order.phone == lost]:
+            at.wire.hang_up_phone(one)  # and nobody hears of it
+        at.wire.voice.turn("switch", SwitchState.RECONCILING)
+        await until(lambda: at.wire.voice.states["switch"] is SwitchState.READY)
+        if lost:
+            await at.ended(because)
+        else:
+            assert at.heard_on(leg) == ("phone-agent0", SpyMode.LISTEN)
+            assert await at.eve_says(Whisper()) == Done()
 
 
 async def test_a_telephone_that_is_not_answered_ends_it_and_one_that_rings_can_be_stopped(store: Store) -> None:
