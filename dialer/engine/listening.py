@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -19,7 +21,7 @@ from dialer.engine.floor_view import at_work, number_shown
 from dialer.engine.listening_record import ListeningRecord
 from dialer.engine.seat import Seat
 from dialer.errors import NotFound, StoreDown, WireError
-from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, FloorSeen, LegOrder, LegState, SpyMode
+from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, FloorSeen, LegOrder, LegState, Missing, SpyMode
 from dialer.services.agent_floor import BUSY, AtWork, Done
 from dialer.services.listenings import Listened
 
@@ -33,7 +35,9 @@ RECHECK_S = 60.0  # who is no supervisor any more listens no longer than so
 WIRE_S = 8.0  # less than a command's answer is waited for
 TALKS = (AgentState.TALKING, AgentState.HELD, AgentState.CONSULT, AgentState.CONFERENCE)
 HOW: dict[type, SpyMode] = {ListenTo: SpyMode.LISTEN, Whisper: SpyMode.WHISPER, BargeIn: SpyMode.BARGE}
-NO_ANSWER = "the switch did not answer in time"
+GONE_S = 0.1  # after which the switch has forgotten the ears of those who left: a packet of the agent's must have come
+VOICES = (AgentState.TALKING, AgentState.CONSULT, AgentState.CONFERENCE)
+NO_ANSWER, ONE_DOWN = "the switch did not answer in time", "one of the telephones is down"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +55,7 @@ class Listening:
     record: int | None = None  # of the stretch that goes on
     told: tuple[Seat, str] | None = None  # which agent was told of it, and what
     lost_at: datetime | None = None  # the supervisor's desktop has been silent since
+    parks: int = 0  # times that the switch will tell that the telephone is parked, because we parked it
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # the switch is asked for one thing after the other
 
     @property
@@ -213,7 +218,34 @@ class Listenings:
             return str(trouble) or NO_ANSWER
         if held.over:  # meanwhile
             self._record.end(held.record, "")
-        return "" if missing is None else "one of the telephones is down"
+        return "" if missing is None else ONE_DOWN
+
+    async def _anew(self, seat: Seat) -> None:
+        """Somebody else is on the agent's line: all who listen go, and begin anew (docs/agent-legs.md).
+
+        Ears that stay take the next person's packets for old ones where their numbers are lower, and one that stays deafens all.
+        """
+        async with AsyncExitStack() as locks:
+            there = [one for one in self._of.values() if one.seat is seat]
+            for held in there:
+                await locks.enter_async_context(held.lock)
+            there = [one for one in there if one.began and not one.over and one.seat is seat]
+            for held in there:
+                held.parks += 1
+                await self._asked(held, self._floor.agents.park(held.leg_id))
+            await self._floor.clock.sleep(GONE_S)
+            for held in there:
+                if not held.over:
+                    await self._asked(held, self._floor.agents.spy(held.leg_id, held.agent_leg, held.how))
+
+    async def _asked(self, held: Listening, asked: Awaitable[Missing | None]) -> None:
+        try:
+            async with asyncio.timeout(WIRE_S):
+                because = "" if await asked is None else ONE_DOWN
+        except (WireError, TimeoutError) as trouble:
+            because = str(trouble) or NO_ANSWER
+        if because:
+            self._end(held, because)
 
     def _end(self, held: Listening, because: str, *, up: bool = True) -> None:
         """The supervisor leaves; `up`: their telephone is hung up."""
@@ -267,7 +299,9 @@ class Listenings:
 
     def _parked(self, held: Listening) -> None:
         """The supervisor's telephone was answered; or what it heard is not there any more."""
-        if held.began:
+        if held.parks:
+            held.parks -= 1
+        elif held.began:
             self._end(held, f"there is nothing more to hear of {held.agent}")
         else:
             self._floor.begin(self._begin(held), "bring a supervisor to an agent's side")
@@ -281,6 +315,8 @@ class Listenings:
         for held in [one for one in self._of.values() if one.seat is seat]:
             event = AgentMoved(at=now, agent=held.agent, state=desk.state, campaign=campaign, number=number_shown(desk))
             self._floor.audience.tell(held.supervisor.id, event)
+        if desk.state in VOICES and any(one.seat is seat and one.began for one in self._of.values()):
+            self._floor.begin(self._anew(seat), "let supervisors hear who has come")
 
     def desktop(self, agent_id: AgentId, *, there: bool) -> None:
         """A desktop of this person is there, or is not any more."""
