@@ -21,13 +21,12 @@ def run(*words: str) -> tuple[int, str]:
 
 
 def test_a_floor_is_simulated_and_the_table_repeats() -> None:
-    words = ("--agents", "6", "--hours", "0.3", "--seeds", "1", "--talk", "exponential 40")
-    status, first = run(*words)
+    status, first = run(*QUICK)
     assert status == 0
     for pacing in ("predictive", "progressive, 1 line", "progressive, 2 lines"):
         assert pacing in first
-    assert run(*words) == (0, first)
-    assert run(*words, "--first-seed", "2")[1] != first
+    assert run(*QUICK) == (0, first)
+    assert run(*QUICK, "--first-seed", "2")[1] != first
 
 
 def test_the_day_is_drawn_into_a_file(tmp_path: Path) -> None:
