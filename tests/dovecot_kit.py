@@ -23,9 +23,9 @@ OWNER = "mail"  # a user of every Debian
 USER, PASSWORD = "reply", "secret"  # any user may log in, and all of them have the one mailbox
 SETTINGS = """dovecot_config_version = 2.4.0
 dovecot_storage_version = 2.4.0
-base_dir = /work/run
-state_dir = /work/state
-log_path = /work/log
+base_dir = /mail/run
+state_dir = /mail/state
+log_path = /mail/log
 protocols = imap lmtp
 listen = 127.0.0.1
 ssl = no
@@ -36,7 +36,7 @@ default_login_user = nobody
 first_valid_uid = 1
 first_valid_gid = 1
 mail_driver = maildir
-mail_path = /work/box
+mail_path = /mail/box
 mail_uid = {owner}
 mail_gid = {owner}
 recipient_delimiter = +
@@ -45,7 +45,7 @@ passdb static {{
 }}
 userdb static {{
   fields {{
-    home = /work/home
+    home = /mail/home
   }}
 }}
 service imap-login {{
@@ -66,8 +66,8 @@ service lmtp {{
 START = """set -e
 mount --bind {prefix}/usr {root}/usr
 mount --bind /dev {root}/dev
-mount --bind {work} {root}/work
-exec chroot {root} /usr/sbin/dovecot -F -c /work/dovecot.conf
+mount --bind {work} {root}/mail
+exec chroot {root} /usr/sbin/dovecot -F -c /mail/dovecot.conf
 """
 
 
@@ -114,7 +114,7 @@ def dovecot() -> Iterator[Dovecot]:
 def _folders(folder: Path) -> tuple[Path, Path]:
     """A root folder in which nothing is but what is mounted there, and the one that it works in."""
     root, work, owner = folder / "root", folder / "work", pwd.getpwnam(OWNER)
-    for name in ("usr", "dev", "etc", "tmp", "work"):
+    for name in ("usr", "dev", "etc", "tmp", "mail"):
         (root / name).mkdir(parents=True)
     for name in ("bin", "sbin", "lib", "lib64"):
         (root / name).symlink_to(f"usr/{name}")

@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -24,6 +25,7 @@ from dialer.errors import NotFound, StoreDown, WireError
 from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, FloorSeen, LegOrder, LegState, Missing, SpyMode
 from dialer.services.agent_floor import BUSY, AtWork, Done
 from dialer.services.listenings import Listened
+from dialer.store.store import Tx
 
 if TYPE_CHECKING:
     from dialer.engine.floor import Floor
@@ -91,7 +93,7 @@ class Listenings:
     async def _supervisor(self, agent_id: AgentId) -> Agent | Refused:
         """Who asks, as the database knows them now; or why they may not."""
         try:
-            found = await self._floor.store.read(lambda tx: tx.agents(None).get(agent_id))
+            found = await self._floor.store.read(partial(_agent, agent_id))
         except (NotFound, StoreDown) as why:
             return Refused(str(why))
         if not (found.supervisor and found.active):
@@ -339,7 +341,7 @@ class Listenings:
     async def _recheck(self) -> None:
         for held in list(self._of.values()):
             try:
-                known = await self._floor.store.read(lambda tx, of=held.supervisor.id: tx.agents(None).get(of))  # type: ignore[misc]
+                known = await self._floor.store.read(partial(_agent, held.supervisor.id))
             except StoreDown:  # asked again in a while
                 return
             if not (known.supervisor and known.active):
@@ -373,3 +375,7 @@ class Listenings:
     def _inform_of(self, seat: Seat, supervisor: Agent, how: str) -> None:
         event = SupervisorChanged(at=self._floor.clock.now(), supervisor=supervisor.login, how=how)
         self._floor.audience.tell(seat.desk.agent.id, event)
+
+
+def _agent(agent_id: AgentId, tx: Tx) -> Agent:
+    return tx.agents(None).get(agent_id)

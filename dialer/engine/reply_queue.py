@@ -94,8 +94,10 @@ class ReplyQueue:
             waiting.barred = True
         try:
             self._newly_barred |= await self._bar([waiting.one for waiting in stops])
-        except Exception as trouble:  # noqa: BLE001 - the outer edge: keeping them bars them, too
-            log.error("opt-outs were not barred beforehand", messages=len(stops), reason=repr(trouble)[:200])
+        except StoreDown as down:
+            log.error("opt-outs were not barred beforehand", messages=len(stops), reason=str(down))
+        except Exception:  # the outer edge: keeping them bars them, too
+            log.exception("opt-outs were not barred beforehand", messages=len(stops))
 
     async def _trip(self, group: Sequence[_Waiting]) -> None:
         async with self._barring:
