@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from dialer.lab.ami import AmiTalk
@@ -10,7 +12,7 @@ from dialer.lab.phones import PERSON, floor_number
 from dialer.services.agents import add_agent, new_token
 from tests.ami_proxy import AmiProxy
 from tests.rig import Rig
-from tests.shift_kit import NUMBERS, at_work, campaign, codes, hired, sitting
+from tests.shift_kit import NUMBERS, At, at_work, campaign, codes, hired, sitting
 
 pytestmark = pytest.mark.faults
 
@@ -23,6 +25,11 @@ def parked(rig: Rig) -> int:
     with AmiTalk(rig.lab.switch.host, rig.lab.switch.port) as ami:
         ami.login(rig.lab.switch.username, rig.lab.switch.secret, events=False)
         return sum(one.get("Application") == "BridgeWait" for one in ami.listing("CoreShowChannels")[1])
+
+
+def is_ready(at: At) -> bool:
+    """At work, with a telephone that is up."""
+    return (at.state, at.line) == ("ready", "up")
 
 
 async def test_who_logs_in_while_the_link_is_cut_is_ready_soon_after_it_is_back(rig: Rig) -> None:
@@ -49,7 +56,7 @@ async def test_who_logs_in_while_the_link_is_cut_is_ready_soon_after_it_is_back(
             proxy.refuse = False
             await rig.until(lambda: rig.states()[-1][1] == "ready", RECONCILED_S + 5, "the link is back")
             for at in (early, slow, late):
-                await at.until(lambda at=at: (at.state, at.line) == ("ready", "up"), SOON_S)  # type: ignore[misc]
+                await at.until(partial(is_ready, at), SOON_S)
             job_id = campaign(rig, login)
             await late.until(lambda: late.state == "talking")
             await late.do("release")

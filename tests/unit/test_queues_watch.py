@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,13 +20,25 @@ pytestmark = pytest.mark.unit
 SUPPORT = ("switch", "support")
 
 
+class SlowQueues(FakeQueues):
+    """Something may happen between the moment of a list and its arrival."""
+
+    before_answer: Callable[[], Awaitable[None]] | None = None
+
+    async def look(self, switch: str, queue: str) -> QueueSeen | None:
+        seen = await super().look(switch, queue)
+        if self.before_answer is not None:
+            await self.before_answer()
+        return seen
+
+
 class Watched:
     """A watch over the queues of a switch, in a time that stands until it is moved."""
 
     def __init__(self) -> None:
         self.clock = StillClock(datetime(2026, 5, 11, tzinfo=UTC))
         self.voice = FakeVoice(self.clock)
-        self.port = FakeQueues(self.clock, self.voice)
+        self.port = SlowQueues(self.clock, self.voice)
         self.came: list[tuple[str, str]] = []
         self.legs: dict[LegId, bool] = {}
         self.queues = Queues(self.port, self.clock, self)
@@ -100,15 +112,12 @@ async def test_a_list_that_is_older_than_the_news_does_not_bring_back_who_has_go
     await watched.until(lambda: not watched.unknown())
     caller = watched.port.call_in("support")
     await watched.until(lambda: watched.waiting == 1)
-    look = watched.port.look
 
-    async def slow(switch: str, queue: str) -> QueueSeen | None:
-        seen = await look(switch, queue)
+    async def meanwhile() -> None:
         watched.port.hang_up(caller)
         await watched.turns()
-        return seen
 
-    watched.port.look = slow  # type: ignore[method-assign]
+    watched.port.before_answer = meanwhile
     watched.pass_time(LOOK_S)
     await watched.until(lambda: watched.waiting == 0)
     await watched.turns()
