@@ -20,6 +20,10 @@ DEVELOPMENT := $(VENV)/.installed-development
 help: ## show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
+.PHONY: install
+install: $(DEVELOPMENT) ## install into .venv what the `dialer` command, its tests and yours need
+	@echo "== ready: source .venv/bin/activate, then dialer --help"
+
 .PHONY: demo
 demo: $(RUNTIME) ## place real calls to a synthetic phone network and print the codes; leaves nothing behind
 	$(VENV)/bin/dialer demo

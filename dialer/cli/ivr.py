@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +14,8 @@ from rich.table import Table
 
 from dialer.cli.context import Config, out, plain_errors, read_settings
 from dialer.errors import BadInput
-from dialer.ivr.driver import Sound
-from dialer.ivr.player import Player
+from dialer.ivr.driver import ALL_KEYS, Sound
+from dialer.ivr.player import SILENCE, Player
 from dialer.ivr.registry import Apps, IvrApp
 from dialer.ivr.rehearsal import Played, rehearse
 from dialer.ivr.scaffold import write_app
@@ -43,11 +44,13 @@ def list_apps(config: Config = None) -> None:
 @plain_errors
 def new(name: str, folder: Annotated[Path, typer.Option(help="Where your apps are.")] = Path("apps")) -> None:
     """Write a new app with its texts and its test."""
-    for file in write_app(name, folder):
-        out.print(f"wrote {file}")
-    out.print(f"Try it:   dialer ivr try {folder / name}.py --keys 1")
-    out.print(f"Test it:  pytest {folder}")
-    out.print(f'Use it:   name the folder in config/dialer.toml, [ivr] apps = ["{folder}"], and the app in a strategy')
+    lines = [f"wrote {file}" for file in write_app(name, folder)]
+    lines += [
+        f"Try it:   dialer ivr try {folder / name}.py --keys 1",
+        f"Test it:  pytest {folder}",
+        f'Use it:   name the folder in config/dialer.toml, [ivr] apps = ["{folder}"], and the app in a strategy',
+    ]
+    out.print("\n".join(lines), soft_wrap=True)
 
 
 @ivr_app_cli.command("try")
@@ -65,7 +68,10 @@ def try_app(
 ) -> None:
     """Run an app here, as a contact would hear it; nothing is called and nothing is kept."""
     chosen, folders = _chosen(app, config)
-    player = Player(keys or "", heard=out.print, press=None if keys is not None else _ask)
+    if not set(keys or "") <= set(ALL_KEYS + SILENCE):
+        raise BadInput(f"{keys!r} are no keys", where="--keys", mend=f"{ALL_KEYS}, and {SILENCE} for silence: -71")
+    heard = functools.partial(out.print, soft_wrap=True)
+    player = Player(keys or "", heard=heard, press=None if keys is not None else _ask)
     played: Played = asyncio.run(
         rehearse(
             chosen,
@@ -87,13 +93,23 @@ def try_app(
 
 @ivr_app_cli.command("call")
 @plain_errors
-def call(app: str, number: str, config: Config = None, parameter: Parameter = None) -> None:
+def call(
+    app: Annotated[str, typer.Argument(help="An app's name, or a file with one.")],
+    number: Annotated[str, typer.Argument(help="Who is called: +15550100001.")],
+    config: Config = None,
+    parameter: Parameter = None,
+) -> None:
     """Place one real call to NUMBER with the switch of the settings, and show its completion code."""
     # Looked up here, and by name: a dialer is put together only for this one command.
     call_once = importlib.import_module("dialer.app").call_once
     configure(level="warning")
     settings = read_settings(config)
-    quiet = settings.model_copy(update={"log": settings.log.model_copy(update={"level": "warning"})})
+    log, ivr = settings.log.model_copy(update={"level": "warning"}), settings.ivr
+    if app.endswith(".py"):
+        file, app = Path(app).absolute(), _alone(Path(app)).name
+        ivr = ivr.model_copy(update={"apps": tuple(dict.fromkeys((*settings.app_folders, file.parent)))})
+    quiet = settings.model_copy(update={"log": log, "ivr": ivr})
+    out.print(f"Calling {number} with {app} ...", soft_wrap=True)
     code = asyncio.run(call_once(quiet, app=app, number=number, parameters=_pairs(parameter)))
     out.print(f"Completion code: {code}")
 
@@ -112,7 +128,11 @@ def _chosen(app: str, config: Path | None) -> tuple[IvrApp, Sequence[Path]]:
     apps, folders = _known(config)
     if not app.endswith(".py"):
         return apps.get(app), folders
-    file = Path(app)
+    beside = Path(app).parent / "prompts"
+    return _alone(Path(app)), [*([beside] if beside.is_dir() else []), *folders]
+
+
+def _alone(file: Path) -> IvrApp:
     if not file.is_file():
         raise BadInput(f"there is no file {file}", where="APP")
     alone = Apps()
@@ -120,8 +140,7 @@ def _chosen(app: str, config: Path | None) -> tuple[IvrApp, Sequence[Path]]:
     found = list(alone)
     if len(found) != 1:
         raise BadInput(alone.broken.get(file.stem) or "it holds several apps; say which by its name", where=str(file))
-    beside = file.parent / "prompts"
-    return found[0], [*([beside] if beside.is_dir() else []), *folders]
+    return found[0]
 
 
 def _pairs(given: Sequence[str] | None) -> dict[str, str]:

@@ -13,7 +13,9 @@ import typer
 
 from dialer.cli.lab_demo import demo_app
 from dialer.errors import OutdialError
+from dialer.lab.dialer_settings import DIALER_SETTINGS, write_dialer_settings
 from dialer.lab.lab import Lab
+from dialer.lab.obtain import obtain_tool
 from dialer.lab.raw_call import raw_call
 
 lab_app = typer.Typer(
@@ -37,11 +39,20 @@ def up(
     sms_url: Annotated[str, typer.Option(help="Where people's answers by SMS go: a webhook, signed as Twilio does.")] = "",
     lmtp: Annotated[str, typer.Option(help="host:port where answers and bounces of mails go.")] = "",
 ) -> None:
-    """Start a lab and leave it running."""
+    """Start a lab and leave it running; the settings of a dialer for it are in its folder."""
+
+    def say(text: str) -> None:
+        typer.echo(text, err=True)
+
+    try:
+        speaks = obtain_tool("espeak-ng", say)
+    except OutdialError as missing:  # calls work without: only texts that nobody recorded cannot be heard
+        say(str(missing))
+        speaks = ["espeak-ng"]
     try:
         lab = Lab.up(
             folder / name,
-            say=lambda text: typer.echo(text, err=True),
+            say=say,
             detached=True,
             sms=sms or bool(sms_url),
             email=email or bool(lmtp),
@@ -49,6 +60,7 @@ def up(
             lmtp=lmtp,
             webrtc=webrtc,
         )
+        write_dialer_settings(lab, apps=Path("apps"), tts=speaks)
     except OutdialError as failed:
         raise _failed(failed) from failed
     typer.echo(_described(lab))
@@ -147,6 +159,7 @@ def _described(lab: Lab) -> str:
             f"carrier: SIP on 127.0.0.1:{lab.ports.carrier_sip}; trunk {lab.trunk}; process {lab.carrier_pid}",
             *_web_phone_described(lab),
             *_gateways_described(lab),
+            *_dialer_described(lab),
         )
     )
 
@@ -166,6 +179,12 @@ def _gateways_described(lab: Lab) -> Iterator[str]:
     if gateways.email:
         yield f"smtp:    127.0.0.1:{lab.ports.smtp}; mails are kept in {gateways.folder / 'mails'}"
     yield f"         their secrets are in {gateways.plan_file}; faults are planned on {gateways.control_url} (docs/lab.md)"
+
+
+def _dialer_described(lab: Lab) -> Iterator[str]:
+    settings = lab.folder / DIALER_SETTINGS
+    if settings.is_file():
+        yield f"dialer:  export OUTDIAL_CONFIG={settings}"
 
 
 def _failed(failed: Exception) -> typer.Exit:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from dialer.errors import OutdialError
+from dialer.cli.context import Config, plain_errors, read_settings
 from dialer.lab.findings import Level
 from dialer.lab.phone_check import look_at_web
 from dialer.lab.switch_check import check_switch
@@ -21,8 +21,9 @@ PLAN = SwitchPlan()
 
 
 @switch_app.command()
+@plain_errors
 def config(
-    folder: Annotated[Path, typer.Option(help="Where to write the files.")],
+    folder: Annotated[Path, typer.Option(help="Where to write the files.")] = Path("asterisk"),
     name: Annotated[str, typer.Option(help="The switch's name in dialer.toml.")] = PLAN.name,
     host: Annotated[str, typer.Option(help="The switch, as the dialer reaches it.")] = PLAN.host,
     port: Annotated[int, typer.Option(help="The port of its manager.")] = PLAN.port,
@@ -47,30 +48,41 @@ def config(
         trunk_port=trunk_port,
         transport=transport,
     )
-    try:
-        written = write_switch_files(folder, plan)
-    except OutdialError as failed:
-        typer.echo(str(failed), err=True)
-        raise typer.Exit(1) from failed
-    for path in written:
+    for path in write_switch_files(folder, plan):
         typer.echo(str(path))
     typer.echo("README.txt says where each belongs.")
 
 
 @switch_app.command()
+@plain_errors
 def check(
-    host: Annotated[str, typer.Option(help="The switch.")] = PLAN.host,
-    port: Annotated[int, typer.Option(help="The port of its manager.")] = PLAN.port,
-    username: Annotated[str, typer.Option(help="The manager account.")] = PLAN.username,
+    host: Annotated[str, typer.Option(help="The switch; without it the first [[switch]] of the settings.")] = "",
+    port: Annotated[int, typer.Option(help="The port of its manager.", show_default=str(PLAN.port))] = 0,
+    username: Annotated[str, typer.Option(help="The manager account.", show_default=PLAN.username)] = "",
     secret: Annotated[str, typer.Option(help="Its secret; better in OUTDIAL_SWITCH_SECRET, or typed when asked.")] = "",
-    trunk: Annotated[str, typer.Option(help="The trunk's PJSIP endpoint.")] = PLAN.trunk,
+    trunk: Annotated[str, typer.Option(help="The trunk's PJSIP endpoint.", show_default=PLAN.trunk)] = "",
     phone: Annotated[str, typer.Option(help="Also look at an agent's phone: the name of its PJSIP endpoint.")] = "",
     web: Annotated[str, typer.Option(help="Also look at where agents' browsers connect: wss://HOST:8089/ws.")] = "",
+    config: Config = None,
 ) -> None:
     """Say in plain words what is wrong with a switch, and how to mend it. Exit code 1 when calls will not work."""
-    secret = secret or os.environ.get("OUTDIAL_SWITCH_SECRET", "") or typer.prompt("secret", hide_input=True)
+    secret = secret or os.environ.get("OUTDIAL_SWITCH_SECRET", "")
+    if not host and (settings := read_settings(config)).switch:  # the secret of the settings goes to no other address
+        named = settings.switch[0]
+        ours = [one for one in settings.trunk if one.switch == named.name]
+        host, port, username = named.host, port or named.port, username or named.username
+        secret = secret or named.secret.get_secret_value()
+        trunk = trunk or next((one.endpoint or one.name for one in ours), "")
+    secret = secret or typer.prompt("secret", hide_input=True)
+    found = check_switch(
+        host=host or PLAN.host,
+        port=port or PLAN.port,
+        username=username or PLAN.username,
+        secret=secret,
+        trunk=trunk or PLAN.trunk,
+        phone=phone,
+    )
     bad = False
-    found = check_switch(host=host, port=port, username=username, secret=secret, trunk=trunk, phone=phone)
     for finding in itertools.chain(found, [look_at_web(web)] if web else []):
         bad = bad or finding.level is Level.BAD
         typer.echo(f"{finding.level:<4}  {finding.what}" + (f"\n      -> {finding.mend}" if finding.mend else ""))

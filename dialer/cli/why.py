@@ -51,10 +51,11 @@ def _show(console: Console, answer: Why) -> None:
         table.add_row(gate.name, SIGN[gate.verdict], gate.because, f"{gate.until:%Y-%m-%d %H:%M:%S}" if gate.until else "")
     console.print(table)
     if answer.attempts:
-        tried = Table("attempt", "at (UTC)", "channel", "to", "address", "code", box=None, pad_edge=False)
+        tried = Table(box=None, pad_edge=False)
+        for name in ("at (UTC)", "channel", "to", "address", "code"):
+            tried.add_column(name, no_wrap=True)
+        tried.add_column("attempt", overflow="fold")  # whole, on whatever terminal: it is what logs and exports call it
         for one in answer.attempts:
             code = one.code or f"({one.state.value})"
-            tried.add_row(
-                one.id, f"{one.intent_at:%Y-%m-%d %H:%M:%S}", one.channel.value, one.address_name, mask(one.address), code
-            )
+            tried.add_row(f"{one.intent_at:%m-%d %H:%M:%S}", one.channel.value, one.address_name, mask(one.address), code, one.id)
         console.print(tried)

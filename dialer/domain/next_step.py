@@ -122,7 +122,7 @@ def _step(handler: Handler, outcome: Outcome, progress: Progress, now: datetime)
         return _on_date(outcome, progress, now)
     if action in (NextAction.REMOVE_NUMBER, NextAction.BLOCK_NUMBER):
         return _next_number(outcome, progress, now)
-    return move(handler, handler.otherwise, f"{code}: no row of its own", now)
+    return move(handler, handler.otherwise, f"{code} has no row of its own", now)
 
 
 def _on_date(outcome: Outcome, progress: Progress, now: datetime) -> NextStep:

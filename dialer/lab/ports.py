@@ -25,6 +25,7 @@ class Ports:
     smtp: int = 0
     control: int = 0
     web: int = 0  # the switch's own web server, where it serves phones in browsers
+    desk: int = 0  # for the desk of a dialer that uses the lab
 
 
 def free_port() -> int:
@@ -38,8 +39,8 @@ def free_ports() -> Ports:
     random.shuffle(blocks)
     free = [block for block in blocks if _block_is_free(block)] + blocks
     # A block in use is no disaster: Asterisk takes the next port of the block where one is taken.
-    single = [port for port in random.sample(range(FIRST // 2, FIRST), 200) if _is_free(port)][:8]
-    ami, switch_sip, carrier_sip, twilio, smpp, smtp, control, web = single
+    single = [port for port in random.sample(range(FIRST // 2, FIRST), 200) if _is_free(port)][:9]
+    ami, switch_sip, carrier_sip, twilio, smpp, smtp, control, web, desk = single
     return Ports(
         ami=ami,
         switch_sip=switch_sip,
@@ -51,6 +52,7 @@ def free_ports() -> Ports:
         smtp=smtp,
         control=control,
         web=web,
+        desk=desk,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from dialer.cli.ivr import ivr_app_cli
 from dialer.errors import BadInput, Conflict
 from dialer.ivr.registry import Apps, ivr_app
 from dialer.ivr.scaffold import write_app
+from dialer.lab.dialer_settings import write_dialer_settings
+from dialer.lab.lab import Lab
 
 pytestmark = pytest.mark.integration
 
@@ -57,6 +60,24 @@ def test_a_shipped_app_can_be_tried_by_keyboard() -> None:
     assert "set_attribute donor=yes" in said
 
 
+def test_a_new_app_takes_one_real_call(lab: Lab, tts: Sequence[str], tmp_path: Path) -> None:
+    write_app("spring_drive", tmp_path)
+    settings = write_dialer_settings(lab, apps=tmp_path / "none", tts=tts)
+    words = ["ivr", "call", str(tmp_path / "spring_drive.py"), "+15550100001", "--config", str(settings)]
+    called = subprocess.run(
+        [sys.executable, "-m", "dialer", *words],
+        cwd=tmp_path,
+        env={**os.environ, "OUTDIAL__IVR__WORKERS": "0"},  # one process starts sooner than three
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert called.returncode == 0, called.stderr
+    assert "Completion code: Will come" in called.stdout
+    assert [call.number for call in lab.truth()] == ["+15550100001"]
+
+
 def test_an_app_that_fails_is_told_and_is_no_success(tmp_path: Path) -> None:
     file = tmp_path / "bad.py"
     file.write_text('from dialer import ivr_app\n\n@ivr_app("bad")\nasync def bad(call):\n    1 / 0\n')
@@ -65,7 +86,17 @@ def test_an_app_that_fails_is_told_and_is_no_success(tmp_path: Path) -> None:
     assert "ZeroDivisionError" in said
 
 
-@pytest.mark.parametrize("words", [("try", "nowhere"), ("try", "nowhere.py"), ("new", "Bad-Name"), ("new", "test_x")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("try", "nowhere"),
+        ("try", "nowhere.py"),
+        ("try", "press1", "--keys", "one"),
+        ("call", "nowhere.py", "+15550100001"),
+        ("new", "Bad-Name"),
+        ("new", "test_x"),
+    ],
+)
 def test_mistakes_are_one_plain_message(words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     code, said = dialer_ivr(*words)

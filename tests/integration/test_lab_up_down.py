@@ -22,6 +22,7 @@ from dialer.lab.instance import is_ours
 from dialer.lab.lab import Lab
 from dialer.lab.ports import Ports
 from dialer.lab.raw_call import raw_call
+from dialer.settings import load_settings
 
 pytestmark = pytest.mark.integration
 
@@ -136,6 +137,10 @@ def test_the_commands_start_use_and_stop_a_lab_that_outlives_its_starter(tmp_pat
         assert status.exit_code == 0
         assert "channels: switch 0, carrier 0" in status.output
         assert all(name in status.output for name in ("twilio:  ", "smpp:  ", "smtp:  ", "messages so far: none"))
+        settings = load_settings(tmp_path / "mine/dialer.toml")  # a dialer for this lab; its secret is in there
+        assert (settings.switch[0].port, settings.trunk[0].name) == (state["ports"]["ami"], "carrier")
+        assert (tmp_path / "mine/dialer.toml").stat().st_mode & 0o077 == 0
+        assert f"export OUTDIAL_CONFIG={tmp_path / 'mine/dialer.toml'}" in status.output
         gateways = GatewayProcess(folder=tmp_path / "mine/gateways", ports=Ports(**state["ports"]), sms=True, email=True)
         assert gateways.alive()
         twice = run(lab_app, ["up", *where])

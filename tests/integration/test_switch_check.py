@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from dialer.cli.switch import switch_app
 from dialer.errors import BadInput, Conflict
+from dialer.lab.dialer_settings import write_dialer_settings
 from dialer.lab.findings import Finding, Level
 from dialer.lab.lab import Lab
 from dialer.lab.switch_check import check_switch
@@ -146,6 +147,8 @@ def test_the_commands_say_it_line_by_line(lab: Lab, tmp_path: Path) -> None:
     good = run(switch_app, ["check", *access, "--trunk", lab.trunk])
     assert good.exit_code == 0, good.output
     assert all(line.startswith("OK") for line in good.output.splitlines())
+    named = run(switch_app, ["check", "--config", str(write_dialer_settings(lab, apps=tmp_path, tts=["espeak-ng"]))])
+    assert (named.exit_code, named.output) == (0, good.output)
     broken = run(switch_app, ["check", *access, "--trunk", "nowhere"])
     assert broken.exit_code == 1
     assert "BAD   the switch has no PJSIP endpoint 'nowhere'" in broken.output
