@@ -70,7 +70,7 @@ class AgentDialling:
         now, node = self._clock.now(), self._route.node
         if not await agent_calls.reserve(self._store, self.job.id, claim.contact_id, node=node, now=now):
             return
-        if callback is not None and self._floor.spare(self.job.id) < 1:
+        if callback is not None and self._floor.jobs.spare(self.job.id) < 1:
             # Whoever is free has a call under way: one agent more is left free, until the callback has had its turn.
             self._floor.jobs[self.job.id].promised[claim.contact_id] = now + PROMISED
             because = f"callback {callback.id}: the free agents have calls under way"
@@ -80,7 +80,7 @@ class AgentDialling:
         call = self._call(claim, CallKind.PREVIEW if callback is None else CallKind.CALLBACK, callback)
         login = callback.agent if callback is not None and callback.type.is_personal else ""
         only = callback is not None and callback.type is CallbackType.STRICT_AGENT
-        if self._floor.offer(call, login=login, only=only):
+        if self._floor.matching.offer(call, login=login, only=only):
             return
         if callback is None:
             await agent_calls.give_back(self._store, self.job.id, claim.contact_id, now=now)
@@ -90,7 +90,7 @@ class AgentDialling:
 
     async def _offer_manual(self, claim: JobContact) -> None:
         """The attempt begins with the offer: from then on the agent may be calling, and nobody sees it."""
-        if not self._floor.idle(self.job.id, CallKind.MANUAL):
+        if not self._floor.jobs.idle(self.job.id, CallKind.MANUAL):
             await agent_calls.give_back(self._store, self.job.id, claim.contact_id, now=self._clock.now())
             return
         nowhere = Route(trunk="", switch="", node=self._route.node)
@@ -102,8 +102,8 @@ class AgentDialling:
             self._calls.on_completed(completed)
         for attempt in intents.to_place:
             call = self._call(claim, CallKind.MANUAL, None, attempt)
-            if not self._floor.offer(call):
-                await self._floor.give_back(call)
+            if not self._floor.matching.offer(call):
+                await self._floor.endings.give_back(call)
 
     def _call(self, claim: JobContact, kind: CallKind, callback: Callback | None, attempt: Attempt | None = None) -> DeskCall:
         return DeskCall(
@@ -122,8 +122,8 @@ class AgentDialling:
         call, floor = task.call, self._floor
         if task.again_after is not None and not await self._calls.until_closed(task.again_after, self.redial_wait_s):
             text = "the contact is not called again: the call before has no code on record yet"
-            floor.tell(seat, Notice(at=self._clock.now(), text=text))
-            floor.apply(seat, CallFailed(code=SystemCode.NOT_LAUNCHED.value, closed=True))
+            floor.desks.tell(seat, Notice(at=self._clock.now(), text=text))
+            floor.desks.apply(seat, CallFailed(code=SystemCode.NOT_LAUNCHED.value, closed=True))
             return
         kind = Kind.REDIAL if task.again_after else Kind.CALLBACK if call.kind is CallKind.CALLBACK else Kind.PREVIEW
         wish = Wish(kind=kind, number=task.address or call.address, again_after=task.again_after)
@@ -133,21 +133,21 @@ class AgentDialling:
             )
         except StoreDown as down:
             log.error("no call is placed while the database cannot commit", job=self.job.id, reason=str(down))
-            floor.apply(seat, CallFailed(code=SystemCode.NOT_LAUNCHED.value, closed=True))
+            floor.desks.apply(seat, CallFailed(code=SystemCode.NOT_LAUNCHED.value, closed=True))
             return
         for completed in intents.completed:
             self._calls.on_completed(completed)
         if not intents.to_place:
             ended = intents.completed[0].attempt if intents.completed else None
             code = ended.code if ended is not None else None
-            floor.apply(seat, CallFailed(code=code or SystemCode.NOT_LAUNCHED.value, closed=True))
+            floor.desks.apply(seat, CallFailed(code=code or SystemCode.NOT_LAUNCHED.value, closed=True))
             return
         attempt = intents.to_place[0]
         live = self._calls.begin(attempt)
         live.kept = live.placing = True
         live.attempt = attempt
-        floor.with_seat[attempt.id] = seat
-        floor.apply(seat, Placed(attempt_id=attempt.id))
+        floor.seats.contacts[attempt.id] = seat
+        floor.desks.apply(seat, Placed(attempt_id=attempt.id))
         if (desk_call := seat.desk.call) is not None:
             seat.desk = seat.desk.with_call(replace(desk_call, address=attempt.address))
         await self._place(live, attempt, intents.senders.get(attempt.id, ""))

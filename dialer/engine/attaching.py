@@ -2,14 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from dialer.domain.agent import AgentState
+from dialer.domain.agent_events import AgentEvent, JobAttached, JobDetached
 from dialer.domain.desk_call import CallKind
 from dialer.domain.ids import JobId
-from dialer.engine.calls import Call
+from dialer.engine.calls import Call, Calls
 from dialer.engine.floor_job import FloorJob
 from dialer.engine.seat import Seat
+from dialer.engine.seats import Seats
+from dialer.ports import Clock
+
+
+class Attaching:
+    """Of one floor. `tell` tells agents for whom they work."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        calls: Calls,
+        seats: Seats,
+        jobs: Mapping[JobId, FloorJob],
+        tell: Callable[[Seat, AgentEvent], None],
+    ) -> None:
+        self._clock, self._calls, self._seats, self._jobs, self._tell = clock, calls, seats, jobs, tell
+
+    def look(self) -> None:
+        """Look anew for whom each agent works."""
+        for seat, job in attached(self._seats.values(), self._jobs.values()):
+            self._attach(seat, job)
+
+    def _attach(self, seat: Seat, job: FloorJob | None) -> None:
+        new = None if job is None else job.job.id
+        now, before = self._clock.now(), None if seat.attached is None else self._jobs.get(seat.attached)
+        if seat.attached == new:
+            seat.moving = False
+            return
+        seat.moving = before is not None and is_awaited(seat, self._seats.values(), self._calls.up(before.job.id))
+        if seat.moving:
+            return
+        if seat.attached is not None:
+            name = before.job.campaign_name if before is not None else ""
+            because = "another campaign needs you" if before is not None else "its run is over"
+            self._tell(seat, JobDetached(at=now, job_id=seat.attached, campaign=name, because=because))
+        seat.attached = new
+        if job is not None:
+            self._tell(seat, JobAttached(at=now, job_id=job.job.id, campaign=job.job.campaign_name))
 
 
 def attached(seats: Iterable[Seat], jobs: Iterable[FloorJob]) -> Iterator[tuple[Seat, FloorJob | None]]:

@@ -62,12 +62,12 @@ class Blending:
                 return
             self._sent[seat.desk.agent.id] = job.job.id
             because = f"{inbound.waiting} callers wait in {inbound.where}: you take callers now"
-            self._floor.apply(seat, Blended(inbound=True, because=because))
+            self._floor.desks.apply(seat, Blended(inbound=True, because=because))
 
     def _next(self, job: FloorJob) -> Seat | None:
         """Who idles and is not needed by those who may answer soon, else who is writing while others are there for them."""
         mine = [one for one in self._floor.seats.values() if one.attached == job.job.id and self._may_go(one)]
-        spare = self._floor.spare(job.job.id)
+        spare = self._floor.jobs.spare(job.job.id)
         idle = [one for one in mine if one.desk.can_take(CallKind.PACED)] if spare >= 1 else []
         writing = [one for one in mine if one.desk.state is AgentState.WRAP_UP] if spare >= 0 else []
         return min(idle or writing, key=lambda one: one.desk.since, default=None)
@@ -83,7 +83,7 @@ class Blending:
 
     def _send_back(self, agent_id: AgentId, because: str) -> None:
         del self._sent[agent_id]
-        self._floor.apply(self._floor.seats[agent_id], Blended(inbound=False, because=because))
+        self._floor.desks.apply(self._floor.seats[agent_id], Blended(inbound=False, because=because))
 
 
 def _blends(job: FloorJob) -> bool:

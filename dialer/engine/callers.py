@@ -72,14 +72,14 @@ class Callers:
     async def linked(self, switch: str, legs: Collection[LiveLeg]) -> None:
         """The link to a switch is there again: who talks there, talks; whose telephone is idle has lost the caller meanwhile."""
         for leg in legs:
-            seat = self._floor.legs.get(leg.leg_id)
+            seat = self._floor.seats.legs.get(leg.leg_id)
             if seat is not None and seat.desk.caller is not None:
                 offer, talking = seat.desk.caller.offer, leg.state is LegState.TALKING
-                self._floor.apply(seat, CallerJoined(offer=offer) if talking else CallerGone(offer=offer))
+                self._floor.desks.apply(seat, CallerJoined(offer=offer) if talking else CallerGone(offer=offer))
         await self.queues.linked(switch)
         if self._port is not None:
             talks = await self._port.talks(switch)
-            left = [one for one in talks if one.leg_id not in self._floor.legs]
+            left = [one for one in talks if one.leg_id not in self._floor.seats.legs]
             elsewhere = {place: talk for place, talk in self._old.items() if place[0] != switch}
             self._old = elsewhere | {(switch, one.offer): one for one in left}
             if self._takers is not None:
@@ -93,8 +93,8 @@ class Callers:
             return False
         talk = self._old.pop(place)
         caller = DeskCaller(offer=talk.offer, queue=talk.queue, number=talk.number, rules=self._rules(seat, talk.queue))
-        seat.leg_id, seat.switch, self._floor.legs[talk.leg_id] = talk.leg_id, place[0], seat
-        self._floor.apply(seat, CallerFound(caller=caller))
+        self._floor.seats.take_leg(seat, talk.leg_id, place[0])
+        self._floor.desks.apply(seat, CallerFound(caller=caller))
         return True
 
     async def do(self, seat: Seat, task: TakeCaller | DropCaller) -> None:
@@ -102,10 +102,10 @@ class Callers:
         caller, leg_id = task.caller, seat.leg_id
         match task:
             case TakeCaller() if leg_id is None or self._port is None:
-                self._floor.apply(seat, CallerGone(offer=caller.offer))
+                self._floor.desks.apply(seat, CallerGone(offer=caller.offer))
             case TakeCaller() if leg_id is not None and self._port is not None:
                 if not await self._port.take(seat.switch, caller.offer, leg_id):
-                    self._floor.apply(seat, CallerGone(offer=caller.offer))
+                    self._floor.desks.apply(seat, CallerGone(offer=caller.offer))
             case DropCaller():
                 await self._drop(seat.switch, caller.offer)
 
@@ -121,9 +121,9 @@ class Callers:
             case QueueNewsKind.OFFERED if news.offer is not None:
                 self._offered(news, news.offer)
             case QueueNewsKind.TAKEN if news.offer is not None and (seat := self._with(news.offer)) is not None:
-                self._floor.apply(seat, CallerJoined(offer=news.offer))
+                self._floor.desks.apply(seat, CallerJoined(offer=news.offer))
             case QueueNewsKind.GONE if news.offer is not None and (seat := self._with(news.offer)) is not None:
-                self._floor.apply(seat, CallerGone(offer=news.offer))
+                self._floor.desks.apply(seat, CallerGone(offer=news.offer))
             case _:
                 pass
 
@@ -140,12 +140,12 @@ class Callers:
                 job.learn(InboundArrived())
 
     def _offered(self, news: QueueNews, offer: OfferId) -> None:
-        seat = None if news.leg_id is None else self._floor.legs.get(news.leg_id)
+        seat = None if news.leg_id is None else self._floor.seats.legs.get(news.leg_id)
         if seat is None:  # of nobody who is here: the queue offers the caller to somebody else
             self._floor.begin(self._drop(news.switch, offer), "refuse a caller")
             return
         caller = DeskCaller(offer=offer, queue=news.queue, number=news.number, rules=self._rules(seat, news.queue))
-        self._floor.apply(seat, CallerOffered(caller=caller))
+        self._floor.desks.apply(seat, CallerOffered(caller=caller))
 
     def _rules(self, seat: Seat, queue: str) -> AgentRules:
         """Those of the campaign that gives way to the queue, as far as they concern a caller."""

@@ -39,8 +39,7 @@ class DeskEndings:
         source = {CodeFrom.AGENT: AGENT, CodeFrom.DEFAULT: DEFAULT, CodeFrom.NETWORK: "network"}[task.source]
         said = Said(code=task.code, source=source, agent=login, note=task.note, next_at=task.next_at)
         if call.attempt_id is not None and (live := floor.calls.get(call.attempt_id)) is not None:
-            if floor.with_seat.get(call.attempt_id) is seat:
-                del floor.with_seat[call.attempt_id]  # also of a redial
+            floor.seats.lose_contact(seat, call.attempt_id)  # also of a redial
             self._found(live, task.code)
             floor.calls.finish(live, said)
             return
@@ -97,7 +96,7 @@ class DeskEndings:
         if live.off_line:
             floor.calls.close(live)
         else:
-            floor.wait_again(live)
+            floor.matching.wait_again(live)
 
     async def give_back(self, call: DeskCall) -> None:
         """The contact was not called."""

@@ -9,7 +9,7 @@ import structlog
 
 from dialer.domain.agent import AgentState
 from dialer.domain.agent_events import Notice
-from dialer.domain.ids import LegId, new_leg_id
+from dialer.domain.ids import new_leg_id
 from dialer.engine.seat import Seat
 from dialer.errors import MaybeSent, NotSent
 from dialer.ports import SwitchState
@@ -54,12 +54,11 @@ class DeskPhones:
                     if doubtful is not None:
                         await floor.agents.drop(doubtful)  # or the same telephone would ring twice
                         doubtful = None
-                    seat.leg_id, seat.switch = leg, switch
-                    floor.legs[leg] = seat
+                    floor.seats.take_leg(seat, leg, switch)
                     await floor.agents.ring(order)
                 return
             except (NotSent, MaybeSent, TimeoutError) as trouble:
-                self._forget(seat, leg)
+                floor.seats.forget_leg(leg)
                 if floor.clock.monotonic_s() >= until:
                     raise
                 log.warning("a telephone is rung again", agent=seat.desk.agent.login, switch=switch, reason=str(trouble))
@@ -70,16 +69,11 @@ class DeskPhones:
     async def drop(self, seat: Seat) -> None:
         """Hang it up. Raises WireError."""
         if (leg := seat.leg_id) is not None:
-            self._forget(seat, leg)
+            self._floor.seats.forget_leg(leg)
             await self._floor.agents.drop(leg)
-
-    def _forget(self, seat: Seat, leg: LegId) -> None:
-        self._floor.legs.pop(leg, None)
-        if seat.leg_id == leg:
-            seat.leg_id = None
 
     def _tell(self, seat: Seat, because: str, told: set[str]) -> None:
         if because not in told:
             told.add(because)
             text = f"your telephone is rung as soon as it can be: {because}"
-            self._floor.tell(seat, Notice(at=self._floor.clock.now(), text=text))
+            self._floor.desks.tell(seat, Notice(at=self._floor.clock.now(), text=text))

@@ -50,8 +50,8 @@ class DeskThirds:
         live = floor.calls.get(attempt_of(call))
         if live is None:
             return
-        seat.consult_id = consult = new_consult_id()
-        floor.consults[consult] = seat
+        consult = new_consult_id()
+        floor.seats.ask_third(seat, consult)
         job, trunk = floor.jobs.get(call.job_id), live.attempt.trunk
         shown = (job.job.definition.caller_id if job is not None else "") or floor.options.caller_ids.get(trunk, "")
         order = ConsultOrder(consult_id=consult, leg_id=leg, number=task.number, trunk=trunk, caller_id=shown)
@@ -61,25 +61,24 @@ class DeskThirds:
             asked = missing is None
         finally:
             if not asked:
-                floor.consults.pop(consult, None)
-                seat.consult_id = None
+                floor.seats.leave_third(consult)
                 floor.begin(self._let_go(consult), "let go of a third person")  # who may have been rung all the same
         if missing is not None:
             self._missed(seat, call, missing)
 
     async def _ask_colleague(self, seat: Seat, task: CallThird, leg: LegId) -> None:
-        floor, other = self._floor, self._floor.seat_of(task.agent, seat)
+        floor, other = self._floor, self._floor.seats.colleague(task.agent, seat)
         if other is None or not other.desk.is_idle or other.leg_id is None:
-            floor.apply(seat, ThirdGone(because=f"{task.agent} is not free"))
+            floor.desks.apply(seat, ThirdGone(because=f"{task.agent} is not free"))
             return
-        floor.apply(other, Consulted(call=task.call, by=seat.desk.agent.login))
+        floor.desks.apply(other, Consulted(call=task.call, by=seat.desk.agent.login))
         talk = False
         try:
             talk = await floor.agents.talk(leg, other.leg_id) is None
         finally:
             if not talk:  # or the colleague would be taken for busy until they notice
-                floor.apply(other, ConsultOver())
-        floor.apply(seat, ConsultAnswered() if talk else ThirdGone(because="their telephone is gone"))
+                floor.desks.apply(other, ConsultOver())
+        floor.desks.apply(seat, ConsultAnswered() if talk else ThirdGone(because="their telephone is gone"))
 
     async def _let_go(self, consult: ConsultId) -> None:
         with contextlib.suppress(WireError, TimeoutError):
@@ -89,12 +88,11 @@ class DeskThirds:
     async def drop(self, seat: Seat, call: DeskCall) -> None:
         """Let the third person go."""
         floor = self._floor
-        if seat.consult_id is not None:
-            consult, seat.consult_id = seat.consult_id, None
-            floor.consults.pop(consult, None)
+        if (consult := seat.consult_id) is not None:
+            floor.seats.leave_third(consult)
             await floor.agents.cancel_consult(consult)
         elif (other := self._third_seat(seat, call)) is not None:
-            floor.apply(other, ConsultOver())
+            floor.desks.apply(other, ConsultOver())
             if other.leg_id is not None:
                 await floor.agents.park(other.leg_id)
 
@@ -104,14 +102,13 @@ class DeskThirds:
         missing: Missing | None = Missing.THIRD
         if other is not None and other.leg_id is not None:
             missing = await floor.agents.join(attempt_id, other.leg_id, tone=False)
-        elif seat.consult_id is not None:
-            consult, seat.consult_id = seat.consult_id, None
-            floor.consults.pop(consult, None)
+        elif (consult := seat.consult_id) is not None:
+            floor.seats.leave_third(consult)
             missing = await floor.agents.transfer(attempt_id, consult)
         if missing is Missing.CONTACT:
-            floor.apply(seat, ContactGone(attempt_id=attempt_id))
+            floor.desks.apply(seat, ContactGone(attempt_id=attempt_id))
         elif missing is not None:
-            floor.apply(seat, ThirdGone(because="hung up"))
+            floor.desks.apply(seat, ThirdGone(because="hung up"))
             await self._left_on_hold(seat, attempt_id)
 
     async def _left_on_hold(self, seat: Seat, attempt_id: AttemptId) -> None:
@@ -120,25 +117,25 @@ class DeskThirds:
         back = call is not None and call.attempt_id == attempt_id and seat.desk.state is not AgentState.WRAP_UP
         if back or live is None or live.off_line:
             return
-        floor.wait_again(live)
-        if attempt_id not in floor.with_seat:
+        floor.matching.wait_again(live)
+        if attempt_id not in floor.seats.contacts:
             await floor.agents.play_message(attempt_id)
 
     def give(self, seat: Seat, task: GiveCall) -> None:
         """A colleague answers for the contact from now on; where that desk has left it meanwhile, it is closed."""
-        floor, other, attempt_id = self._floor, self._floor.seat_of(task.to, seat), attempt_of(task.call)
+        floor, other, attempt_id = self._floor, self._floor.seats.colleague(task.to, seat), attempt_of(task.call)
         live = floor.calls.get(attempt_id)
         if other is not None:
-            floor.apply(other, CallGiven())
+            floor.desks.apply(other, CallGiven())
             call = other.desk.call
             if call is not None and call.is_own and call.attempt_id == attempt_id:
-                floor.with_seat[attempt_id] = other
+                floor.seats.contacts[attempt_id] = other
                 if live is not None:
                     floor.calls.joined(live, floor.clock.now(), other.desk.agent.login)
                     if live.off_line:  # hung up while it was handed over
-                        floor.apply(other, ContactGone(attempt_id=attempt_id))
+                        floor.desks.apply(other, ContactGone(attempt_id=attempt_id))
                 return
-        if live is not None and attempt_id not in floor.with_seat:
+        if live is not None and attempt_id not in floor.seats.contacts:
             floor.calls.finish(live, Said(code=task.code, source=DEFAULT, agent=seat.desk.agent.login))
 
     async def join_three(self, seat: Seat, call: DeskCall) -> None:
@@ -147,12 +144,12 @@ class DeskThirds:
         legs = [one for one in (seat.leg_id, other.leg_id if other else None) if one is not None]
         await floor.agents.conference(attempt_of(call), legs, [seat.consult_id] if seat.consult_id else [])
         if other is not None:
-            floor.apply(other, ConferenceBegan())
+            floor.desks.apply(other, ConferenceBegan())
 
     def _third_seat(self, seat: Seat, call: DeskCall) -> Seat | None:
         third = call.third or (seat.desk.call.third if seat.desk.call is not None else None)
         if third is not None and third.agent:
-            return self._floor.seat_of(third.agent, seat)
+            return self._floor.seats.colleague(third.agent, seat)
         asked = (one for one in self._floor.seats.values() if one is not seat and one.desk.call is not None)
         mine = (one for one in asked if one.desk.call and one.desk.call.asked_by == seat.desk.agent.login)
         return next(mine, None)

@@ -50,7 +50,7 @@ from dialer.domain.desk_tasks import (
     TransferContact,
 )
 from dialer.engine.calls import Call, Said
-from dialer.engine.desk_endings import DeskEndings, live_call
+from dialer.engine.desk_endings import live_call
 from dialer.engine.desk_phones import DeskPhones
 from dialer.engine.desk_thirds import DeskThirds, attempt_of
 from dialer.engine.seat import Seat
@@ -84,7 +84,6 @@ class DeskWork:
 
     def __init__(self, floor: Floor) -> None:
         self._floor, self._thirds, self._phones = floor, DeskThirds(floor, self.missed), DeskPhones(floor)
-        self.endings = DeskEndings(floor)
 
     def answers(self, task: Task) -> bool:
         """Whether the agent is told what came of it."""
@@ -181,16 +180,16 @@ class DeskWork:
             case LeaveThree(call=call):
                 if seat.leg_id is not None:
                     await floor.agents.park(seat.leg_id)
-                if (owner := floor.seat_of(call.asked_by, seat)) is not None:
-                    floor.apply(owner, ThirdGone())
+                if (owner := floor.seats.colleague(call.asked_by, seat)) is not None:
+                    floor.desks.apply(owner, ThirdGone())
             case GiveCall():
                 self._thirds.give(seat, task)
             case CloseAttempt():
-                await self.endings.close(seat, task)
+                await floor.endings.close(seat, task)
             case HandOver(call=call, code=code):
-                self.endings.hand_over(seat, call, code)
+                floor.endings.hand_over(seat, call, code)
             case GiveBack(call=call):
-                await self.endings.give_back(call)
+                await floor.endings.give_back(call)
             case TakeCaller() | DropCaller():
                 await floor.callers.do(seat, task)
             case _:
@@ -200,9 +199,9 @@ class DeskWork:
         floor, attempt_id = self._floor, attempt_of(call)
         live, leg = floor.calls.get(attempt_id), seat.leg_id
         if live is None or live.off_line:
-            floor.apply(seat, ContactGone(attempt_id=attempt_id))
+            floor.desks.apply(seat, ContactGone(attempt_id=attempt_id))
         elif leg is None:
-            floor.apply(seat, LegDown())
+            floor.desks.apply(seat, LegDown())
         else:
             tone = floor.jobs[call.job_id].job.definition.pacing.zip_tone if call.job_id in floor.jobs else True
             missing = await floor.agents.join(attempt_id, leg, tone=tone)
@@ -216,25 +215,25 @@ class DeskWork:
         if (live := floor.calls.get(attempt_id)) is not None:
             live.said = None
             floor.calls.joined(live, floor.clock.now(), seat.desk.agent.login)
-            floor.note_answer(live)
-        floor.apply(seat, Joined(attempt_id=attempt_id))
+            floor.jobs.note_answer(live)
+        floor.desks.apply(seat, Joined(attempt_id=attempt_id))
         if live is None or live.off_line:  # the contact was quicker than the tone
-            floor.apply(seat, ContactGone(attempt_id=attempt_id))
+            floor.desks.apply(seat, ContactGone(attempt_id=attempt_id))
 
     def missed(self, seat: Seat, call: DeskCall, missing: Missing | None) -> None:
         """Who was to be there was not."""
         if missing is Missing.CONTACT:
-            self._floor.apply(seat, ContactGone(attempt_id=attempt_of(call)))
+            self._floor.desks.apply(seat, ContactGone(attempt_id=attempt_of(call)))
         elif missing is Missing.LEG:
-            self._floor.apply(seat, LegDown())
+            self._floor.desks.apply(seat, LegDown())
         elif missing is Missing.THIRD:
-            self._floor.apply(seat, ThirdGone())
+            self._floor.desks.apply(seat, ThirdGone())
 
     async def _place(self, seat: Seat, task: PlaceCall) -> None:
         floor, call = self._floor, task.call
-        place = floor.placers.get(call.job_id)
+        place = floor.jobs.placers.get(call.job_id)
         if place is None:
-            floor.apply(seat, CallFailed(code=SystemCode.JOB_STOPPED.value, closed=True))
+            floor.desks.apply(seat, CallFailed(code=SystemCode.JOB_STOPPED.value, closed=True))
             return
         await place(seat, task)
 
@@ -245,21 +244,21 @@ class DeskWork:
         floor = self._floor
         match task:
             case RingLeg() if seat.leg_id is not None:
-                floor.leg_down(seat.leg_id, because)
+                floor.events.leg_down(seat.leg_id, because)
             case RingLeg():
-                floor.apply(seat, LegDown(because=because))
+                floor.desks.apply(seat, LegDown(because=because))
             case Join():
-                floor.apply(seat, LegDown(because=because))
+                floor.desks.apply(seat, LegDown(because=because))
             case CallThird():
-                floor.apply(seat, ThirdGone(because=because))
+                floor.desks.apply(seat, ThirdGone(because=because))
             case TakeCaller(caller=caller):
-                floor.apply(seat, CallerGone(offer=caller.offer))
+                floor.desks.apply(seat, CallerGone(offer=caller.offer))
             case PlaceCall(call=call) if call.attempt_id is None:
-                floor.apply(seat, CallFailed(code=SystemCode.NETWORK_ERROR.value, closed=True))
+                floor.desks.apply(seat, CallFailed(code=SystemCode.NETWORK_ERROR.value, closed=True))
             case HoldContact() | ResumeContact() | PressDigits() | HangUpContact() | JoinThree() | TransferContact():
-                floor.tell(seat, Notice(at=floor.clock.now(), text=f"{_WISHES[type(task)]}: {because}"))
+                floor.desks.tell(seat, Notice(at=floor.clock.now(), text=f"{_WISHES[type(task)]}: {because}"))
                 if isinstance(task, TransferContact):
-                    floor.apply(seat, ThirdGone(because=because))
+                    floor.desks.apply(seat, ThirdGone(because=because))
             case _:
                 pass
 
@@ -270,4 +269,4 @@ class DeskWork:
         return live_call(self._floor, now) if now is not None and same and call.attempt_id is None else None
 
     def _tell_changed(self, seat: Seat, call: DeskCall) -> None:
-        self._floor.tell(seat, ContactChanged(at=self._floor.clock.now(), contact_id=call.contact_id))
+        self._floor.desks.tell(seat, ContactChanged(at=self._floor.clock.now(), contact_id=call.contact_id))

@@ -18,6 +18,7 @@ from dialer.domain.desk_tasks import Join
 from dialer.domain.ids import ConsultId, LegId
 from dialer.engine.calls import Call
 from dialer.errors import WireError
+from dialer.ports import SwitchState
 from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, AgentVoicePort, ContactState, LegState
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ class FloorEvents:
         self._floor = floor
         self._late_s, self._late_seen_s = 0.0, -LATE_AFTER_S  # how late the last event was, and when that was seen
 
-    @property
-    def behind_s(self) -> float:
-        """How late what the switches tell comes here."""
+    def behind_s(self, switch: str) -> float:
+        """How old what we know of a switch is."""
+        if self._floor.voice.state_of(switch) is not SwitchState.READY:
+            return LATE_AFTER_S
         return self._late_s if self._floor.clock.monotonic_s() - self._late_seen_s < LATE_AFTER_S else 0.0
 
     async def run(self, wire: AgentVoicePort) -> None:
@@ -52,23 +54,23 @@ class FloorEvents:
         """The link to a switch is up again: what it has of the floor now is what there is. Raises WireError."""
         floor, seen = self._floor, await wire.look(switch)
         there = {leg.leg_id for leg in seen.legs}
-        for leg_id, seat in list(floor.legs.items()):
+        for leg_id, seat in list(floor.seats.legs.items()):
             if seat.switch == switch and leg_id not in there:
                 self.leg_down(leg_id, "lost with the link to the switch")
         supervisors = floor.listenings.looked(switch, seen)
         for leg in seen.legs:
-            owner = floor.legs.get(leg.leg_id)
+            owner = floor.seats.legs.get(leg.leg_id)
             if owner is None and leg.leg_id not in supervisors and leg.state is not LegState.TALKING:  # who talks, talks on
                 await wire.drop(leg.leg_id)
             elif owner is not None and leg.state is not LegState.RINGING and owner.desk.leg is Leg.RINGING:
-                floor.apply(owner, LegUp())  # answered while nobody listened
-        for consult_id, asking in list(floor.consults.items()):
+                floor.desks.apply(owner, LegUp())  # answered while nobody listened
+        for consult_id, asking in list(floor.seats.consults.items()):
             if asking.switch == switch and consult_id not in seen.consults:
                 self._third_gone(consult_id, "lost with the link to the switch")
         floor.old_talks.seen(seen)
         for contact in seen.contacts:
             call = floor.calls.get(contact.attempt_id)
-            if call is None or contact.attempt_id in floor.with_seat:
+            if call is None or contact.attempt_id in floor.seats.contacts:
                 continue
             if contact.state is ContactState.WAITING:
                 self._person_waits(call, call.facts.amd_status)
@@ -87,13 +89,13 @@ class FloorEvents:
     def _heard(self, event: AgentVoiceEvent) -> None:
         if self._floor.listenings.heard(event):
             return
-        seat = None if event.leg_id is None else self._floor.legs.get(event.leg_id)
+        seat = None if event.leg_id is None else self._floor.seats.legs.get(event.leg_id)
         call = None if event.attempt_id is None else self._floor.calls.get(event.attempt_id)
         if event.attempt_id is not None and event.kind is not AgentVoiceKind.JOINED:
             self._floor.old_talks.over(event.attempt_id)
         match event.kind:
             case AgentVoiceKind.LEG_UP if seat is not None:
-                self._floor.apply(seat, LegUp())
+                self._floor.desks.apply(seat, LegUp())
             case AgentVoiceKind.LEG_DOWN if event.leg_id is not None:
                 self.leg_down(event.leg_id, "" if event.cause in (None, 16) else f"cause {event.cause}")
             case AgentVoiceKind.LEG_PARKED if event.leg_id is not None and seat is None:
@@ -102,12 +104,14 @@ class FloorEvents:
                 self._person_waits(call, event.amd, again=event.again)
             case AgentVoiceKind.NUISANCE if call is not None:
                 self._nobody_came(call)
-            case AgentVoiceKind.CONSULT_UP if event.consult_id in self._floor.consults:
-                self._floor.apply(self._floor.consults[event.consult_id], ConsultAnswered())
+            case AgentVoiceKind.CONSULT_UP if event.consult_id in self._floor.seats.consults:
+                self._floor.desks.apply(self._floor.seats.consults[event.consult_id], ConsultAnswered())
             case AgentVoiceKind.CONSULT_DOWN if event.consult_id is not None:
                 self._third_gone(event.consult_id, "" if event.cause in (None, 16) else f"cause {event.cause}")
-            case AgentVoiceKind.KEY if call is not None and call.attempt.id in self._floor.with_seat:
-                self._floor.apply(self._floor.with_seat[call.attempt.id], KeyHeard(attempt_id=call.attempt.id, key=event.key))
+            case AgentVoiceKind.KEY if call is not None and call.attempt.id in self._floor.seats.contacts:
+                self._floor.desks.apply(
+                    self._floor.seats.contacts[call.attempt.id], KeyHeard(attempt_id=call.attempt.id, key=event.key)
+                )
             case _:
                 pass  # what was asked for has happened, and was answered when it did
 
@@ -120,16 +124,14 @@ class FloorEvents:
             log.warning("a telephone of nobody stays up", leg=leg_id, reason=str(trouble))
 
     def _third_gone(self, consult_id: ConsultId, because: str) -> None:
-        if (asking := self._floor.consults.pop(consult_id, None)) is not None:
-            asking.consult_id = None
-            self._floor.apply(asking, ThirdGone(because=because))
+        if (asking := self._floor.seats.leave_third(consult_id)) is not None:
+            self._floor.desks.apply(asking, ThirdGone(because=because))
 
     def leg_down(self, leg_id: LegId, because: str) -> None:
         """An agent's telephone is not up any more."""
-        seat = self._floor.legs.pop(leg_id, None)
-        if seat is not None and seat.leg_id == leg_id:
-            seat.leg_id, seat.switch = None, ""
-            self._floor.apply(seat, LegDown(because=because))
+        if (seat := self._floor.seats.forget_leg(leg_id)) is not None:
+            seat.switch = ""
+            self._floor.desks.apply(seat, LegDown(because=because))
 
     def _person_waits(self, call: Call, amd: str, *, again: bool = False) -> None:
         job, attempt_id, now = self._floor.jobs.get(call.attempt.job_id), call.attempt.id, self._floor.clock.now()
@@ -139,38 +141,38 @@ class FloorEvents:
             return
         if first:
             job.answered(call)
-            self._floor.note_answer(call)
-        seat = self._floor.with_seat.get(attempt_id)
+            self._floor.jobs.note_answer(call)
+        seat = self._floor.seats.contacts.get(attempt_id)
         if seat is not None and seat.desk.call is not None and seat.desk.call.attempt_id == attempt_id:
             if not again:
                 seat.tasks.put_nowait(Join(call=seat.desk.call))  # this agent asked for the call
             elif seat.desk.state is AgentState.HELD:
-                self._floor.apply(seat, Resume())  # nobody is on hold for ever
+                self._floor.desks.apply(seat, Resume())  # nobody is on hold for ever
             elif seat.desk.state is AgentState.CONSULT:
-                self._floor.apply(seat, CancelConsult())  # the same
+                self._floor.desks.apply(seat, CancelConsult())  # the same
             return
         job.waiting[attempt_id] = now
-        self._floor.match()
+        self._floor.matching.match()
 
     def _nobody_came(self, call: Call) -> None:
         if (job := self._floor.jobs.get(call.attempt.job_id)) is not None:
             job.waiting.pop(call.attempt.id, None)
         if call.attempt.joined_at is None:
             call.wait_s = 0.0  # whatever is known later of the answer: nobody may be brought to them any more
-            self._floor.note_answer(call, nuisance=True)
+            self._floor.jobs.note_answer(call, nuisance=True)
 
     def call_over(self, call: Call, code: SystemCode) -> None:
         """A line is free again; `code` is what the network says of the call."""
         job, attempt_id = self._floor.jobs.get(call.attempt.job_id), call.attempt.id
         if job is not None:
             job.over(call, code, self._floor.clock.now())
-            self._floor.note_answer(call, nuisance=code is SystemCode.NUISANCE_CALL)
-        seat = self._floor.with_seat.get(attempt_id)
+            self._floor.jobs.note_answer(call, nuisance=code is SystemCode.NUISANCE_CALL)
+        seat = self._floor.seats.contacts.get(attempt_id)
         if seat is None:
             return
         desk_call = seat.desk.call
         reached = call.attempt.joined_at is not None or (desk_call is not None and desk_call.kind is CallKind.PACED)
         if reached:
-            self._floor.apply(seat, ContactGone(attempt_id=attempt_id))
+            self._floor.desks.apply(seat, ContactGone(attempt_id=attempt_id))
         else:
-            self._floor.apply(seat, CallFailed(code=code.value, attempt_id=attempt_id, closed=call.closing))
+            self._floor.desks.apply(seat, CallFailed(code=code.value, attempt_id=attempt_id, closed=call.closing))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
 import structlog
@@ -33,6 +33,7 @@ LEDGER_S = 60.0  # the ledger in memory is compared with the database this often
 LEDGER_BACK = timedelta(minutes=110)
 KEPT = timedelta(days=35)  # decisions
 FORGET_S = 600.0
+STOPPED = "the dialer stopped"
 
 
 class FloorRecords:
@@ -84,15 +85,27 @@ class FloorRecords:
                 log.error("the floor waits for the database", reason=str(down))
                 await self._clock.sleep(AGAIN_S)
 
-    def left(self, desks: Iterable[Desk], because: str) -> None:
-        """These agents are not there any more."""
+    async def run(self, jobs: Mapping[JobId, FloorJob]) -> None:
+        """Keep the records until cancelled. A database that is away for a moment loses nothing."""
+        while True:
+            await self._clock.sleep(WRITE_S)
+            await self._keep(jobs.values())
+
+    async def leave(self, desks: Iterable[Desk]) -> None:
+        """The dialer stops: nobody is there any more, and no pacer goes on."""
         now = self._clock.now()
         for desk in desks:
             if desk.state is not AgentState.LOGGED_OUT:
-                self._changes.append(StateChange(agent_id=desk.agent.id, at=now, state=AgentState.LOGGED_OUT, reason=because))
+                self._changes.append(StateChange(agent_id=desk.agent.id, at=now, state=AgentState.LOGGED_OUT, reason=STOPPED))
+        for job_id in list(self.pacings):
+            self.end(job_id)
+        try:
+            await self.write()
+        except StoreDown as down:
+            log.warning("the floor's last records are lost", reason=str(down))
 
-    async def keep(self, jobs: Iterable[FloorJob]) -> None:
-        """Write what has gathered, and read what may have changed. A database that is away for a moment loses nothing."""
+    async def _keep(self, jobs: Iterable[FloorJob]) -> None:
+        """Write what has gathered, and read what may have changed."""
         running = {budget_key(one.job): one.job for one in jobs}
         try:
             await self.write()

@@ -120,7 +120,7 @@ class JobRunner:
         if self._pacing is not None and self._desks is not None and self._floor is not None:
             self._pacing.update(job)
             self._desks.job = job
-            self._floor.update(job)
+            self._floor.jobs.update(job)
 
     def stop(self) -> None:
         """Place no more calls; `run` returns soon."""
@@ -196,7 +196,9 @@ class JobRunner:
     def _with_agents(self, floor: Floor) -> tuple[FloorPacing, AgentDialling]:
         job = self.job
         detected = any(one.detect_machine for one in self._strategy.handlers if isinstance(one, CallHandler))
-        pacing = FloorPacing(job, lambda: floor.picture(job.id), lambda: floor.take_facts(job.id), self._clock, detected=detected)
+        pacing = FloorPacing(
+            job, lambda: floor.jobs.picture(job.id), lambda: floor.jobs.take_facts(job.id), self._clock, detected=detected
+        )
         desks = AgentDialling(
             store=self._store,
             floor=floor,
@@ -218,7 +220,7 @@ class JobRunner:
             try:
                 await floor.open(self.job, self._voice.switch_for(self._trunk))
                 await floor.records.begin(self.job.id, pacing)
-                floor.placers[self.job.id] = desks.place
+                floor.jobs.placers[self.job.id] = desks.place
                 return
             except StoreDown as down:
                 self.progress.trouble = f"the database does not answer: {down}"

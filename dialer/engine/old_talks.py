@@ -38,7 +38,7 @@ class OldTalks:
 
     def seen(self, seen: FloorSeen) -> None:
         """What a switch had of the floor when its link came up."""
-        self._on_switch |= {one.attempt_id: one for one in seen.contacts if one.attempt_id not in self._floor.with_seat}
+        self._on_switch |= {one.attempt_id: one for one in seen.contacts if one.attempt_id not in self._floor.seats.contacts}
         for job in self._floor.jobs.values():
             self.take_up(job)
 
@@ -53,7 +53,7 @@ class OldTalks:
         job.take_up(self._floor.calls.up(job.job.id), now)
         for attempt_id, contact in self._on_switch.items():
             call = self._floor.calls.get(attempt_id)
-            if contact is None or contact.state is not ContactState.HELD or attempt_id in self._floor.with_seat:
+            if contact is None or contact.state is not ContactState.HELD or attempt_id in self._floor.seats.contacts:
                 continue
             if call is not None and call.attempt.job_id == job.job.id and not call.off_line:
                 job.waiting.setdefault(attempt_id, now)
@@ -80,10 +80,10 @@ class OldTalks:
             if moved_on or not stays or call not in floor.calls.of_earlier_life(agent.org_id, agent.login):
                 continue
             self._on_switch.pop(attempt_id, None)
-            call.kept, floor.with_seat[attempt_id] = True, seat
+            call.kept, floor.seats.contacts[attempt_id] = True, seat
             if leg is not None:
-                seat.leg_id, seat.switch, floor.legs[leg] = leg, call.attempt.switch, seat
-            floor.apply(seat, TalkFound(call=found, up=leg is not None))
+                floor.seats.take_leg(seat, leg, call.attempt.switch)
+            floor.desks.apply(seat, TalkFound(call=found, up=leg is not None))
             if leg is None:
                 floor.calls.close(call, source="reconcile")
             return leg is not None

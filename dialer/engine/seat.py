@@ -18,7 +18,7 @@ UNREAD_MOST = 1000  # a desktop that does not read loses the oldest: it asks for
 class Seat:
     """One agent. Its tasks are done one after the other; its desk changes at once."""
 
-    __slots__ = ("attached", "consult_id", "desk", "leg_id", "moving", "switch", "tasks", "worker")
+    __slots__ = ("attached", "consult_id", "desk", "leg_id", "moving", "switch", "tasks")
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -28,7 +28,6 @@ class Seat:
         self.attached: JobId | None = None  # for which job the agent's time is counted
         self.moving = False  # ... but no call is placed for the agent any more: another job has the agent next
         self.tasks: asyncio.Queue[Task] = asyncio.Queue()
-        self.worker: asyncio.Task[None] | None = None
 
 
 class Listener(AsyncGenerator[AgentEvent, None]):

@@ -89,7 +89,7 @@ class Takers:
         mine = [job for job in self._floor.jobs.values() if not job.refuses(seat) and job.switch == seat.switch]
         found = tuple(dict.fromkeys(queue for job in mine for queue in job.inbound.queues))
         if not found and agent not in self._queues:
-            self._floor.tell(seat, Notice(at=self._floor.clock.now(), text=NO_QUEUE))
+            self._floor.desks.tell(seat, Notice(at=self._floor.clock.now(), text=NO_QUEUE))
         self._queues[agent] = found or self._queues.get(agent, ())
         return self._queues[agent]
 
@@ -99,7 +99,7 @@ class Takers:
 
     async def _enter(self, entry: Entry, paused: bool) -> None:
         switch, queue, leg_id = entry
-        seat = self._floor.legs.get(leg_id)
+        seat = self._floor.seats.legs.get(leg_id)
         if seat is None:
             return
         self._entered[entry] = None

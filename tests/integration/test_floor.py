@@ -70,7 +70,7 @@ async def test_who_finds_no_agent_hears_the_message_and_counts_as_abandoned(stor
         for worker in workers[1:]:
             await worker.leave()
         await until(lambda: [one.code for one in attempts(store, job_id)].count(SystemCode.NUISANCE_CALL) == 2)
-        picture = engine.floor.picture(job_id)
+        picture = engine.floor.jobs.picture(job_id)
         assert (picture.live, picture.abandoned) == (3, 2)
         await until(completed(store, job_id))
         await dismiss(tasks)
@@ -313,7 +313,7 @@ async def test_an_agent_who_comes_back_after_the_dialer_died_has_the_talk_again(
     async with running(store, voice, clock=clock, agents=agents) as engine:
         (worker,), tasks = await crew(engine, staff, clock, talk_s=8.0)
         await until(lambda: worker.seen[CallStage.JOINED] == 1 and job_id in engine.floor.jobs)
-        assert engine.floor.picture(job_id).live == 1, "the budget's ledger has the talk, whether or not it goes on"
+        assert engine.floor.jobs.picture(job_id).live == 1, "the budget's ledger has the talk, whether or not it goes on"
         await until(lambda: worker.seen[CallStage.GONE] >= 1)
         assert worker.seen[CallStage.JOINED] == 1
         if not ends:

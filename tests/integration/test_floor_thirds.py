@@ -205,7 +205,7 @@ async def test_a_call_that_is_given_up_before_it_has_an_id_is_hung_up_and_can_be
 async def test_who_cannot_be_called_again_yet_is_not_and_the_agent_is_told_why(store: Store) -> None:
     async with shift(store, FastClock(factor=6)) as on:
         ann = await talking(on)
-        place, call = on.engine.floor.placers[on.job_id], on.call_of(ann)
+        place, call = on.engine.floor.jobs.placers[on.job_id], on.call_of(ann)
         dialling = getattr(place, "__self__", None)
         assert isinstance(dialling, AgentDialling)
         dialling.redial_wait_s = 0.05

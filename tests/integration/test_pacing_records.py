@@ -90,7 +90,7 @@ async def test_a_restart_knows_what_was_abandoned_before_it(store: Store) -> Non
     async with running(store, voice, clock=clock, agents=agents) as engine:
         _, tasks = await crew(engine, staff, clock)
         await until(lambda: job_id in engine.floor.jobs and len(voice.calls) >= 4)
-        picture = engine.floor.picture(job_id)
+        picture = engine.floor.jobs.picture(job_id)
         assert picture.abandoned == lost
         assert len(voice.calls) == 4, "one line for each agent: the budget was used up before the restart"
         await until(lambda: bool(reasons(store, job_id)))
