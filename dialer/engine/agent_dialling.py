@@ -19,7 +19,8 @@ from dialer.domain.desk_tasks import PlaceCall
 from dialer.domain.pacing_plan import PacingKind
 from dialer.domain.rules import Kind
 from dialer.domain.strategy import Strategy
-from dialer.engine.calls import Call, Calls
+from dialer.engine.call import Call
+from dialer.engine.calls import Calls
 from dialer.engine.floor import Floor
 from dialer.engine.seat import Seat
 from dialer.errors import StoreDown

@@ -8,7 +8,8 @@ from dialer.domain.agent import AgentState
 from dialer.domain.agent_events import AgentEvent, JobAttached, JobDetached
 from dialer.domain.desk_call import CallKind
 from dialer.domain.ids import JobId
-from dialer.engine.calls import Call, Calls
+from dialer.engine.call import Call
+from dialer.engine.calls import Calls
 from dialer.engine.floor_job import FloorJob
 from dialer.engine.seat import Seat
 from dialer.engine.seats import Seats

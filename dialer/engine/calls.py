@@ -1,11 +1,11 @@
-"""The calls that are up: what is known of each, and its end, recorded exactly once."""
+"""The calls that are up: what happens to each, and its end, recorded exactly once."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -13,15 +13,15 @@ import structlog
 from dialer import failpoints
 from dialer.domain.attempt import Attempt, AttemptState
 from dialer.domain.codes import SystemCode
-from dialer.domain.hangup import CallFacts, FactKind, system_code, unserved_code
+from dialer.domain.hangup import CallFacts, FactKind
 from dialer.domain.ids import AttemptId, JobId, OrgId
 from dialer.domain.strategy import DIALPLAN
+from dialer.engine.call import Call, Said
 from dialer.engine.marks import Marks
 from dialer.engine.recording import record
 from dialer.errors import StoreDown
 from dialer.ports import Clock, LiveChannel, VoiceEvent, VoiceEventKind
 from dialer.services.completion import Completed, StrategyOf
-from dialer.store.attempts import Closing
 from dialer.store.store import Store, Tx
 
 log = structlog.get_logger()
@@ -36,61 +36,6 @@ TALK_MOST = timedelta(hours=4, minutes=5)
 """A contact with an agent, or passed on to somebody else: the dialplan ends it after four hours ([outdial-floor])."""
 
 OVER_KEPT = 20_000  # ended calls that are remembered: more than can end while a sweep reads the ledger
-
-UNSERVED_S = 2.0
-"""A person who answers hears the app within this time, or has been called for nothing (47 CFR 64.1200(a)(7))."""
-
-
-class Call:
-    """One call that is up, or being placed."""
-
-    __slots__ = (
-        "adopted",
-        "attempt",
-        "closed",
-        "closing",
-        "facts",
-        "given_up",
-        "hung_up",
-        "kept",
-        "off_line",
-        "patience_s",
-        "placing",
-        "rings_since_s",
-        "said",
-        "session_ended",
-        "session_opened",
-        "wait_s",
-    )
-
-    def __init__(self, attempt: Attempt, facts: CallFacts, *, adopted: bool = False) -> None:
-        self.attempt = attempt
-        self.adopted = adopted
-        self.facts = facts
-        self.patience_s = UNSERVED_S  # how long the switch itself may keep an answered call before its app has it
-        self.rings_since_s: float | None = None  # by the clock that never jumps: the network has said in this life that it rings
-        self.given_up = False  # we end it while it rings (`late_rings`)
-        self.hung_up = asyncio.Event()
-        self.placing = False  # the order is being written right now: absence from the switch means nothing yet
-        self.closing = False
-        self.closed = asyncio.Event()  # its code is on disk
-        self.kept = False  # an agent has it: after its hang-up it waits for the agent's code
-        self.off_line = False  # its line is free again, and only its code is wanted
-        self.said: Said | None = None  # the agent's code, where the call goes on without the agent
-        self.session_opened = False
-        self.session_ended = asyncio.Event()
-        self.wait_s = UNSERVED_S  # of a call for agents: a person may be without one for so long
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """What an agent, or the rules for agents, say of the end of a call."""
-
-    code: str  # "" = as the network says
-    source: str
-    agent: str = ""  # the login
-    note: str = ""
-    next_at: datetime | None = None
 
 
 class Calls:
@@ -193,7 +138,7 @@ class Calls:
         self._free_line(call)
         if call.given_up and call.facts.answered_at is not None and not call.facts.amd_status:
             self.person(call, call.facts.answered_at, "")  # who answered in the moment of our hang-up
-        self.on_over(call, self._system_code(call))
+        self.on_over(call, call.system_code(self._clock.now()))
         if not call.kept:
             self.close(call)
 
@@ -299,24 +244,8 @@ class Calls:
         ended_at = call.facts.ended_at or self._clock.now()
         if call.session_opened and not await _wait(call.session_ended, APP_GRACE_S):
             log.warning("the app did not end with its call", attempt=call.attempt.id)
-        facts = call.facts
-        found, said = code or self._system_code(call), call.said or Said(code="", source=source)
-        closing = Closing(
-            code=said.code or found.value,
-            source=said.source if said.code else source,
-            system_code=found.value,
-            ended_at=max(ended_at, call.attempt.intent_at),
-            ringing_at=facts.ringing_at,
-            answered_at=facts.answered_at,
-            cause=facts.cause,
-            tech_cause=facts.tech_cause,
-            # Whom the switch had to apologise to while nobody of us was there counts in the law's ledger as well.
-            person_at=call.attempt.person_at or (facts.answered_at if found is SystemCode.NUISANCE_CALL else None),
-            joined_at=call.attempt.joined_at,
-            agent=said.agent or call.attempt.agent,
-            next_at=said.next_at,
-            app_note=said.note,
-        )
+        found = code or call.system_code(self._clock.now())
+        closing = call.ending(found, ended_at, source)
         completed = await record(self._store, self._clock, call.attempt.id, closing, self._strategy_of)
         call.closed.set()
         if self._live.pop(call.attempt.id, None) is not None:
@@ -328,29 +257,6 @@ class Calls:
                 del self._over[next(iter(self._over))]
         if completed is not None:
             self.on_completed(completed)
-
-    def _system_code(self, call: Call) -> SystemCode:
-        if call.attempt.joined_at is not None:
-            return SystemCode.ANSWER_HUMAN
-        if call.given_up and call.facts.answered_at is not None:
-            return SystemCode.NUISANCE_CALL  # called for nothing
-        if call.attempt.person_at is not None:
-            return self._unmet(call, call.attempt.person_at)
-        if call.adopted and call.facts.answered_at is not None and not call.session_opened:
-            # Answered, or already with its app, when the last dialer died: the dialplan has apologised.
-            return SystemCode.NUISANCE_CALL if call.attempt.app is None else SystemCode.INTERRUPTED
-        facts = call.facts
-        existed = facts.started_at is not None or facts.ringing_at is not None
-        if facts.ended_at is None and existed and not (facts.ended_by_us or facts.timed_out):
-            return SystemCode.UNKNOWN  # a channel that was there has ended, and its hang-up, which alone has the cause, was lost
-        if call.facts.answered_at is not None and not call.session_opened and not call.facts.ended_by_us:
-            return unserved_code(call.facts, patience_s=call.patience_s)
-        return system_code(call.facts)
-
-    def _unmet(self, call: Call, person_at: datetime) -> SystemCode:
-        """A person, and no agent: one who left before somebody had to be there was not called for nothing."""
-        stayed_s = ((call.facts.ended_at or self._clock.now()) - person_at).total_seconds()
-        return SystemCode.DISCONNECTED_BY_USER if stayed_s < call.wait_s else SystemCode.NUISANCE_CALL
 
     def expired(self, older_than: timedelta) -> list[Call]:
         """Calls that have been up longer than any call may be; people may talk with agents for as long as the switch allows."""

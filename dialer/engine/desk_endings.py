@@ -10,7 +10,7 @@ from dialer.domain.attempt import AGENT, DEFAULT
 from dialer.domain.codes import SystemCode
 from dialer.domain.desk_call import DeskCall
 from dialer.domain.desk_tasks import CloseAttempt, CodeFrom
-from dialer.engine.calls import Call, Said
+from dialer.engine.call import Call, Said
 from dialer.engine.recording import record
 from dialer.engine.seat import Seat
 from dialer.errors import StoreDown

@@ -21,7 +21,7 @@ from dialer.domain.desk_happenings import (
 )
 from dialer.domain.desk_tasks import CallThird, GiveCall
 from dialer.domain.ids import AttemptId, ConsultId, LegId, new_consult_id
-from dialer.engine.calls import Said
+from dialer.engine.call import Said
 from dialer.engine.seat import Seat
 from dialer.errors import WireError
 from dialer.ports_agents import ConsultOrder, Missing

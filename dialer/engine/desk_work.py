@@ -49,7 +49,7 @@ from dialer.domain.desk_tasks import (
     Task,
     TransferContact,
 )
-from dialer.engine.calls import Call, Said
+from dialer.engine.call import Call, Said
 from dialer.engine.desk_endings import live_call
 from dialer.engine.desk_phones import DeskPhones
 from dialer.engine.desk_thirds import DeskThirds, attempt_of

@@ -16,7 +16,7 @@ from dialer.domain.desk_call import CallKind
 from dialer.domain.desk_happenings import CallFailed, ConsultAnswered, ContactGone, KeyHeard, LegDown, LegUp, ThirdGone
 from dialer.domain.desk_tasks import Join
 from dialer.domain.ids import ConsultId, LegId
-from dialer.engine.calls import Call
+from dialer.engine.call import Call
 from dialer.errors import WireError
 from dialer.ports import SwitchState
 from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, AgentVoicePort, ContactState, LegState

@@ -14,7 +14,7 @@ from dialer.domain.desk_call import CallKind, DeskCall
 from dialer.domain.ids import AttemptId, CampaignId, ContactId, OrgId
 from dialer.domain.inbound_plan import InboundPlan
 from dialer.domain.live_answer import LiveAnswer, answer_began
-from dialer.engine.calls import Call
+from dialer.engine.call import Call
 from dialer.engine.queues import Inbound
 from dialer.engine.seat import Seat
 from dialer.pacing.abandonment import Ledger

@@ -11,7 +11,8 @@ from dialer.domain.desk_call import CallKind
 from dialer.domain.desk_tasks import PlaceCall
 from dialer.domain.ids import JobId
 from dialer.engine.attaching import is_free_for
-from dialer.engine.calls import Call, Calls
+from dialer.engine.call import Call
+from dialer.engine.calls import Calls
 from dialer.engine.floor_job import FloorJob, answer_of
 from dialer.engine.floor_records import FloorRecords
 from dialer.engine.queues import Inbound

@@ -20,7 +20,8 @@ from dialer.domain.live_answer import wait_s
 from dialer.domain.strategy import CallHandler, Strategy
 from dialer.engine.agent_dialling import AgentDialling
 from dialer.engine.breaker import Breaker
-from dialer.engine.calls import UNSERVED_S, Call, Calls
+from dialer.engine.call import UNSERVED_S, Call
+from dialer.engine.calls import Calls
 from dialer.engine.deliveries import Deliveries
 from dialer.engine.floor import Floor
 from dialer.engine.floor_pacing import FloorPacing

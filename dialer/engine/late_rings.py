@@ -10,7 +10,8 @@ import structlog
 
 from dialer.domain.ids import AttemptId
 from dialer.domain.pacing_plan import GIVEN_UP_NOTE
-from dialer.engine.calls import Call, Calls, Said
+from dialer.engine.call import Call, Said
+from dialer.engine.calls import Calls
 from dialer.errors import WireError
 from dialer.ports import Clock, VoicePort
 

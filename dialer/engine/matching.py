@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dialer.domain.desk_call import CallKind, DeskCall
 from dialer.domain.desk_happenings import Assigned, Happening, Offered
 from dialer.domain.ids import JobId
-from dialer.engine.calls import Call, Calls
+from dialer.engine.call import Call
+from dialer.engine.calls import Calls
 from dialer.engine.floor_job import FloorJob
 from dialer.engine.seat import Seat
 from dialer.engine.seats import Seats

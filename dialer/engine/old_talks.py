@@ -14,7 +14,7 @@ from dialer.domain.agent import AgentState
 from dialer.domain.desk_call import DeskCall
 from dialer.domain.desk_happenings import TalkFound
 from dialer.domain.ids import AttemptId
-from dialer.engine.calls import Call
+from dialer.engine.call import Call
 from dialer.engine.floor_job import FloorJob
 from dialer.engine.seat import Seat
 from dialer.errors import NotFound, StoreDown

@@ -11,7 +11,8 @@ import structlog
 from dialer.domain.attempt import Attempt, AttemptState
 from dialer.domain.codes import SystemCode
 from dialer.domain.ids import AttemptId
-from dialer.engine.calls import UNSERVED_S, Calls
+from dialer.engine.call import UNSERVED_S
+from dialer.engine.calls import Calls
 from dialer.errors import StoreDown, WireError
 from dialer.ports import Clock, LiveChannel, SwitchState, VoicePort
 from dialer.store.store import Store
