@@ -17,7 +17,6 @@ from dialer.domain.campaign import Job, JobState
 from dialer.domain.codes import CustomCode
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.ids import AttemptId, CallbackId, ContactId, OrgId
-from dialer.engine.engine import StrategyShelf
 from dialer.errors import BadInput, CallbackRefused, Conflict, NotFound
 from dialer.services import callbacks, contacts, dnc, jobs, late_codes
 from dialer.services.callback_promise import Wanted
@@ -27,6 +26,7 @@ from dialer.services.completion import record_completion
 from dialer.services.finishing import complete
 from dialer.services.knobs import parse_filter, parse_sort
 from dialer.services.launching import Route, claim_contacts, commit_intents
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.store import tables
 from dialer.store.attempts import Closing
 from dialer.store.job_contacts import JobContact

@@ -12,12 +12,12 @@ from dialer.domain.campaign import Job, JobState
 from dialer.domain.codes import CustomCode
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.ids import AttemptId, ContactListId, OrgId
-from dialer.engine.engine import StrategyShelf
 from dialer.services.campaigns import NewCampaign, create_campaign, save_strategy
 from dialer.services.codes import create_code
 from dialer.services.completion import record_completion
 from dialer.services.jobs import start_campaign
 from dialer.services.launching import Intents, Route, claim_contacts, commit_intents
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.store.attempts import Closing
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store, Tx

@@ -24,11 +24,11 @@ from dialer.domain.campaign import Campaign, JobState
 from dialer.domain.codes import CustomCode
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.ids import AttemptId, CampaignId, new_attempt_id
-from dialer.engine.engine import StrategyShelf
 from dialer.ivr.fake_pdc import FakeContact, FakePdc
 from dialer.ivr.pulse import Pulse, pulsing
 from dialer.services.list_emptying import empty_some
 from dialer.services.pdc import DirectPdc
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.store.store import Store
 from dialer.store.tx import Tx
 from dialer.web.pdc import make_pdc_app

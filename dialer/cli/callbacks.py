@@ -13,11 +13,11 @@ from rich.table import Table
 from dialer.cli.context import Config, Org, opened, out, plain_errors, who
 from dialer.domain.callback import Callback, CallbackType
 from dialer.domain.ids import CallbackId, JobId
-from dialer.engine.engine import StrategyShelf
 from dialer.errors import BadInput
 from dialer.services import callbacks
 from dialer.services.callback_promise import Wanted
 from dialer.services.organisations import DEFAULT
+from dialer.services.strategy_shelf import StrategyShelf
 
 callbacks_app = typer.Typer(help="Contacts that were promised a call.", no_args_is_help=True)
 

@@ -12,8 +12,8 @@ from rich.table import Table
 
 from dialer.cli.context import Config, Org, opened, plain_errors
 from dialer.domain.ids import JobId
-from dialer.engine.engine import StrategyShelf
 from dialer.logs import mask
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.services.why import Why, why_not_called
 
 SIGN = {"pass": "[green]open[/]", "wait": "[yellow]wait[/]", "block": "[red]shut[/]"}

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 import structlog
@@ -14,16 +13,14 @@ import structlog
 from dialer.domain.attempt import Attempt
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode
-from dialer.domain.ids import JobId
 from dialer.domain.installation import InstallationMode
-from dialer.domain.node_status import NodeStatus, SwitchStatus
 from dialer.domain.retention import RetentionPlan
-from dialer.domain.strategy import Strategy
 from dialer.engine.calls import Calls
 from dialer.engine.deliveries import Deliveries
 from dialer.engine.exporter import Exporter
 from dialer.engine.floor import Floor
 from dialer.engine.floor_options import FloorOptions
+from dialer.engine.heartbeat import Heartbeat
 from dialer.engine.housekeeper import Housekeeper
 from dialer.engine.importer import Importer
 from dialer.engine.list_emptier import ListEmptier
@@ -34,23 +31,19 @@ from dialer.engine.reconcile import Reconciler
 from dialer.engine.replies import ReplyDesk
 from dialer.engine.scheduler import Scheduler
 from dialer.engine.supervisor import Supervisor, Trunk
-from dialer.errors import StoreDown
 from dialer.ports import ChannelPort, Clock, SwitchEvent, SwitchState, VoicePort
 from dialer.ports_agents import AgentVoicePort, SoundOf, as_it_is
 from dialer.ports_queues import QueuePort
 from dialer.services.completion import Completed, record_completion
 from dialer.services.custom_restrictions import CustomRestrictions
 from dialer.services.export_runs import ExportPlace
-from dialer.services.restored import Memory, last_beat, pause_all
 from dialer.services.result_processors import ResultProcessors
-from dialer.services.strategies import load_strategy
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.store.attempts import Closing
 from dialer.store.store import Store, Tx
 
 log = structlog.get_logger()
 
-STATUS_S = 1.0
-REMEMBER_EVERY = 5  # statuses
 PROCESSORS_S = 2.0  # at the end, result processors get this long for what they were told last
 
 
@@ -69,20 +62,6 @@ class EngineOptions:
     tell_of_listening: bool = False  # agents are told of supervisors who only listen, too
     memory: Path | None = None  # the file by which a restored database is noticed; None = it is not
     mode: InstallationMode = InstallationMode.TELEPHONY  # what the installation is for
-
-
-class StrategyShelf:
-    """Strategies by job: the text a job started with is parsed once."""
-
-    def __init__(self) -> None:
-        self._parsed: dict[JobId, Strategy] = {}
-
-    def __call__(self, job_id: JobId, text: str) -> Strategy:
-        """The strategy of a job."""
-        strategy = self._parsed.get(job_id)
-        if strategy is None:
-            strategy = self._parsed[job_id] = load_strategy(text, f"strategy of job {job_id}")
-        return strategy
 
 
 class Engine:
@@ -174,8 +153,16 @@ class Engine:
         )
         self._draining = asyncio.Event()
         self._treatment_ready = asyncio.Event()
-        self._because: dict[str, str] = {}  # why each switch is in its state
-        self._beat = 0
+        self._heart = Heartbeat(
+            store=store,
+            clock=clock,
+            voice=voice,
+            node=options.node,
+            memory=options.memory,
+            jobs=self.supervisor.status,
+            targets=self._publisher.status,
+            gateways=self.deliveries.gateways,
+        )
 
     async def run(self) -> None:
         """Recover, then dial until `drain` is called; returns when the calls in flight have ended or their time is up."""
@@ -193,7 +180,7 @@ class Engine:
                     vital.create_task(self._publisher.run(), name="publish results"),
                     *([vital.create_task(self._importer.run(), name="read data sources")] if self._importer else []),
                     vital.create_task(self.floor.run(), name="the floor"),
-                    vital.create_task(self._tell_status(), name="tell status"),
+                    vital.create_task(self._heart.run(), name="tell status"),
                 ]
                 if self._looks is not None:
                     tasks.append(vital.create_task(self._looks.run(), name="ask for messages"))
@@ -227,7 +214,7 @@ class Engine:
 
     async def _recover(self) -> None:
         """What a dead predecessor held is ours: its claims are due again, its open attempts count as up until reconciled."""
-        await self._notice_restored()
+        await self._heart.notice_restored()
         now = self._clock.now()
 
         def work(tx: Tx) -> tuple[int, int]:
@@ -263,25 +250,10 @@ class Engine:
         closing = Closing(code=code, source="reconcile", system_code=code, ended_at=max(now, attempt.intent_at))
         await record_completion(self._store, attempt.id, closing, self.strategy_of)
 
-    async def _notice_restored(self) -> None:
-        """A database that has not come as far as we have seen it was restored from a backup: nobody is called from it unseen."""
-        beat, since = await last_beat(self._store, self._options.node)
-        known = None if self._options.memory is None else Memory.recall(self._options.memory, self._store)
-        self._beat = max(beat, 0 if known is None else known.beat)
-        if known is None or known.beat <= beat:
-            return
-        paused = await pause_all(self._store, since=since, until=known.at)
-        log.error(
-            "the database was restored from a backup; its jobs are paused",
-            jobs=paused,
-            missing_from=None if since is None else since.isoformat(),
-            missing_to=known.at.isoformat(),
-        )
-
     async def _route(self, vital: asyncio.TaskGroup) -> None:
         async for event in self._voice.events():
             if isinstance(event, SwitchEvent):
-                self._because[event.switch] = event.because
+                self._heart.heard(event)
                 log.info("switch", switch=event.switch, state=event.state.value, because=event.because)
                 if event.state is SwitchState.RECONCILING:
                     vital.create_task(self._link(event), name=f"reconcile {event.switch}")
@@ -292,38 +264,6 @@ class Engine:
         await self._treatment_ready.wait()
         await self.supervisor.run()
 
-    async def _tell_status(self) -> None:
-        while True:
-            switches = {
-                name: SwitchStatus(state=self._voice.state_of(name).value, because=self._because.get(name, ""))
-                for name in self._voice.switches()
-            }
-            jobs = self.supervisor.status()
-            status = NodeStatus(
-                node=self._options.node,
-                at=self._clock.now(),
-                switches=switches,
-                jobs=jobs,
-                targets=self._publisher.status(),
-                gateways=self.deliveries.gateways(),
-                beat=self._beat + 1,
-            )
-            try:
-                await self._store.write(partial(_put_status, status))
-                self._beat += 1
-                self._remember(status.at)
-            except StoreDown as down:
-                log.warning("status not written", reason=str(down))
-            await self._clock.sleep(STATUS_S)
-
-    def _remember(self, at: datetime) -> None:
-        """Never before the database has it on disk: or a crash in between would look like a restored backup."""
-        if self._options.memory is not None and self._beat % REMEMBER_EVERY == 0:
-            try:
-                Memory(beat=self._beat, at=at).keep(self._options.memory, self._store)
-            except OSError as exc:  # a full disk: the older note is good enough
-                log.warning("not noted how far the database has come", reason=str(exc))
-
     async def _link(self, event: SwitchEvent) -> None:
         if await self._reconciler.linked(event.switch, restarted=event.restarted):
             await self._reconciler.settle_quarantined(event.switch)
@@ -332,7 +272,3 @@ class Engine:
         deadline = self._clock.monotonic_s() + self._options.drain_s
         while (self.calls.in_flight() or self.deliveries.sending()) and self._clock.monotonic_s() < deadline:
             await self._clock.sleep(0.1)
-
-
-def _put_status(status: NodeStatus, tx: Tx) -> None:
-    tx.node_statuses.put(status)

@@ -14,11 +14,11 @@ from dialer.domain.codes import SystemCode
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.finish import Finish
 from dialer.domain.ids import JobId, OrgId
-from dialer.engine.engine import StrategyShelf
 from dialer.lab.behaviours import INTERESTED
 from dialer.services import jobs
 from dialer.services.campaigns import parse_pace
 from dialer.services.dnc import add_to_dnc
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.services.why import why_not_called
 from tests.rig import Rig, number
 

@@ -13,7 +13,6 @@ from dialer.domain.attributes import AttributeType
 from dialer.domain.callback import Callback, CallbackLimits, CallbackType
 from dialer.domain.desk_call import CallKind, DeskCall
 from dialer.domain.ids import ContactId, OrgId
-from dialer.engine.engine import StrategyShelf
 from dialer.errors import BadInput, CallbackRefused, Forbidden, NotFound
 from dialer.services import agent_contact as desk
 from dialer.services.agent_card import card_of
@@ -22,6 +21,7 @@ from dialer.services.callbacks import set_callback_limits
 from dialer.services.contact_cards import cards_of, list_unmaskings
 from dialer.services.contacts import define_attribute, delete_contact
 from dialer.services.dnc import list_dnc
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.store.store import Store
 from tests.launch_kit import Launch
 

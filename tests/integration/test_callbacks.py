@@ -13,7 +13,6 @@ from dialer.domain.campaign import JobContactState, JobState
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.ids import OrgId
 from dialer.domain.rules import Kind, Rule
-from dialer.engine.engine import StrategyShelf
 from dialer.errors import BadInput, CallbackRefused, Conflict, NotFound
 from dialer.services.callback_promise import Wanted
 from dialer.services.callbacks import (
@@ -27,6 +26,7 @@ from dialer.services.callbacks import (
 )
 from dialer.services.pdc import DirectPdc
 from dialer.services.rules import create_rule
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.services.why import why_not_called
 from dialer.store.store import Store
 from pdc import SessionKey, SessionPdc

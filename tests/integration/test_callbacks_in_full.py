@@ -12,7 +12,6 @@ import pytest
 from dialer.domain.callback import Callback, CallbackLimits, CallbackState, CallbackType
 from dialer.domain.campaign import JobContactState
 from dialer.domain.ids import OrgId
-from dialer.engine.engine import StrategyShelf
 from dialer.errors import BadInput, CallbackRefused, Conflict, NotFound
 from dialer.services.callback_promise import Wanted
 from dialer.services.callbacks import (
@@ -25,6 +24,7 @@ from dialer.services.callbacks import (
 )
 from dialer.services.knobs import parse_filter, parse_sort
 from dialer.services.pdc import DirectPdc
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.services.why import why_not_called
 from dialer.store.store import Store
 from pdc import SessionKey

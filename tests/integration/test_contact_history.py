@@ -10,7 +10,6 @@ from dialer.domain.codes import CustomCode
 from dialer.domain.contact import Contact
 from dialer.domain.history import HISTORY_ATTRIBUTES, NO_HISTORY, History
 from dialer.domain.ids import OrgId
-from dialer.engine.engine import StrategyShelf
 from dialer.errors import BadInput
 from dialer.services.campaigns import NewCampaign, create_campaign
 from dialer.services.codes import create_code
@@ -18,6 +17,7 @@ from dialer.services.contacts import define_attribute
 from dialer.services.knobs import parse_filter, parse_sort
 from dialer.services.late_codes import record_late_code
 from dialer.services.pdc import DirectPdc
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.services.why import why_not_called
 from dialer.store.store import Store
 from pdc import BadValue, SessionKey

@@ -20,7 +20,7 @@ from dialer.domain.codes import CustomCode
 from dialer.domain.dnc import DncKind
 from dialer.domain.ids import OrgId
 from dialer.domain.rules import Rule
-from dialer.engine.engine import Engine, EngineOptions, StrategyShelf
+from dialer.engine.engine import Engine, EngineOptions
 from dialer.engine.supervisor import Trunk
 from dialer.ports import SwitchState
 from dialer.services.campaigns import NewCampaign, create_campaign, save_strategy
@@ -28,6 +28,7 @@ from dialer.services.codes import create_code
 from dialer.services.custom_actions import CustomActions
 from dialer.services.jobs import start_campaign
 from dialer.services.rules import create_rule
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.services.why import why_not_called
 from dialer.store.store import Store
 from dialer.testing_voice import FakeCallee, FakeVoice

@@ -16,12 +16,13 @@ from dialer.domain.campaign import Campaign, Finish, Pace, PaceUnit
 from dialer.domain.codes import SystemCode
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.ids import CampaignId, JobId
-from dialer.engine.engine import Engine, EngineOptions, StrategyShelf
+from dialer.engine.engine import Engine, EngineOptions
 from dialer.engine.supervisor import Trunk
 from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.ports import SwitchState, VoiceEventKind
 from dialer.services.callback_promise import Wanted, promise
 from dialer.services.completion import RELAUNCHES_MAX
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.store.store import Store
 from dialer.store.tx import Tx
 from dialer.testing_voice import BUSY, CONGESTION, FakeCallee, FakeVoice

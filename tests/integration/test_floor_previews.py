@@ -19,10 +19,10 @@ from dialer.domain.agent_events import CallChanged, CallStage
 from dialer.domain.callback import CallbackType
 from dialer.domain.codes import SystemCode
 from dialer.domain.pacing_plan import Pacing, PacingKind
-from dialer.engine.engine import StrategyShelf
 from dialer.services.agent_floor import Done
 from dialer.services.callback_promise import Wanted
 from dialer.services.callbacks import add_callback
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.store.store import Store
 from dialer.testing_agents import FakeAgentVoice
 from dialer.testing_voice import FakeCallee, FakeVoice

@@ -10,12 +10,12 @@ from dialer.domain.callback import CallbackState
 from dialer.domain.campaign import JobContactState, JobState
 from dialer.domain.codes import CustomCode
 from dialer.domain.ids import JobId, OrgId
-from dialer.engine.engine import StrategyShelf
 from dialer.errors import Conflict
 from dialer.services.callback_promise import Wanted
 from dialer.services.callbacks import add_callback
 from dialer.services.codes import create_code
 from dialer.services.late_codes import record_late_code
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.store.store import Store
 from tests.campaign_texts import STRATEGY
 from tests.launch_kit import Launch

@@ -10,10 +10,10 @@ import pytest
 from dialer.domain.contact import NewContact
 from dialer.domain.ids import OrgId
 from dialer.engine.clock import SystemClock
-from dialer.engine.engine import StrategyShelf
 from dialer.engine.list_emptier import ListEmptier
 from dialer.services.list_emptying import empty_some
 from dialer.services.pdc import DirectPdc
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.store.store import Store
 from pdc import ListStatus, SessionKey, SessionPdc
 from tests.ivr_kit import eventually

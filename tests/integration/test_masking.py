@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 
 from dialer.cli.commands import app
 from dialer.cli.context import os_user
-from dialer.engine.engine import StrategyShelf
 from dialer.errors import Forbidden
 from dialer.logs import configure
 from dialer.services.contact_cards import cards_of, list_unmaskings, unmask
 from dialer.services.organisations import DEFAULT
 from dialer.services.pdc import DirectPdc
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.store.store import Store
 from pdc import SessionKey
 from tests.campaign_texts import STRATEGY

@@ -15,9 +15,9 @@ from dialer.domain.campaign import Pace, PaceUnit
 from dialer.domain.channel import Channel
 from dialer.domain.ids import OrgId
 from dialer.domain.message_state import MessageState, Refusal
-from dialer.engine.engine import StrategyShelf
 from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.ports import Accepted, CallOrder, EmailOrder, Found, LookUp, MessageUpdate, SmsOrder
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.services.why import why_not_called
 from dialer.store.store import Store
 from dialer.testing_messages import NO_SUCH_ADDRESS, FakeMessages, FakeReader

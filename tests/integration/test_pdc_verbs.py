@@ -9,9 +9,9 @@ import pytest
 
 from dialer.domain.ids import OrgId
 from dialer.domain.phone_checks import PhoneFormat, RejectPattern
-from dialer.engine.engine import StrategyShelf
 from dialer.services.contacts import change_phone_checks
 from dialer.services.pdc import DirectPdc
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.store.store import Store
 from pdc import BadValue, SessionKey, UnknownAttribute, UnknownContact
 from tests.launch_kit import Launch

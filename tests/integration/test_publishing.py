@@ -29,11 +29,11 @@ from dialer.cli.commands import app as cli
 from dialer.domain.dnc import DncKind
 from dialer.domain.ids import ContactId, OrgId, new_event_id
 from dialer.domain.node_status import NodeStatus, TargetStatus
-from dialer.engine.engine import StrategyShelf
 from dialer.engine.publisher import Publisher, Target
 from dialer.ports import ResultTarget
 from dialer.services.late_codes import record_late_code
 from dialer.services.publishing import backlog, give_up
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.store.store import Store, Tx
 from dialer.testing_voice import FakeCallee, FakeVoice
 from tests.campaign_texts import STRATEGY
@@ -292,7 +292,7 @@ async def test_a_file_that_cannot_be_written_loses_nothing(store: Store, org_id:
 RECORDS = """
 import asyncio, sys
 from datetime import UTC, datetime
-from dialer.engine.engine import StrategyShelf
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.services.completion import record_completion
 from dialer.store.attempts import Closing
 from dialer.store.store import Store

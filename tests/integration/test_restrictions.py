@@ -11,9 +11,9 @@ import pytest
 from dialer.domain.campaign import JobContactState, JobState, JobTotals
 from dialer.domain.ids import OrgId
 from dialer.domain.restriction import RestrictionRequest
-from dialer.engine.engine import StrategyShelf
 from dialer.services.custom_restrictions import CustomRestrictions
 from dialer.services.jobs import campaign_status
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.services.why import why_not_called
 from dialer.store.store import Store
 from dialer.testing_voice import FakeCallee, FakeVoice

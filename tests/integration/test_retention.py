@@ -15,7 +15,6 @@ from dialer.domain.codes import SystemCode
 from dialer.domain.ids import OrgId
 from dialer.domain.retention import RetentionClass, RetentionState
 from dialer.domain.rules import Rule
-from dialer.engine.engine import StrategyShelf
 from dialer.engine.housekeeper import Housekeeper
 from dialer.errors import Conflict
 from dialer.services.callback_promise import Wanted, promise
@@ -25,6 +24,7 @@ from dialer.services.jobs import campaign_status, recycle_campaign
 from dialer.services.retention import retention_report, run_retention
 from dialer.services.rules import create_rule, switch_rule
 from dialer.services.side_process import ask, ask_here
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.store.old_rows import digest_of
 from dialer.store.store import Store, Tx
 from dialer.store.tables import attempt_events, attempts, contacts, metadata

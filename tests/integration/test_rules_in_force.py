@@ -10,9 +10,9 @@ import pytest
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.ids import OrgId
 from dialer.domain.rules import MACHINE_24H, NUISANCE_72H, Per, Rule, Then
-from dialer.engine.engine import StrategyShelf
 from dialer.errors import BadInput, Conflict, NotFound
 from dialer.services.rules import create_rule, delete_rule, edit_rule, list_rules, switch_rule
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.services.why import why_not_called
 from dialer.store.store import Store
 from dialer.testing_voice import FakeCallee, FakeVoice

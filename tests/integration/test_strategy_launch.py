@@ -10,11 +10,11 @@ from dialer.domain.campaign import JobContactState
 from dialer.domain.codes import BlockScope, CustomCode, NextAction, SystemCode
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.ids import ContactId, OrgId
-from dialer.engine.engine import StrategyShelf
 from dialer.errors import BadInput, Conflict
 from dialer.services.codes import create_code, edit_code, passivate_code
 from dialer.services.late_codes import record_late_code
 from dialer.services.organisations import create_organisation
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.services.why import why_not_called
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store

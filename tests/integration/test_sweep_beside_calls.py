@@ -13,10 +13,10 @@ from dialer.domain.attempt import Attempt
 from dialer.domain.campaign import JobState
 from dialer.engine.calls import Calls
 from dialer.engine.clock import SystemClock
-from dialer.engine.engine import StrategyShelf
 from dialer.engine.reconcile import Reconciler
 from dialer.ports import LiveChannel, VoiceEvent, VoiceEventKind
 from dialer.services.launching import Route, claim_contacts, commit_intents
+from dialer.services.strategy_shelf import StrategyShelf
 from dialer.store.store import Store
 from dialer.store.tx import Tx
 from dialer.testing_voice import FakeVoice
