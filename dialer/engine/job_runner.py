@@ -3,52 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Any
 
 import structlog
 
-from dialer import failpoints
-from dialer.domain.attempt import Attempt
 from dialer.domain.campaign import Job, Pace
 from dialer.domain.channel import Channel
-from dialer.domain.codes import SystemCode
-from dialer.domain.ids import ContactId
-from dialer.domain.live_answer import wait_s
 from dialer.domain.strategy import CallHandler, Strategy
 from dialer.engine.agent_dialling import AgentDialling
 from dialer.engine.breaker import Breaker
-from dialer.engine.call import UNSERVED_S, Call
 from dialer.engine.calls import Calls
+from dialer.engine.claims import Claims
 from dialer.engine.deliveries import Deliveries
 from dialer.engine.floor import Floor
 from dialer.engine.floor_pacing import FloorPacing
-from dialer.engine.lanes import Lane, Lanes
 from dialer.engine.late_rings import LateRings
 from dialer.engine.nuisance import NuisanceMessage
-from dialer.errors import MaybeSent, NotSent, Rejected, StoreDown
+from dialer.engine.placing import Placing
+from dialer.errors import StoreDown
 from dialer.pacing.agentless import Agentless
 from dialer.pacing.guard import Guard
 from dialer.pacing.shares import Shares, Want
 from dialer.pacing.snapshot import Decision, Memory, Pacer, Snapshot
-from dialer.ports import CallOrder, Clock, VoicePort
+from dialer.ports import Clock, VoicePort
 from dialer.services.custom_restrictions import CustomRestrictions
-from dialer.services.entering import Judged
-from dialer.services.launching import Route, claim_contacts, commit_intents
-from dialer.store.job_contacts import JobContact
+from dialer.services.launching import Route, commit_intents
 from dialer.store.store import Store
 
 log = structlog.get_logger()
 
-DETECTOR_S = 5.0  # the longest that the answering-machine detector listens
 TICK_S = 0.05
-IDLE_TICK_S = 0.5  # with nobody due, the lists are asked again this often
+AGAIN_S = 0.5  # what the database could not do is tried again this often
 LOOK_AHEAD_S = 1.0  # contacts are claimed this much ahead of the pace
-LEASE_SHARE = 0.5  # a claim that has waited for half its lease is given back rather than dialled
-
-
 UNLIMITED = 1_000_000
 NOT_BEGUN = Decision(n=0, because="not begun")
 
@@ -88,23 +74,30 @@ class JobRunner:
         self._shares = shares or Shares()
         self.job, self.progress = job, Progress()
         self._store, self._voice, self._calls, self._deliveries, self._clock = store, voice, calls, deliveries, clock
-        self._strategy, self._trunk, self._caller_id, self._node = strategy, trunk, caller_id, node
-        self._breaker, self._lease_s = breaker, lease_s
-        self._memory = Memory()
+        self._strategy, self._trunk, self._node = strategy, trunk, node
+        self._breaker, self._memory = breaker, Memory()
         self._floor = floor if job.definition.pacing.has_agents else None
         self._pacing: FloorPacing | None = None
         self._desks: AgentDialling | None = None
-        self._nuisance: NuisanceMessage | None = None
+        self._nuisance = None if self._floor is None else NuisanceMessage(self._floor.sound_of, clock)
+        self._placing = Placing(
+            voice=voice,
+            calls=calls,
+            clock=clock,
+            job=job,
+            strategy=strategy,
+            caller_id=caller_id,
+            breaker=breaker,
+            nuisance=self._nuisance,
+        )
         if self._floor is not None:
             self._pacing, self._desks = self._with_agents(self._floor)
-            self._nuisance = NuisanceMessage(self._floor.sound_of, clock)
         self._late = LateRings(calls, voice, clock)
         self._pacer = pacer_for(job.pace, self._pacing)
-        self._lanes = Lanes(strategy)
-        self._restrictions = restrictions
-        self._judges = any(one.custom_restrictions for one in strategy.handlers)
-        self._judged: dict[ContactId, Judged] = {}
-        self._asking: set[asyncio.Task[None]] = set()
+        self._claims = Claims(
+            store=store, clock=clock, job=job, strategy=strategy, restrictions=restrictions, node=node, lease_s=lease_s
+        )
+        self._lanes = self._claims.lanes
         self._rooms: dict[Channel, int] = {}  # what the last decision found
         self._stopping = False
 
@@ -117,7 +110,7 @@ class JobRunner:
         """The job as it is in the database now: an operator may have changed its pace."""
         if job.pace != self.job.pace:
             self._pacer = pacer_for(job.pace, self._pacing)
-        self.job = job
+        self.job = self._placing.job = self._claims.job = job
         if self._pacing is not None and self._desks is not None and self._floor is not None:
             self._pacing.update(job)
             self._desks.job = job
@@ -141,15 +134,15 @@ class JobRunner:
                     except StoreDown as down:
                         self.progress.trouble = f"the database does not commit: {down}"
                         log.error("no call is placed while the database cannot commit", job=self.job.id, reason=str(down))
-                        await self._clock.sleep(IDLE_TICK_S)
+                        await self._clock.sleep(AGAIN_S)
                     await self._clock.sleep(TICK_S)
-                self._ask_no_more()
+                self._claims.ask_no_more()
         finally:
             self._shares.leave(int(self.job.id))
             if self._floor is not None:
                 self._floor.records.end(self.job.id)
                 self._floor.close(self.job.id)
-            await self._give_back()
+            await self._claims.give_back()
 
     async def _no_message(self) -> str:
         """Why nobody may be called: who finds no agent could not be told who called."""
@@ -158,7 +151,9 @@ class JobRunner:
 
     async def _tick(self, placing: asyncio.TaskGroup) -> None:
         now_s = self._clock.monotonic_s()
-        await self._fill(now_s, placing)
+        wanted = min(max(4, self._look_ahead(), self.job.pace.min_ports), self.job.pace.max_ports)
+        await self._claims.fill(wanted, now_s, lambda channel: self._is_full(channel, now_s), placing)
+        self.progress.nobody_due = self._lanes.nobody_due
         decision = self._decide(now_s)
         self.progress.decision, self._memory = decision, decision.memory
         if self._pacing is not None:
@@ -173,7 +168,7 @@ class JobRunner:
         if not batch:
             return
         route = self._route()
-        judged = {one.contact_id: self._judged.pop(one.contact_id) for one in batch if one.contact_id in self._judged}
+        judged = self._claims.take_judged(batch)
         intents = await commit_intents(self._store, self.job, self._strategy, batch, route, now=self._clock.now(), judged=judged)
         self._memory = self._memory.spent(len(intents.to_place))
         if self._pacing is not None:
@@ -188,8 +183,8 @@ class JobRunner:
         for attempt in calls:
             call = self._calls.begin(attempt)
             call.placing = True
-            sender = intents.senders.get(attempt.id) or self._caller_id
-            placing.create_task(self._place(call, attempt, sender), name=f"place {attempt.id}")
+            work = self._placing.place(call, attempt, intents.senders.get(attempt.id, ""))
+            placing.create_task(work, name=f"place {attempt.id}")
 
     def _route(self) -> Route:
         return Route(trunk=self._trunk, switch=self._voice.switch_for(self._trunk), node=self._node)
@@ -208,7 +203,7 @@ class JobRunner:
             job=job,
             strategy=self._strategy,
             route=self._route(),
-            place=lambda call, attempt, sender: self._place(call, attempt, sender or self._caller_id),
+            place=self._placing.place,
         )
         return pacing, desks
 
@@ -225,7 +220,7 @@ class JobRunner:
                 return
             except StoreDown as down:
                 self.progress.trouble = f"the database does not answer: {down}"
-                await self._clock.sleep(IDLE_TICK_S)
+                await self._clock.sleep(AGAIN_S)
 
     def _decide(self, now_s: float) -> Decision:
         """The pacer's decision, within this job's share of the trunk's room: other jobs want to dial there, too."""
@@ -257,6 +252,11 @@ class JobRunner:
         limit = self._breaker.limit(now_s, self._calls.on_trunk(self._trunk))
         return room if limit is None else min(room, limit)
 
+    def _is_full(self, channel: Channel, now_s: float) -> bool:
+        """Whether nothing could go out there, even if its trunk did not rest."""
+        on_trunk = channel is Channel.VOICE and self.job.definition.pacing.dials
+        return (self._voice.room(self._trunk) if on_trunk else self._room(channel, now_s)) == 0
+
     def _snapshot(self, now_s: float) -> Snapshot:
         in_flight, ringing = self._calls.in_flight(self.job.id), self._calls.ringing(self.job.id)
         sending = self._deliveries.sending(self.job.id)
@@ -272,42 +272,6 @@ class JobRunner:
         """With the room that there is on each channel."""
         return replace(seen, due=self._lanes.due(self._rooms), room=sum(self._rooms.values()))
 
-    async def _fill(self, now_s: float, asking: asyncio.TaskGroup) -> None:
-        """Keep about a second's worth of contacts claimed for each channel, and none whose lease is getting old."""
-        oldest_s = self._lanes.oldest_s()
-        if oldest_s is not None and oldest_s < now_s - self._lease_s * LEASE_SHARE:
-            await self._give_back()
-        for channel, lane in self._lanes.items():
-            await self._fill_lane(channel, lane, now_s, asking)
-        self.progress.nobody_due = self._lanes.nobody_due
-
-    async def _fill_lane(self, channel: Channel, lane: Lane, now_s: float, asking: asyncio.TaskGroup) -> None:
-        wanted = max(4, self._look_ahead(), self.job.pace.min_ports)
-        wanted = min(wanted, self.job.pace.max_ports) - len(lane.claimed) - lane.asking
-        on_trunk = channel is Channel.VOICE and self.job.definition.pacing.dials
-        no_room = (self._voice.room(self._trunk) if on_trunk else self._room(channel, now_s)) == 0
-        if wanted <= 0 or len(lane.claimed) > wanted or now_s < lane.idle_until_s or no_room:
-            return
-        claims = await claim_contacts(
-            self._store,
-            self.job.id,
-            limit=wanted,
-            owner=self._node,
-            lease_s=self._lease_s,
-            now=self._clock.now(),
-            handlers=lane.states,
-        )
-        if claims and self._judges:
-            lane.asking += len(claims)
-            task = asking.create_task(self._ask(lane, claims), name=f"ask restrictions of job {self.job.id}")
-            self._asking.add(task)
-            task.add_done_callback(self._asking.discard)
-        else:
-            self._lanes.put(claims, now_s)
-        lane.nobody_due = not lane.claimed and not lane.asking
-        if len(claims) < wanted:
-            lane.idle_until_s = now_s + IDLE_TICK_S
-
     def _look_ahead(self) -> int:
         """How many contacts may be wanted within a second."""
         if self._pacing is None:
@@ -316,72 +280,6 @@ class JobRunner:
         if self.job.definition.pacing.reads_first:
             return 0 if seen is None else seen.idle
         return 0 if seen is None else 2 * (seen.idle + len(seen.talking_s) + len(seen.wrapping_s))
-
-    async def _ask(self, lane: Lane, claims: Sequence[JobContact]) -> None:
-        """Let custom restrictions judge contacts beside the dialling; who was judged goes on into the lanes."""
-        try:
-            self._judged |= await self._restrictions.judge(self._store, self.job, self._strategy, claims, self._clock.now())
-            self._lanes.put(claims, self._clock.monotonic_s())
-        except StoreDown as down:  # their lease ends, and they come again
-            log.warning("restrictions not asked", job=self.job.id, reason=str(down))
-        finally:
-            lane.asking -= len(claims)
-
-    def _ask_no_more(self) -> None:
-        for task in self._asking:
-            task.cancel()
-
-    async def _place(self, call: Call, attempt: Attempt, sender: str) -> None:
-        handler = self._strategy.handler(attempt.handler)
-        assert isinstance(handler, CallHandler), "only calls are placed"  # noqa: S101  narrows for the type checker
-        order = CallOrder(
-            attempt_id=attempt.id,
-            number=attempt.address,
-            trunk=attempt.trunk,
-            caller_id=sender,
-            ring_timeout_s=handler.ring_timeout_s,
-            nonce=attempt.nonce,
-            amd=handler.detect_machine,
-            **self._for_agents(handler.detect_machine),
-        )
-        call.wait_s = order.wait_s
-        call.facts = replace(call.facts, ring_timeout_at=self._clock.now() + timedelta(seconds=handler.ring_timeout_s))
-        call.patience_s = UNSERVED_S + (DETECTOR_S if handler.detect_machine else 0.0)
-        try:
-            await self._voice.place(order)
-        except NotSent as reason:
-            log.warning("the call never left", attempt=attempt.id, reason=str(reason))
-            self._calls.close(call, code=SystemCode.NOT_LAUNCHED, source="network")
-        except Rejected as reason:
-            # The switch is set up wrongly. That is no fault of the contact: it stays due, and the trunk rests.
-            log.error("the switch refused the call", attempt=attempt.id, reason=str(reason))
-            self._breaker.trip(f"the switch refused the call: {reason}", self._clock.monotonic_s())
-            self._calls.close(call, code=SystemCode.NOT_LAUNCHED, source="network")
-        except MaybeSent as reason:
-            log.warning("the call may have left; reconciliation will tell", attempt=attempt.id, reason=str(reason))
-        except Exception:  # the outer edge of one call: its trouble may not cut off the orders of others
-            log.exception("a switch failed in a way that it should not; reconciliation will tell", attempt=attempt.id)
-        else:
-            failpoints.hit("K4")
-            self._calls.sent(call)
-        finally:
-            call.placing = False
-
-    def _for_agents(self, detected: bool) -> dict[str, Any]:
-        plan = self.job.definition.pacing
-        if self._nuisance is None:
-            return {}
-        return {"floor": True, "wait_s": wait_s(plan.budget, detected=detected), "nuisance": self._nuisance.sound}
-
-    async def _give_back(self) -> None:
-        self._ask_no_more()
-        self._judged.clear()
-        if self._lanes.clear() or self._judges:
-            now = self._clock.now()
-            try:
-                await self._store.write(lambda tx: tx.job_contacts.release(now=now, job_id=self.job.id, owner=self._node))
-            except StoreDown as down:  # the lease ends by itself
-                log.warning("claims not given back", job=self.job.id, reason=str(down))
 
 
 def pacer_for(pace: Pace, paced_by_agents: Pacer | None = None) -> Pacer:
