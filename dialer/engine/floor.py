@@ -22,7 +22,7 @@ from dialer.engine.floor_events import FloorEvents
 from dialer.engine.floor_jobs import FloorJobs
 from dialer.engine.floor_options import FloorOptions
 from dialer.engine.floor_records import FloorRecords
-from dialer.engine.listening import Listenings
+from dialer.engine.listenings import Listenings
 from dialer.engine.matching import Matching
 from dialer.engine.old_talks import OldTalks
 from dialer.engine.seat import Audience, Seat

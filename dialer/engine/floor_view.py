@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
 from dialer.domain.agent import AgentState
 from dialer.domain.desk import Desk
-from dialer.domain.ids import OrgId
+from dialer.domain.ids import JobId, OrgId
+from dialer.engine.floor_job import FloorJob
 from dialer.engine.seat import Seat
+from dialer.engine.seats import Seats
 from dialer.logs import mask
 from dialer.services.agent_floor import AtWork
 
-if TYPE_CHECKING:
-    from dialer.engine.floor import Floor
+HeardBy = Callable[[Seat], Mapping[str, str]]  # the supervisors at an agent's side, and how they take part
 
 
-def at_work(floor: Floor, org_id: OrgId) -> list[AtWork]:
+def at_work(seats: Seats, jobs: Mapping[JobId, FloorJob], heard_by: HeardBy, org_id: OrgId) -> list[AtWork]:
     """The agents of an organisation who are logged in, by login."""
-    seats = (one for one in floor.seats.values() if one.desk.agent.org_id == org_id)
-    there = [_shown(floor, one) for one in seats if one.desk.state is not AgentState.LOGGED_OUT]
+    mine = (one for one in seats.values() if one.desk.agent.org_id == org_id)
+    there = [_shown(one, jobs, heard_by(one)) for one in mine if one.desk.state is not AgentState.LOGGED_OUT]
     return sorted(there, key=lambda one: one.agent.casefold())
 
 
@@ -29,8 +30,8 @@ def number_shown(desk: Desk) -> str:
     return "" if desk.call is None else mask(desk.call.address)
 
 
-def _shown(floor: Floor, seat: Seat) -> AtWork:
-    desk, job = seat.desk, None if seat.attached is None else floor.jobs.get(seat.attached)
+def _shown(seat: Seat, jobs: Mapping[JobId, FloorJob], heard_by: Mapping[str, str]) -> AtWork:
+    desk, job = seat.desk, None if seat.attached is None else jobs.get(seat.attached)
     waits_for = "" if job is None else job.job.campaign_name
     return AtWork(
         agent=desk.agent.login,
@@ -43,5 +44,5 @@ def _shown(floor: Floor, seat: Seat) -> AtWork:
         queue="" if desk.caller is None else desk.caller.queue,
         number=number_shown(desk),
         silent=desk.lost_at is not None,
-        heard_by=floor.listenings.at(seat),
+        heard_by=heard_by,
     )

@@ -1,45 +1,20 @@
-"""Supervisors at agents' sides: a telephone of theirs that hears an agent's talks, whispers to the agent, or barges in."""
+"""A supervisor at an agent's side, and whom a supervisor may hear."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from functools import partial
-from typing import TYPE_CHECKING
+from datetime import datetime
 
-import structlog
-
-from dialer.domain.agent import PHONE, STALE_S, Agent, AgentState
-from dialer.domain.agent_events import AgentMoved, ListeningChanged, ListeningStage, SupervisorChanged
-from dialer.domain.desk import Desk, Leg, Refused
+from dialer.domain.agent import Agent, AgentState
+from dialer.domain.desk import Leg, Refused
 from dialer.domain.desk_call import CallKind
-from dialer.domain.ids import AgentId, LegId, new_leg_id
-from dialer.domain.supervisor_commands import BargeIn, ListenTo, StopListening, SupervisorCommand, Whisper
-from dialer.engine.floor_view import at_work, number_shown
-from dialer.engine.listening_record import ListeningRecord
+from dialer.domain.ids import LegId
 from dialer.engine.seat import Seat
-from dialer.errors import NotFound, StoreDown, WireError
-from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, FloorSeen, LegOrder, LegState, Missing, SpyMode
-from dialer.services.agent_floor import BUSY, AtWork, Done
-from dialer.services.listenings import Listened
-from dialer.store.store import Tx
+from dialer.engine.seats import Seats
+from dialer.ports_agents import SpyMode
 
-if TYPE_CHECKING:
-    from dialer.engine.floor import Floor
-
-log = structlog.get_logger()
-
-TICK_S = 0.5  # how soon an end is on record
-RECHECK_S = 60.0  # who is no supervisor any more listens no longer than so
-WIRE_S = 8.0  # less than a command's answer is waited for
 TALKS = (AgentState.TALKING, AgentState.HELD, AgentState.CONSULT, AgentState.CONFERENCE)
-HOW: dict[type, SpyMode] = {ListenTo: SpyMode.LISTEN, Whisper: SpyMode.WHISPER, BargeIn: SpyMode.BARGE}
-GONE_S = 0.1  # after which the switch has forgotten the ears of those who left: a packet of the agent's must have come
-VOICES = (AgentState.TALKING, AgentState.CONSULT, AgentState.CONFERENCE)
-NO_ANSWER, ONE_DOWN = "the switch did not answer in time", "one of the telephones is down"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,316 +41,19 @@ class Listening:
         return self.seat.desk.agent.login
 
 
-class Listenings:
-    """All of them on one floor. A supervisor listens to one agent at a time; an agent may have several supervisors."""
-
-    def __init__(self, floor: Floor) -> None:
-        self._floor, self._record = floor, ListeningRecord(floor.store, floor.clock)
-        self._of: dict[AgentId, Listening] = {}
-        self._rechecked_s = floor.clock.monotonic_s()
-        self._open = False
-
-    def listens(self, agent_id: AgentId) -> bool:
-        """Whether this supervisor is, or is about to be, at an agent's side."""
-        return agent_id in self._of
-
-    def at(self, seat: Seat) -> dict[str, str]:
-        """The supervisors at an agent's side, and how they take part."""
-        return {one.supervisor.login: one.how.value for one in self._of.values() if one.seat is seat and one.began}
-
-    # ── what supervisors ask ──────────────────────────────────────────────────────────────────────────────────────────
-
-    async def at_work(self, agent_id: AgentId) -> list[AtWork] | Refused:
-        """Who of the organisation is at work."""
-        found = await self._supervisor(agent_id)
-        return found if isinstance(found, Refused) else at_work(self._floor, found.org_id)
-
-    async def _supervisor(self, agent_id: AgentId) -> Agent | Refused:
-        """Who asks, as the database knows them now; or why they may not."""
-        try:
-            found = await self._floor.store.read(partial(_agent, agent_id))
-        except (NotFound, StoreDown) as why:
-            return Refused(str(why))
-        if not (found.supervisor and found.active):
-            return Refused(f"{found.login} is no supervisor", f"dialer agent change {found.login} --supervisor")
-        return found
-
-    async def command(self, agent_id: AgentId, command: SupervisorCommand) -> Done | Refused:
-        """Carry out a command, or say why not."""
-        if not self._open:
-            return BUSY
-        supervisor = await self._supervisor(agent_id)
-        if isinstance(supervisor, Refused):
-            return supervisor
-        held = self._of.get(agent_id)
-        if isinstance(command, StopListening):
-            if held is None:
-                return Refused("you listen to nobody")
-            self._end(held, "")
-            return Done()
-        seat = self._chosen(supervisor, command.agent, held)
-        if isinstance(seat, Refused):
-            return seat
-        if held is not None:
-            return await self._change(held, seat, HOW[type(command)])
-        return await self._ring(supervisor, seat, HOW[type(command)], command.phone or supervisor.phone)
-
-    def _chosen(self, supervisor: Agent, login: str, held: Listening | None) -> Seat | Refused:
-        """The agent whom a supervisor names and may hear now."""
-        if not login:
-            return held.seat if held is not None else Refused("you listen to nobody", "name an agent")
-        there = [one for one in self._floor.seats.values() if one.desk.agent.org_id == supervisor.org_id]
-        seat = next((one for one in there if one.desk.agent.login.casefold() == login.casefold()), None)
-        if seat is None or seat.desk.state is AgentState.LOGGED_OUT:
-            return Refused(f"no agent {login[:80]!r} is at work")
-        if held is not None and seat is held.seat:
-            return seat  # between two talks, too
-        call = seat.desk.call
-        if seat.desk.state not in TALKS:
-            return Refused(f"{seat.desk.agent.login} is not talking", "the question floor tells who is")
-        manual = call is not None and call.kind is CallKind.MANUAL
-        if manual or seat.desk.leg is not Leg.UP or seat.leg_id is None:
-            return Refused(f"{seat.desk.agent.login} is not talking on a telephone of ours")
-        return seat
-
-    # ── coming and going ──────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _ring(self, supervisor: Agent, seat: Seat, how: SpyMode, phone: str) -> Done | Refused:
-        floor, own = self._floor, self._floor.seats.get(supervisor.id)
-        if own is not None and own.desk.state is not AgentState.LOGGED_OUT:
-            return Refused("you are logged in as an agent", "log out first")
-        if not phone:
-            return Refused("you have no telephone", f"name one, or dialer agent change {supervisor.login} --phone")
-        if not PHONE.fullmatch(phone):
-            return Refused(f"{phone[:80]!r} is no telephone", "a SIP endpoint's name, or a number")
-        if seat.leg_id is None:
-            return Refused(f"{seat.desk.agent.login} has no telephone")
-        held = self._of[supervisor.id] = Listening(
-            supervisor=supervisor, seat=seat, agent_leg=seat.leg_id, how=how, leg_id=new_leg_id(), switch=seat.switch
-        )
-        trunk = floor.options.leg_trunk if phone.startswith("+") else ""
-        async with held.lock:  # an answer that is quicker than this is looked at afterwards
-            try:
-                async with asyncio.timeout(WIRE_S):
-                    await floor.agents.ring(LegOrder(leg_id=held.leg_id, phone=phone, switch=held.switch, trunk=trunk))
-            except (WireError, TimeoutError) as trouble:
-                self._end(held, str(trouble) or NO_ANSWER)
-                return Refused(f"your telephone cannot be rung: {str(trouble) or NO_ANSWER}")
-            if not held.over:
-                self._tell(held, ListeningStage.RINGING)
-        return Done()
-
-    async def _begin(self, held: Listening) -> None:
-        """The supervisor's telephone was answered."""
-        async with held.lock:
-            if held.over or held.began:
-                return
-            if because := await self._hear(held):
-                self._end(held, because)
-            elif not held.over:
-                held.began = True
-                self._tell(held, ListeningStage.BEGAN)
-                self._inform(held, held.how.value)
-
-    async def _change(self, held: Listening, seat: Seat, how: SpyMode) -> Done | Refused:
-        """Another way, or another agent, without hanging up."""
-        async with held.lock:
-            if held.over:
-                return Refused("you listen to nobody any more", "name an agent")
-            if (seat, how) == (held.seat, held.how):
-                return Done()
-            if seat.leg_id is None or seat.switch != held.switch:
-                return Refused(f"{seat.desk.agent.login} has no telephone on the same switch", "stop listening first")
-            before = held.record
-            held.seat, held.agent_leg, held.how = seat, seat.leg_id, how
-            because = await self._hear(held) if held.began else ""
-            self._record.end(before, because)
-            if because:
-                self._end(held, because)
-                return Refused(because, "you listen to nobody now")
-            if not held.over:
-                self._tell(held, ListeningStage.CHANGED)
-                self._inform(held, how.value if held.began else "")
-            return Done()
-
-    async def _hear(self, held: Listening) -> str:
-        """Put it on record, then let the supervisor hear; returns why not."""
-        floor, call = self._floor, held.seat.desk.call
-        if held.seat.leg_id != held.agent_leg or held.seat.desk.leg is not Leg.UP:
-            return f"the telephone of {held.agent} is down"
-        new = Listened(
-            at=floor.clock.now(),
-            supervisor=held.supervisor.login,
-            agent=held.agent,
-            how=held.how.value,
-            attempt_id=None if call is None else call.attempt_id,
-        )
-        try:
-            held.record = await self._record.begin(held.supervisor.org_id, new)
-            async with asyncio.timeout(WIRE_S):
-                missing = None if held.over else await floor.agents.spy(held.leg_id, held.agent_leg, held.how)
-        except StoreDown as down:
-            return f"it cannot be put on record: {down}"
-        except (WireError, TimeoutError) as trouble:
-            return str(trouble) or NO_ANSWER
-        if held.over:  # meanwhile
-            self._record.end(held.record, "")
-        return "" if missing is None else ONE_DOWN
-
-    async def _anew(self, seat: Seat) -> None:
-        """Somebody else is on the agent's line: all who listen go, and begin anew (docs/agent-legs.md).
-
-        Ears that stay take the next person's packets for old ones where their numbers are lower, and one that stays deafens all.
-        """
-        async with AsyncExitStack() as locks:
-            there = [one for one in self._of.values() if one.seat is seat]
-            for held in there:
-                await locks.enter_async_context(held.lock)
-            there = [one for one in there if one.began and not one.over and one.seat is seat]
-            for held in there:
-                held.parks += 1
-                await self._asked(held, self._floor.agents.park(held.leg_id))
-            await self._floor.clock.sleep(GONE_S)
-            for held in there:
-                if not held.over:
-                    await self._asked(held, self._floor.agents.spy(held.leg_id, held.agent_leg, held.how))
-
-    async def _asked(self, held: Listening, asked: Awaitable[Missing | None]) -> None:
-        try:
-            async with asyncio.timeout(WIRE_S):
-                because = "" if await asked is None else ONE_DOWN
-        except (WireError, TimeoutError) as trouble:
-            because = str(trouble) or NO_ANSWER
-        if because:
-            self._end(held, because)
-
-    def _end(self, held: Listening, because: str, *, up: bool = True) -> None:
-        """The supervisor leaves; `up`: their telephone is hung up."""
-        if held.over:
-            return
-        held.over = True
-        self._of.pop(held.supervisor.id, None)
-        self._record.end(held.record, because)
-        self._tell(held, ListeningStage.ENDED, because)
-        self._inform(held, "")
-        if up:
-            self._floor.begin(self._drop(held.leg_id), "hang up a supervisor")
-
-    async def _drop(self, leg_id: LegId) -> None:
-        try:
-            async with asyncio.timeout(WIRE_S):
-                await self._floor.agents.drop(leg_id)
-        except (WireError, TimeoutError) as trouble:  # found, and hung up, when the switch is looked at again
-            log.warning("a supervisor's telephone stays up", leg=leg_id, reason=str(trouble))
-
-    # ── what happens ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def heard(self, event: AgentVoiceEvent) -> bool:
-        """A switch tells something; True where it was of a supervisor's own telephone."""
-        for one in list(self._of.values()):
-            if one.agent_leg == event.leg_id and event.kind is AgentVoiceKind.LEG_DOWN:
-                self._end(one, f"the telephone of {one.agent} is down")
-        held = next((one for one in self._of.values() if one.leg_id == event.leg_id), None)
-        match event.kind:
-            case AgentVoiceKind.LEG_DOWN if held is not None:
-                self._end(
-                    held, "your telephone is down" + ("" if event.cause in (None, 16) else f" (cause {event.cause})"), up=False
-                )
-            case AgentVoiceKind.LEG_PARKED if held is not None:
-                self._parked(held)
-            case _:
-                pass
-        return held is not None
-
-    def looked(self, switch: str, seen: FloorSeen) -> set[LegId]:
-        """What a switch has, after a lost link; returns the telephones of supervisors that are to stay."""
-        states = {leg.leg_id: leg.state for leg in seen.legs}
-        for held in [one for one in self._of.values() if one.switch == switch]:
-            if held.leg_id not in states:
-                self._end(held, "your telephone was lost with the link to the switch", up=False)
-            elif held.agent_leg not in states:
-                self._end(held, f"the telephone of {held.agent} was lost with the link to the switch")
-            elif states[held.leg_id] is LegState.PARKED:
-                self._parked(held)
-        return {one.leg_id for one in self._of.values()}
-
-    def _parked(self, held: Listening) -> None:
-        """The supervisor's telephone was answered; or what it heard is not there any more."""
-        if held.parks:
-            held.parks -= 1
-        elif held.began:
-            self._end(held, f"there is nothing more to hear of {held.agent}")
-        else:
-            self._floor.begin(self._begin(held), "bring a supervisor to an agent's side")
-
-    def moved(self, seat: Seat, before: Desk) -> None:
-        """An agent's desk is another now: whoever listens is told."""
-        desk = seat.desk
-        if desk.state is before.state:
-            return
-        campaign, now = "" if desk.call is None else desk.call.campaign, self._floor.clock.now()
-        for held in [one for one in self._of.values() if one.seat is seat]:
-            event = AgentMoved(at=now, agent=held.agent, state=desk.state, campaign=campaign, number=number_shown(desk))
-            self._floor.audience.tell(held.supervisor.id, event)
-        if desk.state in VOICES and any(one.seat is seat and one.began for one in self._of.values()):
-            self._floor.begin(self._anew(seat), "let supervisors hear who has come")
-
-    def desktop(self, agent_id: AgentId, *, there: bool) -> None:
-        """A desktop of this person is there, or is not any more."""
-        if (held := self._of.get(agent_id)) is not None:
-            held.lost_at = None if there else held.lost_at or self._floor.clock.now()
-
-    async def run(self) -> None:
-        """Keep the record, and end what nobody may or wants to hear any more, until cancelled."""
-        clock, self._open = self._floor.clock, True
-        while True:
-            stale = clock.now() - timedelta(seconds=STALE_S)
-            for held in [one for one in self._of.values() if one.lost_at is not None and one.lost_at <= stale]:
-                self._end(held, "your desktop was silent")
-            if clock.monotonic_s() - self._rechecked_s >= RECHECK_S:
-                self._rechecked_s = clock.monotonic_s()
-                await self._recheck()
-            await self._record.write()
-            await clock.sleep(TICK_S)
-
-    async def _recheck(self) -> None:
-        for held in list(self._of.values()):
-            try:
-                known = await self._floor.store.read(partial(_agent, held.supervisor.id))
-            except StoreDown:  # asked again in a while
-                return
-            if not (known.supervisor and known.active):
-                self._end(held, f"{known.login} is no supervisor any more")
-
-    async def leave(self) -> None:
-        """The dialer stops: supervisors' telephones are hung up, and it is on record."""
-        self._open = False
-        for held in list(self._of.values()):
-            self._end(held, "the dialer stops", up=False)
-            await self._drop(held.leg_id)
-        await self._record.write()
-
-    # ── telling ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _tell(self, held: Listening, stage: ListeningStage, because: str = "") -> None:
-        now = self._floor.clock.now()
-        event = ListeningChanged(at=now, stage=stage, agent=held.agent, how=held.how.value, because=because)
-        self._floor.audience.tell(held.supervisor.id, event)
-
-    def _inform(self, held: Listening, how: str) -> None:
-        """The agent is told of whom they hear; of who only listens where the settings say so."""
-        if how == SpyMode.LISTEN and not self._floor.options.tell_of_listening:
-            how = ""
-        old, held.told = held.told, (held.seat, how)
-        if old is not None and old[0] is not held.seat and old[1]:
-            self._inform_of(old[0], held.supervisor, "")
-        if how != (old[1] if old is not None and old[0] is held.seat else ""):
-            self._inform_of(held.seat, held.supervisor, how)
-
-    def _inform_of(self, seat: Seat, supervisor: Agent, how: str) -> None:
-        event = SupervisorChanged(at=self._floor.clock.now(), supervisor=supervisor.login, how=how)
-        self._floor.audience.tell(seat.desk.agent.id, event)
-
-
-def _agent(agent_id: AgentId, tx: Tx) -> Agent:
-    return tx.agents(None).get(agent_id)
+def whom(supervisor: Agent, login: str, held: Listening | None, seats: Seats) -> Seat | Refused:
+    """The agent whom a supervisor names and may hear now. `held`: whom they hear already."""
+    if not login:
+        return held.seat if held is not None else Refused("you listen to nobody", "name an agent")
+    seat = seats.named(supervisor.org_id, login)
+    if seat is None or seat.desk.state is AgentState.LOGGED_OUT:
+        return Refused(f"no agent {login[:80]!r} is at work")
+    if held is not None and seat is held.seat:
+        return seat  # between two talks, too
+    call = seat.desk.call
+    if seat.desk.state not in TALKS:
+        return Refused(f"{seat.desk.agent.login} is not talking", "the question floor tells who is")
+    manual = call is not None and call.kind is CallKind.MANUAL
+    if manual or seat.desk.leg is not Leg.UP or seat.leg_id is None:
+        return Refused(f"{seat.desk.agent.login} is not talking on a telephone of ours")
+    return seat

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from dialer.domain.ids import AgentId, AttemptId, ConsultId, LegId
+from dialer.domain.ids import AgentId, AttemptId, ConsultId, LegId, OrgId
 from dialer.engine.seat import Seat
 
 
@@ -31,10 +31,14 @@ class Seats(Mapping[AgentId, Seat]):
         self._of[seat.desk.agent.id] = seat
         return seat
 
-    def colleague(self, login: str, near: Seat) -> Seat | None:
-        """Somebody of the same organisation, by login."""
-        mine = (one for one in self.values() if one.desk.agent.org_id == near.desk.agent.org_id)
+    def named(self, org_id: OrgId, login: str) -> Seat | None:
+        """An agent of an organisation, by login."""
+        mine = (one for one in self.values() if one.desk.agent.org_id == org_id)
         return next((one for one in mine if one.desk.agent.login.casefold() == login.casefold()), None)
+
+    def colleague(self, login: str, near: Seat) -> Seat | None:
+        """An agent of the same organisation as the one who is `near`."""
+        return self.named(near.desk.agent.org_id, login)
 
     # ── telephones ────────────────────────────────────────────────────────────────────────────────────────────────────
 

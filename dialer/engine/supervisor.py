@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import structlog
 
@@ -17,6 +16,7 @@ from dialer.domain.node_status import JobStatus
 from dialer.engine.breaker import Breaker
 from dialer.engine.calls import Calls
 from dialer.engine.deliveries import Deliveries
+from dialer.engine.exhaustion import Exhaustion
 from dialer.engine.floor import Floor
 from dialer.engine.job_runner import JobRunner
 from dialer.errors import Conflict, NotFound, OutdialError, StoreDown
@@ -27,7 +27,6 @@ from dialer.services.custom_restrictions import CustomRestrictions
 from dialer.services.finishing import complete, finish_if_late
 from dialer.services.holding import HELD, held_because
 from dialer.services.result_processors import ResultProcessors
-from dialer.store.look_back import LookedBack
 from dialer.store.store import Store, Tx
 
 log = structlog.get_logger()
@@ -35,7 +34,6 @@ log = structlog.get_logger()
 LOOK_S = 0.25  # an operator's word is in force within this time
 LEASE_SWEEP_S = 5.0
 CONDITIONS_S = 0.9  # how often the clock and the conditions of call pausing are asked
-OVERLOOKED_S = 30.0  # how often an infinite job with nobody left looks for contacts that were committed behind its walk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +48,6 @@ class Trunk:
 class _Running:
     runner: JobRunner
     task: asyncio.Task[None] = field(repr=False)
-
-
-@dataclass(slots=True)
-class _LookingBack:
-    """A look back over the lists of a job that has come to their end."""
-
-    began: datetime
-    after: LookedBack | None = None
-    found: bool = False
 
 
 class Supervisor:
@@ -92,8 +81,7 @@ class Supervisor:
         self._draining = False
         self._leases_seen_s = clock.monotonic_s()
         self._conditions_seen_s = clock.monotonic_s() - CONDITIONS_S
-        self._overlooked_at_s: dict[JobId, float] = {}
-        self._looking_back: dict[JobId, _LookingBack] = {}
+        self._exhaustion = Exhaustion(store, clock)
         self._shares: defaultdict[str, Shares] = defaultdict(Shares)
         calls.on_completed = deliveries.on_completed = self._completed
 
@@ -187,7 +175,7 @@ class Supervisor:
         runner = running.runner
         runner.update(job)
         if runner.progress.nobody_due and self._in_flight(job.id) == 0:
-            await self._complete_if_exhausted(job)
+            await self._exhaustion.look(job)
 
     async def _run_guarded(self, runner: JobRunner) -> None:
         try:
@@ -233,42 +221,6 @@ class Supervisor:
         if name not in self._trunks:
             raise NotFound(f"the settings have no trunk {name!r}, which the campaign asks for")
         return name
-
-    async def _complete_if_exhausted(self, job: Job) -> None:
-        def idle(tx: Tx) -> bool:
-            return not tx.job_contacts.has_unfinished(job.id) and not tx.job_contacts.has_untouched(job.id)
-
-        def work(tx: Tx) -> None:
-            if idle(tx):
-                complete(tx, tx.jobs(None).get_for_update(job.id), because="no contacts left", by="exhaustion")
-
-        now_s = self._clock.monotonic_s()
-        if now_s < self._overlooked_at_s.get(job.id, 0.0) or not await self._store.read(idle):
-            return
-        if not await self._looked_back(job):
-            return
-        if job.definition.infinite:
-            self._overlooked_at_s[job.id] = now_s + OVERLOOKED_S
-        else:
-            await self._store.write(work)
-
-    async def _looked_back(self, job: Job) -> bool:
-        """Go on looking for contacts that the job has passed and should call; True when there are none up to this moment.
-
-        One part at each look: on a list of millions, other jobs are not held up by it.
-        """
-        back = self._looking_back.setdefault(job.id, _LookingBack(began=self._clock.now()))
-        found = await self._store.read(lambda tx: tx.job_contacts.overlooked(job.id, back.after))
-        if found.contacts:
-            await self._store.write(lambda tx: tx.job_contacts.take_overlooked(job.id, found.contacts))
-            back.found = True
-        back.after = found.after
-        if found.contacts or found.after is not None:
-            return False
-        del self._looking_back[job.id]
-        if back.found or job.definition.infinite:
-            await self._store.write(lambda tx: tx.job_contacts.looked_back(job.id, began=back.began))
-        return not back.found  # what has changed while those that were found were called is looked at, too
 
     async def _end_if_late(self, job: Job) -> bool:
         if not time_is_up(job.definition.finish, job.started_at, self._clock.now()):

@@ -43,7 +43,7 @@ class AtWork:
 
 
 class Supervision(Protocol):
-    """What supervisors ask of the floor (engine.listening)."""
+    """What supervisors ask of the floor (engine.listenings)."""
 
     async def command(self, agent_id: AgentId, command: SupervisorCommand) -> Done | Refused:
         """Carry out a supervisor's command, or say why not."""
