@@ -16,6 +16,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
+from functools import lru_cache
 
 from dialer.channels.email_config import MailAddresses, wire_address
 from dialer.domain.email_content import Attachment, EmailContent
@@ -28,9 +29,7 @@ CONTENTS_KEPT = 64
 LONGEST_PLAIN = 200  # characters of a header that is written as it is
 LONGEST_SUBJECT = 2000
 WORD = 45  # octets of text in one encoded word: 60 characters of base64 and 12 around them
-_LINE_ENDS = re.compile(r"\r\n|\r|\n")
 _URL = re.compile(r"https://[!-~]+\Z")
-_DOT = re.compile(rb"(?m)^\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ class MailWriter:
             b"From: " + one.sender,
             b"To: " + mailbox(order.name, wire_address(order.address)),
             b"Subject: " + _subject(content.subject.fill(values)),
-            b"Date: " + format_datetime(now).encode(),
+            b"Date: " + _date(now.replace(microsecond=0)),
             b"Message-ID: " + self.message_id(order).encode(),
             b"Reply-To: " + self._address(TokenUse.REPLY, order),
             b"Auto-Submitted: auto-generated",
@@ -84,7 +83,7 @@ class MailWriter:
         if one.outer:
             kind = f'Content-Type: multipart/mixed; boundary="{one.outer}"\r\n\r\n--{one.outer}\r\n'.encode()
             body = kind + body + one.attachments
-        return _DOT.sub(b"..", b"\r\n".join(header) + b"\r\n" + body)
+        return (b"\r\n".join(header) + b"\r\n" + body).replace(b"\n.", b"\n..")
 
     def _body(self, one: _Compiled, order: EmailOrder) -> bytes:
         content, values = order.content, order.values
@@ -130,6 +129,11 @@ def mailbox(name: str, address: str) -> bytes:
     return _words(name) + b"\r\n " + shown
 
 
+@lru_cache(maxsize=4)
+def _date(second: datetime) -> bytes:
+    return format_datetime(second).encode()
+
+
 def _subject(text: str) -> bytes:
     header_safe(text, "the subject")
     if len(text) > LONGEST_SUBJECT:
@@ -152,9 +156,9 @@ def _words(text: str) -> bytes:
 
 def _part(kind: str, text: str) -> bytes:
     """Quoted-printable: every server takes it, and a text stays readable to those who look."""
-    # With a line end at its end, by which the encoder knows which line ends are wanted.
-    octets = (_LINE_ENDS.sub("\r\n", text) + "\r\n").encode(errors="replace")
-    encoded = binascii.b2a_qp(octets, istext=True)
+    # With line feeds alone, and one at its end: the encoder goes by the first line end that it sees.
+    lines = text.replace("\r\n", "\n").replace("\r", "\n") + "\n"
+    encoded = binascii.b2a_qp(lines.encode(errors="replace"), istext=True).replace(b"\n", b"\r\n")
     head = f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n".encode()
     return head + encoded
 

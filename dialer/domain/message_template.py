@@ -14,7 +14,7 @@ from dialer.errors import BadInput
 _BLANK = re.compile(r"\$\{([^${}]{1,64})\}")
 
 
-@dataclass(frozen=True)  # without slots: the pieces are kept in its dictionary
+@dataclass(frozen=True)  # without slots: pieces and names are kept in its dictionary
 class MessageTemplate:
     """A text with `${attribute}` in it. There are no expressions, no loops and no way to write any.
 
@@ -32,7 +32,7 @@ class MessageTemplate:
         """Fixed text and names in turn: text, name, text, name, text."""
         return tuple(_BLANK.split(self.text))
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """The attributes that it wants."""
         return frozenset(self.pieces[1::2])
@@ -49,13 +49,12 @@ class MessageTemplate:
 
     def fill_html(self, values: Mapping[str, str]) -> str:
         """The same for HTML: the values become text of the page, never a part of its structure."""
-        pieces = list(self.pieces)
-        pieces[1::2] = [html.escape(values.get(name, "")) for name in pieces[1::2]]
-        return "".join(pieces)
+        return self.fill({name: html.escape(values.get(name, "")) for name in self.names})
 
 
 def header_safe(value: str, what: str) -> str:
     """The value itself, if it can stand in one line of a mail's header. Raises BadInput: cutting it would hide an attack."""
-    if any(unicodedata.category(mark) in ("Cc", "Zl", "Zp", "Cs") for mark in value):
+    # What can be printed has none of these categories: only the rest is looked at character by character.
+    if not value.isprintable() and any(unicodedata.category(mark) in ("Cc", "Zl", "Zp", "Cs") for mark in value):
         raise BadInput("a line end or another control character", where=what, mend="one line of plain text")
     return value

@@ -74,6 +74,7 @@ class FakeMail:
         step_s: float = STEP_S,
         slow_s: float = SLOW_S,
         smtputf8: bool = True,
+        pipelining: bool = True,
         size_limit: int = 10_000_000,
     ) -> None:
         self.truth, self.answers_to, self.folder, self.step_s = truth, answers_to, folder, step_s
@@ -83,7 +84,7 @@ class FakeMail:
         self.kept: list[KeptMail] = []
         self.connections = 0
         self.port = 0
-        self._smtputf8, self._size_limit = smtputf8, size_limit
+        self._smtputf8, self._pipelining, self._size_limit = smtputf8, pipelining, size_limit
         self._tries: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
         self._open: set[SMTP] = set()
@@ -131,6 +132,11 @@ class FakeMail:
         return protocol
 
     # -- what aiosmtpd asks ------------------------------------------------------------------------------------------------------
+
+    async def handle_EHLO(self, server: SMTP, session: Session, envelope: Envelope, hostname: str, said: list[str]) -> list[str]:
+        """Say what it can do. It reads one command after another from its buffer, so that they may come together (RFC 2920)."""
+        session.host_name = hostname
+        return [*said[:-1], "250-PIPELINING", said[-1]] if self._pipelining else said
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
         """Take an address, or refuse it."""
