@@ -49,6 +49,8 @@ def _shift(verdict: FloorVerdict) -> Table:
     table.add_row("Persons who answered, and abandoned", f"{len(persons):,}, {verdict.abandoned}", "", "")
     if verdict.worst is not None:
         table.add_row("... at the worst moment", f"{verdict.worst.share:.2%}, {verdict.worst.over:+.1f} calls", "", "")
+    if verdict.caught:
+        table.add_row("... called before it happened", str(verdict.caught), "", "")
     table.add_row("Answer to talk, p50 / p99", f"{wait_s(persons, 0.5):.2f} s / {wait_s(persons, 0.99):.2f} s", "", "")
     table.add_row("Agent after more than 2 s", str(verdict.late), "", "")
     table.add_row("Longest silence", f"{silence_s(persons):.2f} s", "", "")

@@ -81,8 +81,8 @@ class Course:
 
     async def _befall(self, what: Upheaval, agents: Sequence[SyntheticAgent]) -> None:
         self._say(str(what))
-        at_work, place = sum(one.is_at_work for one in agents), len(self.log.befell)
-        connected = [one.desk.connections for one in agents]
+        place = len(self.log.befell)
+        connected = [(one, one.desk.connections) for one in agents if one.is_at_work]
         self.log.befell.append(Befell(upheaval=what, at=datetime.now(UTC)))
         match what.kind:
             case UpheavalKind.HALF_LEAVE:
@@ -98,14 +98,13 @@ class Course:
                 for one in agents:
                     one.desk.drop()
         if what.cuts_off:
-            back_at = await self._all_back(agents, at_work, since=connected)
+            back_at = await self._all_back(connected)
             self.log.befell[place] = replace(self.log.befell[place], back_at=back_at)
 
-    async def _all_back(self, agents: Sequence[SyntheticAgent], as_many: int, *, since: Sequence[int]) -> datetime | None:
-        """When so many were connected anew, and at work; None where they were not before the shift was over."""
+    async def _all_back(self, cut_off: Sequence[tuple[SyntheticAgent, int]]) -> datetime | None:
+        """When everybody was connected anew, and at work or gone home; None where that was not before the shift was over."""
         for _ in range(int(60 * self._order.minutes / LOOKS_S)):
-            back = [one.is_at_work and one.desk.connections > before for one, before in zip(agents, since, strict=True)]
-            if sum(back) >= as_many:
+            if all(one.gone.is_set() or (one.is_at_work and one.desk.connections > before) for one, before in cut_off):
                 return datetime.now(UTC)
             await asyncio.sleep(LOOKS_S)
         return None

@@ -17,6 +17,7 @@ class Person:
 
     attempt_id: str
     answered_at: datetime
+    called_at: datetime | None = None  # when the dialer ordered the call
     heard_at: datetime | None = None  # the first that they heard: an agent, or the message
     joined_at: datetime | None = None
 
@@ -34,6 +35,10 @@ class Person:
         """Whether no agent came in time."""
         return self.wait_s is None or self.wait_s > limit_s
 
+    def was_under_way(self, at: datetime, limit_s: float) -> bool:
+        """Whether the call was out at that moment, and nobody knew yet whether an agent would come in time."""
+        return (self.called_at or self.answered_at) <= at < self.decided_at(limit_s)
+
     def decided_at(self, limit_s: float) -> datetime:
         """When it was clear whether an agent came in time."""
         limit = self.answered_at + timedelta(seconds=limit_s)
@@ -42,16 +47,22 @@ class Person:
 
 def persons_of(heard: Iterable[Heard], attempts: Sequence[Attempt], joined: Mapping[str, datetime]) -> list[Person]:
     """In the order of their answers."""
-    ids = {one.address.lstrip("+"): one.id for one in attempts}
+    called = {one.address.lstrip("+"): one for one in attempts}
     sounds: dict[str, datetime] = {}
     answers: dict[str, datetime] = {}
     for one in heard:
         if one.what in (ANSWERED, SOUND):
             (answers if one.what == ANSWERED else sounds).setdefault(one.number, one.at)
     found = [
-        Person(attempt_id=ids[number], answered_at=at, heard_at=sounds.get(number), joined_at=joined.get(ids[number]))
+        Person(
+            attempt_id=called[number].id,
+            answered_at=at,
+            called_at=called[number].intent_at,
+            heard_at=sounds.get(number),
+            joined_at=joined.get(called[number].id),
+        )
         for number, at in answers.items()
-        if number in ids
+        if number in called
     ]
     return sorted(found, key=lambda person: person.answered_at)
 

@@ -19,7 +19,7 @@ from dialer.lab.shift import ShiftResult
 from dialer.lab.truth import Heard, Truth
 from dialer.services.floor_prediction import Prediction
 
-OVER_MOST = 2.0  # calls: so many of those who rang when it happened may find nobody beyond the budget, and nobody after
+OVER_MOST = 2.0  # calls over the budget, unless more were under way when something happened and found nobody: these are past help
 SILENCE_MOST_S = 3.0  # two seconds until an agent or the message comes; the agent's zip tone, and the first of it to be heard
 BACK_WITHIN_S = 30.0  # after all have been cut off, everybody is at work again
 
@@ -52,6 +52,7 @@ class FloorVerdict:
     ledger: dict[str, int]  # how often each verdict of the law's ledger
     unseen: int  # persons who answered and are not in the ledger
     worst: Worst | None
+    caught: int  # of the abandoned: whose call was under way when something befell the floor
     broken: tuple[str, ...]  # promises
     callers: int = 0  # who called in
     predicted: Prediction | None = None
@@ -99,6 +100,7 @@ class FloorVerdict:
             "worst": None if self.worst is None else {"share": round(self.worst.share, 4), "over": round(self.worst.over, 2)},
             "persons_per_agent_hour": round(shift.talks_per_agent_hour, 1),
             "answer_to_talk_s": {"p50": round(wait_s(self.persons, 0.5), 3), "p99": round(wait_s(self.persons, 0.99), 3)},
+            "caught": self.caught,
             "longest_silence_s": round(silence_s(self.persons), 2),
             "agent_after_2s": self.late,
             "ledger": self.ledger | {"unseen": self.unseen},
@@ -131,6 +133,7 @@ def judge(
     limit_s, known = order.budget.threshold_s, {one.attempt_id for one in answers}
     worst = worst_of(persons, cap=order.cap, limit_s=limit_s)
     times = Counter(one.attempt_id for one in calls)
+    caught = _caught(persons, log, limit_s)
     return FloorVerdict(
         order=order,
         shift=shift,
@@ -141,8 +144,9 @@ def judge(
         ledger=dict(Counter(one.verdict(order.budget).value for one in answers)),
         unseen=sum(one.attempt_id not in known for one in persons),
         worst=worst,
+        caught=caught,
         callers=callers,
-        broken=tuple(_broken(order, shift, log, persons, worst, attempts, times)),
+        broken=tuple(_broken(order, shift, log, persons, worst, caught, attempts, times)),
     )
 
 
@@ -185,18 +189,25 @@ def _stretches(order: FloorOrder, log: ShiftLog, persons: Sequence[Person], join
     return found
 
 
+def _caught(persons: Sequence[Person], log: ShiftLog, limit_s: float) -> int:
+    moments = [one.at for one in log.befell]
+    lost = [one for one in persons if one.is_abandoned(limit_s)]
+    return sum(any(one.was_under_way(at, limit_s) for at in moments) for one in lost)
+
+
 def _broken(
     order: FloorOrder,
     shift: ShiftResult,
     log: ShiftLog,
     persons: Sequence[Person],
     worst: Worst | None,
+    caught: int,
     attempts: Sequence[Attempt],
     times: Counter[str],
 ) -> list[str]:
     """In words."""
     found = []
-    if worst is not None and worst.over > OVER_MOST:
+    if worst is not None and worst.over > max(OVER_MOST, caught):
         found.append(f"{worst.over:.1f} calls over the budget at the worst moment ({worst.share:.2%} abandoned)")
     if (silent := silence_s(persons)) > SILENCE_MOST_S:
         found.append(f"somebody heard nothing for {silent:.1f} s")

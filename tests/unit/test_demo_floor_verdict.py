@@ -64,8 +64,10 @@ def judged(
     calls: Sequence[int] = range(COUNT),
     killed: Befell | None = KILLED,
     lost: tuple[str, ...] = (),
+    called_s: float = 1.0,
 ) -> FloorVerdict:
-    """A shift in which everybody but those of `alone` had an agent at once."""
+    """A shift in which everybody but those of `alone` had an agent at once, each called `called_s` before the answer."""
+    attempts = [replace(one, intent_at=after(2 * place - called_s)) for place, one in enumerate(attempts)]
     joined = {one.id: after(2 * place + 0.1) for place, one in enumerate(attempts) if place not in alone}
     journal = Journal(joined_at={str(one): at for one, at in joined.items()})
     heard = [Heard(at=after(2 * place), number=one.address[1:], what=ANSWERED) for place, one in enumerate(attempts)]
@@ -106,6 +108,13 @@ def test_a_shift_as_promised_breaks_nothing_and_is_told_by_stretches() -> None:
     assert killed.worst is not None
     assert killed.worst.share == pytest.approx(1 / 32)
     assert '"broken": []' in found.as_json()
+
+
+def test_who_rang_when_it_happened_was_past_help() -> None:
+    found = judged(alone=range(30, 36), called_s=14.0)
+    assert found.broken == ()
+    assert found.caught == 6
+    assert judged(alone=range(30, 36)).caught == 1, "the one who was called a second before"
 
 
 @pytest.mark.parametrize(
