@@ -13,7 +13,8 @@ and a contact's, from its answer:
        │        └── the agent's phone is gone: PARTED, and it waits again
        └── nobody came in time: NUISANCE, by the switch itself; then it hangs up
 
-The contact's hang-up is told by `VoicePort`, as that of any call.
+The contact's hang-up is told by `VoicePort`, as that of any call. Whoever is held, passed on or in a conference may also be a
+caller of a queue whom an agent has taken (`QueuePort`): known by the offer, and waiting again means waiting in the queue again.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
-from dialer.domain.ids import AttemptId, ConsultId, LegId
+from dialer.domain.ids import AttemptId, ConsultId, LegId, OfferId, PersonId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,7 @@ class AgentVoiceEvent:
     at: datetime  # when we received it, aware UTC
     leg_id: LegId | None = None
     attempt_id: AttemptId | None = None
+    offer: OfferId | None = None  # of a caller of a queue, instead of `attempt_id`
     consult_id: ConsultId | None = None
     parting: Parting | None = None  # with PARTED
     amd: str = ""  # with CONTACT_WAITING: the detector's word (HUMAN, NOTSURE); "" where it was not asked
@@ -125,6 +127,7 @@ class LiveLeg:
     leg_id: LegId
     state: LegState
     attempt_id: AttemptId | None = None  # the contact with whom it talks
+    offer: OfferId | None = None  # the caller of a queue with whom it talks
     age_s: float = 0.0
 
 
@@ -147,11 +150,21 @@ class LiveContact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCaller:
+    """A caller of a queue whom an agent has taken."""
+
+    offer: OfferId
+    state: ContactState  # talking or held
+    leg_id: LegId | None = None  # the agent with whom the caller talks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FloorSeen:
     """Everything of the floor that a switch has now: what is not here is gone."""
 
     legs: Sequence[LiveLeg] = ()
     contacts: Sequence[LiveContact] = ()
+    callers: Sequence[LiveCaller] = ()
     consults: Sequence[ConsultId] = ()
 
 
@@ -184,31 +197,32 @@ class AgentVoicePort(Protocol):
     async def drop(self, leg_id: LegId) -> None:
         """End a leg; a contact who talks with it waits again."""
 
-    async def join(self, attempt_id: AttemptId, leg_id: LegId, *, tone: bool = True) -> Missing | None:
+    async def join(self, person: PersonId, leg_id: LegId, *, tone: bool = True) -> Missing | None:
         """Let a contact and an agent talk; returns when they do. With `tone` the agent hears a zip tone first.
 
         The contact may be waiting, held, or with another agent, who is then parked: so a call is passed from agent to agent.
         """
 
-    async def hold(self, attempt_id: AttemptId) -> Missing | None:
+    async def hold(self, person: PersonId) -> Missing | None:
         """The contact hears music, and its agent is parked.
 
-        When that agent's leg ends, or nobody comes for ten minutes, it waits again, for `wait_s`.
+        When that agent's leg ends, or nobody comes for ten minutes, it waits again, for `wait_s`; a caller then has two seconds
+        (CONTACT_WAITING), and waits in the queue again.
         """
 
-    async def resume(self, attempt_id: AttemptId, leg_id: LegId) -> Missing | None:
+    async def resume(self, person: PersonId, leg_id: LegId) -> Missing | None:
         """End the hold: a join without a tone. A third party with whom the agent talks is hung up."""
 
     async def release(self, attempt_id: AttemptId) -> None:
         """Hang up the contact; its agent is parked."""
 
-    async def send_digits(self, attempt_id: AttemptId, digits: str) -> Missing | None:
+    async def send_digits(self, person: PersonId, digits: str) -> Missing | None:
         """Press keys (0-9 * # A-D, 32 at most) towards the contact; returns when all are sent, 0.2 s for each."""
 
     async def play_message(self, attempt_id: AttemptId, sound: str = "") -> Missing | None:
         """Take the contact out of whatever it is in, say a sound of the switch ("": its nuisance message), and hang up."""
 
-    async def consult(self, attempt_id: AttemptId, order: ConsultOrder) -> Missing | None:
+    async def consult(self, person: PersonId, order: ConsultOrder) -> Missing | None:
         """Hold the contact and call a third party, who talks with the agent once they answer (CONSULT_UP)."""
 
     async def talk(self, leg_id: LegId, other: LegId) -> Missing | None:
@@ -217,18 +231,20 @@ class AgentVoicePort(Protocol):
     async def cancel_consult(self, consult_id: ConsultId) -> None:
         """Hang up the third party, answered or not; the agent is parked, and the contact stays held."""
 
-    async def transfer(self, attempt_id: AttemptId, consult_id: ConsultId) -> Missing | None:
-        """Let the contact talk with the third party; the agent is parked. When either hangs up, both calls end."""
+    async def transfer(self, person: PersonId, consult_id: ConsultId) -> Missing | None:
+        """Let the contact talk with the third party; the agent is parked. When either hangs up, both calls end.
 
-    async def conference(
-        self, attempt_id: AttemptId, legs: Sequence[LegId], consults: Sequence[ConsultId] = ()
-    ) -> Sequence[Missing]:
+        A caller has left the queue, which counts the call as completed, and is not known any more; one who does not find the
+        third party there waits in the queue again.
+        """
+
+    async def conference(self, person: PersonId, legs: Sequence[LegId], consults: Sequence[ConsultId] = ()) -> Sequence[Missing]:
         """Let all of them talk, from wherever they are. Who hangs up leaves the others in it; without a contact it ends.
 
         Returns who was not there; the others talk.
         """
 
-    async def end_conference(self, attempt_id: AttemptId, leg_id: LegId) -> Missing | None:
+    async def end_conference(self, person: PersonId, leg_id: LegId) -> Missing | None:
         """The contact goes on with this one agent; other agents are parked, third parties hung up."""
 
     async def spy(self, leg_id: LegId, on: LegId, mode: SpyMode) -> Missing | None:

@@ -7,6 +7,7 @@ An agent's leg enters a queue, and is offered callers while it is not paused the
        └── dropped, or not taken within two seconds: GONE, and the queue offers the caller to somebody else
 
 The switch does all of that by itself: a talk goes on without us, and an offer that nobody takes costs the caller no place.
+Who was taken can be held, passed on and so on by the `AgentVoicePort` of the legs.
 """
 
 from __future__ import annotations
@@ -62,13 +63,14 @@ class QueueSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueTalk:
-    """A caller and an agent of ours who talk now."""
+    """A caller and an agent of ours who talk now, or whom the agent holds."""
 
     offer: OfferId
     leg_id: LegId
     queue: str
     number: str  # of the caller; "" = not told
     name: str  # with which the leg had entered the queue; "" = it has left
+    held: bool = False  # the caller hears music
 
 
 class QueuePort(Protocol):
@@ -97,3 +99,6 @@ class QueuePort(Protocol):
 
     async def drop(self, switch: str, offer: OfferId) -> None:
         """End an offer, or the talk that came of it; quiet where it has ended."""
+
+    async def put_back(self, switch: str, offer: OfferId) -> None:
+        """A caller who was taken, and whom nobody has any more, waits in the queue again, before all others; quiet if gone."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from dialer.domain.ids import AttemptId, ConsultId, LegId
+from dialer.domain.ids import AttemptId, ConsultId, LegId, PersonId
 from dialer.errors import Rejected
 from dialer.ports_agents import (
     AgentVoiceEvent,
@@ -16,6 +16,7 @@ from dialer.ports_agents import (
     FloorSeen,
     LegOrder,
     LegState,
+    LiveCaller,
     LiveContact,
     LiveLeg,
     Missing,
@@ -77,44 +78,57 @@ class FakeAgentVoice(FakeFloor):
         now = self.clock.monotonic_s()
         return FloorSeen(
             legs=[
-                LiveLeg(leg_id=leg_id, state=leg.state, attempt_id=leg.contact, age_s=now - leg.began)
+                LiveLeg(
+                    leg_id=leg_id,
+                    state=leg.state,
+                    attempt_id=None if leg.contact is None or self.contacts[leg.contact].offer else AttemptId(leg.contact),
+                    offer=None if leg.contact is None else self.contacts[leg.contact].offer,
+                    age_s=now - leg.began,
+                )
                 for leg_id, leg in self.legs.items()
                 if leg.order.switch == switch
             ],
             contacts=[
-                LiveContact(attempt_id=attempt_id, state=contact.state, leg_id=contact.legs[0] if contact.legs else None)
-                for attempt_id, contact in self.contacts.items()
-                if contact.switch == switch
+                LiveContact(
+                    attempt_id=contact.order.attempt_id, state=contact.state, leg_id=contact.legs[0] if contact.legs else None
+                )
+                for contact in self.contacts.values()
+                if contact.switch == switch and contact.order is not None
+            ],
+            callers=[
+                LiveCaller(offer=contact.offer, state=contact.state, leg_id=contact.legs[0] if contact.legs else None)
+                for contact in self.contacts.values()
+                if contact.switch == switch and contact.offer is not None
             ],
             consults=[consult_id for consult_id, third in self.thirds.items() if third.switch == switch],
         )
 
     # -- the port: contacts --------------------------------------------------------------------------------------------------
 
-    async def join(self, attempt_id: AttemptId, leg_id: LegId, *, tone: bool = True) -> Missing | None:
-        contact, leg = self.contacts.get(attempt_id), self.legs.get(leg_id)
+    async def join(self, person: PersonId, leg_id: LegId, *, tone: bool = True) -> Missing | None:
+        contact, leg = self.contacts.get(person), self.legs.get(leg_id)
         if contact is None:
             return Missing.CONTACT
         if leg is None or leg.state is LegState.RINGING:
             return Missing.LEG
         self.reachable(contact.switch)
-        self.leave_all(attempt_id, Parting.PASSED_ON, but=leg_id)
+        self.leave_all(person, Parting.PASSED_ON, but=leg_id)
         self.leave_third(leg)
-        if leg.contact is not None and leg.contact != attempt_id:
+        if leg.contact is not None and leg.contact != person:
             self.wait_again(leg.contact, leg_id, Parting.PASSED_ON)
-        self.connect(attempt_id, leg_id)
+        self.connect(person, leg_id)
         return None
 
-    async def resume(self, attempt_id: AttemptId, leg_id: LegId) -> Missing | None:
-        return await self.join(attempt_id, leg_id, tone=False)
+    async def resume(self, person: PersonId, leg_id: LegId) -> Missing | None:
+        return await self.join(person, leg_id, tone=False)
 
-    async def hold(self, attempt_id: AttemptId) -> Missing | None:
-        if (contact := self.contacts.get(attempt_id)) is None:
+    async def hold(self, person: PersonId) -> Missing | None:
+        if (contact := self.contacts.get(person)) is None:
             return Missing.CONTACT
         self.reachable(contact.switch)
         self.stop_timer(contact)
         contact.keeper = next(iter(contact.legs), contact.keeper)
-        self.leave_all(attempt_id, Parting.HELD)
+        self.leave_all(person, Parting.HELD)
         contact.state = ContactState.HELD
         return None
 
@@ -122,10 +136,10 @@ class FakeAgentVoice(FakeFloor):
         if (contact := self.contacts.get(attempt_id)) is not None:
             await self.voice.hang_up(attempt_id, contact.switch)
 
-    async def send_digits(self, attempt_id: AttemptId, digits: str) -> Missing | None:
+    async def send_digits(self, person: PersonId, digits: str) -> Missing | None:
         if not digits or len(digits) > 32 or set(digits) - set("0123456789*#ABCD"):
             raise Rejected("these are no keys")
-        if (contact := self.contacts.get(attempt_id)) is None:
+        if (contact := self.contacts.get(person)) is None:
             return Missing.CONTACT
         self.reachable(contact.switch)
         contact.digits += digits
@@ -137,18 +151,18 @@ class FakeAgentVoice(FakeFloor):
         self.reachable(contact.switch)
         self.stop_timer(contact)
         self.leave_all(attempt_id, Parting.PASSED_ON)
-        contact.timer = self.spawn(self.message(attempt_id, sound or contact.order.nuisance))
+        contact.timer = self.spawn(self.message(attempt_id, sound or (contact.order.nuisance if contact.order else "")))
         return None
 
     # -- the port: third parties ---------------------------------------------------------------------------------------------
 
-    async def consult(self, attempt_id: AttemptId, order: ConsultOrder) -> Missing | None:
-        contact, leg = self.contacts.get(attempt_id), self.legs.get(order.leg_id)
+    async def consult(self, person: PersonId, order: ConsultOrder) -> Missing | None:
+        contact, leg = self.contacts.get(person), self.legs.get(order.leg_id)
         if contact is None:
             return Missing.CONTACT
         if leg is None:
             return Missing.LEG
-        await self.hold(attempt_id)
+        await self.hold(person)
         self.thirds[order.consult_id] = FakeThird(order, contact.switch)
         self.spawn(self.live_third(order))
         return None
@@ -166,24 +180,25 @@ class FakeAgentVoice(FakeFloor):
         if consult_id in self.thirds:
             self.hang_up_third(consult_id)
 
-    async def transfer(self, attempt_id: AttemptId, consult_id: ConsultId) -> Missing | None:
-        contact, third = self.contacts.get(attempt_id), self.thirds.get(consult_id)
+    async def transfer(self, person: PersonId, consult_id: ConsultId) -> Missing | None:
+        contact, third = self.contacts.get(person), self.thirds.get(consult_id)
         if contact is None:
             return Missing.CONTACT
         if third is None or not third.up:
             return Missing.THIRD
         self.reachable(contact.switch)
         self.stop_timer(contact)
-        self.leave_all(attempt_id, Parting.PASSED_ON)
+        self.leave_all(person, Parting.PASSED_ON)
+        if contact.offer is not None:
+            del self.contacts[person]
+            self.on_caller(contact.offer, False)
         contact.state, contact.thirds, contact.transferred = ContactState.TALKING, (consult_id,), True
         if (leg := self.legs.get(third.order.leg_id)) is not None and leg.third == consult_id:
             self.back_to_park(third.order.leg_id)
         return None
 
-    async def conference(
-        self, attempt_id: AttemptId, legs: Sequence[LegId], consults: Sequence[ConsultId] = ()
-    ) -> Sequence[Missing]:
-        if (contact := self.contacts.get(attempt_id)) is None:
+    async def conference(self, person: PersonId, legs: Sequence[LegId], consults: Sequence[ConsultId] = ()) -> Sequence[Missing]:
+        if (contact := self.contacts.get(person)) is None:
             return [Missing.CONTACT]
         self.reachable(contact.switch)
         self.stop_timer(contact)
@@ -192,14 +207,14 @@ class FakeAgentVoice(FakeFloor):
         for leg_id in here:
             self.legs[leg_id].third = None
             if leg_id not in contact.legs:
-                self.connect(attempt_id, leg_id)
+                self.connect(person, leg_id)
         contact.thirds = thirds
         return [Missing.LEG] * (len(legs) - len(here)) + [Missing.THIRD] * (len(consults) - len(thirds))
 
-    async def end_conference(self, attempt_id: AttemptId, leg_id: LegId) -> Missing | None:
-        contact = self.contacts.get(attempt_id)
+    async def end_conference(self, person: PersonId, leg_id: LegId) -> Missing | None:
+        contact = self.contacts.get(person)
         thirds = contact.thirds if contact is not None else ()
-        missing = await self.join(attempt_id, leg_id, tone=False)
+        missing = await self.join(person, leg_id, tone=False)
         if missing is None:
             for one in thirds:
                 self.hang_up_third(one)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dialer.domain.ids import AttemptId, ConsultId, LegId
+from dialer.domain.ids import AttemptId, ConsultId, LegId, OfferId, PersonId
 from dialer.errors import NotSent
 from dialer.ports import CallOrder, Clock, SwitchState
 from dialer.ports_agents import (
@@ -21,7 +21,7 @@ from dialer.ports_agents import (
     Parting,
     SpyMode,
 )
-from dialer.testing_voice import FakeCallee, FakeVoice
+from dialer.testing_voice import FakeCall, FakeCallee, FakeVoice
 
 PICKS_UP = FakeCallee(ring_s=None, answer_s=0.05)
 
@@ -33,16 +33,16 @@ class FakeLeg:
     order: LegOrder
     began: float
     state: LegState = LegState.RINGING
-    contact: AttemptId | None = None  # with whom it talks, also in a conference
+    contact: PersonId | None = None  # with whom it talks, also in a conference
     third: ConsultId | LegId | None = None  # the third party, or other agent, with whom it talks
     spies_on: tuple[LegId, SpyMode] | None = None
 
 
 @dataclass(slots=True)
 class FakeContact:
-    """One person on the floor."""
+    """One person on the floor: a contact, or a caller of a queue, who has an offer instead of an order."""
 
-    order: CallOrder
+    order: CallOrder | None
     switch: str
     state: ContactState = ContactState.WAITING
     legs: tuple[LegId, ...] = ()  # with whom they talk
@@ -52,6 +52,7 @@ class FakeContact:
     digits: str = ""  # what was pressed towards them
     heard: str = ""  # the message that they heard last
     timer: asyncio.Task[None] | None = None
+    offer: OfferId | None = None
 
 
 @dataclass(slots=True)
@@ -61,6 +62,11 @@ class FakeThird:
     order: ConsultOrder
     switch: str
     up: bool = False
+
+
+def contact_named(contact: FakeContact, person: PersonId) -> dict[str, PersonId]:
+    """Who an event is about, as a contact or as a caller."""
+    return {"attempt_id" if contact.offer is None else "offer": person}
 
 
 class FakeFloor:
@@ -80,13 +86,14 @@ class FakeFloor:
         self.phones, self.default = dict(phones or {}), default
         self.message_s, self.amd = message_s, amd
         self.legs: dict[LegId, FakeLeg] = {}
-        self.contacts: dict[AttemptId, FakeContact] = {}
+        self.contacts: dict[PersonId, FakeContact] = {}
         self.thirds: dict[ConsultId, FakeThird] = {}
         self.unread: deque[AgentVoiceEvent] = deque()
         self.arrived = asyncio.Event()
         self.tasks: set[asyncio.Task[None]] = set()
         voice.on_answer, voice.on_end = self.answered, self.contact_ended
         self.on_leg_down: Callable[[LegId], None] = lambda leg_id: None  # whoever else uses the legs: queues
+        self.on_caller: Callable[[OfferId, bool], None] = lambda offer, waits: None  # passed on, or waits in the queue again
 
     # -- what a test can do to it --------------------------------------------------------------------------------------------
 
@@ -100,7 +107,7 @@ class FakeFloor:
         if leg.contact is not None:
             self.wait_again(leg.contact, leg_id, Parting.LEG_GONE)
         self.leave_third(leg)
-        for attempt_id, contact in self.contacts.items():
+        for attempt_id, contact in list(self.contacts.items()):
             if contact.keeper == leg_id and contact.state is ContactState.HELD:
                 self.wait(attempt_id, again=True)
         for spy_id, spy in self.legs.items():
@@ -126,12 +133,12 @@ class FakeFloor:
         for attempt_id, contact in list(self.contacts.items()):
             if consult_id in contact.thirds:
                 contact.thirds = tuple(one for one in contact.thirds if one != consult_id)
-                if not contact.legs and contact.transferred and attempt_id in self.voice.calls:
-                    self.voice.calls[attempt_id].cut.set()
+                if not contact.legs and contact.transferred and (call := self.call_of(contact)) is not None:
+                    call.cut.set()
                 elif not contact.legs and not contact.thirds:
                     self.wait(attempt_id, again=True)
 
-    def press(self, attempt_id: AttemptId, keys: str) -> None:
+    def press(self, attempt_id: PersonId, keys: str) -> None:
         """The contact presses keys."""
         for key in keys:
             self.say(AgentVoiceKind.KEY, self.contacts[attempt_id].switch, attempt_id=attempt_id, key=key)
@@ -158,19 +165,18 @@ class FakeFloor:
             self.contacts[order.attempt_id] = contact
             self.wait(order.attempt_id, again=False)
 
-    def contact_ended(self, attempt_id: AttemptId) -> None:
-        """A contact has hung up: `FakeVoice` tells."""
+    def took(self, switch: str, offer: OfferId, leg_id: LegId) -> None:
+        """An agent and a caller of a queue talk: `FakeQueues` tells."""
+        self.contacts[offer] = FakeContact(None, switch, offer=offer)
+        self.connect(offer, leg_id)
+
+    def contact_ended(self, attempt_id: PersonId) -> None:
+        """A contact has hung up: `FakeVoice` tells. Or a caller: `FakeQueues` does."""
         contact = self.contacts.pop(attempt_id, None)
         if contact is not None:
             self.stop_timer(contact)
             for leg_id in contact.legs:
-                self.say(
-                    AgentVoiceKind.PARTED,
-                    contact.switch,
-                    attempt_id=attempt_id,
-                    leg_id=leg_id,
-                    parting=Parting.CONTACT_GONE,
-                )
+                self.say_parted(contact, attempt_id, leg_id, Parting.CONTACT_GONE)
                 self.back_to_park(leg_id)
             for one in contact.thirds:
                 self.hang_up_third(one)
@@ -208,11 +214,11 @@ class FakeFloor:
             await self.clock.sleep(callee.hangup_s - callee.answer_s)
             self.hang_up_third(order.consult_id)
 
-    async def nobody_came(self, attempt_id: AttemptId) -> None:
-        contact = self.contacts[attempt_id]
-        await self.clock.sleep(contact.order.wait_s)
-        self.say(AgentVoiceKind.NUISANCE, contact.switch, attempt_id=attempt_id)
-        await self.message(attempt_id, contact.order.nuisance)
+    async def nobody_came(self, order: CallOrder) -> None:
+        contact = self.contacts[order.attempt_id]
+        await self.clock.sleep(order.wait_s)
+        self.say(AgentVoiceKind.NUISANCE, contact.switch, attempt_id=order.attempt_id)
+        await self.message(order.attempt_id, order.nuisance)
 
     async def message(self, attempt_id: AttemptId, sound: str) -> None:
         contact = self.contacts[attempt_id]
@@ -221,25 +227,29 @@ class FakeFloor:
         if attempt_id in self.voice.calls:
             self.voice.calls[attempt_id].cut.set()
 
-    def connect(self, attempt_id: AttemptId, leg_id: LegId) -> None:
+    def call_of(self, contact: FakeContact) -> FakeCall | None:
+        """The call of a contact; None for a caller, and where it is over."""
+        return None if contact.order is None else self.voice.calls.get(contact.order.attempt_id)
+
+    def connect(self, attempt_id: PersonId, leg_id: LegId) -> None:
         contact, leg = self.contacts[attempt_id], self.legs[leg_id]
         self.stop_timer(contact)
         contact.state = ContactState.TALKING
         leg.state, leg.contact, leg.spies_on = LegState.TALKING, attempt_id, None
         if leg_id not in contact.legs:
             contact.legs += (leg_id,)
-            self.say(AgentVoiceKind.JOINED, contact.switch, attempt_id=attempt_id, leg_id=leg_id)
+            self.say(AgentVoiceKind.JOINED, contact.switch, **contact_named(contact, attempt_id), leg_id=leg_id)
 
     def back_to_park(self, leg_id: LegId) -> None:
         leg = self.legs[leg_id]
         leg.state, leg.contact, leg.third, leg.spies_on = LegState.PARKED, None, None, None
         self.say(AgentVoiceKind.LEG_PARKED, leg.order.switch, leg_id=leg_id)
 
-    def leave_all(self, attempt_id: AttemptId, parting: Parting, *, but: LegId | None = None) -> None:
+    def leave_all(self, attempt_id: PersonId, parting: Parting, *, but: LegId | None = None) -> None:
         """The contact leaves its agents, and third parties without hanging them up."""
         contact = self.contacts[attempt_id]
         for leg_id in [one for one in contact.legs if one != but]:
-            self.say(AgentVoiceKind.PARTED, contact.switch, attempt_id=attempt_id, leg_id=leg_id, parting=parting)
+            self.say_parted(contact, attempt_id, leg_id, parting)
             self.back_to_park(leg_id)
         contact.legs = tuple(one for one in contact.legs if one == but)
         contact.thirds = ()
@@ -254,19 +264,27 @@ class FakeFloor:
             self.back_to_park(other.order.leg_id)
         self.hang_up_third(ConsultId(third))
 
-    def wait_again(self, attempt_id: AttemptId, leg_id: LegId, parting: Parting) -> None:
+    def say_parted(self, contact: FakeContact, attempt_id: PersonId, leg_id: LegId, parting: Parting) -> None:
+        facts = contact_named(contact, attempt_id)
+        self.say(AgentVoiceKind.PARTED, contact.switch, **facts, leg_id=leg_id, parting=parting)
+
+    def wait_again(self, attempt_id: PersonId, leg_id: LegId, parting: Parting) -> None:
         contact = self.contacts[attempt_id]
         contact.legs = tuple(one for one in contact.legs if one != leg_id)
-        self.say(AgentVoiceKind.PARTED, contact.switch, attempt_id=attempt_id, leg_id=leg_id, parting=parting)
+        self.say_parted(contact, attempt_id, leg_id, parting)
         if not contact.legs and not contact.thirds:
             self.wait(attempt_id, again=True)
 
-    def wait(self, attempt_id: AttemptId, *, again: bool) -> None:
+    def wait(self, attempt_id: PersonId, *, again: bool) -> None:
         contact = self.contacts[attempt_id]
-        contact.state = ContactState.WAITING
-        amd = self.amd if contact.order.amd else ""
-        self.say(AgentVoiceKind.CONTACT_WAITING, contact.switch, attempt_id=attempt_id, amd=amd, again=again)
-        contact.timer = self.spawn(self.nobody_came(attempt_id))
+        if contact.offer is not None:
+            del self.contacts[attempt_id]
+            self.on_caller(contact.offer, True)
+        if contact.order is not None:
+            contact.state = ContactState.WAITING
+            amd = self.amd if contact.order.amd else ""
+            self.say(AgentVoiceKind.CONTACT_WAITING, contact.switch, attempt_id=attempt_id, amd=amd, again=again)
+            contact.timer = self.spawn(self.nobody_came(contact.order))
 
     def stop_timer(self, contact: FakeContact) -> None:
         if contact.timer is not None:

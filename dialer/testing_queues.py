@@ -12,7 +12,7 @@ from typing import Any
 from dialer.domain.ids import LegId, OfferId
 from dialer.errors import NotSent, Rejected
 from dialer.ports import Clock, SwitchState
-from dialer.ports_agents import LegState
+from dialer.ports_agents import ContactState, Parting
 from dialer.ports_queues import QueueNews, QueueNewsKind, QueueSeen, QueueTalk, WaitingCaller
 from dialer.testing_agents import FakeAgentVoice
 from dialer.testing_voice import FakeVoice
@@ -59,7 +59,7 @@ class FakeQueues:
         self.tasks: set[asyncio.Task[None]] = set()
         self._ids = count(1)
         if agents is not None:
-            agents.on_leg_down = self.leg_down
+            agents.on_leg_down, agents.on_caller = self.leg_down, self.left
 
     # -- the port ------------------------------------------------------------------------------------------------------------
 
@@ -88,6 +88,7 @@ class FakeQueues:
                 queue=one.place[1],
                 number=one.number,
                 name=self.names.get(one.leg_id, "") if one.leg_id in self.legs[one.place] else "",
+                held=self._held(offer),
             )
             for offer, one in self.offers.items()
             if one.taken and one.place[0] == switch
@@ -113,13 +114,19 @@ class FakeQueues:
         self._say(QueueNewsKind.LEFT, found.place, caller=found.caller)
         found.taken = True
         if self.agents is not None and leg_id in self.agents.legs:
-            self.agents.legs[leg_id].state = LegState.TALKING
+            self.agents.took(switch, offer, leg_id)
         self._say(QueueNewsKind.TAKEN, found.place, offer=offer)
         return True
 
     async def drop(self, switch: str, offer: OfferId) -> None:
         self._reachable(switch)
         self._end(offer)
+
+    async def put_back(self, switch: str, offer: OfferId) -> None:
+        self._reachable(switch)
+        if self.agents is not None and offer in self.agents.contacts:
+            self.agents.leave_all(offer, Parting.PASSED_ON)
+            self.agents.wait(offer, again=True)
 
     # -- what a test can do to it --------------------------------------------------------------------------------------------
 
@@ -139,13 +146,18 @@ class FakeQueues:
                 self._say(QueueNewsKind.LEFT, place, caller=caller)
 
     def leg_down(self, leg_id: LegId) -> None:
-        """An agent's telephone was hung up: the caller waits again."""
+        """An agent's telephone was hung up: whoever was offered to it waits on."""
         for offer, found in list(self.offers.items()):
-            if found.leg_id == leg_id:
+            if found.leg_id == leg_id and not found.taken:
                 del self.offers[offer]
                 self._say(QueueNewsKind.GONE, found.place, offer=offer)
-                if found.taken:
-                    self._wait(found.place, found.caller)
+
+    def left(self, offer: OfferId, waits: bool) -> None:
+        """A caller who was taken is with no agent any more, and waits again, or talks with somebody else."""
+        found = self.offers.pop(offer)
+        self._say(QueueNewsKind.GONE, found.place, offer=offer)
+        if waits:
+            self._wait(found.place, found.caller)
 
     async def stop(self) -> None:
         """End everything that waits."""
@@ -187,13 +199,17 @@ class FakeQueues:
         if found is None:
             return
         self._say(QueueNewsKind.GONE, found.place, offer=offer)
-        if found.taken and self.agents is not None and found.leg_id in self.agents.legs:
-            self.agents.back_to_park(found.leg_id)
+        if found.taken and self.agents is not None:
+            self.agents.contact_ended(offer)
         self._spawn(self._offer_again())
 
     async def _offer_again(self) -> None:
         await self.clock.sleep(AGAIN_S)
         self._offer_all()
+
+    def _held(self, offer: OfferId) -> bool:
+        contact = None if self.agents is None else self.agents.contacts.get(offer)
+        return contact is not None and contact.state is ContactState.HELD
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

@@ -111,6 +111,8 @@ class CallerStage(StrEnum):
     """What has just become of the caller before the agent."""
 
     JOINED = "joined"  # talking
+    HELD = "held"
+    RESUMED = "resumed"
     GONE = "gone"  # the talk is over; wrap up, without a code
     CLOSED = "closed"  # free for the next
 

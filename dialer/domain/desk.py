@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from dialer.domain.agent import STALE_S, Agent, AgentRules, AgentState
-from dialer.domain.agent_events import AgentEvent, CallChanged, CallStage, StateChanged
-from dialer.domain.desk_call import CallKind, DeskCall, DeskCaller
+from dialer.domain.agent_events import AgentEvent, CallChanged, CallerChanged, CallerStage, CallStage, StateChanged
+from dialer.domain.desk_call import CallKind, DeskCall, DeskCaller, Person
 from dialer.domain.desk_tasks import DropLeg, Task
 
 
@@ -76,6 +76,13 @@ class Desk:
         return self.call is not None or self.caller is not None
 
     @property
+    def on_line(self) -> Person | None:
+        """Who is before the agent and goes through a switch of ours: not the contact of a manual campaign."""
+        if self.caller is not None:
+            return self.caller
+        return None if self.call is None or self.call.kind is CallKind.MANUAL else self.call
+
+    @property
     def due_at(self) -> datetime | None:
         """When `TimeIsUp` is to be told; None = nothing ends by itself."""
         lost = None if self.lost_at is None or self.away else self.lost_at + timedelta(seconds=STALE_S)
@@ -88,6 +95,10 @@ class Desk:
     def with_call(self, call: DeskCall) -> Desk:
         """The desk with the call as it is now."""
         return replace(self, call=call)
+
+    def with_person(self, person: Person) -> Desk:
+        """The desk with whoever is on the line as they are now."""
+        return replace(self, caller=person) if isinstance(person, DeskCaller) else replace(self, call=person)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +138,13 @@ def said(call: DeskCall, stage: CallStage, now: datetime, *, code: str = "", unt
         code=code,
         until=until,
     )
+
+
+def told_of(person: Person, stage: CallStage, now: datetime) -> AgentEvent:
+    """What the agent is told of whoever is on the line."""
+    if isinstance(person, DeskCaller):
+        return CallerChanged(at=now, stage=CallerStage(stage.value), queue=person.queue, number=person.number)
+    return said(person, stage, now)
 
 
 def shown(desk: Desk, now: datetime) -> StateChanged:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeAlias
 
 from dialer.domain.agent import AgentRules
 from dialer.domain.ids import AttemptId, CallbackId, ContactId, JobId, OfferId
@@ -66,3 +67,14 @@ class DeskCaller:
     number: str = ""  # "" = not told
     rules: AgentRules = field(default_factory=AgentRules)  # how long the wrap-up is
     joined_at: datetime | None = None
+    third: Third | None = None
+    passed_to: str = ""  # the number with whom the caller still talks, after a transfer
+
+    @property
+    def is_own(self) -> bool:
+        """Callers are nobody else's: they are not passed from desk to desk."""
+        return True
+
+
+Person: TypeAlias = DeskCall | DeskCaller
+"""Somebody whom an agent has on the line."""

@@ -1,4 +1,7 @@
-"""A caller of a queue is before the agent: taken, talked to, and wrapped up. It is no contact and has no code."""
+"""A caller of a queue is before the agent: taken, talked to, and wrapped up. It is no contact and has no code.
+
+What else agents do in a talk, such as hold, is as with a contact (`desk_talk`, `desk_consult`).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ from dialer.domain.agent_events import CallerChanged, CallerStage, Notice
 from dialer.domain.desk import Answer, Desk, Leg, Moved, Pending, Refused, extended, freed
 from dialer.domain.desk_call import DeskCaller
 from dialer.domain.desk_happenings import CallerFound, CallerOffered, Happening
-from dialer.domain.desk_tasks import DropCaller, TakeCaller
+from dialer.domain.desk_tasks import DropCaller, DropThird, TakeCaller, Task
+
+TALKS = (AgentState.TALKING, AgentState.HELD, AgentState.CONSULT, AgentState.CONFERENCE)
 
 
 def caller_offered(desk: Desk, happened: CallerOffered, now: datetime) -> Moved:
@@ -63,14 +68,17 @@ def time_is_up(desk: Desk, caller: DeskCaller, now: datetime) -> Moved:
 def _release(desk: Desk, caller: DeskCaller, now: datetime) -> Answer:
     if desk.state is AgentState.WRAP_UP:
         return Refused("no call is up")
-    moved = _wrapping(desk, caller, now)
-    return replace(moved, tasks=(DropCaller(caller=caller), *moved.tasks))
+    moved = caller_over(desk, caller, now)
+    return replace(moved, tasks=(*_third(caller), DropCaller(caller=caller), *moved.tasks))
 
 
 def _gone(desk: Desk, caller: DeskCaller, now: datetime) -> Moved:
     if desk.state is AgentState.DIALLING:  # gave up, or was quicker: nobody talked
         return freed(desk, now)
-    return _wrapping(desk, caller, now) if desk.state is AgentState.TALKING else Moved(desk=desk)
+    if desk.state not in TALKS:  # passed on before, and not to be had back any more
+        return Moved(desk=desk.with_person(replace(caller, passed_to="")))
+    moved = caller_over(desk, caller, now)
+    return replace(moved, tasks=(*_third(caller), *moved.tasks))
 
 
 def _leg_down(desk: Desk, caller: DeskCaller, because: str, now: datetime) -> Moved:
@@ -80,15 +88,16 @@ def _leg_down(desk: Desk, caller: DeskCaller, because: str, now: datetime) -> Mo
     if desk.state is AgentState.WRAP_UP:
         return Moved(desk=down, events=(told,))
     closed = () if caller.joined_at is None else (_said(caller, CallerStage.CLOSED, now),)
-    return freed(down, now, events=(told, *closed))
+    return freed(down, now, *_third(caller), events=(told, *closed))
 
 
-def _wrapping(desk: Desk, caller: DeskCaller, now: datetime) -> Moved:
-    rules = caller.rules
+def caller_over(desk: Desk, caller: DeskCaller, now: datetime) -> Moved:
+    """The talk is over; what is left is the wrap-up, where there is one."""
+    rules, caller = caller.rules, replace(caller, third=None)
     if desk.away or rules.wrap_up_s == 0 or caller.joined_at is None:
         return _closed(desk, caller, now)
     until = None if rules.wrap_up_s is None else now + timedelta(seconds=rules.wrap_up_s)
-    moved = replace(desk.to(AgentState.WRAP_UP, now, until=until), extensions=0)
+    moved = replace(desk.with_person(caller).to(AgentState.WRAP_UP, now, until=until), extensions=0)
     return Moved(desk=moved, events=(_said(caller, CallerStage.GONE, now, until=until),))
 
 
@@ -108,6 +117,11 @@ def _extend(desk: Desk, caller: DeskCaller, seconds: float | None) -> Answer:
 
 def _closed(desk: Desk, caller: DeskCaller, now: datetime) -> Moved:
     return freed(desk, now, events=(_said(caller, CallerStage.CLOSED, now),))
+
+
+def _third(caller: DeskCaller) -> tuple[Task, ...]:
+    """Whoever was asked is asked no more."""
+    return () if caller.third is None else (DropThird(call=caller),)
 
 
 def _said(caller: DeskCaller, stage: CallerStage, now: datetime, *, until: datetime | None = None) -> CallerChanged:

@@ -9,10 +9,11 @@ from dialer.domain.agent import NUMBER, AgentState
 from dialer.domain.agent_commands import Consult
 from dialer.domain.agent_events import CallStage, ConsultChanged
 from dialer.domain.codes import SystemCode
-from dialer.domain.desk import Answer, Desk, Leg, Moved, Refused, freed, said
-from dialer.domain.desk_call import CallKind, DeskCall, Third
+from dialer.domain.desk import Answer, Desk, Leg, Moved, Refused, freed, said, told_of
+from dialer.domain.desk_call import DeskCall, DeskCaller, Person, Third
+from dialer.domain.desk_caller import caller_over
 from dialer.domain.desk_happenings import Consulted, ThirdGone
-from dialer.domain.desk_talk import wrapping
+from dialer.domain.desk_talk import NOT_TALKING, wrapping
 from dialer.domain.desk_tasks import (
     CallThird,
     DropThird,
@@ -30,19 +31,23 @@ NO_CONSULT = Refused("you are asking nobody")
 
 def consult(desk: Desk, wanted: Consult, now: datetime) -> Answer:
     """Call the third person; the contact hears music meanwhile."""
-    call = desk.call
-    if call is None or desk.state not in (AgentState.TALKING, AgentState.HELD) or call.kind is CallKind.MANUAL:
-        return Refused("you are not talking to a contact")
+    person = desk.on_line
+    if person is not None and person.is_own and person.third is not None:
+        return Refused(f"you ask {person.third} already", "cancel the consult first")
+    if person is None or desk.state not in (AgentState.TALKING, AgentState.HELD):
+        return NOT_TALKING
     if bool(wanted.number) == bool(wanted.agent):
         return Refused("whom?", "a number, or the login of an agent")
     if wanted.number and not NUMBER.fullmatch(wanted.number):
         return Refused(f"{wanted.number[:80]!r} cannot be called", "digits, with a + before them if it is international")
     if wanted.agent.casefold() == desk.agent.login.casefold():
         return Refused("that is you")
-    asked = replace(call, third=Third(number=wanted.number, agent=wanted.agent))
+    if wanted.agent and isinstance(person, DeskCaller):
+        return Refused("a caller of a queue has no card that a colleague could take over", "ask the colleague's number")
+    asked = replace(person, third=Third(number=wanted.number, agent=wanted.agent))
     music: tuple[Task, ...] = (HoldContact(call=asked),) if desk.state is AgentState.TALKING else ()
     return Moved(
-        desk=desk.with_call(asked).to(AgentState.CONSULT, now),
+        desk=desk.with_person(asked).to(AgentState.CONSULT, now),
         tasks=(*music, CallThird(call=asked, number=wanted.number, agent=wanted.agent)),
         events=(_told(asked, "calling", now),),
     )
@@ -54,16 +59,18 @@ def answered(desk: Desk, now: datetime) -> Moved:
     if call is None or call.third is None or call.third.up or desk.state is not AgentState.CONSULT:
         return Moved(desk=desk)
     call = replace(call, third=replace(call.third, up=True))
-    return Moved(desk=desk.with_call(call), events=(_told(call, "answered", now),))
+    return Moved(desk=desk.with_person(call), events=(_told(call, "answered", now),))
 
 
 def third_gone(desk: Desk, happened: ThirdGone, now: datetime) -> Moved:
     """The third person did not answer, or is gone: back to the contact. So it is after a transfer that found nobody there."""
-    call = _asking(desk)
-    if desk.state is AgentState.WRAP_UP and desk.call is not None and desk.call.passed_to and desk.leg is Leg.UP:
-        back = replace(desk.call, passed_to="", third=Third(number=desk.call.passed_to), ended_at=None)
+    call, person = _asking(desk), desk.on_line
+    if desk.state is AgentState.WRAP_UP and person is not None and person.passed_to and desk.leg is Leg.UP:
+        back = replace(person, passed_to="", third=Third(number=person.passed_to))
+        if isinstance(back, DeskCall):
+            back = replace(back, ended_at=None)
         moved = _back(desk, back, now, stage="failed", because=happened.because or "hung up")
-        return replace(moved, events=(*moved.events, said(back, CallStage.JOINED, now)))
+        return replace(moved, events=(*moved.events, told_of(back, CallStage.JOINED, now)))
     if call is None or call.third is None:
         return Moved(desk=desk)
     stage = "ended" if call.third.up else "failed"
@@ -80,7 +87,10 @@ def cancel(desk: Desk, now: datetime) -> Answer:
 
 
 def transfer(desk: Desk, now: datetime) -> Answer:
-    """Leave the contact with the third person, also out of a conference. To another agent, the call and its code go along."""
+    """Leave who is on the line with the third person, also out of a conference.
+
+    A contact goes to another agent with the call and its code.
+    """
     call = _asking(desk)
     if call is None or call.third is None or desk.state not in (AgentState.CONSULT, AgentState.CONFERENCE):
         return NO_CONSULT
@@ -89,11 +99,14 @@ def transfer(desk: Desk, now: datetime) -> Answer:
     if not call.third.up:
         return Refused(f"{call.third} has not answered yet", "wait, or cancel the consult")
     told = _told(call, "transferred", now)
-    if call.third.agent:
+    if isinstance(call, DeskCall) and call.third.agent:
         given = GiveCall(call=call, to=call.third.agent, code=_left_alone(call))
         return freed(desk, now, TransferContact(call=call), given, events=(told, said(call, CallStage.CLOSED, now)))
     passed = replace(call, third=None, passed_to=call.third.number)
-    moved = wrapping(desk, passed, now, fallback=SystemCode.ANSWER_HUMAN)
+    if isinstance(passed, DeskCaller):
+        moved = caller_over(desk, passed, now)
+    else:
+        moved = wrapping(desk, passed, now, fallback=SystemCode.ANSWER_HUMAN)
     return replace(moved, tasks=(TransferContact(call=call), *moved.tasks), events=(told, *moved.events))
 
 
@@ -122,7 +135,7 @@ def change_owner(desk: Desk, now: datetime) -> Answer:
     call = _asking(desk)
     if call is None or call.third is None or desk.state is not AgentState.CONFERENCE:
         return Refused("you have no conference of your own")
-    if not call.third.agent:
+    if isinstance(call, DeskCaller) or not call.third.agent:
         return Refused(f"{call.third} is no agent", "only an agent can take a call over")
     given = GiveCall(call=call, to=call.third.agent, stays=True, code=_left_alone(call))
     asked = replace(call, third=None, asked_by=call.third.agent)
@@ -176,20 +189,20 @@ def _left_alone(call: DeskCall) -> str:
     return call.rules.default_code or call.fallback or SystemCode.AGENT_LOST.value
 
 
-def _asking(desk: Desk) -> DeskCall | None:
-    """The own call with its third person."""
-    call = desk.call
+def _asking(desk: Desk) -> Person | None:
+    """Who is on the own line, and has a third person."""
+    call = desk.on_line
     return call if call is not None and call.is_own and call.third is not None else None
 
 
-def _back(desk: Desk, call: DeskCall, now: datetime, *, stage: str, because: str = "") -> Moved:
+def _back(desk: Desk, call: Person, now: datetime, *, stage: str, because: str = "") -> Moved:
     alone = replace(call, third=None)
     return Moved(
-        desk=desk.with_call(alone).to(AgentState.TALKING, now),
+        desk=desk.with_person(alone).to(AgentState.TALKING, now),
         tasks=(ResumeContact(call=alone),),
         events=(_told(call, stage, now, because=because),),
     )
 
 
-def _told(call: DeskCall, stage: str, now: datetime, *, because: str = "") -> ConsultChanged:
+def _told(call: Person, stage: str, now: datetime, *, because: str = "") -> ConsultChanged:
     return ConsultChanged(at=now, stage=stage, third=str(call.third or ""), because=because)

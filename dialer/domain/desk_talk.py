@@ -16,7 +16,7 @@ from dialer.domain.agent_commands import (
 )
 from dialer.domain.agent_events import CallStage, KeyPressed
 from dialer.domain.codes import SystemCode, name_key
-from dialer.domain.desk import Answer, Desk, Leg, Moved, Pending, Refused, extended, freed, said
+from dialer.domain.desk import Answer, Desk, Leg, Moved, Pending, Refused, extended, freed, said, told_of
 from dialer.domain.desk_call import CallKind, DeskCall
 from dialer.domain.desk_happenings import Assigned, CallFailed, Joined, KeyHeard, Offered, Placed, TalkFound
 from dialer.domain.desk_tasks import (
@@ -39,6 +39,7 @@ NOTE_LIMIT = 1000  # as everywhere (services.pdc_call)
 DIGITS_LIMIT = 64
 NEXT_MOST = timedelta(days=400)
 _DIGITS = re.compile(rf"[0-9*#]{{1,{DIGITS_LIMIT}}}")
+NOT_TALKING = Refused("you are not talking to anybody")
 WITH_CONTACT = (AgentState.TALKING, AgentState.HELD, AgentState.CONSULT, AgentState.CONFERENCE)
 
 
@@ -129,28 +130,31 @@ def call_failed(desk: Desk, happened: CallFailed, now: datetime) -> Moved:
 
 
 def hold(desk: Desk, now: datetime) -> Answer:
-    """Music for the contact."""
-    if desk.call is None or desk.state is not AgentState.TALKING or desk.call.kind is CallKind.MANUAL:
-        return Refused("you are not talking to a contact")
-    event = said(desk.call, CallStage.HELD, now)
-    return Moved(desk=desk.to(AgentState.HELD, now), tasks=(HoldContact(call=desk.call),), events=(event,))
+    """Music for the contact, or the caller of a queue."""
+    person = desk.on_line
+    if person is None or desk.state is not AgentState.TALKING:
+        return NOT_TALKING
+    event = told_of(person, CallStage.HELD, now)
+    return Moved(desk=desk.to(AgentState.HELD, now), tasks=(HoldContact(call=person),), events=(event,))
 
 
 def resume(desk: Desk, now: datetime) -> Answer:
-    """The contact back."""
-    if desk.call is None or desk.state is not AgentState.HELD:
-        return Refused("no contact is on hold")
-    event = said(desk.call, CallStage.RESUMED, now)
-    return Moved(desk=desk.to(AgentState.TALKING, now), tasks=(ResumeContact(call=desk.call),), events=(event,))
+    """The contact, or the caller, back."""
+    person = desk.on_line
+    if person is None or desk.state is not AgentState.HELD:
+        return Refused("nobody is on hold")
+    event = told_of(person, CallStage.RESUMED, now)
+    return Moved(desk=desk.to(AgentState.TALKING, now), tasks=(ResumeContact(call=person),), events=(event,))
 
 
 def press(desk: Desk, wanted: SendDigits) -> Answer:
-    """Keys towards the contact."""
-    if desk.call is None or desk.state is not AgentState.TALKING or desk.call.kind is CallKind.MANUAL:
-        return Refused("you are not talking to a contact")
+    """Keys towards the contact, or the caller."""
+    person = desk.on_line
+    if person is None or desk.state is not AgentState.TALKING:
+        return NOT_TALKING
     if not _DIGITS.fullmatch(wanted.digits):
         return Refused(f"{wanted.digits!r} cannot be pressed", f"1 to {DIGITS_LIMIT} of 0-9 * #")
-    return Moved(desk=desk, tasks=(PressDigits(call=desk.call, digits=wanted.digits),))
+    return Moved(desk=desk, tasks=(PressDigits(call=person, digits=wanted.digits),))
 
 
 def key_heard(desk: Desk, happened: KeyHeard, now: datetime) -> Moved:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from dialer.domain.agent_commands import ScheduleCallback
-from dialer.domain.desk_call import DeskCall, DeskCaller
+from dialer.domain.desk_call import DeskCall, DeskCaller, Person
 from dialer.domain.ids import AttemptId
 
 
@@ -52,21 +52,21 @@ class Join:
 class HoldContact:
     """Music for the contact."""
 
-    call: DeskCall
+    call: Person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeContact:
     """The contact back to the agent."""
 
-    call: DeskCall
+    call: Person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PressDigits:
     """Keys towards the contact."""
 
-    call: DeskCall
+    call: Person
     digits: str
 
 
@@ -81,7 +81,7 @@ class HangUpContact:
 class CallThird:
     """Call a number, or ask another agent (`Consulted`). Tell `ConsultAnswered` or `ThirdGone`."""
 
-    call: DeskCall
+    call: Person
     number: str
     agent: str
 
@@ -90,21 +90,21 @@ class CallThird:
 class DropThird:
     """Let the third person go; an agent among them is told `ConsultOver`."""
 
-    call: DeskCall
+    call: Person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferContact:
     """Join the contact with the third person, without this agent."""
 
-    call: DeskCall
+    call: Person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinThree:
     """All three hear each other; an agent among them is told `ConferenceBegan`."""
 
-    call: DeskCall
+    call: Person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from datetime import datetime
-from typing import NewType
+from typing import NewType, TypeAlias
 
 OrgId = NewType("OrgId", int)
 ContactListId = NewType("ContactListId", int)
@@ -24,6 +24,7 @@ ReceivedId = NewType("ReceivedId", int)
 AttemptId = NewType("AttemptId", str)  # 26 characters 0-9a-z, sortable by time of creation
 LegId = NewType("LegId", str)  # one call to an agent's phone, which stays up from contact to contact; made as an attempt id is
 OfferId = NewType("OfferId", str)  # the call by which a queue offers a caller to an agent of ours; the switch names it
+PersonId: TypeAlias = AttemptId | OfferId  # somebody on an agent's line: a contact, or a caller of a queue
 ConsultId = NewType("ConsultId", str)  # one call to somebody whom an agent asks for help; made as an attempt id is
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case: no character that a wire could mistake

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING
 
 import structlog
 
 from dialer.domain.agent import AgentRules, AgentState
+from dialer.domain.agent_commands import CancelConsult, Resume
 from dialer.domain.desk_call import DeskCaller
 from dialer.domain.desk_happenings import CallerFound, CallerGone, CallerJoined, CallerOffered
-from dialer.domain.desk_tasks import DropCaller, TakeCaller
+from dialer.domain.desk_tasks import DropCaller, ResumeContact, TakeCaller
 from dialer.domain.ids import LegId, OfferId
 from dialer.engine.blending import Blending
 from dialer.engine.floor_job import FloorJob
@@ -20,7 +21,6 @@ from dialer.engine.seat import Seat
 from dialer.engine.takers import Takers, name_of
 from dialer.errors import WireError
 from dialer.pacing.floor import InboundArrived
-from dialer.ports_agents import LegState, LiveLeg
 from dialer.ports_queues import QueueNews, QueueNewsKind, QueuePort, QueueTalk
 
 if TYPE_CHECKING:
@@ -69,21 +69,43 @@ class Callers:
         here = (one for one in self._floor.seats.values() if one.desk.blended_in and one.desk.state is not AgentState.LOGGED_OUT)
         return [seat for seat in here if not job.refuses(seat)]
 
-    async def linked(self, switch: str, legs: Collection[LiveLeg]) -> None:
-        """The link to a switch is there again: who talks there, talks; whose telephone is idle has lost the caller meanwhile."""
-        for leg in legs:
-            seat = self._floor.seats.legs.get(leg.leg_id)
-            if seat is not None and seat.desk.caller is not None:
-                offer, talking = seat.desk.caller.offer, leg.state is LegState.TALKING
-                self._floor.desks.apply(seat, CallerJoined(offer=offer) if talking else CallerGone(offer=offer))
+    async def linked(self, switch: str) -> None:
+        """The link to a switch is there again: who talks there, talks, and is held who is; who is not there is gone."""
         await self.queues.linked(switch)
         if self._port is not None:
             talks = await self._port.talks(switch)
-            left = [one for one in talks if one.leg_id not in self._floor.seats.legs]
+            self._adopt(switch, {one.offer: one for one in talks})
+            mine = {seat.desk.caller.offer for seat in self._floor.seats.values() if seat.desk.caller is not None}
+            for lost in [one for one in talks if one.held and one.offer not in mine]:  # by an agent of a dialer that has died
+                await self._put_back(switch, lost.offer)
+            left = [one for one in talks if one.leg_id not in self._floor.seats.legs and not one.held]
             elsewhere = {place: talk for place, talk in self._old.items() if place[0] != switch}
             self._old = elsewhere | {(switch, one.offer): one for one in left}
             if self._takers is not None:
                 self._takers.found((switch, one.queue, one.leg_id) for one in left)
+
+    def _adopt(self, switch: str, talks: Mapping[OfferId, QueueTalk]) -> None:
+        """Desks with a caller on a switch agree with what the switch has."""
+        for seat in [one for one in self._floor.seats.values() if one.switch == switch and one.desk.caller is not None]:
+            caller = seat.desk.caller
+            if caller is None or seat.desk.state is AgentState.WRAP_UP:
+                continue
+            if (talk := talks.get(caller.offer)) is None:
+                self._floor.desks.apply(seat, CallerGone(offer=caller.offer))
+            elif seat.desk.state is AgentState.DIALLING:
+                self._floor.desks.apply(seat, CallerJoined(offer=caller.offer))
+            elif talk.held and seat.desk.state is AgentState.TALKING:
+                seat.tasks.put_nowait(ResumeContact(call=caller))  # it was asked for, and did not arrive
+
+    async def put_back(self, seat: Seat, caller: DeskCaller) -> None:
+        """A caller whom this agent held, and has no more, waits in the queue again."""
+        home = self._floor.voice.switch_for(self._floor.options.leg_trunk)  # of a telephone that is down now, too
+        await self._put_back(seat.switch or home, caller.offer)
+
+    def waits(self, offer: OfferId) -> None:
+        """A caller has been on hold for as long as the switch allows: they are with the agent again, or else in the queue."""
+        if (seat := self._with(offer)) is not None:
+            self._floor.desks.apply(seat, Resume() if seat.desk.state is AgentState.HELD else CancelConsult())
 
     def give_back(self, seat: Seat) -> bool:
         """Put the caller with whom an agent's telephone talks, as it did when a dialer died, before the agent who is back."""
@@ -157,10 +179,16 @@ class Callers:
         return next((one for one in mine if one.desk.caller is not None and one.desk.caller.offer == offer), None)
 
     async def _drop(self, switch: str, offer: OfferId) -> None:
-        if self._port is None:
-            return
+        if self._port is not None:
+            await self._ask(self._port.drop(switch, offer), switch, "a caller was not let go")
+
+    async def _put_back(self, switch: str, offer: OfferId) -> None:
+        if self._port is not None:
+            await self._ask(self._port.put_back(switch, offer), switch, "a caller stays on hold until the switch ends it")
+
+    async def _ask(self, asked: Awaitable[None], switch: str, otherwise: str) -> None:
         try:
             async with asyncio.timeout(WIRE_S):
-                await self._port.drop(switch, offer)
+                await asked
         except (WireError, TimeoutError) as trouble:
-            log.warning("a caller was not let go", switch=switch, reason=str(trouble) or "no answer in time")
+            log.warning(otherwise, switch=switch, reason=str(trouble) or "no answer in time")

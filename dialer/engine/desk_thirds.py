@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dialer.domain.agent import AgentState
 from dialer.domain.attempt import DEFAULT
-from dialer.domain.desk_call import DeskCall
+from dialer.domain.desk_call import DeskCall, DeskCaller, Person
 from dialer.domain.desk_happenings import (
     CallGiven,
     ConferenceBegan,
@@ -20,7 +20,7 @@ from dialer.domain.desk_happenings import (
     ThirdGone,
 )
 from dialer.domain.desk_tasks import CallThird, GiveCall
-from dialer.domain.ids import AttemptId, ConsultId, LegId, new_consult_id
+from dialer.domain.ids import AttemptId, ConsultId, LegId, PersonId, new_consult_id
 from dialer.engine.call import Said
 from dialer.engine.seat import Seat
 from dialer.errors import WireError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dialer.engine.floor import Floor
 
 LET_GO_S = 10.0
-Missed = Callable[[Seat, DeskCall, Missing | None], None]
+Missed = Callable[[Seat, Person, Missing | None], None]
 
 
 class DeskThirds:
@@ -44,20 +44,18 @@ class DeskThirds:
         floor, call, leg = self._floor, task.call, seat.leg_id
         if leg is None:
             return
-        if task.agent:
-            await self._ask_colleague(seat, task, leg)
+        if isinstance(call, DeskCall) and task.agent:
+            await self._ask_colleague(seat, call, task.agent, leg)
             return
-        live = floor.calls.get(attempt_of(call))
-        if live is None:
+        if (road := self._road(call)) is None:
             return
         consult = new_consult_id()
         floor.seats.ask_third(seat, consult)
-        job, trunk = floor.jobs.get(call.job_id), live.attempt.trunk
-        shown = (job.job.definition.caller_id if job is not None else "") or floor.options.caller_ids.get(trunk, "")
+        trunk, shown = road
         order = ConsultOrder(consult_id=consult, leg_id=leg, number=task.number, trunk=trunk, caller_id=shown)
         asked = False
         try:
-            missing = await floor.agents.consult(attempt_of(call), order)
+            missing = await floor.agents.consult(id_of(call), order)
             asked = missing is None
         finally:
             if not asked:
@@ -66,12 +64,24 @@ class DeskThirds:
         if missing is not None:
             self._missed(seat, call, missing)
 
-    async def _ask_colleague(self, seat: Seat, task: CallThird, leg: LegId) -> None:
-        floor, other = self._floor, self._floor.seats.colleague(task.agent, seat)
+    def _road(self, call: Person) -> tuple[str, str] | None:
+        """The trunk by which a third person is called, and the number that is shown; None where the contact is gone."""
+        floor = self._floor
+        if isinstance(call, DeskCaller):  # no campaign's: by the trunk on whose switch the telephones of agents are
+            trunk = floor.options.leg_trunk
+            return trunk, floor.options.caller_ids.get(trunk, "")
+        live, job = floor.calls.get(attempt_of(call)), floor.jobs.get(call.job_id)
+        if live is None:
+            return None
+        trunk = live.attempt.trunk
+        return trunk, (job.job.definition.caller_id if job is not None else "") or floor.options.caller_ids.get(trunk, "")
+
+    async def _ask_colleague(self, seat: Seat, call: DeskCall, login: str, leg: LegId) -> None:
+        floor, other = self._floor, self._floor.seats.colleague(login, seat)
         if other is None or not other.desk.is_idle or other.leg_id is None:
-            floor.desks.apply(seat, ThirdGone(because=f"{task.agent} is not free"))
+            floor.desks.apply(seat, ThirdGone(because=f"{login} is not free"))
             return
-        floor.desks.apply(other, Consulted(call=task.call, by=seat.desk.agent.login))
+        floor.desks.apply(other, Consulted(call=call, by=seat.desk.agent.login))
         talk = False
         try:
             talk = await floor.agents.talk(leg, other.leg_id) is None
@@ -85,7 +95,7 @@ class DeskThirds:
             async with asyncio.timeout(LET_GO_S):
                 await self._floor.agents.cancel_consult(consult)
 
-    async def drop(self, seat: Seat, call: DeskCall) -> None:
+    async def drop(self, seat: Seat, call: Person) -> None:
         """Let the third person go."""
         floor = self._floor
         if (consult := seat.consult_id) is not None:
@@ -96,25 +106,34 @@ class DeskThirds:
             if other.leg_id is not None:
                 await floor.agents.park(other.leg_id)
 
-    async def transfer(self, seat: Seat, call: DeskCall) -> None:
+    async def transfer(self, seat: Seat, call: Person) -> None:
         """Leave the contact with the third person. Where they are gone the agent has the contact again, or the next agent."""
-        floor, other, attempt_id = self._floor, self._third_seat(seat, call), attempt_of(call)
+        floor, other, person = self._floor, self._third_seat(seat, call), id_of(call)
         missing: Missing | None = Missing.THIRD
         if other is not None and other.leg_id is not None:
-            missing = await floor.agents.join(attempt_id, other.leg_id, tone=False)
+            missing = await floor.agents.join(person, other.leg_id, tone=False)
         elif (consult := seat.consult_id) is not None:
             floor.seats.leave_third(consult)
-            missing = await floor.agents.transfer(attempt_id, consult)
+            missing = await floor.agents.transfer(person, consult)
         if missing is Missing.CONTACT:
-            floor.desks.apply(seat, ContactGone(attempt_id=attempt_id))
+            self._missed(seat, call, missing)
         elif missing is not None:
             floor.desks.apply(seat, ThirdGone(because="hung up"))
-            await self._left_on_hold(seat, attempt_id)
+            await self.left_on_hold(seat, call)
 
-    async def _left_on_hold(self, seat: Seat, attempt_id: AttemptId) -> None:
-        """Nobody may hear music for ever: without the agent who passed them on, the contact gets another one, or the message."""
-        floor, call, live = self._floor, seat.desk.call, self._floor.calls.get(attempt_id)
-        back = call is not None and call.attempt_id == attempt_id and seat.desk.state is not AgentState.WRAP_UP
+    async def left_on_hold(self, seat: Seat, call: Person) -> None:
+        """Nobody may hear music for ever: without the agent who passed them on, the contact gets another one, or the message.
+
+        A caller is in the queue again.
+        """
+        floor, now = self._floor, seat.desk.on_line
+        back = now is not None and is_same(now, call) and seat.desk.state is not AgentState.WRAP_UP
+        if isinstance(call, DeskCaller):
+            if not back:
+                await floor.callers.put_back(seat, call)
+            return
+        attempt_id = attempt_of(call)
+        live = floor.calls.get(attempt_id)
         if back or live is None or live.off_line:
             return
         floor.matching.wait_again(live)
@@ -138,21 +157,33 @@ class DeskThirds:
         if live is not None and attempt_id not in floor.seats.contacts:
             floor.calls.finish(live, Said(code=task.code, source=DEFAULT, agent=seat.desk.agent.login))
 
-    async def join_three(self, seat: Seat, call: DeskCall) -> None:
+    async def join_three(self, seat: Seat, call: Person) -> None:
         """All three hear each other."""
         floor, other = self._floor, self._third_seat(seat, call)
         legs = [one for one in (seat.leg_id, other.leg_id if other else None) if one is not None]
-        await floor.agents.conference(attempt_of(call), legs, [seat.consult_id] if seat.consult_id else [])
+        await floor.agents.conference(id_of(call), legs, [seat.consult_id] if seat.consult_id else [])
         if other is not None:
             floor.desks.apply(other, ConferenceBegan())
 
-    def _third_seat(self, seat: Seat, call: DeskCall) -> Seat | None:
-        third = call.third or (seat.desk.call.third if seat.desk.call is not None else None)
+    def _third_seat(self, seat: Seat, call: Person) -> Seat | None:
+        third = call.third or (seat.desk.on_line.third if seat.desk.on_line is not None else None)
         if third is not None and third.agent:
             return self._floor.seats.colleague(third.agent, seat)
         asked = (one for one in self._floor.seats.values() if one is not seat and one.desk.call is not None)
         mine = (one for one in asked if one.desk.call and one.desk.call.asked_by == seat.desk.agent.login)
         return next(mine, None)
+
+
+def id_of(call: Person) -> PersonId:
+    """By what the switch knows somebody who is on the line."""
+    return call.offer if isinstance(call, DeskCaller) else attempt_of(call)
+
+
+def is_same(one: Person, other: Person) -> bool:
+    """Whether it is the same call of the same person."""
+    if isinstance(one, DeskCaller) or isinstance(other, DeskCaller):
+        return isinstance(one, DeskCaller) and isinstance(other, DeskCaller) and one.offer == other.offer
+    return one.attempt_id == other.attempt_id
 
 
 def attempt_of(call: DeskCall) -> AttemptId:

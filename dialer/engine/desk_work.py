@@ -13,7 +13,7 @@ from dialer.domain.agent_events import ContactChanged, Notice
 from dialer.domain.attempt import DEFAULT
 from dialer.domain.codes import SystemCode
 from dialer.domain.desk import Refused
-from dialer.domain.desk_call import DeskCall
+from dialer.domain.desk_call import DeskCall, DeskCaller, Person
 from dialer.domain.desk_happenings import (
     CallerGone,
     CallFailed,
@@ -52,7 +52,7 @@ from dialer.domain.desk_tasks import (
 from dialer.engine.call import Call, Said
 from dialer.engine.desk_endings import live_call
 from dialer.engine.desk_phones import DeskPhones
-from dialer.engine.desk_thirds import DeskThirds, attempt_of
+from dialer.engine.desk_thirds import DeskThirds, attempt_of, id_of
 from dialer.engine.seat import Seat
 from dialer.errors import OutdialError, WireError
 from dialer.ports_agents import Missing
@@ -70,12 +70,12 @@ ANSWERED = (KeepNote, CorrectContact, BarNumber, PromiseCallback, KeepPreferred)
 
 
 _WISHES: Mapping[type[Task], str] = {
-    HoldContact: "the contact is perhaps not on hold",
-    ResumeContact: "the contact is perhaps still on hold",
+    HoldContact: "the {person} is perhaps not on hold",
+    ResumeContact: "the {person} is perhaps still on hold",
     PressDigits: "the keys were perhaps not pressed",
-    HangUpContact: "the contact is perhaps not hung up",
+    HangUpContact: "the {person} is perhaps not hung up",
     JoinThree: "the conference has perhaps not begun",
-    TransferContact: "the contact was perhaps not passed on",
+    TransferContact: "the {person} was perhaps not passed on",
 }  # what an agent is told when a wire did not do it
 
 
@@ -157,13 +157,13 @@ class DeskWork:
             case Join(call=call):
                 await self._join(seat, call)
             case HoldContact(call=call):
-                self.missed(seat, call, await floor.agents.hold(attempt_of(call)))
+                self.missed(seat, call, await floor.agents.hold(id_of(call)))
             case ResumeContact(call=call):
                 if seat.leg_id is not None:
-                    self.missed(seat, call, await floor.agents.resume(attempt_of(call), seat.leg_id))
+                    self.missed(seat, call, await floor.agents.resume(id_of(call), seat.leg_id))
             case PressDigits(call=call, digits=digits):
                 for start in range(0, len(digits), 32):
-                    self.missed(seat, call, await floor.agents.send_digits(attempt_of(call), digits[start : start + 32]))
+                    self.missed(seat, call, await floor.agents.send_digits(id_of(call), digits[start : start + 32]))
             case HangUpContact(call=call):
                 live = live_call(floor, call) or self._just_placed(seat, call)
                 if live is not None and not live.off_line:
@@ -220,9 +220,11 @@ class DeskWork:
         if live is None or live.off_line:  # the contact was quicker than the tone
             floor.desks.apply(seat, ContactGone(attempt_id=attempt_id))
 
-    def missed(self, seat: Seat, call: DeskCall, missing: Missing | None) -> None:
+    def missed(self, seat: Seat, call: Person, missing: Missing | None) -> None:
         """Who was to be there was not."""
-        if missing is Missing.CONTACT:
+        if missing is Missing.CONTACT and isinstance(call, DeskCaller):
+            self._floor.desks.apply(seat, CallerGone(offer=call.offer))
+        elif missing is Missing.CONTACT and isinstance(call, DeskCall):
             self._floor.desks.apply(seat, ContactGone(attempt_id=attempt_of(call)))
         elif missing is Missing.LEG:
             self._floor.desks.apply(seat, LegDown())
@@ -256,9 +258,12 @@ class DeskWork:
             case PlaceCall(call=call) if call.attempt_id is None:
                 floor.desks.apply(seat, CallFailed(code=SystemCode.NETWORK_ERROR.value, closed=True))
             case HoldContact() | ResumeContact() | PressDigits() | HangUpContact() | JoinThree() | TransferContact():
-                floor.desks.tell(seat, Notice(at=floor.clock.now(), text=f"{_WISHES[type(task)]}: {because}"))
+                wish = _WISHES[type(task)].format(person="caller" if isinstance(task.call, DeskCaller) else "contact")
+                floor.desks.tell(seat, Notice(at=floor.clock.now(), text=f"{wish}: {because}"))
                 if isinstance(task, TransferContact):
                     floor.desks.apply(seat, ThirdGone(because=because))
+                    if isinstance(task.call, DeskCaller):  # held by nobody, if this desk has gone on
+                        floor.begin(self._thirds.left_on_hold(seat, task.call), "put a caller back")
             case _:
                 pass
 

@@ -84,7 +84,7 @@ class FloorEvents:
                 # Answered while nobody of us was there, and waited in vain for as long as the switch lets anybody wait.
                 floor.calls.person(call, floor.clock.now() - timedelta(seconds=call.wait_s), call.facts.amd_status)
                 self._nobody_came(call)
-        await floor.callers.linked(switch, seen.legs)
+        await floor.callers.linked(switch)
 
     def _heard(self, event: AgentVoiceEvent) -> None:
         if self._floor.listenings.heard(event):
@@ -102,6 +102,8 @@ class FloorEvents:
                 self._floor.begin(self._drop(event.leg_id), "drop a telephone of nobody")
             case AgentVoiceKind.CONTACT_WAITING if call is not None:
                 self._person_waits(call, event.amd, again=event.again)
+            case AgentVoiceKind.CONTACT_WAITING if event.offer is not None:
+                self._floor.callers.waits(event.offer)
             case AgentVoiceKind.NUISANCE if call is not None:
                 self._nobody_came(call)
             case AgentVoiceKind.CONSULT_UP if event.consult_id in self._floor.seats.consults:

@@ -11,12 +11,12 @@ import pytest
 from dialer.channels.asterisk.agent_voice import AsteriskAgentVoice
 from dialer.channels.asterisk.queues import AsteriskQueues
 from dialer.channels.asterisk.voice import AsteriskVoice
-from dialer.domain.ids import LegId, OfferId, new_leg_id
+from dialer.domain.ids import ConsultId, LegId, OfferId, new_consult_id, new_leg_id
 from dialer.engine.clock import SystemClock
 from dialer.errors import NotSent, Rejected
 from dialer.lab.lab import Lab
 from dialer.ports import SwitchState
-from dialer.ports_agents import AgentVoiceKind, LegOrder, LegState
+from dialer.ports_agents import AgentVoiceKind, ConsultOrder, ContactState, LegOrder, LegState, Missing
 from dialer.ports_queues import QueueNews, QueueNewsKind, QueuePort
 from dialer.testing_agents import FakeAgentVoice
 from dialer.testing_queues import FakeQueues
@@ -26,7 +26,7 @@ from tests.agents_kit import asterisk_voice
 pytestmark = pytest.mark.contract
 
 NUMBERS = count(5_550_000_001)
-PHONE = "+19990007100"
+PHONE, EXPERT = "+19990007100", "+19990009100"
 STAYS = FakeCallee(ring_s=None, answer_s=0.01)
 
 
@@ -44,6 +44,7 @@ class QueueBench:
         self.queues: QueuePort = queues
         self.fake = queues if isinstance(queues, FakeQueues) else None
         self.told: list[tuple[AgentVoiceKind, LegId | None]] = []
+        self.answered: list[ConsultId] = []
         self.switch = voice.switches()[0]
         self.heard: list[QueueNews] = []
 
@@ -54,6 +55,8 @@ class QueueBench:
     async def listen_to_legs(self) -> None:
         async for event in self.agents.events():
             self.told.append((event.kind, event.leg_id))
+            if event.kind is AgentVoiceKind.CONSULT_UP and event.consult_id is not None:
+                self.answered.append(event.consult_id)
 
     async def call_in(self, queue: str) -> QueueNews:
         """Somebody calls, and waits; what is told of it."""
@@ -81,6 +84,41 @@ class QueueBench:
         assert news.number.startswith("+1555")
         assert news.offer is not None
         return news.offer
+
+    async def talking(self) -> tuple[OfferId, LegId]:
+        """A caller and an agent who talk."""
+        leg_id = await self.parked()
+        await self.queues.enter(self.switch, "support", leg_id, "ann@1", paused=False)
+        offer = await self.offered("support", leg_id)
+        assert await self.queues.take(self.switch, offer, leg_id)
+        await self.until(lambda: bool(self.said(QueueNewsKind.TAKEN)))
+        await self.queues.enter(self.switch, "support", leg_id, "ann@1", paused=True)
+        return offer, leg_id
+
+    async def asked(self, offer: OfferId, leg_id: LegId) -> ConsultId:
+        """A third party who has answered the agent; the caller is held."""
+        order = ConsultOrder(consult_id=new_consult_id(), leg_id=leg_id, number=EXPERT, trunk="trunk", ring_timeout_s=20.0)
+        assert await self.agents.consult(offer, order) is None
+        await self.until(lambda: order.consult_id in self.answered)
+        return order.consult_id
+
+    async def states(self) -> list[tuple[ContactState, LegId | None]]:
+        """The callers whom agents have, by the switch's own list."""
+        return [(one.state, one.leg_id) for one in (await self.agents.look(self.switch)).callers]
+
+    async def until_over(self, offer: OfferId) -> None:
+        """The talk has ended, and nobody waits in its queue."""
+        await self.until(lambda: [one.offer for one in self.said(QueueNewsKind.GONE)] == [offer])
+        seen = await self.queues.look(self.switch, "support")
+        assert seen is not None
+        assert not seen.callers
+
+    async def until_waits_again(self, offer: OfferId) -> None:
+        """The caller is in the queue again; then they hang up."""
+        await self.until(lambda: [one.offer for one in self.said(QueueNewsKind.GONE)][:1] == [offer])
+        await self.until(lambda: len(self.said(QueueNewsKind.JOINED)) == 2)
+        assert not await self.states()
+        await self.hang_up(self.said(QueueNewsKind.JOINED)[1].caller)
 
     def said(self, kind: QueueNewsKind) -> list[QueueNews]:
         return [one for one in self.heard if one.kind is kind]
@@ -140,7 +178,12 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[QueueBench]:
                 left = await made.queues.look(made.switch, queue)
                 for caller in left.callers if left is not None else ():  # the lab is shared
                     await made.hang_up(caller.caller)
-            for leg in (await made.agents.look(made.switch)).legs:
+            there = await made.agents.look(made.switch)
+            for consult_id in there.consults:
+                await made.agents.cancel_consult(consult_id)
+            for caller_left in there.callers:
+                await made.queues.drop(made.switch, caller_left.offer)
+            for leg in there.legs:
                 await made.agents.drop(leg.leg_id)
     finally:
         if made.fake is not None:
@@ -250,3 +293,86 @@ async def test_without_a_link_nothing_is_seen_and_that_is_said(bench: QueueBench
     await bench.voice.stop()
     with pytest.raises(NotSent):
         await bench.queues.look(bench.switch, "support")
+
+
+# -- what else agents do in a talk ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.row(126)
+async def test_a_caller_is_held_and_taken_back_and_keys_are_pressed(bench: QueueBench) -> None:
+    offer, leg_id = await bench.talking()
+    assert await bench.states() == [(ContactState.TALKING, leg_id)]
+    assert await bench.agents.hold(offer) is None
+    await bench.until_leg(leg_id, LegState.PARKED)
+    assert await bench.states() == [(ContactState.HELD, None)]
+    assert [(one.offer, one.held) for one in await bench.queues.talks(bench.switch)] == [(offer, True)]
+    assert await bench.agents.resume(offer, leg_id) is None
+    assert await bench.states() == [(ContactState.TALKING, leg_id)]
+    assert await bench.agents.send_digits(offer, "4*") is None
+    assert [(one.offer, one.held) for one in await bench.queues.talks(bench.switch)] == [(offer, False)]
+    await bench.queues.drop(bench.switch, offer)
+    await bench.until_leg(leg_id, LegState.PARKED)
+    await bench.until_over(offer)
+    assert await bench.agents.hold(offer) is Missing.CONTACT
+    assert await bench.agents.send_digits(offer, "4") is Missing.CONTACT
+
+
+async def test_a_held_caller_whose_agent_is_lost_or_who_is_put_back_waits_in_the_queue_again(bench: QueueBench) -> None:
+    offer, leg_id = await bench.talking()
+    assert await bench.agents.hold(offer) is None
+    await bench.agents.drop(leg_id)
+    await bench.until_waits_again(offer)
+    await bench.queues.put_back(bench.switch, offer)  # quiet: gone
+
+
+async def test_a_held_caller_can_be_put_back_into_the_queue(bench: QueueBench) -> None:
+    offer, leg_id = await bench.talking()
+    assert await bench.agents.hold(offer) is None
+    await bench.queues.put_back(bench.switch, offer)
+    await bench.until_waits_again(offer)
+    await bench.until_leg(leg_id, LegState.PARKED)
+
+
+@pytest.mark.row(128)
+async def test_a_third_party_is_asked_let_go_asked_again_and_gets_the_caller(bench: QueueBench) -> None:
+    offer, leg_id = await bench.talking()
+    refused = await bench.asked(offer, leg_id)
+    assert await bench.states() == [(ContactState.HELD, None)]
+    await bench.agents.cancel_consult(refused)
+    assert await bench.agents.transfer(offer, refused) is Missing.THIRD
+    assert await bench.agents.resume(offer, leg_id) is None
+    assert await bench.states() == [(ContactState.TALKING, leg_id)]
+    third = await bench.asked(offer, leg_id)
+    assert await bench.agents.transfer(offer, third) is None
+    await bench.until_over(offer)
+    await bench.until_leg(leg_id, LegState.PARKED)
+    there = await bench.agents.look(bench.switch)
+    assert (list(there.callers), list(there.consults)) == ([], [third])
+    assert await bench.agents.transfer(offer, third) is Missing.CONTACT
+
+
+@pytest.mark.row(128)
+async def test_three_talk_and_the_agent_goes_on_alone_with_the_caller_or_leaves_them(bench: QueueBench) -> None:
+    offer, leg_id = await bench.talking()
+    third = await bench.asked(offer, leg_id)
+    assert list(await bench.agents.conference(offer, [leg_id], [third])) == []
+    assert await bench.states() == [(ContactState.TALKING, leg_id)]
+    assert await bench.agents.end_conference(offer, leg_id) is None
+    assert await bench.states() == [(ContactState.TALKING, leg_id)]
+    third = await bench.asked(offer, leg_id)
+    assert list(await bench.agents.conference(offer, [leg_id], [third])) == []
+    assert await bench.agents.transfer(offer, third) is None
+    await bench.until_over(offer)
+    await bench.until_leg(leg_id, LegState.PARKED)
+    assert list((await bench.agents.look(bench.switch)).consults) == [third]
+
+
+async def test_a_caller_whom_all_others_leave_in_a_conference_waits_in_the_queue_again(bench: QueueBench) -> None:
+    offer, leg_id = await bench.talking()
+    third = await bench.asked(offer, leg_id)
+    assert list(await bench.agents.conference(offer, [leg_id], [third])) == []
+    await bench.agents.drop(leg_id)
+    await bench.until(lambda: (AgentVoiceKind.LEG_DOWN, leg_id) in bench.told)
+    assert await bench.states() == [(ContactState.TALKING, None)]
+    await bench.agents.cancel_consult(third)
+    await bench.until_waits_again(offer)

@@ -11,7 +11,7 @@ from dialer.channels.asterisk.agent_memory import MAX_UNREAD, FloorMemory
 from dialer.channels.asterisk.agent_words import FLOOR, floor_seen
 from dialer.channels.asterisk.originate import ChannelIds
 from dialer.channels.asterisk.protocol import AmiFrame
-from dialer.domain.ids import AttemptId, ConsultId, new_attempt_id, new_leg_id
+from dialer.domain.ids import ConsultId, PersonId, new_attempt_id, new_leg_id
 from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, ContactState, Parting
 from tests.still_clock import StillClock
 
@@ -31,14 +31,14 @@ class Listener:
     """Notes what it is told."""
 
     def __init__(self) -> None:
-        self.alone: list[AttemptId] = []
+        self.alone: list[PersonId] = []
         self.overruns = 0
 
     def third_answered(self, consult_id: ConsultId) -> None:
         raise AssertionError("there is no third party")
 
-    def left_alone(self, attempt_id: AttemptId) -> None:
-        self.alone.append(attempt_id)
+    def left_alone(self, person: PersonId) -> None:
+        self.alone.append(person)
 
     def given_up(self, switch: str, channel: str) -> None:
         raise AssertionError("nothing was given up")

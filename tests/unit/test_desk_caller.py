@@ -11,12 +11,25 @@ from dialer.domain import agent_commands as do
 from dialer.domain import desk_happenings as it
 from dialer.domain.agent import STALE_S, AgentRules, AgentState
 from dialer.domain.agent_commands import Command
-from dialer.domain.agent_events import CallerChanged, CallerStage
+from dialer.domain.agent_events import CallerChanged, CallerStage, ConsultChanged
 from dialer.domain.desk import Desk, Leg, Moved, Pending, Refused
 from dialer.domain.desk_call import CallKind, DeskCaller
 from dialer.domain.desk_happenings import Happening
 from dialer.domain.desk_machine import after
-from dialer.domain.desk_tasks import DropCaller, GiveBack, HandOver, TakeCaller, Task
+from dialer.domain.desk_tasks import (
+    CallThird,
+    DropCaller,
+    DropThird,
+    GiveBack,
+    HandOver,
+    HoldContact,
+    JoinThree,
+    PressDigits,
+    ResumeContact,
+    TakeCaller,
+    Task,
+    TransferContact,
+)
 from dialer.domain.ids import OfferId
 from tests.desk_kit import ANN, FIRST, START, a_call
 
@@ -132,3 +145,86 @@ def test_a_desk_that_goes_silent_talks_on_and_is_left_afterwards() -> None:
     assert (gone.desk.state, gone.desk.away) == (AgentState.TALKING, True)
     over, _ = moved(gone.desk, it.CallerGone(offer=CALLER.offer))
     assert over.state is AgentState.LOGGED_OUT
+
+
+# -- what else agents do in a talk ---------------------------------------------------------------------------------------------
+
+EXPERT = "+15550199"
+
+
+def asking(*, answered: bool = True) -> Desk:
+    desk, _ = moved(talking(), do.Consult(number=EXPERT), *([it.ConsultAnswered()] if answered else []))
+    return desk
+
+
+def refused(desk: Desk, what: Command) -> str:
+    answer = after(desk, what, LATER)
+    assert isinstance(answer, Refused), answer
+    return str(answer)
+
+
+@pytest.mark.row(126)
+def test_a_caller_is_held_taken_back_and_keys_are_pressed() -> None:
+    held = after(talking(), do.Hold(), LATER)
+    assert isinstance(held, Moved)
+    assert (held.desk.state, [type(one) for one in held.tasks]) == (AgentState.HELD, [HoldContact])
+    assert [one.stage for one in held.events if isinstance(one, CallerChanged)] == [CallerStage.HELD]
+    assert "not talking" in refused(held.desk, do.SendDigits(digits="1"))
+    back = after(held.desk, do.Resume(), LATER)
+    assert isinstance(back, Moved)
+    assert (back.desk.state, [type(one) for one in back.tasks]) == (AgentState.TALKING, [ResumeContact])
+    assert [one.stage for one in back.events if isinstance(one, CallerChanged)] == [CallerStage.RESUMED]
+    _, tasks = moved(back.desk, do.SendDigits(digits="12#"))
+    assert isinstance(tasks[0], PressDigits)
+    assert "cannot be pressed" in refused(back.desk, do.SendDigits(digits="x"))
+
+
+@pytest.mark.row(128)
+def test_a_third_person_is_asked_given_the_caller_or_brought_in() -> None:
+    desk, tasks = moved(talking(), do.Consult(number=EXPERT))
+    assert [type(one) for one in tasks] == [HoldContact, CallThird]
+    assert "not answered yet" in refused(desk, do.CompleteTransfer())
+    assert f"you ask {EXPERT} already" in refused(desk, do.Consult(number="+15550200"))
+    busy, tasks = moved(desk, it.ThirdGone(because="busy"))
+    assert (busy.state, [type(one) for one in tasks]) == (AgentState.TALKING, [ResumeContact])
+    desk, tasks = moved(asking(), do.CancelConsult())
+    assert (desk.state, [type(one) for one in tasks]) == (AgentState.TALKING, [DropThird, ResumeContact])
+    desk, tasks = moved(asking(), do.StartConference())
+    assert (desk.state, [type(one) for one in tasks]) == (AgentState.CONFERENCE, [JoinThree])
+    assert "is no agent" in refused(desk, do.ChangeOwner())
+    alone, _ = moved(desk, do.EndConference())
+    assert alone.state is AgentState.TALKING
+    for one in (desk, asking()):
+        passed = after(one, do.CompleteTransfer(), LATER)
+        assert isinstance(passed, Moved)
+        assert [type(task) for task in passed.tasks] == [TransferContact]
+        assert (passed.desk.state, passed.desk.until) == (AgentState.WRAP_UP, LATER + timedelta(seconds=20))
+        assert [told.stage for told in passed.events if isinstance(told, ConsultChanged)] == ["transferred"]
+        free, _ = moved(passed.desk, it.CallerGone(offer=CALLER.offer), do.WrapUp())
+        assert (free.state, free.caller) == (AgentState.READY, None)
+
+
+def test_a_caller_cannot_be_passed_to_a_colleagues_desk() -> None:
+    assert "no card" in refused(talking(), do.Consult(agent="bob"))
+
+
+def test_a_third_person_who_was_gone_when_the_caller_was_passed_on_brings_the_caller_back() -> None:
+    passed, _ = moved(asking(), do.CompleteTransfer())
+    back, tasks = moved(passed, it.ThirdGone(because="hung up"))
+    assert (back.state, [type(one) for one in tasks]) == (AgentState.TALKING, [ResumeContact])
+    gone, _ = moved(passed, it.CallerGone(offer=CALLER.offer))
+    late, tasks = moved(gone, it.ThirdGone(because="hung up"))
+    assert (late.state, tasks) == (AgentState.WRAP_UP, [])
+
+
+@pytest.mark.parametrize("desk", [moved(talking(), do.Hold())[0], asking(), moved(asking(), do.StartConference())[0]])
+def test_whoever_ends_a_talk_with_a_third_person_in_it_leaves_nobody_behind(desk: Desk) -> None:
+    third: list[type] = [DropThird] if desk.on_line is not None and desk.on_line.third is not None else []
+    ended, tasks = moved(desk, it.CallerGone(offer=CALLER.offer))
+    assert (ended.state, [type(one) for one in tasks]) == (AgentState.WRAP_UP, third)
+    released, tasks = moved(desk, do.Release())
+    assert (released.state, [type(one) for one in tasks]) == (AgentState.WRAP_UP, [*third, DropCaller])
+    lost, tasks = moved(desk, it.LegDown())
+    assert (lost.state, lost.caller, [type(one) for one in tasks]) == (AgentState.NOT_READY, None, third)
+    for one in (ended, released, lost):
+        assert one.on_line is None or one.on_line.third is None

@@ -74,14 +74,14 @@ class Two:
         if not self.to_do[login]:
             return
         match self.to_do[login].popleft():
-            case CallThird(agent=other, call=call) if other:
+            case CallThird(agent=other, call=DeskCall() as call) if other:
                 self.tell(other, it.Consulted(call=call, by=login))
                 mine = self.desks[other].call
                 taken = mine is not None and mine.asked_by == login and mine.attempt_id == call.attempt_id
                 self.tell(login, it.ConsultAnswered() if taken else it.ThirdGone(because="not free"))
             case JoinThree(call=call) if call.third is not None and call.third.agent:
                 self.tell(call.third.agent, it.ConferenceBegan())
-            case DropThird(call=call) if call.third is not None and call.third.agent:
+            case DropThird(call=DeskCall() as call) if call.third is not None and call.third.agent:
                 self._if_asked(call.third.agent, call, it.ConsultOver())
             case LeaveThree(call=call):
                 owner = self.desks[call.asked_by].call

@@ -52,6 +52,16 @@ class FloorAsks:
             raise answer
         return False
 
+    async def variable(self, switch: str, channel: str, name: str) -> str | None:
+        """A variable of a channel; None where the channel is not there."""
+        try:
+            answer = await self.linked(switch).link.call({"Action": "Getvar", "Channel": channel, "Variable": name})
+        except Rejected as exc:
+            if any(said in str(exc) for said in ALREADY_GONE):
+                return None
+            raise
+        return answer.get("Value", "")
+
     async def send(self, switch: str, action: Action, *said: tuple[str, str], before: Sequence[Action] = ()) -> bool:
         """The same, and wait until the dialplan has said what it is to say. True: the channel was not there, or is gone."""
         expected = [self.memory.expect(*one) for one in said]

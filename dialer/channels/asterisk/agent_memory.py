@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 import structlog
 
-from dialer.channels.asterisk.originate import ChannelIds
+from dialer.channels.asterisk.originate import ChannelIds, is_offer
 from dialer.channels.asterisk.protocol import AmiFrame
 from dialer.channels.asterisk.translate import STATES, hangup_facts
-from dialer.domain.ids import AttemptId, ConsultId, LegId
+from dialer.domain.ids import ConsultId, LegId, OfferId, PersonId
 from dialer.ports import Clock
 from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, ContactState, Parting
 
@@ -32,7 +32,7 @@ class Leg:
     changed: float = 0.0  # monotonic seconds: when it was ordered, or when we last learnt something of it
     up: bool = False
     idle: bool = False  # parked, by the last that we heard
-    contact: AttemptId | None = None
+    contact: PersonId | None = None
     partner: LegId | ConsultId | None = None  # the other agent or third party with whom it talks, outside a conference
     spying: bool = False
     moving: bool = False  # on its way from one place to another with the same contact: not told
@@ -40,7 +40,7 @@ class Leg:
 
 @dataclass(slots=True, kw_only=True)
 class OnFloor:
-    """One contact."""
+    """One contact, or one caller of a queue whom an agent has taken."""
 
     switch: str
     changed: float = 0.0  # monotonic seconds: when we last learnt something of it
@@ -67,7 +67,7 @@ class FloorListener(Protocol):
 
     def third_answered(self, consult_id: ConsultId) -> None: ...
 
-    def left_alone(self, attempt_id: AttemptId) -> None:
+    def left_alone(self, person: PersonId) -> None:
         """All others have left a contact in a conference, or the agent who held them is gone."""
 
     def given_up(self, switch: str, channel: str) -> None:
@@ -83,7 +83,7 @@ class FloorMemory:
     def __init__(self, ids: ChannelIds, clock: Clock, listener: FloorListener) -> None:
         self.ids, self.clock, self.listener = ids, clock, listener
         self.legs: dict[LegId, Leg] = {}
-        self.contacts: dict[AttemptId, OnFloor] = {}
+        self.contacts: dict[PersonId, OnFloor] = {}
         self.thirds: dict[ConsultId, Third] = {}
         self.unread: deque[AgentVoiceEvent] = deque()
         self.arrived = asyncio.Event()
@@ -118,32 +118,51 @@ class FloorMemory:
     def hear_dialplan(self, switch: str, frame: AmiFrame) -> None:
         """What one of our contexts says of the channel that is in it."""
         channel, said = frame.get("Uniqueid", ""), frame.get("UserEvent", "")
-        attempt_id, leg_id, consult_id = self.ids.attempt(channel), self.ids.leg_id(channel), self.ids.consult_id(channel)
-        if attempt_id is not None and said in ("OutdialWaiting", "OutdialNuisance", "OutdialHeld", "OutdialMessage"):
-            self.hear_contact(switch, attempt_id, said, frame)
+        person, leg_id, consult_id = self.person(channel), self.ids.leg_id(channel), self.ids.consult_id(channel)
+        if person is not None and said in ("OutdialWaiting", "OutdialNuisance", "OutdialHeld", "OutdialMessage"):
+            self.hear_contact(switch, person, said, frame)
+        elif person is not None and said == "OutdialRequeued":
+            self.forget(person, Parting.LEG_GONE)
         elif leg_id is not None and said == "OutdialParked":
             self.parked(switch, leg_id)
         elif consult_id is not None and said == "OutdialConsult":
             self.listener.third_answered(consult_id)
         self.came(said, channel)
 
-    def hear_contact(self, switch: str, attempt_id: AttemptId, said: str, frame: AmiFrame) -> None:
-        contact = self.contacts.setdefault(attempt_id, OnFloor(switch=switch))
+    def person(self, channel: str) -> PersonId | None:
+        """Whose channel it is: a contact's, or that of a caller who was taken; None = neither."""
+        return OfferId(channel) if OfferId(channel) in self.contacts else self.ids.attempt(channel)
+
+    def took(self, switch: str, offer: OfferId, leg_id: LegId) -> None:
+        """An agent and a caller of a queue talk: the queues tell it."""
+        self.contacts[offer] = OnFloor(switch=switch, changed=self.clock.monotonic_s(), state=ContactState.TALKING)
+        self.contacts[offer].legs[leg_id] = True
+        if (leg := self.legs.get(leg_id)) is not None:
+            leg.contact, leg.idle, leg.partner, leg.changed = offer, False, None, self.clock.monotonic_s()
+
+    def forget(self, person: PersonId, parting: Parting) -> None:
+        """They are not with us any more."""
+        if (contact := self.contacts.pop(person, None)) is not None:
+            for one in list(contact.legs):
+                self.say_parted(contact, person, one, parting)
+
+    def hear_contact(self, switch: str, person: PersonId, said: str, frame: AmiFrame) -> None:
+        contact = self.contacts.setdefault(person, OnFloor(switch=switch))
         contact.changed = self.clock.monotonic_s()
         because = {"OutdialHeld": Parting.HELD, "OutdialMessage": Parting.PASSED_ON}.get(said, Parting.LEG_GONE)
         keeper = next(iter(contact.legs), contact.keeper) if said == "OutdialHeld" else None
         for leg_id in [one for one in contact.legs if not (one in self.legs and self.legs[one].moving)]:
-            self.part(attempt_id, leg_id, contact.parting or because)
+            self.part(person, leg_id, contact.parting or because)
         contact.conference, contact.parting, contact.keeper = False, None, keeper
         contact.thirds.clear()
         match said:
             case "OutdialWaiting":
                 contact.state = ContactState.WAITING
                 amd, again = frame.get("AMD", ""), bool(frame.get("Again"))
-                self.tell(AgentVoiceKind.CONTACT_WAITING, switch, attempt_id=attempt_id, amd=amd, again=again)
+                self.tell(AgentVoiceKind.CONTACT_WAITING, switch, **named(person), amd=amd, again=again)
             case "OutdialNuisance":
                 contact.state = ContactState.MESSAGE
-                self.tell(AgentVoiceKind.NUISANCE, switch, attempt_id=attempt_id)
+                self.tell(AgentVoiceKind.NUISANCE, switch, **named(person))
             case "OutdialHeld":
                 contact.state = ContactState.HELD
             case _:
@@ -170,16 +189,15 @@ class FloorMemory:
     def hear_end(self, switch: str, channel: str, cause: int | None, tech_cause: int | None) -> None:
         """A channel has ended, or never was."""
         self.unwanted.discard(channel)
-        attempt_id, leg_id, consult_id = self.ids.attempt(channel), self.ids.leg_id(channel), self.ids.consult_id(channel)
-        if attempt_id is not None and (contact := self.contacts.pop(attempt_id, None)) is not None:
-            for one in list(contact.legs):
-                self.say_parted(contact, attempt_id, one, Parting.CONTACT_GONE)
+        person, leg_id, consult_id = self.person(channel), self.ids.leg_id(channel), self.ids.consult_id(channel)
+        if person is not None:
+            self.forget(person, Parting.CONTACT_GONE)
         elif leg_id is not None and (leg := self.legs.pop(leg_id, None)) is not None:
             self.tell(AgentVoiceKind.LEG_DOWN, switch, leg_id=leg_id, cause=cause, tech_cause=tech_cause)
             self.leave_contact(leg_id, leg, Parting.LEG_GONE)
-            for attempt_id, contact in self.contacts.items():
+            for one, contact in self.contacts.items():
                 if contact.keeper == leg_id:
-                    self.listener.left_alone(attempt_id)
+                    self.listener.left_alone(one)
         elif consult_id is not None and (third := self.thirds.pop(consult_id, None)) is not None:
             self.tell(
                 AgentVoiceKind.CONSULT_DOWN,
@@ -189,10 +207,10 @@ class FloorMemory:
                 cause=cause,
                 tech_cause=tech_cause,
             )
-            for attempt_id, contact in self.contacts.items():
+            for one, contact in self.contacts.items():
                 if consult_id in contact.thirds:
                     contact.thirds.discard(consult_id)
-                    self.look_whether_alone(attempt_id, contact)
+                    self.look_whether_alone(one, contact)
         self.came("gone", channel)
 
     def look_whether_told(self, switch: str, leg_id: LegId) -> None:
@@ -217,49 +235,49 @@ class FloorMemory:
 
     def leave_contact(self, leg_id: LegId, leg: Leg, parting: Parting) -> None:
         """The leg is with no contact any more."""
-        attempt_id, leg.contact = leg.contact, None
-        contact = self.contacts.get(attempt_id) if attempt_id is not None else None
-        if attempt_id is not None and contact is not None and leg_id in contact.legs:
+        person, leg.contact = leg.contact, None
+        contact = self.contacts.get(person) if person is not None else None
+        if person is not None and contact is not None and leg_id in contact.legs:
             if contact.parting is Parting.HELD:  # the leg is parked before the contact has said that it is held
                 contact.keeper = leg_id
-            self.say_parted(contact, attempt_id, leg_id, contact.parting or parting)
-            self.look_whether_alone(attempt_id, contact)
+            self.say_parted(contact, person, leg_id, contact.parting or parting)
+            self.look_whether_alone(person, contact)
 
-    def part(self, attempt_id: AttemptId, leg_id: LegId, parting: Parting) -> None:
+    def part(self, person: PersonId, leg_id: LegId, parting: Parting) -> None:
         """The contact is with this leg no more."""
-        if (leg := self.legs.get(leg_id)) is not None and leg.contact == attempt_id:
+        if (leg := self.legs.get(leg_id)) is not None and leg.contact == person:
             leg.contact = None
-        if (contact := self.contacts.get(attempt_id)) is not None:
-            self.say_parted(contact, attempt_id, leg_id, parting)
+        if (contact := self.contacts.get(person)) is not None:
+            self.say_parted(contact, person, leg_id, parting)
 
-    def say_parted(self, contact: OnFloor, attempt_id: AttemptId, leg_id: LegId, parting: Parting) -> None:
-        if (leg := self.legs.get(leg_id)) is not None and leg.contact == attempt_id:
+    def say_parted(self, contact: OnFloor, person: PersonId, leg_id: LegId, parting: Parting) -> None:
+        if (leg := self.legs.get(leg_id)) is not None and leg.contact == person:
             leg.contact = None
         if contact.legs.pop(leg_id, False):
-            self.tell(AgentVoiceKind.PARTED, contact.switch, attempt_id=attempt_id, leg_id=leg_id, parting=parting)
+            self.tell(AgentVoiceKind.PARTED, contact.switch, **named(person), leg_id=leg_id, parting=parting)
 
-    def look_whether_alone(self, attempt_id: AttemptId, contact: OnFloor) -> None:
+    def look_whether_alone(self, person: PersonId, contact: OnFloor) -> None:
         if contact.conference and contact.parting is None and not contact.legs and not contact.thirds:
-            self.listener.left_alone(attempt_id)
+            self.listener.left_alone(person)
 
     # -- joining -------------------------------------------------------------------------------------------------------------
 
-    def will_join(self, attempt_id: AttemptId, leg_id: LegId) -> None:
+    def will_join(self, person: PersonId, leg_id: LegId) -> None:
         """They are about to talk: an end that is heard before the switch has confirmed it must find them together."""
-        contact, leg = self.contacts[attempt_id], self.legs[leg_id]
+        contact, leg = self.contacts[person], self.legs[leg_id]
         contact.changed = leg.changed = self.clock.monotonic_s()
         contact.legs.setdefault(leg_id, False)
-        leg.contact, leg.idle, leg.partner, leg.spying = attempt_id, False, None, False
+        leg.contact, leg.idle, leg.partner, leg.spying = person, False, None, False
 
-    def joined(self, attempt_id: AttemptId, leg_id: LegId) -> bool:
+    def joined(self, person: PersonId, leg_id: LegId) -> bool:
         """The switch has confirmed it. False where it has ended since."""
-        contact = self.contacts.get(attempt_id)
+        contact = self.contacts.get(person)
         if contact is None or leg_id not in contact.legs:
             return False
         contact.state, contact.keeper, contact.changed = ContactState.TALKING, None, self.clock.monotonic_s()
         if not contact.legs[leg_id]:
             contact.legs[leg_id] = True
-            self.tell(AgentVoiceKind.JOINED, contact.switch, attempt_id=attempt_id, leg_id=leg_id)
+            self.tell(AgentVoiceKind.JOINED, contact.switch, **named(person), leg_id=leg_id)
         return True
 
     # -- telling -------------------------------------------------------------------------------------------------------------
@@ -273,8 +291,8 @@ class FloorMemory:
 
     def is_gone(self, channel: str) -> bool:
         """Whether a channel of the floor has ended."""
-        attempt_id, leg_id, consult_id = self.ids.attempt(channel), self.ids.leg_id(channel), self.ids.consult_id(channel)
-        return not (attempt_id in self.contacts or leg_id in self.legs or consult_id in self.thirds)
+        person, leg_id, consult_id = self.person(channel), self.ids.leg_id(channel), self.ids.consult_id(channel)
+        return not (person in self.contacts or leg_id in self.legs or consult_id in self.thirds)
 
     def expect(self, said: str, channel: str) -> asyncio.Future[None]:
         """What the dialplan is to say of a channel, or its end ("gone"): done when it has been heard."""
@@ -288,3 +306,8 @@ class FloorMemory:
             future = self.expected.pop(key, None)
             if future is not None and not future.done():
                 future.set_result(None)
+
+
+def named(person: PersonId) -> dict[str, PersonId]:
+    """Who an event is about, as a contact or as a caller."""
+    return {"offer" if is_offer(person) else "attempt_id": person}

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dialer.channels.asterisk import agent_words as words
-from dialer.channels.asterisk.agent_memory import Third
-from dialer.domain.ids import AttemptId, ConsultId
+from dialer.channels.asterisk.agent_memory import OnFloor, Third
+from dialer.channels.asterisk.agent_words import THIRD
+from dialer.channels.asterisk.originate import is_offer
+from dialer.domain.ids import ConsultId, PersonId
 from dialer.errors import NotSent, Rejected
 from dialer.ports_agents import AgentVoiceKind, ConsultOrder, ContactState, Missing, Parting
 
@@ -20,7 +22,7 @@ class ThirdParties:
     def __init__(self, floor: AsteriskAgentVoice) -> None:
         self.floor, self.ids, self.memory, self.asks = floor, floor.ids, floor.memory, floor.asks
 
-    async def ask(self, attempt_id: AttemptId, order: ConsultOrder) -> Missing | None:
+    async def ask(self, person: PersonId, order: ConsultOrder) -> Missing | None:
         """Hold the contact and call a third party, who talks with the agent once they answer."""
         trunk = self.floor.voice.trunk(order.trunk)
         action = words.consult(order, trunk, self.ids)
@@ -28,10 +30,10 @@ class ThirdParties:
         if leg is None or not leg.up:
             return Missing.LEG
         self.asks.same_switch(trunk.switch, leg.switch)
-        contact = self.memory.contacts.get(attempt_id)
+        contact = self.memory.contacts.get(person)
         if contact is None:
             return Missing.CONTACT
-        if contact.state is not ContactState.HELD and (missing := await self.floor.hold(attempt_id)) is not None:
+        if contact.state is not ContactState.HELD and (missing := await self.floor.hold(person)) is not None:
             return missing
         self.memory.thirds[order.consult_id] = Third(switch=leg.switch, leg_id=order.leg_id, since=self.floor.clock.monotonic_s())
         try:
@@ -68,14 +70,16 @@ class ThirdParties:
             if leg is not None and leg.partner == consult_id:
                 leg.partner = None
 
-    async def transfer(self, attempt_id: AttemptId, consult_id: ConsultId) -> Missing | None:
+    async def transfer(self, person: PersonId, consult_id: ConsultId) -> Missing | None:
         """Let the contact talk with the third party; the agent is parked."""
-        contact, third = self.memory.contacts.get(attempt_id), self.memory.thirds.get(consult_id)
+        contact, third = self.memory.contacts.get(person), self.memory.thirds.get(consult_id)
         if contact is None:
             return Missing.CONTACT
         if third is None or not third.up:
             return Missing.THIRD
-        switch, channel = self.asks.same_switch(contact.switch, third.switch), self.ids.of(attempt_id)
+        switch, channel = self.asks.same_switch(contact.switch, third.switch), self.ids.of(person)
+        if is_offer(person):
+            return await self.pass_on(channel, contact, consult_id)
         if contact.conference and consult_id in contact.thirds:  # they talk already: the agents leave
             if await self.asks.ask(switch, words.set_variable(channel, "OUTDIAL_WITH", "third")):
                 return Missing.CONTACT
@@ -98,3 +102,13 @@ class ThirdParties:
         contact.thirds.discard(consult_id)
         reset = words.set_variable(channel, "OUTDIAL_WITH", "")
         return Missing.CONTACT if await self.asks.ask(switch, reset) else Missing.THIRD
+
+    async def pass_on(self, channel: str, caller: OnFloor, consult_id: ConsultId) -> Missing | None:
+        """A caller leaves the queue for the third party, and the dialplan joins them: or they are in the queue again."""
+        third, switch = self.ids.third(consult_id), caller.switch
+        if caller.conference and await self.asks.send(switch, words.redirect(third, THIRD, "passed"), ("OutdialPassed", third)):
+            return Missing.THIRD
+        name = await self.asks.variable(switch, channel, "CHANNEL")
+        if name is None or await self.asks.ask(switch, words.pass_on(name, third)):
+            return Missing.CONTACT
+        return None

@@ -10,10 +10,10 @@ from dialer.channels.asterisk.agent_asks import FloorAsks
 from dialer.channels.asterisk.agent_conferences import Conferences
 from dialer.channels.asterisk.agent_memory import FloorMemory, Leg, OnFloor
 from dialer.channels.asterisk.agent_thirds import ThirdParties
-from dialer.channels.asterisk.agent_words import AGENT, DIGITS, FLOOR, Action
-from dialer.channels.asterisk.originate import SOUND
+from dialer.channels.asterisk.agent_words import AGENT, DIGITS, FLOOR, Action, context_of
+from dialer.channels.asterisk.originate import SOUND, is_offer
 from dialer.channels.asterisk.voice import AsteriskVoice
-from dialer.domain.ids import AttemptId, ConsultId, LegId
+from dialer.domain.ids import AttemptId, ConsultId, LegId, PersonId
 from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.ports import SwitchState
 from dialer.ports_agents import (
@@ -28,6 +28,9 @@ from dialer.ports_agents import (
 )
 
 BETWEEN_DIGITS_S = 0.1
+OLD_DIALPLAN = (
+    "its dialplan knows no hold for callers of queues: write extensions_outdial_agents.conf anew (dialer switch config)"
+)
 
 
 class AsteriskAgentVoice:
@@ -145,71 +148,75 @@ class AsteriskAgentVoice:
 
     # -- contacts ------------------------------------------------------------------------------------------------------------
 
-    async def join(self, attempt_id: AttemptId, leg_id: LegId, *, tone: bool = True) -> Missing | None:
+    async def join(self, person: PersonId, leg_id: LegId, *, tone: bool = True) -> Missing | None:
         """Let a contact and an agent talk; returns when they do."""
         await self.asks.back(leg_id)
-        contact, leg = self.memory.contacts.get(attempt_id), self.memory.legs.get(leg_id)
+        contact, leg = self.memory.contacts.get(person), self.memory.legs.get(leg_id)
         if contact is None:
             return Missing.CONTACT
         if leg is None or not leg.up:
             return Missing.LEG
         switch = self.asks.same_switch(contact.switch, leg.switch)
-        if (missing := await self.leave_rooms(attempt_id, contact, leg_id, leg)) is not None:
+        if (missing := await self.leave_rooms(person, contact, leg_id, leg)) is not None:
             return missing
         before, contact.parting = set(contact.legs) - {leg_id}, Parting.PASSED_ON
-        self.memory.will_join(attempt_id, leg_id)
-        channel = self.ids.of(attempt_id)
+        self.memory.will_join(person, leg_id)
+        channel = self.ids.of(person)
         try:
             gone = await self.asks.ask(
                 switch,
                 words.bridge(self.ids.leg(leg_id), channel, tone=tone),
                 before=(self.taken(self.ids.leg(leg_id)), words.set_variable(channel, "OUTDIAL_WITH", "agent")),
             )
-            if not gone and self.memory.joined(attempt_id, leg_id):
+            if not gone and self.memory.joined(person, leg_id):
                 for one in before:
-                    self.memory.part(attempt_id, one, Parting.PASSED_ON)
+                    self.memory.part(person, one, Parting.PASSED_ON)
                 return None
         finally:
             contact.parting = None
-        return await self.not_joined(attempt_id, contact, leg_id)
+        return await self.not_joined(person, contact, leg_id)
 
     def taken(self, leg_channel: str) -> Action:
         """Before a leg is bridged: one that has said to be parked, and is not yet, must not come back there without a word."""
         return words.set_variable(leg_channel, "OUTDIAL_WITH", "somebody")
 
-    async def not_joined(self, attempt_id: AttemptId, contact: OnFloor, leg_id: LegId) -> Missing:
+    async def not_joined(self, person: PersonId, contact: OnFloor, leg_id: LegId) -> Missing:
         """Who is gone; the contact, if there, goes on waiting as if nobody had been about to come."""
         contact.legs.pop(leg_id, None)
-        if attempt_id not in self.memory.contacts:
+        if person not in self.memory.contacts:
             return Missing.CONTACT
-        reset = words.set_variable(self.ids.of(attempt_id), "OUTDIAL_WITH", "")
+        reset = words.set_variable(self.ids.of(person), "OUTDIAL_WITH", "")
         if contact.state is not ContactState.TALKING and await self.asks.ask(contact.switch, reset):
             return Missing.CONTACT
         return Missing.LEG
 
-    async def leave_rooms(self, attempt_id: AttemptId, contact: OnFloor, leg_id: LegId, leg: Leg) -> Missing | None:
+    async def leave_rooms(self, person: PersonId, contact: OnFloor, leg_id: LegId, leg: Leg) -> Missing | None:
         """Nobody can be taken out of a conference, or away from spying, by a bridge alone."""
-        if contact.conference and (missing := await self.hold(attempt_id)) is not None:
+        if contact.conference and (missing := await self.hold(person)) is not None:
             return missing
         other = self.memory.contacts.get(leg.contact) if leg.contact is not None else None
         if leg.spying or (other is not None and other.conference):
             return await self.park(leg_id)
         return None
 
-    async def resume(self, attempt_id: AttemptId, leg_id: LegId) -> Missing | None:
+    async def resume(self, person: PersonId, leg_id: LegId) -> Missing | None:
         """End the hold: a join without a tone."""
-        return await self.join(attempt_id, leg_id, tone=False)
+        return await self.join(person, leg_id, tone=False)
 
-    async def hold(self, attempt_id: AttemptId) -> Missing | None:
+    async def hold(self, person: PersonId) -> Missing | None:
         """The contact hears music, and its agent is parked."""
-        contact = self.memory.contacts.get(attempt_id)
+        contact = self.memory.contacts.get(person)
         if contact is None:
             return Missing.CONTACT
         contact.parting = Parting.HELD
-        channel = self.ids.of(attempt_id)
+        channel = self.ids.of(person)
+        if is_offer(person) and await self.asks.variable(contact.switch, channel, "OUTDIAL_HOLDS") == "":
+            raise Rejected(f"{contact.switch}: {OLD_DIALPLAN}")  # it would hang the caller up
         # Their parking belongs to it: told after the next join it would part those who have just been joined.
         parked = [("OutdialParked", self.ids.leg(one)) for one in contact.legs]
-        gone = await self.asks.send(contact.switch, words.redirect(channel, FLOOR, "held"), ("OutdialHeld", channel), *parked)
+        gone = await self.asks.send(
+            contact.switch, words.redirect(channel, context_of(person), "held"), ("OutdialHeld", channel), *parked
+        )
         return Missing.CONTACT if gone else None
 
     async def release(self, attempt_id: AttemptId) -> None:
@@ -217,18 +224,18 @@ class AsteriskAgentVoice:
         if (contact := self.memory.contacts.get(attempt_id)) is not None:
             await self.voice.hang_up(attempt_id, contact.switch)
 
-    async def send_digits(self, attempt_id: AttemptId, digits: str) -> Missing | None:
+    async def send_digits(self, person: PersonId, digits: str) -> Missing | None:
         """Press keys towards the contact; returns when all are sent."""
         if not DIGITS.match(digits):
             raise Rejected("these are no keys: 1 to 32 of 0-9 * # A-D")
-        contact = self.memory.contacts.get(attempt_id)
+        contact = self.memory.contacts.get(person)
         if contact is None:
             return Missing.CONTACT
         for place, digit in enumerate(digits):
             if place:
                 await self.clock.sleep(BETWEEN_DIGITS_S)
             # The switch answers when the tone has been sent, and nothing else of ours meanwhile: so it is a short one.
-            if await self.asks.ask(contact.switch, words.press(self.ids.of(attempt_id), digit)):
+            if await self.asks.ask(contact.switch, words.press(self.ids.of(person), digit)):
                 return Missing.CONTACT
         return None
 
@@ -251,9 +258,9 @@ class AsteriskAgentVoice:
 
     # -- third parties and conferences ---------------------------------------------------------------------------------------
 
-    async def consult(self, attempt_id: AttemptId, order: ConsultOrder) -> Missing | None:
+    async def consult(self, person: PersonId, order: ConsultOrder) -> Missing | None:
         """Hold the contact and call a third party, who talks with the agent once they answer."""
-        return await self.thirds.ask(attempt_id, order)
+        return await self.thirds.ask(person, order)
 
     def third_answered(self, consult_id: ConsultId) -> None:
         self.asks.spawn(self.thirds.meet(consult_id), f"consult-{consult_id}")
@@ -262,19 +269,17 @@ class AsteriskAgentVoice:
         """Hang up the third party, answered or not."""
         await self.thirds.cancel(consult_id)
 
-    async def transfer(self, attempt_id: AttemptId, consult_id: ConsultId) -> Missing | None:
+    async def transfer(self, person: PersonId, consult_id: ConsultId) -> Missing | None:
         """Let the contact talk with the third party; the agent is parked."""
-        return await self.thirds.transfer(attempt_id, consult_id)
+        return await self.thirds.transfer(person, consult_id)
 
-    async def conference(
-        self, attempt_id: AttemptId, legs: Sequence[LegId], consults: Sequence[ConsultId] = ()
-    ) -> Sequence[Missing]:
+    async def conference(self, person: PersonId, legs: Sequence[LegId], consults: Sequence[ConsultId] = ()) -> Sequence[Missing]:
         """Let all of them talk. Returns who was not there."""
-        return await self.conferences.begin(attempt_id, legs, consults)
+        return await self.conferences.begin(person, legs, consults)
 
-    async def end_conference(self, attempt_id: AttemptId, leg_id: LegId) -> Missing | None:
+    async def end_conference(self, person: PersonId, leg_id: LegId) -> Missing | None:
         """The contact goes on with this one agent; the dialplan parks other agents and hangs up third parties."""
-        return await self.conferences.end(attempt_id, leg_id)
+        return await self.conferences.end(person, leg_id)
 
-    def left_alone(self, attempt_id: AttemptId) -> None:
-        self.asks.spawn(self.conferences.wait_again(attempt_id), f"alone-{attempt_id}")
+    def left_alone(self, person: PersonId) -> None:
+        self.asks.spawn(self.conferences.wait_again(person), f"alone-{person}")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 
 from dialer.channels.asterisk.config import ADDRESS, NODE, TrunkConfig, checked
-from dialer.domain.ids import AttemptId, ConsultId, LegId
+from dialer.domain.ids import AttemptId, ConsultId, LegId, PersonId
 from dialer.errors import Rejected
 from dialer.ports import CallOrder
 
 CONTEXT, EXTEN, PRIORITY = "outdial", "s", "1"  # our dialplan, the same on every switch
 NUMBER = re.compile(r"\+?[0-9]{3,15}\Z")
 ATTEMPT = re.compile(r"[0-9a-z]{6,40}\Z")
+OFFER = re.compile(r"[\x21-\x7e]{0,100}\.[0-9]+\Z")  # as the switch names its channels; no attempt has a dot
 NONCE = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
 SOUND = re.compile(r"(?!.*\.\.)[A-Za-z0-9/][A-Za-z0-9/_.-]{0,199}\Z")
 MAX_RING_S = 600.0
@@ -27,11 +28,13 @@ class ChannelIds:
     def __init__(self, node: str) -> None:
         self.prefix = f"od-{checked(NODE, 'the name of a node', node)}-"
 
-    def of(self, attempt_id: AttemptId) -> str:
-        """Raises Rejected for what is no attempt id."""
-        if not ATTEMPT.match(attempt_id):
+    def of(self, person: PersonId) -> str:
+        """Also of a caller of a queue, whose offer is the channel's name. Raises Rejected for what is neither."""
+        if is_offer(person):
+            return person
+        if not ATTEMPT.match(person):
             raise Rejected("this is no attempt id")
-        return self.prefix + attempt_id
+        return self.prefix + person
 
     def attempt(self, channel_id: str) -> AttemptId | None:
         """The attempt of a channel, or None: a channel of another node, or none of ours."""
@@ -60,6 +63,11 @@ class ChannelIds:
         if not ATTEMPT.match(one):
             raise Rejected("this is no id")
         return one
+
+
+def is_offer(person: PersonId) -> bool:
+    """Whether somebody is a caller of a queue."""
+    return OFFER.match(person) is not None
 
 
 def originate(order: CallOrder, trunk: TrunkConfig, ids: ChannelIds, agi_address: str) -> dict[str, str | tuple[str, ...]]:

@@ -11,12 +11,13 @@ from typing import Any
 from dialer.channels.asterisk import agent_words as words
 from dialer.channels.asterisk.agent_asks import ALREADY_GONE
 from dialer.channels.asterisk.agent_voice import AsteriskAgentVoice
-from dialer.channels.asterisk.agent_words import INBOUND
+from dialer.channels.asterisk.agent_words import INBOUND, leg_in, queue_in
 from dialer.channels.asterisk.originate import ChannelIds
 from dialer.channels.asterisk.protocol import AmiFrame
 from dialer.channels.asterisk.voice import AsteriskVoice
 from dialer.domain.ids import LegId, OfferId
 from dialer.errors import MaybeSent, NotSent, Rejected
+from dialer.ports_agents import ContactState
 from dialer.ports_queues import QueueNews, QueueNewsKind, QueueSeen, QueueTalk, WaitingCaller
 
 MAX_UNREAD = 5_000  # then the oldest are dropped: the next look at the queue puts it right
@@ -65,18 +66,20 @@ class AsteriskQueues:
         link, found = self._voice.switch(switch).link, []
         try:
             channels = await link.fetch_list({"Action": "CoreShowChannels"}, "CoreShowChannelsComplete")
+            callers = {one.offer: one for one in words.floor_seen(channels, self._voice.ids).callers}
             for frame in channels:
                 queue, leg_id = queue_in(frame.get("Channel", "")), leg_in(frame.get("Channel", ""), self._voice.ids)
-                if leg_id is None or frame.get("Context") != INBOUND or frame.get("Application") != "Bridge":
+                caller = callers.get(OfferId(frame.get("Uniqueid", "")))
+                if leg_id is None or caller is None:
                     continue
                 interface = interface_of(queue, leg_id, self._voice.ids)
                 asked = {"Action": "QueueStatus", "Queue": queue, "Member": interface}
                 members = await link.fetch_list(asked, "QueueStatusComplete")
                 name = next((one.get("Name", "") for one in members if one.get("Location") == interface), "")
-                offer = OfferId(frame.get("Uniqueid", ""))
-                self._follow(offer)
+                self._follow(caller.offer)
                 number = re.sub(r"[^0-9+]", "", frame.get("CallerIDNum", ""))
-                found.append(QueueTalk(offer=offer, leg_id=leg_id, queue=queue, number=number, name=name))
+                held = caller.state is ContactState.HELD
+                found.append(QueueTalk(offer=caller.offer, leg_id=leg_id, queue=queue, number=number, name=name, held=held))
         except (MaybeSent, Rejected) as exc:
             raise NotSent(f"the talks with callers on {switch} cannot be seen: {exc}") from exc
         return found
@@ -127,6 +130,10 @@ class AsteriskQueues:
             if not _says(exc, ALREADY_GONE):
                 raise
 
+    async def put_back(self, switch: str, offer: OfferId) -> None:
+        """The caller waits in the queue again, before all others; quiet if gone."""
+        await self._agents.asks.ask(switch, words.redirect(offer, INBOUND, "again"))
+
     # -- hearing -------------------------------------------------------------------------------------------------------------
 
     def _hear(self, switch: str, frame: AmiFrame) -> None:
@@ -140,6 +147,9 @@ class AsteriskQueues:
                 facts = {"offer": OfferId(channel), "leg_id": leg_id, "number": frame.get("Caller", "")}
                 self._tell(QueueNewsKind.OFFERED, switch, queue=frame.get("Queue", ""), **facts)
         elif name == "UserEvent" and frame.get("UserEvent") in SAID and channel in self._offers:
+            leg_id = self._voice.ids.leg_id(frame.get("Taker", ""))
+            if SAID[frame["UserEvent"]] is QueueNewsKind.TAKEN and leg_id is not None:
+                self._agents.memory.took(switch, OfferId(channel), leg_id)
             self._tell(SAID[frame["UserEvent"]], switch, offer=OfferId(channel))
         elif name == "Hangup" and channel in self._offers:
             self._offers.pop(channel, None)
@@ -159,18 +169,6 @@ class AsteriskQueues:
 def interface_of(queue: str, leg_id: LegId, ids: ChannelIds) -> str:
     """What a queue calls to offer a caller to a leg. Queues' names are plain (services.pacing_plans)."""
     return f"Local/{queue}+{ids.leg(leg_id)}@{INBOUND}/n"
-
-
-def queue_in(channel: str) -> str:
-    """The queue that has made such a call."""
-    return channel.removeprefix("Local/").partition("+")[0]
-
-
-def leg_in(interface: str, ids: ChannelIds) -> LegId | None:
-    """The leg of such an interface, if it is one of ours."""
-    start, _, rest = interface.partition("+")
-    channel, at, _ = rest.partition("@")
-    return ids.leg_id(channel) if start.startswith("Local/") and at else None
 
 
 def _says(exc: Rejected, said: tuple[str, ...]) -> bool:
