@@ -376,3 +376,15 @@ async def test_a_caller_whom_all_others_leave_in_a_conference_waits_in_the_queue
     assert await bench.states() == [(ContactState.TALKING, None)]
     await bench.agents.cancel_consult(third)
     await bench.until_waits_again(offer)
+
+
+@pytest.mark.parametrize("bench", ["asterisk"], indirect=True)
+async def test_on_a_switch_with_an_older_dialplan_the_talk_goes_on_and_why_is_said(bench: QueueBench) -> None:
+    offer, leg_id = await bench.talking()
+    assert isinstance(bench.voice, AsteriskVoice)
+    older = {"Action": "Setvar", "Channel": offer, "Variable": "OUTDIAL_HOLDS", "Value": ""}
+    await bench.voice.switch(bench.switch).link.call(older)
+    with pytest.raises(Rejected, match="dialer switch config"):
+        await bench.agents.hold(offer)
+    assert await bench.states() == [(ContactState.TALKING, leg_id)]
+    await bench.queues.drop(bench.switch, offer)
