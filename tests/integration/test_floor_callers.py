@@ -172,7 +172,7 @@ async def test_a_held_caller_is_still_held_by_the_agent_when_a_lost_link_is_back
         await until(lambda: on.voice.state_of("switch") is SwitchState.READY)
         assert (on.state, on.on_switch) == (AgentState.HELD, ContactState.HELD)
         on.voice.turn("switch", SwitchState.DOWN, because="a cable")
-        on.engine.floor.apply(on.engine.floor.seats[on.worker.agent.id], Resume())  # which reaches no switch
+        await on.worker.say(Resume())  # which reaches no switch
         await until(lambda: "the caller is perhaps still on hold" in str(on.worker.told))
         on.voice.turn("switch", SwitchState.RECONCILING)
         await until(lambda: on.on_switch is ContactState.TALKING)
