@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -15,7 +15,6 @@ from dialer.lab.lab import Lab
 from dialer.lab.phones import VOICES
 from dialer.lab.web_phones import LAB_TIMEOUT_S, WebPhone
 from tests.ears import Ears
-from tests.leaks import keep
 from tests.rig import Rig
 from tests.shift_kit import PROGRESSIVE, WITHIN_S, at_work, campaign, codes, phone
 from tests.web_phone import BrowserPhone
@@ -33,19 +32,9 @@ PASSED_ON_WITHIN_S = 2.0  # once a line is seen to be lost, by law
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A lab of these tests' own: its switch serves a phone in a browser."""
-    with Lab.running(tmp_path_factory.mktemp("web") / "lab", webrtc=True) as running:
-        for instance in (running.switch_instance, running.carrier_instance):
-            keep(instance.keeper_pid)
-        yield running
-
-
-@pytest.fixture
-def web_phone(lab: Lab) -> WebPhone:
-    """What a browser has to know."""
-    assert lab.web_phone is not None
-    return lab.web_phone
+def lab(web_lab: Lab) -> Lab:
+    """The floor of these tests is on it as well."""
+    return web_lab
 
 
 async def soon(condition: Callable[[], bool], within_s: float, what: str) -> None:

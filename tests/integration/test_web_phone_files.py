@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,21 +23,6 @@ from tests.web_sound import self_signed
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A lab of these tests' own, whose switch serves a browser."""
-    with Lab.running(tmp_path_factory.mktemp("web") / "lab", webrtc=True) as running:
-        for instance in (running.switch_instance, running.carrier_instance):
-            keep(instance.keeper_pid)
-        yield running
-
-
-@pytest.fixture
-def web_phone(lab: Lab) -> WebPhone:
-    assert lab.web_phone is not None
-    return lab.web_phone
-
-
 def findings(lab: Lab, phone: str) -> list[Finding]:
     """What is said of a phone, after what is said of every switch."""
     at = lab.switch
@@ -46,18 +30,19 @@ def findings(lab: Lab, phone: str) -> list[Finding]:
     return [finding for finding in found if "phone '" in finding.what]
 
 
-async def test_a_phone_that_is_registered_has_no_fault(lab: Lab, web_phone: WebPhone) -> None:
-    assert [(one.level, one.what) for one in findings(lab, WEB_PHONE)][-1] == (
+async def test_a_phone_that_is_registered_has_no_fault(web_lab: Lab, web_phone: WebPhone) -> None:
+    assert [(one.level, one.what) for one in findings(web_lab, WEB_PHONE)][-1] == (
         Level.WARN,
         "nobody is registered as the phone 'web-phone' now",
     )
     async with BrowserPhone.opened(web_phone):
-        found = await asyncio.to_thread(findings, lab, WEB_PHONE)  # in a thread: the phone is asked meanwhile whether it is there
+        # In a thread: the phone is asked meanwhile whether it is there.
+        found = await asyncio.to_thread(findings, web_lab, WEB_PHONE)
         assert [finding.level for finding in found] == [Level.OK, Level.OK]
     assert look_at_web(web_phone.url).level is Level.OK
 
 
-async def test_a_wrong_password_is_refused(lab: Lab, web_phone: WebPhone) -> None:
+async def test_a_wrong_password_is_refused(web_lab: Lab, web_phone: WebPhone) -> None:
     with pytest.raises(AssertionError, match="401"):
         async with BrowserPhone.opened(WebPhone(name=web_phone.name, secret="wrong", url=web_phone.url)):
             pass
@@ -77,49 +62,49 @@ def test_addresses_that_serve_no_browser_are_told(web_phone: WebPhone) -> None:
     assert "no address of a WebSocket" in look_at_web("wss://127.0.0.1:808888/ws").what
 
 
-async def test_the_files_as_they_are_written_serve_a_browser_over_tls(lab: Lab, web_phone: WebPhone, tmp_path: Path) -> None:
-    etc, key = lab.switch_instance.folder / "etc", ec.generate_private_key(ec.SECP256R1())
+async def test_the_files_as_they_are_written_serve_a_browser_over_tls(web_lab: Lab, web_phone: WebPhone, tmp_path: Path) -> None:
+    etc, key = web_lab.switch_instance.folder / "etc", ec.generate_private_key(ec.SECP256R1())
     certificate, private = tmp_path / "fullchain.pem", tmp_path / "privkey.pem"
     certificate.write_bytes(self_signed(key).public_bytes(Encoding.PEM))
     private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
     texts = {path.name: path.read_text() for path in write_switch_files(tmp_path / "files", SwitchPlan(transport="local"))}
     web = texts["http_outdial.conf"].replace("/etc/asterisk/keys", str(tmp_path))
-    web = web.replace("0.0.0.0:8089", f"127.0.0.1:{lab.ports.web}").replace("8088", str(lab.ports.control))
+    web = web.replace("0.0.0.0:8089", f"127.0.0.1:{web_lab.ports.web}").replace("8088", str(web_lab.ports.control))
     phones = texts["pjsip_outdial_phones.conf"]
     (etc / "http.conf").write_text("[general]\n#include http_outdial.conf\n")
     (etc / "http_outdial.conf").write_text(web)
     (etc / "pjsip_outdial_phones.conf").write_text(phones)
-    await lab.kill_switch()
-    log = lab.switch_instance.folder / "log/messages"
+    await web_lab.kill_switch()
+    log = web_lab.switch_instance.folder / "log/messages"
     before = len(log.read_text())
-    await lab.start_switch()
-    keep(lab.switch_instance.keeper_pid)
+    await web_lab.start_switch()
+    keep(web_lab.switch_instance.keeper_pid)
     complaints = [line for line in log.read_text()[before:].splitlines() if "ERROR" in line or "WARNING" in line]
     assert [line for line in complaints if "PJSIP_SAFE_MODULE" not in line] == []  # a word of the library's about every module
 
-    url = f"wss://127.0.0.1:{lab.ports.web}/ws"
+    url = f"wss://127.0.0.1:{web_lab.ports.web}/ws"
     assert "no browser would trust the certificate" in look_at_web(url).what
     secrets = dict(re.findall(r"^username = (\S+)\npassword = (\S+)$", phones, re.MULTILINE))
     assert len(set(secrets.values())) == len(secrets) == 2
     async with BrowserPhone.opened(WebPhone(name=WEB_PHONE, secret=secrets[WEB_PHONE], url=url), trusts=certificate):
-        found = await asyncio.to_thread(findings, lab, WEB_PHONE)
+        found = await asyncio.to_thread(findings, web_lab, WEB_PHONE)
         assert [finding.level for finding in found] == [Level.OK, Level.OK]
         assert "5 s without sound" in found[0].what
 
 
-def test_what_a_switch_needs_for_a_browser_and_has_not_is_told(lab: Lab) -> None:
-    switch = lab.switch_instance
+def test_what_a_switch_needs_for_a_browser_and_has_not_is_told(web_lab: Lab) -> None:
+    switch = web_lab.switch_instance
     phones = switch.folder / "etc/pjsip_outdial_phones.conf"
     text = re.sub(r"rtp_timeout = .*", "rtp_timeout = 0", phones.read_text()).replace("allow = ulaw,alaw", "allow = opus")
     phones.write_text(text)
     for module in ("res_pjsip_transport_websocket", "res_http_websocket"):
         switch.rx(f"module unload {module}.so")
     switch.rx("module reload res_pjsip.so")
-    told = "\n".join(f"{finding.level} {finding.what}" for finding in findings(lab, WEB_PHONE))
+    told = "\n".join(f"{finding.level} {finding.what}" for finding in findings(web_lab, WEB_PHONE))
     assert "BAD the phone 'web-phone' is a browser, and the switch has not loaded res_http_websocket" in told
     assert "not loaded res_pjsip_transport_websocket" in told
     assert "not loaded res_srtp" not in told
     assert "allows only opus" in told
     assert "WARN a browser that dies is not noticed" in told
-    assert [finding.what for finding in findings(lab, "desk-phone")] == ["nobody is registered as the phone 'desk-phone' now"]
-    assert [finding.what for finding in findings(lab, "nobody")] == ["the phone 'nobody' is no PJSIP endpoint of the switch"]
+    assert [finding.what for finding in findings(web_lab, "desk-phone")] == ["nobody is registered as the phone 'desk-phone' now"]
+    assert [finding.what for finding in findings(web_lab, "nobody")] == ["the phone 'nobody' is no PJSIP endpoint of the switch"]
