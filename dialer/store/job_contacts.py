@@ -331,16 +331,5 @@ class JobContacts:
         states = (_SCHEDULED, _IN_CALL, _CLAIMED)
         return any(self._connection.scalar(mine.where(job_contacts.c.state == state)) is not None for state in states)
 
-    def next_due(self, job_id: JobId) -> tuple[datetime, str] | None:
-        """When the next waiting contact comes due, and why it waits."""
-        query = (
-            sa.select(job_contacts.c.due_at, job_contacts.c.because)
-            .where(job_contacts.c.job_id == job_id, job_contacts.c.state == _SCHEDULED)
-            .order_by(job_contacts.c.due_at)
-            .limit(1)
-        )
-        row = self._connection.execute(query).first()
-        return None if row is None else (row.due_at, row.because)
-
     def _walk(self, job_id: JobId, *, hold: bool = False) -> JobWalk:
         return JobWalk(self._connection, job_id, self._now, hold=hold)

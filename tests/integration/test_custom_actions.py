@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -278,6 +278,10 @@ async def test_who_may_not_be_called_as_a_person_is_not_given_to_an_action_eithe
     assert listed == {"d0", "d1", "d2"}, "without an address the person is put on the list"
 
 
+def why_they_wait(store: Store, job: Job, now: datetime) -> str:
+    return str(store.read_now(lambda tx: tx.job_contacts.waiting_by_reason(job.id, now=now)))
+
+
 async def test_rules_count_actions_and_hold_them_back(store: Store, org_id: OrgId) -> None:
     retried = ACTION.replace("otherwise: done", "Action Completed: {retry: {count: 5, intervals_s: [0]}}")
     await create_rule(store, org_id, Rule(name="Two a day", max_attempts=2, window_s=86400, channel="custom"))
@@ -285,7 +289,7 @@ async def test_rules_count_actions_and_hold_them_back(store: Store, org_id: OrgI
     clock = FastClock(20)
     async with running(store, FakeVoice(clock), clock=clock, channels=installed(lambda request: None)):
         await until(lambda: len(made(store, job)) == 2)
-        await until(lambda: "Two a day" in str(store.read_now(lambda tx: tx.job_contacts.next_due(job.id))))
+        await until(lambda: "Two a day" in why_they_wait(store, job, clock.now()))
     (why,) = await why_not_called(store, org_id, "d0", strategy_of=StrategyShelf(), now=clock.now())
     assert "switch" not in {gate.name for gate in why.gates}, "no switch stands between a contact and an action"
     (rules,) = [gate for gate in why.gates if gate.name == "rules"]

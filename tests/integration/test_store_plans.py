@@ -91,7 +91,6 @@ QUESTIONS: dict[str, Callable[[Tx, OrgId, JobId], Any]] = {
     "claims of a dead process": lambda tx, _, job: tx.job_contacts.release(now=NOW),
     "the job's claims": lambda tx, _, job: tx.job_contacts.release(now=NOW, job_id=job),
     "calls without attempt": lambda tx, _, job: tx.job_contacts.mend_calls_without_attempt(NOW),
-    "who is due next": lambda tx, _, job: tx.job_contacts.next_due(job),
     "who was overlooked": lambda tx, _, job: tx.job_contacts.overlooked(job),
     "open attempts of a switch": lambda tx, _, job: tx.attempts.open(switch="switch"),
     "open attempts of a job": lambda tx, _, job: tx.attempts.open(job_id=job),
