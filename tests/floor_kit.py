@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,12 +19,16 @@ from dialer.domain.codes import CustomCode
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.desk import Refused
 from dialer.domain.ids import CampaignId, JobId
-from dialer.domain.pacing_plan import Pacing
+from dialer.domain.pacing_plan import Pacing, PacingKind
 from dialer.engine.engine import Engine
 from dialer.engine.floor import Floor
 from dialer.ports import Clock
 from dialer.services import agents as agents_service
 from dialer.store.store import Store, Tx
+from dialer.testing_agents import FakeAgentVoice
+from dialer.testing_queues import FakeQueues
+from dialer.testing_voice import FakeCallee, FakeVoice
+from tests.engine_kit import FastClock, running
 
 STRATEGY = """\
 strategy: floor_test
@@ -37,6 +42,10 @@ handlers:
       results:
         otherwise: done
 """
+
+
+ANSWERS = FakeCallee(ring_s=0.1, answer_s=0.5)
+PROGRESSIVE = Pacing(kind=PacingKind.PROGRESSIVE, wrap_up_s=30.0)
 
 
 def number(index: int) -> str:
@@ -159,6 +168,33 @@ async def crew(
     """All of them at work."""
     workers = [Worker(engine.floor, one, clock, **how) for one in agents]
     return workers, [asyncio.create_task(one.work(), name=f"worker {one.agent.login}") for one in workers]
+
+
+def wires(factor: float, *, default: FakeCallee = ANSWERS) -> tuple[FastClock, FakeVoice, FakeAgentVoice]:
+    """Time that passes quickly, contacts who do as `default` says, and the agents' telephones beside them."""
+    clock = FastClock(factor)
+    voice = FakeVoice(clock, default=default)
+    return clock, voice, FakeAgentVoice(clock, voice)
+
+
+@asynccontextmanager
+async def at_work(
+    store: Store,
+    clock: FastClock,
+    voice: FakeVoice,
+    agents: FakeAgentVoice,
+    staff: Sequence[Agent],
+    *,
+    queues: FakeQueues | None = None,
+    **how: Any,
+) -> AsyncIterator[tuple[Engine, list[Worker]]]:
+    """A dialer, and all of them at work, for as long as the block lasts."""
+    async with running(store, voice, clock=clock, agents=agents, queues=queues) as engine:
+        workers, tasks = await crew(engine, staff, clock, **how)
+        try:
+            yield engine, workers
+        finally:
+            await dismiss(tasks)
 
 
 def attempts(store: Store, job_id: JobId) -> list[Attempt]:

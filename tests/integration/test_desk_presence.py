@@ -12,7 +12,6 @@ from aiohttp.test_utils import TestServer
 
 from dialer.domain.agent import AgentState
 from dialer.domain.ids import AgentId
-from dialer.domain.pacing_plan import Pacing, PacingKind
 from dialer.engine.engine import Engine
 from dialer.lab.desk_client import DeskClient
 from dialer.services.agents import new_token
@@ -22,11 +21,10 @@ from dialer.testing_voice import FakeCallee, FakeVoice
 from dialer.web.agent_desk import DeskOptions, make_agent_desk_app
 from dialer.web.agent_questions import DeskBooks
 from tests.engine_kit import ON_SQLITE, FastClock, running, until
-from tests.floor_kit import attempts, hire, make_job
+from tests.floor_kit import PROGRESSIVE, attempts, hire, make_job
 
 pytestmark = pytest.mark.integration
 
-PROGRESSIVE = Pacing(kind=PacingKind.PROGRESSIVE, wrap_up_s=30.0)
 STAYS = FakeCallee(ring_s=0.1, answer_s=0.5)
 
 

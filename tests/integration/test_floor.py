@@ -16,7 +16,7 @@ from dialer.domain.campaign import JobState
 from dialer.domain.codes import SystemCode
 from dialer.domain.desk import Refused
 from dialer.domain.live_answer import Verdict
-from dialer.domain.pacing_plan import AbandonBudget, Pacing, PacingKind
+from dialer.domain.pacing_plan import AbandonBudget, PacingKind
 from dialer.ports import SwitchState
 from dialer.ports_agents import ContactState
 from dialer.services.agent_floor import Done
@@ -28,25 +28,19 @@ from dialer.store.store import Store
 from dialer.testing_agents import FakeAgentVoice
 from dialer.testing_voice import FakeCallee, FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
-from tests.floor_kit import attempts, crew, dismiss, hire, make_job
+from tests.floor_kit import ANSWERS, PROGRESSIVE, at_work, attempts, crew, dismiss, hire, make_job, wires
 
 pytestmark = pytest.mark.integration
 
 BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
-ANSWERS = FakeCallee(ring_s=0.1, answer_s=0.5)
-PROGRESSIVE = Pacing(kind=PacingKind.PROGRESSIVE, wrap_up_s=30.0)
 
 
 async def test_everybody_who_answers_gets_an_agent_who_says_the_code(store: Store) -> None:
-    clock = FastClock(factor=10)
+    clock, voice, agents = wires(factor=10)
     job_id = make_job(store, 12, PROGRESSIVE)
     staff = await hire(store, 3)
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        _, tasks = await crew(engine, staff, clock, talk_s=3.0)
+    async with at_work(store, clock, voice, agents, staff, talk_s=3.0):
         await until(completed(store, job_id))
-        await dismiss(tasks)
     found = attempts(store, job_id)
     assert [one.code for one in found] == ["Sale"] * 12
     assert {one.code_source for one in found} == {"agent"}
@@ -58,14 +52,11 @@ async def test_everybody_who_answers_gets_an_agent_who_says_the_code(store: Stor
 
 @pytest.mark.row(72)
 async def test_who_finds_no_agent_hears_the_message_and_counts_as_abandoned(store: Store) -> None:
-    clock = FastClock(factor=10)
+    clock, voice, agents = wires(factor=10, default=FakeCallee(ring_s=0.1, answer_s=4.0))
     shared = replace(PROGRESSIVE, lines_per_agent=3.0, budget=AbandonBudget(percent=100.0, group="The House"))
     job_id = make_job(store, 3, shared)
     staff = await hire(store, 3)
-    voice = FakeVoice(clock, default=FakeCallee(ring_s=0.1, answer_s=4.0))
-    agents = FakeAgentVoice(clock, voice)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        workers, tasks = await crew(engine, staff, clock, talk_s=8.0)
+    async with at_work(store, clock, voice, agents, staff, talk_s=8.0) as (engine, workers):
         await until(lambda: sum(call.state == "ringing" for call in voice.calls.values()) == 3)
         for worker in workers[1:]:
             await worker.leave()
@@ -73,7 +64,6 @@ async def test_who_finds_no_agent_hears_the_message_and_counts_as_abandoned(stor
         picture = engine.floor.jobs.picture(job_id)
         assert (picture.live, picture.abandoned) == (3, 2)
         await until(completed(store, job_id))
-        await dismiss(tasks)
     org = store.read_now(lambda tx: tx.organisations.by_name("default"))
     _, answers, ledger = await evidence(store, org, job_id, now=clock.now())
     verdicts = [one.verdict(ledger.budget) for one in answers]
@@ -108,20 +98,16 @@ async def test_when_half_the_agents_go_no_more_is_dialled_for_them(store: Store)
 
 @ON_SQLITE
 async def test_an_agent_whose_telephone_is_lost_leaves_the_contact_to_another(store: Store) -> None:
-    clock = FastClock(factor=10)
+    clock, voice, agents = wires(factor=10)
     job_id = make_job(store, 1, PROGRESSIVE)
     staff = await hire(store, 2)
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        workers, tasks = await crew(engine, staff, clock, talk_s=6.0)
+    async with at_work(store, clock, voice, agents, staff, talk_s=6.0) as (engine, workers):
         await until(lambda: any(worker.seen[CallStage.JOINED] for worker in workers))
         first = next(worker for worker in workers if worker.seen[CallStage.JOINED])
         leg = engine.floor.seats[first.agent.id].leg_id
         assert leg is not None
         agents.hang_up_phone(leg)
         await until(completed(store, job_id))
-        await dismiss(tasks)
     (found,) = attempts(store, job_id)
     second = next(worker for worker in workers if worker is not first)
     assert second.seen[CallStage.JOINED] == 1
@@ -130,19 +116,15 @@ async def test_an_agent_whose_telephone_is_lost_leaves_the_contact_to_another(st
 
 @ON_SQLITE
 async def test_a_contact_whose_agents_are_all_gone_gets_the_default_code(store: Store) -> None:
-    clock = FastClock(factor=10)
+    clock, voice, agents = wires(factor=10)
     job_id = make_job(store, 1, replace(PROGRESSIVE, default_code="Sale"))
     staff = await hire(store, 1)
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        (worker,), tasks = await crew(engine, staff, clock, talk_s=60.0)
+    async with at_work(store, clock, voice, agents, staff, talk_s=60.0) as (engine, (worker,)):
         await until(lambda: worker.seen[CallStage.JOINED] == 1)
         leg = engine.floor.seats[worker.agent.id].leg_id
         assert leg is not None
         agents.hang_up_phone(leg)
         await until(completed(store, job_id))
-        await dismiss(tasks)
     (found,) = attempts(store, job_id)
     assert (found.code, found.code_source, found.system_code) == ("Sale", "default", SystemCode.ANSWER_HUMAN)
 
@@ -150,65 +132,50 @@ async def test_a_contact_whose_agents_are_all_gone_gets_the_default_code(store: 
 @pytest.mark.row(70)
 @ON_SQLITE
 async def test_a_running_job_turns_from_progressive_to_preview(store: Store) -> None:
-    clock = FastClock(factor=10)
+    clock, voice, agents = wires(factor=10)
     job_id = make_job(store, 6, PROGRESSIVE)
     staff = await hire(store, 1)
     org = store.read_now(lambda tx: tx.organisations.by_name("default"))
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        (worker,), tasks = await crew(engine, staff, clock, talk_s=1.0)
+    async with at_work(store, clock, voice, agents, staff, talk_s=1.0) as (_, (worker,)):
         await until(lambda: worker.seen[CallStage.CLOSED] >= 1)
         assert worker.seen[CallStage.OFFERED] == 0
         await edit_job(store, org, "Floor", JobEdit(pacing=replace(PROGRESSIVE, kind=PacingKind.PREVIEW)), by="test")
         await until(completed(store, job_id))
-        await dismiss(tasks)
     assert worker.seen[CallStage.OFFERED] >= 3
     assert [one.code for one in attempts(store, job_id)] == ["Sale"] * 6
 
 
 @ON_SQLITE
 async def test_a_stopped_job_ends_when_its_agents_have_said_their_codes(store: Store) -> None:
-    clock = FastClock(factor=10)
+    clock, voice, agents = wires(factor=10)
     job_id = make_job(store, 20, PROGRESSIVE)
     staff = await hire(store, 2)
     org = store.read_now(lambda tx: tx.organisations.by_name("default"))
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        workers, tasks = await crew(engine, staff, clock, talk_s=6.0, wrap_s=4.0)
+    async with at_work(store, clock, voice, agents, staff, talk_s=6.0, wrap_s=4.0) as (_, workers):
         await until(lambda: all(worker.seen[CallStage.JOINED] for worker in workers))
         await stop_campaign(store, org, "Floor", by="test")
         await until(lambda: all(worker.seen[CallStage.GONE] for worker in workers))
         assert store.read_now(lambda tx: tx.jobs(None).get(job_id)).state is JobState.STOPPING, "they still write"
         await until(completed(store, job_id))
-        await dismiss(tasks)
     assert [one.code for one in attempts(store, job_id)] == ["Sale", "Sale"]
 
 
 @ON_SQLITE
 async def test_contacts_go_to_agents_with_the_skills_that_the_campaign_wants(store: Store) -> None:
-    clock = FastClock(factor=10)
+    clock, voice, agents = wires(factor=10)
     job_id = make_job(store, 4, replace(PROGRESSIVE, skills={"Turkish": 5}))
     staff = [*await hire(store, 1), *await hire(store, 1, prefix="able", skills={"turkish": 7})]
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        _, tasks = await crew(engine, staff, clock, talk_s=1.0)
+    async with at_work(store, clock, voice, agents, staff, talk_s=1.0):
         await until(completed(store, job_id))
-        await dismiss(tasks)
     assert {one.agent for one in attempts(store, job_id)} == {"able0"}
 
 
 @ON_SQLITE
 async def test_an_agent_whose_desktop_is_silent_gets_no_more_contacts_and_is_logged_out_after_a_minute(store: Store) -> None:
-    clock = FastClock(factor=30)
+    clock, voice, agents = wires(factor=30, default=FakeCallee(ring_s=0.1, answer_s=None))
     make_job(store, 20, PROGRESSIVE)
     staff = await hire(store, 1)
-    voice = FakeVoice(clock, default=FakeCallee(ring_s=0.1, answer_s=None))
-    agents = FakeAgentVoice(clock, voice)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        (worker,), tasks = await crew(engine, staff, clock)
+    async with at_work(store, clock, voice, agents, staff) as (engine, (worker,)):
         await until(lambda: len(voice.placed) == 1)
         await engine.floor.socket_lost(worker.agent.id)
         lost = clock.monotonic_s()
@@ -216,7 +183,6 @@ async def test_an_agent_whose_desktop_is_silent_gets_no_more_contacts_and_is_log
         assert 60 <= clock.monotonic_s() - lost < 75
         assert len(voice.placed) == 1, "nobody is called for who cannot be seen"
         await until(lambda: agents.legs == {})
-        await dismiss(tasks)
 
 
 @ON_SQLITE
@@ -240,20 +206,17 @@ async def test_a_telephone_is_rung_as_soon_as_its_switch_is_there(store: Store) 
 
 @ON_SQLITE
 async def test_only_the_reasons_of_the_organisation_excuse_an_agent(store: Store) -> None:
-    clock = FastClock(factor=10)
+    clock, voice, agents = wires(factor=10)
     staff = await hire(store, 1)
     org = store.read_now(lambda tx: tx.organisations.by_name("default"))
     await add_reason(store, org, "Lunch")
-    voice = FakeVoice(clock, default=ANSWERS)
-    async with running(store, voice, clock=clock, agents=FakeAgentVoice(clock, voice)) as engine:
-        (worker,), tasks = await crew(engine, staff, clock)
+    async with at_work(store, clock, voice, agents, staff) as (_, (worker,)):
         await until(lambda: worker.states[-1:] == ["ready"])
         refused = await worker.say(GoNotReady(reason="a nap"))
         assert isinstance(refused, Refused)
         assert "Lunch" in str(refused)
         assert isinstance(await worker.say(GoNotReady(reason="lunch")), Done)
         await until(lambda: worker.states[-1:] == ["not_ready"])
-        await dismiss(tasks)
     assert [one.reason for one in await agent_history(store, org, "agent0", since=BEFORE, until=clock.now())][-2] == "Lunch"
 
 

@@ -26,12 +26,9 @@ from dialer.store.store import Store
 from dialer.testing_agents import FakeAgentVoice
 from dialer.testing_voice import FakeCallee, FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
-from tests.floor_kit import STRATEGY, attempts, crew, dismiss, hire, make_job, number
+from tests.floor_kit import ANSWERS, PROGRESSIVE, STRATEGY, at_work, attempts, crew, dismiss, hire, make_job, number, wires
 
 pytestmark = [pytest.mark.integration, ON_SQLITE]
-
-ANSWERS = FakeCallee(ring_s=0.1, answer_s=0.5)
-PROGRESSIVE = Pacing(kind=PacingKind.PROGRESSIVE, wrap_up_s=30.0)
 
 
 def org_of(store: Store) -> OrgId:
@@ -61,12 +58,10 @@ async def test_so_many_lines_ring_for_each_agent_who_is_free_and_no_more(store: 
 
 @pytest.mark.row(131)
 async def test_who_takes_inbound_calls_gets_no_contacts_until_blended_out(store: Store) -> None:
-    clock = FastClock(factor=6)
+    clock, voice, agents = wires(factor=6)
     job_id = make_job(store, 2, PROGRESSIVE)
     staff = await hire(store, 1)
-    voice = FakeVoice(clock, default=ANSWERS)
-    async with running(store, voice, clock=clock, agents=FakeAgentVoice(clock, voice)) as engine:
-        (worker,), tasks = await crew(engine, staff, clock, talk_s=2.0)
+    async with at_work(store, clock, voice, agents, staff, talk_s=2.0) as (_, (worker,)):
         await until(lambda: worker.seen[CallStage.JOINED] == 1)
         await worker.say(BlendIn())
         await until(lambda: [one.code for one in attempts(store, job_id)] == ["Sale"])
@@ -75,17 +70,14 @@ async def test_who_takes_inbound_calls_gets_no_contacts_until_blended_out(store:
         assert len(voice.placed) == 1, "nobody is called for an agent who takes inbound calls"
         await worker.say(BlendOut())
         await until(completed(store, job_id))
-        await dismiss(tasks)
 
 
 @pytest.mark.row(132)
 async def test_notes_and_corrections_are_kept_and_told_to_the_desk_with_the_script(store: Store) -> None:
-    clock = FastClock(factor=6)
+    clock, voice, agents = wires(factor=6)
     job_id = make_job(store, 1, Pacing(kind=PacingKind.PROGRESSIVE, script="Good morning"))
     staff = await hire(store, 1)
-    voice = FakeVoice(clock, default=ANSWERS)
-    async with running(store, voice, clock=clock, agents=FakeAgentVoice(clock, voice)) as engine:
-        (worker,), tasks = await crew(engine, staff, clock, talk_s=15.0)
+    async with at_work(store, clock, voice, agents, staff, talk_s=15.0) as (engine, (worker,)):
         await until(lambda: worker.seen[CallStage.JOINED] == 1)
         await worker.say(AddNote(text="has moved"))
         await worker.say(ChangeContact(attribute="city", value="Izmir"))
@@ -103,45 +95,38 @@ async def test_notes_and_corrections_are_kept_and_told_to_the_desk_with_the_scri
         await worker.say(Release())
         await worker.say(WrapUp(code="Sale"))
         await until(completed(store, job_id))
-        await dismiss(tasks)
 
 
 @pytest.mark.row(133)
 async def test_agents_get_contacts_of_their_campaigns_alone_and_of_those_they_prefer_first(store: Store) -> None:
-    clock = FastClock(factor=6)
+    clock, voice, agents = wires(factor=6)
     one, two = make_job(store, 4, PROGRESSIVE, name="One"), make_job(store, 4, PROGRESSIVE, name="Two", first=10)
     (ann,) = await hire(store, 1, prefix="ann", campaigns=["One"])
     (bob,) = await hire(store, 1, prefix="bob")
     await change_agent(store, org_of(store), "bob0", preferred=["Two"])
-    voice = FakeVoice(clock, default=ANSWERS)
-    async with running(store, voice, clock=clock, agents=FakeAgentVoice(clock, voice)) as engine:
-        (at_ann, at_bob), tasks = await crew(engine, [ann, bob], clock, talk_s=2.0)
+    async with at_work(store, clock, voice, agents, [ann, bob], talk_s=2.0) as (_, (at_ann, at_bob)):
         await until(lambda: bool(at_ann.told and at_bob.told))
         assert "at most 20" in str(await at_bob.say(PreferJobs(campaigns=tuple(f"c{n}" for n in range(21)))))
         assert "do not work for Two" in str(await at_ann.say(PreferJobs(campaigns=("Two",))))
         assert isinstance(await at_ann.say(PreferJobs(campaigns=("One",))), Done)
         await until(completed(store, one))
         await until(completed(store, two))
-        await dismiss(tasks)
     assert {attempt.agent for attempt in attempts(store, two)} == {"bob0"}
     assert attempts(store, one)[0].agent == "ann0"
     assert store.read_now(lambda tx: tx.agents(None).get(ann.id)).preferred == ("One",)
 
 
 async def test_an_agent_for_whom_a_call_is_out_changes_campaigns_only_when_nobody_is_left_alone(store: Store) -> None:
-    clock = FastClock(factor=6)
+    clock, voice, agents = wires(factor=6, default=FakeCallee(ring_s=0.1, answer_s=4.0))
     one, two = make_job(store, 2, PROGRESSIVE, name="One"), make_job(store, 2, PROGRESSIVE, name="Two", first=10)
     (ann,) = await hire(store, 1, prefix="ann", campaigns=["One"])
     (bob,) = await hire(store, 1, prefix="bob")
     await change_agent(store, org_of(store), "bob0", preferred=["One"])
-    voice = FakeVoice(clock, default=FakeCallee(ring_s=0.1, answer_s=4.0))
-    async with running(store, voice, clock=clock, agents=FakeAgentVoice(clock, voice)) as engine:
-        workers, tasks = await crew(engine, [ann, bob], clock, talk_s=4.0)
+    async with at_work(store, clock, voice, agents, [ann, bob], talk_s=4.0) as (_, workers):
         await until(lambda: len(voice.calls) == 2)  # one rings for each of them
         await workers[1].say(PreferJobs(campaigns=("Two",)))
         await until(completed(store, one))
         await until(completed(store, two))
-        await dismiss(tasks)
     assert [attempt.code for job in (one, two) for attempt in attempts(store, job)] == ["Sale"] * 4
 
 

@@ -24,53 +24,42 @@ from dialer.services.callback_promise import Wanted
 from dialer.services.callbacks import add_callback
 from dialer.services.strategy_shelf import StrategyShelf
 from dialer.store.store import Store
-from dialer.testing_agents import FakeAgentVoice
-from dialer.testing_voice import FakeCallee, FakeVoice
-from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
-from tests.floor_kit import attempts, crew, dismiss, hire, make_job
+from dialer.testing_voice import FakeCallee
+from tests.engine_kit import ON_SQLITE, completed, until
+from tests.floor_kit import PROGRESSIVE, at_work, attempts, hire, make_job, wires
 
 pytestmark = pytest.mark.integration
 
 BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
-ANSWERS = FakeCallee(ring_s=0.1, answer_s=0.5)
-PROGRESSIVE = Pacing(kind=PacingKind.PROGRESSIVE, wrap_up_s=30.0)
 
 
 @pytest.mark.row(68)
 @pytest.mark.parametrize("timed", [True, False])
 @ON_SQLITE
 async def test_a_preview_is_called_when_the_agent_says_so_or_its_time_is_up(store: Store, timed: bool) -> None:
-    clock = FastClock(factor=10)
+    clock, voice, agents = wires(factor=10)
     job_id = make_job(store, 2, Pacing(kind=PacingKind.PREVIEW, preview_s=3.0 if timed else None))
     staff = await hire(store, 1)
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        (worker,), tasks = await crew(engine, staff, clock, talk_s=2.0, dials=not timed)
+    async with at_work(store, clock, voice, agents, staff, talk_s=2.0, dials=not timed) as (_, (worker,)):
         await until(lambda: worker.seen[CallStage.OFFERED] == 1)
         offered = clock.monotonic_s()
         await until(lambda: len(voice.placed) == 1)
         if timed:
             assert clock.monotonic_s() - offered > 2.0
         await until(completed(store, job_id))
-        await dismiss(tasks)
     assert [one.code for one in attempts(store, job_id)] == ["Sale", "Sale"]
     assert [one.agent for one in attempts(store, job_id)] == ["agent0", "agent0"]
 
 
 @ON_SQLITE
 async def test_a_preview_that_is_passed_over_is_on_record_and_was_not_called(store: Store) -> None:
-    clock = FastClock(factor=10)
+    clock, voice, agents = wires(factor=10)
     job_id = make_job(store, 1, Pacing(kind=PacingKind.PREVIEW))
     staff = await hire(store, 1)
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        (worker,), tasks = await crew(engine, staff, clock, dials=False)
+    async with at_work(store, clock, voice, agents, staff, dials=False) as (_, (worker,)):
         await until(lambda: worker.seen[CallStage.OFFERED] == 1)
         assert isinstance(await worker.say(CancelPreview()), Done)
         await until(completed(store, job_id))
-        await dismiss(tasks)
     (found,) = attempts(store, job_id)
     assert voice.placed == []
     assert (found.code, found.system_code, found.agent, found.address) == ("Sale", "Preview Cancelled", "agent0", "")
@@ -78,13 +67,10 @@ async def test_a_preview_that_is_passed_over_is_on_record_and_was_not_called(sto
 
 @pytest.mark.row(134)
 async def test_a_manual_campaign_places_no_call_and_records_what_the_agent_tells(store: Store) -> None:
-    clock = FastClock(factor=10)
+    clock, voice, agents = wires(factor=10)
     job_id = make_job(store, 2, Pacing(kind=PacingKind.MANUAL))
     staff = await hire(store, 1)
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        (worker,), tasks = await crew(engine, staff, clock, dials=False)
+    async with at_work(store, clock, voice, agents, staff, dials=False) as (_, (worker,)):
         await until(lambda: worker.seen[CallStage.OFFERED] == 1)
         (open_one,) = attempts(store, job_id)
         assert open_one.code is None, "the attempt is in progress while the agent dials elsewhere"
@@ -94,7 +80,6 @@ async def test_a_manual_campaign_places_no_call_and_records_what_the_agent_tells
         await until(lambda: worker.seen[CallStage.OFFERED] == 2)
         await worker.say(ManualCancel())
         await until(completed(store, job_id))
-        await dismiss(tasks)
     first, second = attempts(store, job_id)
     assert voice.placed == []
     assert (first.code, first.code_source, first.switch) == ("Sale", "agent", "")
@@ -103,20 +88,16 @@ async def test_a_manual_campaign_places_no_call_and_records_what_the_agent_tells
 
 @pytest.mark.row(129)
 async def test_a_redial_is_a_new_attempt_that_knows_the_one_before(store: Store) -> None:
-    clock = FastClock(factor=4)  # the attempt before has the time to be closed on a slow disk
+    clock, voice, agents = wires(factor=4)  # the attempt before has the time to be closed on a slow disk
     job_id = make_job(store, 1, Pacing(kind=PacingKind.PREVIEW, wrap_up_s=None))
     staff = await hire(store, 1)
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        (worker,), tasks = await crew(engine, staff, clock, talk_s=1.0, writes=False)
+    async with at_work(store, clock, voice, agents, staff, talk_s=1.0, writes=False) as (_, (worker,)):
         await until(lambda: worker.seen[CallStage.GONE] == 1)
         assert isinstance(await worker.say(Redial()), Done)
         await until(lambda: worker.seen[CallStage.JOINED] == 2)
         await worker.say(Release())
         await worker.say(WrapUp(code="Sale"))
         await until(completed(store, job_id))
-        await dismiss(tasks)
     first, second = attempts(store, job_id)
     assert (first.code, second.code) == (SystemCode.REDIALLED, "Sale")
     assert second.again_after == first.id
@@ -137,23 +118,19 @@ async def test_a_redial_is_a_new_attempt_that_knows_the_one_before(store: Store)
 )
 @ON_SQLITE
 async def test_a_callback_is_a_preview_for_whoever_is_to_keep_it(store: Store, kind: CallbackType, there: bool, who: str) -> None:
-    clock = FastClock(factor=10)
+    clock, voice, agents = wires(factor=10)
     job_id = make_job(store, 1, PROGRESSIVE)
     staff = await hire(store, 2)
     org = store.read_now(lambda tx: tx.organisations.by_name("default"))
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
     wanted = Wanted(at=clock.now() + timedelta(seconds=8), type=kind, agent="agent1" if kind.is_personal else "")
     await add_callback(store, org, "Floor0", wanted, strategy_of=StrategyShelf(), now=clock.now(), by="test", job_id=job_id)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        workers, tasks = await crew(engine, staff if there else staff[:1], clock, talk_s=1.0)
+    async with at_work(store, clock, voice, agents, staff if there else staff[:1], talk_s=1.0) as (_, workers):
         if who:
             await until(completed(store, job_id))
         else:
             promised = clock.monotonic_s()
             await until(lambda: store.read_now(lambda tx: tx.callbacks(org).all())[0].tries == 1)
             assert clock.monotonic_s() >= promised
-        await dismiss(tasks)
     kept_by = [one.agent for one in attempts(store, job_id)]
     assert kept_by == ([who] if who else []) or (who == "anybody" and kept_by[0] in ("agent0", "agent1"))
     offered = [
@@ -164,17 +141,13 @@ async def test_a_callback_is_a_preview_for_whoever_is_to_keep_it(store: Store, k
 
 @ON_SQLITE
 async def test_a_callback_takes_no_agent_for_whom_a_call_is_under_way(store: Store) -> None:
-    clock = FastClock(factor=10)
+    clock, voice, agents = wires(factor=10, default=FakeCallee(ring_s=0.1, answer_s=4.0))
     job_id = make_job(store, 6, PROGRESSIVE)
     staff = await hire(store, 2)
     org = store.read_now(lambda tx: tx.organisations.by_name("default"))
-    voice = FakeVoice(clock, default=FakeCallee(ring_s=0.1, answer_s=4.0))
-    agents = FakeAgentVoice(clock, voice)
     wanted = Wanted(at=clock.now() + timedelta(seconds=6), type=CallbackType.CAMPAIGN)
     await add_callback(store, org, "Floor5", wanted, strategy_of=StrategyShelf(), now=clock.now(), by="test", job_id=job_id)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        workers, tasks = await crew(engine, staff, clock, talk_s=2.0)
+    async with at_work(store, clock, voice, agents, staff, talk_s=2.0) as (_, workers):
         await until(completed(store, job_id))
-        await dismiss(tasks)
     assert sum(worker.seen[CallStage.OFFERED] for worker in workers) == 1
     assert [one.code for one in attempts(store, job_id)] == ["Sale"] * 6

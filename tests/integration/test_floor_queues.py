@@ -24,12 +24,11 @@ from dialer.testing_agents import FakeAgentVoice
 from dialer.testing_queues import FakeQueues
 from dialer.testing_voice import FakeCallee, FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
-from tests.floor_kit import Worker, attempts, crew, dismiss, hire, make_job
+from tests.floor_kit import ANSWERS, Worker, attempts, crew, dismiss, hire, make_job
 
 pytestmark = [pytest.mark.integration, ON_SQLITE]
 
 BEGAN = datetime.now(UTC) - timedelta(minutes=1)
-ANSWERS = FakeCallee(ring_s=0.1, answer_s=0.5)
 PLAN = Pacing(kind=PacingKind.PROGRESSIVE, wrap_up_s=30.0, inbound=InboundPlan(queues=("support", "sales")))
 
 

@@ -28,11 +28,10 @@ from dialer.store.store import Store
 from dialer.testing_agents import FakeAgentVoice
 from dialer.testing_voice import FakeCallee, FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, running, until
-from tests.floor_kit import Worker, attempts, dismiss, hire, make_job
+from tests.floor_kit import ANSWERS, Worker, attempts, dismiss, hire, make_job
 
 pytestmark = [pytest.mark.integration, ON_SQLITE]
 
-ANSWERS = FakeCallee(ring_s=0.1, answer_s=0.5)
 TALKS = Pacing(kind=PacingKind.PROGRESSIVE, wrap_up_s=30.0, keys=KeysTold.SHOWN)
 EXPERT, CALLER_ID = "+4930999", "+4930111"
 

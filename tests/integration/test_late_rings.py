@@ -10,7 +10,7 @@ from dialer.domain.agent_events import CallStage
 from dialer.domain.codes import SystemCode
 from dialer.domain.ids import AttemptId, JobId
 from dialer.domain.live_answer import Verdict
-from dialer.domain.pacing_plan import GIVEN_UP_NOTE, Pacing, PacingKind
+from dialer.domain.pacing_plan import GIVEN_UP_NOTE, Pacing
 from dialer.errors import NotSent
 from dialer.services.budgets import evidence
 from dialer.services.pacing_replay import explain
@@ -18,11 +18,10 @@ from dialer.store.store import Store
 from dialer.testing_agents import FakeAgentVoice
 from dialer.testing_voice import FakeCallee, FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
-from tests.floor_kit import attempts, crew, dismiss, hire, make_job, number
+from tests.floor_kit import PROGRESSIVE, attempts, crew, dismiss, hire, make_job, number
 
 pytestmark = pytest.mark.integration
 
-PROGRESSIVE = Pacing(kind=PacingKind.PROGRESSIVE, wrap_up_s=30.0)
 ANSWERS, RINGS = FakeCallee(ring_s=0.1, answer_s=1.0), FakeCallee(ring_s=0.1, answer_s=None)  # the strategy lets it ring for 20 s
 
 

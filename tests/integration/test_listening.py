@@ -20,7 +20,6 @@ from dialer.domain.agent_commands import LogIn, LogOut, Release, WrapUp
 from dialer.domain.agent_events import AgentEvent, AgentMoved, CallStage, ListeningChanged, ListeningStage, SupervisorChanged
 from dialer.domain.desk import Refused
 from dialer.domain.ids import LegId
-from dialer.domain.pacing_plan import Pacing, PacingKind
 from dialer.domain.supervisor_commands import BargeIn, ListenTo, StopListening, Whisper
 from dialer.engine.engine import Engine
 from dialer.engine.floor import Floor
@@ -35,12 +34,11 @@ from dialer.testing_voice import FakeCallee, FakeVoice
 from dialer.web.agent_desk import DeskOptions, make_agent_desk_app
 from dialer.web.agent_questions import DeskBooks
 from tests.engine_kit import ON_SQLITE, FastClock, running, until
-from tests.floor_kit import Worker, crew, dismiss, hire, make_job
+from tests.floor_kit import PROGRESSIVE, Worker, crew, dismiss, hire, make_job
 
 pytestmark = [pytest.mark.integration, ON_SQLITE]
 
 ANSWERS = FakeCallee(ring_s=0.1, answer_s=0.2)
-PROGRESSIVE = Pacing(kind=PacingKind.PROGRESSIVE, wrap_up_s=30.0)
 EVES_PHONE = "eve-phone"
 
 
@@ -173,7 +171,7 @@ async def test_a_supervisor_stays_with_the_agent_from_talk_to_talk_and_goes_on_t
         await ann.say(Release())
         await ann.say(WrapUp(code="Sale"))
         await until(lambda: "talking" in [one.state.value for one in at.told if isinstance(one, AgentMoved)])
-        assert at.heard_on(leg) == ("phone-agent0", SpyMode.LISTEN)
+        await until(lambda: at.heard_on(leg) == ("phone-agent0", SpyMode.LISTEN))  # she has begun anew with the talk
         moved = [one.state.value for one in at.told if isinstance(one, AgentMoved)]
         assert moved == ["wrap_up", "ready", "dialling", "talking"]
         assert await at.eve_says(BargeIn(agent="agent1")) == Done()

@@ -20,7 +20,7 @@ from dialer.store.store import Store
 from dialer.testing_agents import FakeAgentVoice
 from dialer.testing_voice import FakeCallee, FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
-from tests.floor_kit import attempts, crew, dismiss, hire, make_job
+from tests.floor_kit import at_work, attempts, crew, dismiss, hire, make_job, wires
 
 pytestmark = pytest.mark.integration
 
@@ -38,15 +38,11 @@ def cli(store: Store, tmp_path: Path, *words: str) -> str:
 
 @ON_SQLITE
 async def test_a_day_can_be_explained_proved_and_tried_again(store: Store, tmp_path: Path) -> None:
-    clock = FastClock(factor=20)
+    clock, voice, agents = wires(factor=20)
     job_id = make_job(store, 60, PREDICTIVE)
     staff = await hire(store, 6)
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        _, tasks = await crew(engine, staff, clock, talk_s=2.0, wrap_s=0.5)
+    async with at_work(store, clock, voice, agents, staff, talk_s=2.0, wrap_s=0.5):
         await until(completed(store, job_id))
-        await dismiss(tasks)
 
     explained = await asyncio.to_thread(cli, store, tmp_path, "explain", str(job_id))
     assert "predictive, cruise control" in explained
@@ -105,14 +101,10 @@ def reasons(store: Store, job_id: JobId) -> list[str]:
 
 @ON_SQLITE
 async def test_a_budget_that_counts_from_the_answer_gives_the_switch_less_time(store: Store) -> None:
-    clock = FastClock(factor=10)
+    clock, voice, agents = wires(factor=10)
     strict = replace(PREDICTIVE, budget=AbandonBudget(threshold_s=1.2, start=StartPoint.ANSWER))
     make_job(store, 2, strict)
     staff = await hire(store, 1)
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
-    async with running(store, voice, clock=clock, agents=agents) as engine:
-        _, tasks = await crew(engine, staff, clock)
+    async with at_work(store, clock, voice, agents, staff):
         await until(lambda: bool(voice.placed))
-        await dismiss(tasks)
     assert {(order.floor, order.wait_s) for order in voice.placed} == {(True, 1.2)}
