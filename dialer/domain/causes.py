@@ -102,16 +102,3 @@ def verdict(
     if row is BY_SIP[408] and (rang or timed_out):
         return TIMED_OUT  # many carriers end a long ringing with 408
     return row
-
-
-def code_for_hangup(
-    cause: int | None,
-    tech_cause: int | None,
-    *,
-    answered: bool = False,
-    rang: bool = False,
-    timed_out: bool = False,
-    cancelled: bool = False,
-) -> SystemCode:
-    """The completion code of `verdict`."""
-    return verdict(cause, tech_cause, answered=answered, rang=rang, timed_out=timed_out, cancelled=cancelled).code

@@ -65,25 +65,10 @@ class Outcome:
 
     code: str
     custom: CustomCode | None = None  # the definition of `code` when it is a custom one
-    address_index: int = 0  # the handler's address that was just tried (`Handler.index_of`)
+    address_index: int = 0  # the place of the address that was just tried in the handler's order
     next_at: datetime | None = None  # the date that was given on the call for the next one
     other_numbers: bool = True  # the handler has another number of the contact that is not on a DNC list
     callback_at: datetime | None = None  # when the contact's pending callback is due
-
-
-def next_step(
-    strategy: Strategy,
-    handler_state: str,
-    code: str,
-    progress: Progress,
-    custom: CustomCode | None,
-    now: datetime,
-    *,
-    address_index: int = 0,
-) -> NextStep:
-    """`step_after` for a code alone."""
-    outcome = Outcome(code=code, custom=custom, address_index=address_index)
-    return step_after(strategy.handler(handler_state), outcome, progress, now)
 
 
 def step_after(handler: Handler, outcome: Outcome, progress: Progress, now: datetime) -> NextStep:

@@ -144,11 +144,6 @@ class Handler:
         """The row of a code, without regard to case."""
         return self.results.get(name_key(code))
 
-    def index_of(self, address_name: str) -> int:
-        """The place of an address in the order of this handler; 0 when the handler does not use it (any more)."""
-        wanted = address_name.casefold()
-        return next((at for at, rule in enumerate(self.addresses) if rule.name.casefold() == wanted), 0)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendingHandler(Handler):

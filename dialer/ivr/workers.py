@@ -89,7 +89,6 @@ class IvrWorkers:
         self._alone_since = time.monotonic()
         self._inside = contextlib.AsyncExitStack()
         self._stopping = False
-        self.restarts = 0
 
     @property
     def address(self) -> str:
@@ -161,7 +160,6 @@ class IvrWorkers:
                 return
             failures = 0 if time.monotonic() - began > STEADY_AFTER_S else failures + 1
             pause = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
-            self.restarts += 1
             log.error("an IVR worker ended and is started again", place=place, pause_s=pause)
             await asyncio.sleep(pause)
 

@@ -149,11 +149,6 @@ async def stop_campaign(store: Store, org_id: OrgId, name: str, *, by: str, forc
     return await store.write(work)
 
 
-async def force_stop_campaign(store: Store, org_id: OrgId, name: str, *, by: str) -> Job:
-    """End the run and hang up the calls that are up. Raises NotFound, Conflict."""
-    return await stop_campaign(store, org_id, name, by=by, force=True)
-
-
 async def change_pace(store: Store, org_id: OrgId, name: str, pace: Pace, *, by: str = "operator") -> Job:
     """Make a running job faster or slower, from its next decision on. Raises NotFound, BadInput, Conflict."""
     return await edit_job(store, org_id, name, JobEdit(pace=pace), by=by)

@@ -185,10 +185,6 @@ class Jobs:
         self._connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(values))
         return self.get(job_id)
 
-    def set_pace(self, job_id: JobId, pace: Pace) -> Job:
-        """Change the pace alone. Raises NotFound; Conflict when the job is over."""
-        return self.edit(job_id, pace=pace, definition=self.get_for_update(job_id).definition)
-
     def recent_codes(self, job_id: JobId, *, since: datetime) -> dict[str, int]:
         """How often each code was recorded at or after `since`, whatever the rate of calls."""
         return CodeCounts(self._connection).recent(job_id, since=since)

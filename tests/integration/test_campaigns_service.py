@@ -126,7 +126,7 @@ async def test_pause_resume_stop_and_force_stop_say_where_the_job_stands(store: 
     assert (await jobs.resume_campaign(store, org_id, "Blood", by="ann")).state is JobState.RUNNING
     stopping = await jobs.stop_campaign(store, org_id, "Blood", by="ann")
     assert (stopping.state, stopping.force) == (JobState.STOPPING, False)
-    assert (await jobs.force_stop_campaign(store, org_id, "Blood", by="ann")).force
+    assert (await jobs.stop_campaign(store, org_id, "Blood", by="ann", force=True)).force
     await run(store, job, JobState.COMPLETED)
 
 

@@ -69,7 +69,7 @@ def test_a_job_keeps_its_definition_and_its_own_pace(store: Store, org_id: OrgId
     assert job.state is JobState.QUEUED
     assert job.definition == replace(campaign_for(org_id), id=job.campaign_id, contact_lists=("Donors",), codes=("Interested",))
     faster = Pace(calls=100, per=PaceUnit.HOUR, min_ports=0, max_ports=3)
-    changed = store.write_now(lambda tx: tx.jobs(org_id).set_pace(job.id, faster))
+    changed = store.write_now(lambda tx: tx.jobs(org_id).edit(job.id, pace=faster, definition=job.definition))
     assert changed.pace == faster
     assert changed.definition.pace == job.pace
     assert store.read_now(lambda tx: tx.campaigns(org_id).get(job.campaign_id)).pace == job.pace
@@ -204,7 +204,7 @@ FOREIGN: dict[str, Callable[[Tx, OrgId, Job, ContactListId, ContactId], object]]
     "open jobs": lambda tx, org, job, lst, one: tx.jobs(org).not_completed(),
     "jobs": lambda tx, org, job, lst, one: tx.jobs(org).all(),
     "job state": lambda tx, org, job, lst, one: tx.jobs(org).set_state(job.id, JobState.RUNNING, because="b", by="t"),
-    "job pace": lambda tx, org, job, lst, one: tx.jobs(org).set_pace(job.id, Pace()),
+    "job pace": lambda tx, org, job, lst, one: tx.jobs(org).edit(job.id, pace=Pace(), definition=job.definition),
     "job codes": lambda tx, org, job, lst, one: tx.jobs(org).code_counts(job.id),
     "job totals": lambda tx, org, job, lst, one: tx.jobs(org).totals(job.id),
     "new job": lambda tx, org, job, lst, one: tx.jobs(org).create(job.definition, strategy_text="", list_ids=[], by="t"),

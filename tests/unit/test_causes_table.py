@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dialer.domain.causes import TABLE, Blame, code_for_hangup, verdict
+from dialer.domain.causes import TABLE, Blame, verdict
 from dialer.domain.codes import SystemCode
 
 pytestmark = pytest.mark.unit
@@ -46,7 +46,7 @@ pytestmark = pytest.mark.unit
     ],
 )
 def test_an_unanswered_call_gets_the_code_of_its_cause(cause: int | None, sip: int | None, code: SystemCode) -> None:
-    assert code_for_hangup(cause, sip) is code
+    assert verdict(cause, sip).code is code
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_an_unanswered_call_gets_the_code_of_its_cause(cause: int | None, sip: i
 def test_circumstances_decide_where_the_cause_says_little(
     cause: int | None, sip: int | None, circumstances: dict[str, bool], code: SystemCode
 ) -> None:
-    assert code_for_hangup(cause, sip, **circumstances) is code
+    assert verdict(cause, sip, **circumstances).code is code
 
 
 def test_the_callee_is_not_blamed_for_the_carrier() -> None:

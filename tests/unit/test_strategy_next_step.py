@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from dialer.domain.codes import CustomCode, NextAction, SystemCode, name_key
-from dialer.domain.next_step import Done, Goto, RetryAt, next_step
+from dialer.domain.next_step import Done, Goto, NextStep, Outcome, RetryAt, step_after
 from dialer.domain.progress import Progress
 from dialer.domain.strategy import AddressRule, CallHandler, Result, Retry, Strategy, StrategyStatus, Treatment, treatment_for
 
@@ -37,6 +37,11 @@ def retry(count: int, *intervals: float, looping: bool = False, fail_state: str 
     return Result(retry=Retry(count=count, intervals=intervals, address_looping=looping, fail_state=fail_state))
 
 
+def after(plan: Strategy, code: str, progress: Progress, custom: CustomCode | None = None, *, tried: int = 0) -> NextStep:
+    """What follows a code in the first handler."""
+    return step_after(plan.handlers[0], Outcome(code=code, custom=custom, address_index=tried), progress, NOW)
+
+
 RETRIES = strategy({BUSY: retry(2, 30), NO_ANSWER: retry(4, 60)})
 
 
@@ -54,7 +59,7 @@ RETRIES = strategy({BUSY: retry(2, 30), NO_ANSWER: retry(4, 60)})
 def test_retries_of_all_rows_count_against_each_row(codes: list[SystemCode], waits: list[float | None]) -> None:
     progress = Progress()
     for code, wait in zip(codes, waits, strict=True):
-        step = next_step(RETRIES, "initial", code, progress, None, NOW)
+        step = after(RETRIES, code, progress)
         if wait is None:
             assert isinstance(step, Done)
         else:
@@ -68,7 +73,7 @@ def test_intervals_follow_the_retries_of_their_own_row_and_the_last_one_repeats(
     plan = strategy({BUSY: retry(9, 10, 20, 30), NO_ANSWER: retry(9, 100)})
     progress, waits = Progress(), []
     for code in (BUSY, NO_ANSWER, BUSY, BUSY, BUSY):
-        step = next_step(plan, "initial", code, progress, None, NOW)
+        step = after(plan, code, progress)
         assert isinstance(step, RetryAt)
         waits.append((step.due - NOW).total_seconds())
         progress = step.progress
@@ -79,7 +84,7 @@ def test_intervals_follow_the_retries_of_their_own_row_and_the_last_one_repeats(
 @pytest.mark.parametrize(("looping", "tried", "following"), [(True, 0, 1), (True, 1, 0), (False, 1, 1)])
 def test_address_looping_takes_the_next_address_and_comes_round(looping: bool, tried: int, following: int) -> None:
     plan = strategy({BUSY: retry(2, 30, looping=looping)}, addresses=("mobile", "home"))
-    step = next_step(plan, "initial", BUSY, Progress(), None, NOW, address_index=tried)
+    step = after(plan, BUSY, Progress(), tried=tried)
     assert isinstance(step, RetryAt)
     assert step.address_index == following
 
@@ -87,7 +92,7 @@ def test_address_looping_takes_the_next_address_and_comes_round(looping: bool, t
 @pytest.mark.row(47)
 def test_used_up_retries_lead_to_the_fail_state_with_a_clean_slate() -> None:
     plan = strategy({BUSY: retry(1, 30, fail_state="second")})
-    step = next_step(plan, "initial", BUSY, Progress(retries=1, by_code={"call busy": 1}), None, NOW)
+    step = after(plan, BUSY, Progress(retries=1, by_code={"call busy": 1}))
     assert isinstance(step, Goto)
     assert (step.state, step.progress) == ("second", Progress())
     assert "1 of 1 retries" in step.because
@@ -106,7 +111,7 @@ def test_used_up_retries_lead_to_the_fail_state_with_a_clean_slate() -> None:
     ],
 )
 def test_a_code_without_a_row_goes_otherwise(code: str) -> None:
-    step = next_step(strategy({}, otherwise="second"), "initial", code, Progress(), None, NOW)
+    step = after(strategy({}, otherwise="second"), code, Progress())
     assert isinstance(step, Goto)
 
 
@@ -116,14 +121,14 @@ STOPPING = CustomCode(name="Interested", next_action=NextAction.STOP)
 
 @pytest.mark.parametrize("custom", [CLOSING, STOPPING])
 def test_a_custom_code_that_closes_ends_the_contact_unless_it_has_a_row(custom: CustomCode) -> None:
-    assert isinstance(next_step(strategy({}, otherwise="second"), "initial", "interested", Progress(), custom, NOW), Done)
+    assert isinstance(after(strategy({}, otherwise="second"), "interested", Progress(), custom), Done)
     with_row = strategy({"INTERESTED": Result(next_state="second")})
-    assert isinstance(next_step(with_row, "initial", "interested", Progress(), custom, NOW), Goto)
+    assert isinstance(after(with_row, "interested", Progress(), custom), Goto)
 
 
 def test_who_opted_out_is_done_whatever_a_strategy_says() -> None:
     plan = strategy({SystemCode.OPTED_OUT: retry(5, 1)}, otherwise="second")
-    assert next_step(plan, "initial", "opted out", Progress(), None, NOW) == Done(because="opted out", final=True)
+    assert after(plan, "opted out", Progress()) == Done(because="opted out", final=True)
 
 
 HUMAN, MACHINE = Treatment(app="ask"), Treatment(app="tell")
