@@ -25,7 +25,7 @@ from dialer.engine.supervisor import Trunk
 from dialer.services.campaigns import NewCampaign, create_campaign, save_strategy
 from dialer.services.jobs import campaign_status, gate_totals, start_campaign
 from dialer.store.store import Store
-from dialer.testing_voice import FakeCallee, FakeVoice
+from dialer.testing.voice import FakeCallee, FakeVoice
 
 SETTLED = 20_000  # calls after which the engine remembers as many ended ones as it ever does: memory is compared from here
 PAGE = os.sysconf("SC_PAGE_SIZE")

@@ -16,7 +16,7 @@ from dialer.engine.clock import SystemClock
 from dialer.lab.lab import Lab
 from dialer.ports import CallOrder, SwitchEvent, SwitchState, VoiceEvent, VoiceEventKind, VoicePort
 from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, ConsultOrder, FloorSeen, LegOrder
-from dialer.testing_agents import FakeAgentVoice
+from dialer.testing.agents import FakeAgentVoice
 
 
 def asterisk_voice(lab: Lab, *, node: str = "floor", port: int = 0) -> AsteriskVoice:

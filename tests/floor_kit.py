@@ -25,9 +25,9 @@ from dialer.engine.floor import Floor
 from dialer.ports import Clock
 from dialer.services import agents as agents_service
 from dialer.store.store import Store, Tx
-from dialer.testing_agents import FakeAgentVoice
-from dialer.testing_queues import FakeQueues
-from dialer.testing_voice import FakeCallee, FakeVoice
+from dialer.testing.agents import FakeAgentVoice
+from dialer.testing.queues import FakeQueues
+from dialer.testing.voice import FakeCallee, FakeVoice
 from tests.engine_kit import FastClock, running
 
 STRATEGY = """\

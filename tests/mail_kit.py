@@ -20,7 +20,7 @@ from dialer.lab.fake_mail import FakeMail
 from dialer.lab.message_behaviours import GatewayFault
 from dialer.lab.truth_log import TruthLog
 from dialer.ports import Accepted, EmailOrder, EmailPort
-from dialer.testing_messages import FakeMessages
+from dialer.testing.messages import FakeMessages
 from tests.message_kit import CLOCK, SLOW_S, ByEnding, Desk, until
 
 ANSWERS = MailAddresses(domain="mail.example.org", keys=(b"k" * 32,))

@@ -13,7 +13,7 @@ from dialer.app_messages import make_messages, make_replies
 from dialer.domain.ids import JobId
 from dialer.settings import load_settings, split_listen
 from dialer.store.store import Store
-from dialer.testing_voice import FakeVoice
+from dialer.testing.voice import FakeVoice
 from tests.engine_kit import FastClock, completed, running, until
 
 

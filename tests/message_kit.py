@@ -27,7 +27,7 @@ from dialer.lab.fake_twilio import FakeTwilio
 from dialer.lab.message_behaviours import GatewayFault, message_behaviour_of
 from dialer.lab.truth_log import TruthLog
 from dialer.ports import Accepted, Inbound, MessageReceived, MessageUpdate, SmsOrder, SmsPort
-from dialer.testing_messages import FakeMessages, FakeReader
+from dialer.testing.messages import FakeMessages, FakeReader
 from dialer.web.hooks import make_hooks_app
 
 CLOCK = SystemClock()

@@ -22,7 +22,7 @@ from dialer.ports import ChannelPort, Clock, MessagePort, VoicePort
 from dialer.services.campaigns import NewCampaign, create_campaign, save_strategy
 from dialer.services.jobs import start_campaign
 from dialer.store.store import Store, Tx
-from dialer.testing_voice import FakeVoice
+from dialer.testing.voice import FakeVoice
 from tests.engine_kit import FastClock, running
 
 FAST = Pace(calls=1000, per=PaceUnit.SECOND, max_ports=200)

@@ -12,8 +12,8 @@ from dialer.domain.ids import AttemptId, LegId
 from dialer.engine.clock import SystemClock
 from dialer.errors import Rejected
 from dialer.ports_agents import AgentVoiceKind, ContactState, LegState, Missing, Parting, SpyMode
-from dialer.testing_agents import FakeAgentVoice
-from dialer.testing_voice import BUSY, NO_ANSWER, FakeCallee, FakeVoice
+from dialer.testing.agents import FakeAgentVoice
+from dialer.testing.voice import BUSY, NO_ANSWER, FakeCallee, FakeVoice
 from tests.agents_kit import FloorBench, asterisk_voice, linked, listened
 
 pytestmark = pytest.mark.contract

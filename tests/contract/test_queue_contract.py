@@ -18,9 +18,9 @@ from dialer.lab.lab import Lab
 from dialer.ports import SwitchState
 from dialer.ports_agents import AgentVoiceKind, ConsultOrder, ContactState, LegOrder, LegState, Missing
 from dialer.ports_queues import QueueNews, QueueNewsKind, QueuePort
-from dialer.testing_agents import FakeAgentVoice
-from dialer.testing_queues import FakeQueues
-from dialer.testing_voice import FakeCallee, FakeVoice
+from dialer.testing.agents import FakeAgentVoice
+from dialer.testing.queues import FakeQueues
+from dialer.testing.voice import FakeCallee, FakeVoice
 from tests.agents_kit import asterisk_voice
 
 pytestmark = pytest.mark.contract

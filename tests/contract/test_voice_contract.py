@@ -18,7 +18,7 @@ from dialer.domain.ids import AttemptId, new_attempt_id
 from dialer.engine.clock import SystemClock
 from dialer.errors import MaybeSent, NotFound, NotSent
 from dialer.ports import CallOrder, SwitchEvent, SwitchState, VoiceEvent, VoiceEventKind, VoicePort
-from dialer.testing_voice import BUSY, CONGESTION, DECLINES, NO_ANSWER, UNALLOCATED, FakeCallee, FakeVoice
+from dialer.testing.voice import BUSY, CONGESTION, DECLINES, NO_ANSWER, UNALLOCATED, FakeCallee, FakeVoice
 
 pytestmark = pytest.mark.contract
 

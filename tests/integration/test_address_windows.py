@@ -9,7 +9,7 @@ import pytest
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.ids import OrgId
 from dialer.store.store import Store, Tx
-from dialer.testing_voice import FakeCallee, FakeVoice
+from dialer.testing.voice import FakeCallee, FakeVoice
 from tests.engine_kit import FastClock, completed, running, until
 from tests.launch_kit import Launch
 

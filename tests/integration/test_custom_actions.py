@@ -31,7 +31,7 @@ from dialer.services.rules import create_rule
 from dialer.services.strategy_shelf import StrategyShelf
 from dialer.services.why import why_not_called
 from dialer.store.store import Store
-from dialer.testing_voice import FakeCallee, FakeVoice
+from dialer.testing.voice import FakeCallee, FakeVoice
 from tests.campaign_texts import put_donors
 from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
 

@@ -24,8 +24,8 @@ from dialer.errors import MaybeSent, StoreDown
 from dialer.ports import Clock, InboundSink, LookUp, SmsOrder
 from dialer.services.completion import Completed
 from dialer.store.store import Store, Tx
-from dialer.testing_messages import FakeMessages, FakeReader
-from dialer.testing_voice import FakeVoice
+from dialer.testing.messages import FakeMessages, FakeReader
+from dialer.testing.voice import FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, completed, until
 from tests.message_world import SMS, Post, codes, person, start_writing
 from tests.reply_kit import GATEWAY, NOW, OURS, RULES, Writing

@@ -20,7 +20,7 @@ from dialer.services.completion import RELAUNCHES_MAX
 from dialer.services.jobs import stop_campaign
 from dialer.store.store import Store
 from dialer.testing import FakeChannel
-from dialer.testing_voice import FakeVoice
+from dialer.testing.voice import FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
 from tests.integration.test_custom_actions import FAST, made, start
 

@@ -16,8 +16,8 @@ from dialer.engine.engine import Engine
 from dialer.lab.desk_client import DeskClient
 from dialer.services.agents import new_token
 from dialer.store.store import Store
-from dialer.testing_agents import FakeAgentVoice
-from dialer.testing_voice import FakeCallee, FakeVoice
+from dialer.testing.agents import FakeAgentVoice
+from dialer.testing.voice import FakeCallee, FakeVoice
 from dialer.web.agent_desk import DeskOptions, make_agent_desk_app
 from dialer.web.agent_questions import DeskBooks
 from tests.engine_kit import ON_SQLITE, FastClock, running, until

@@ -25,7 +25,7 @@ from dialer.services.completion import RELAUNCHES_MAX
 from dialer.services.strategy_shelf import StrategyShelf
 from dialer.store.store import Store
 from dialer.store.tx import Tx
-from dialer.testing_voice import BUSY, CONGESTION, FakeCallee, FakeVoice
+from dialer.testing.voice import BUSY, CONGESTION, FakeCallee, FakeVoice
 from tests import engine_kit
 from tests.engine_kit import FastClock, completed, until
 

@@ -25,8 +25,8 @@ from dialer.services.agents import add_reason
 from dialer.services.budgets import evidence
 from dialer.services.jobs import JobEdit, edit_job, stop_campaign
 from dialer.store.store import Store
-from dialer.testing_agents import FakeAgentVoice
-from dialer.testing_voice import FakeCallee, FakeVoice
+from dialer.testing.agents import FakeAgentVoice
+from dialer.testing.voice import FakeCallee, FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
 from tests.floor_kit import ANSWERS, PROGRESSIVE, at_work, attempts, crew, dismiss, hire, make_job, wires
 

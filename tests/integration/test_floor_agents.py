@@ -23,8 +23,8 @@ from dialer.services.campaigns import NewCampaign, create_campaign, save_strateg
 from dialer.services.codes import create_code
 from dialer.services.dnc import list_dnc
 from dialer.store.store import Store
-from dialer.testing_agents import FakeAgentVoice
-from dialer.testing_voice import FakeCallee, FakeVoice
+from dialer.testing.agents import FakeAgentVoice
+from dialer.testing.voice import FakeCallee, FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
 from tests.floor_kit import ANSWERS, PROGRESSIVE, STRATEGY, at_work, attempts, crew, dismiss, hire, make_job, number, wires
 

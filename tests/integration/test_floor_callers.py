@@ -20,9 +20,9 @@ from dialer.errors import MaybeSent
 from dialer.ports import SwitchState
 from dialer.ports_agents import AgentVoiceKind, ContactState, LegOrder, Missing
 from dialer.store.store import Store
-from dialer.testing_agents import FakeAgentVoice
-from dialer.testing_queues import FakeQueues
-from dialer.testing_voice import FakeCallee, FakeVoice
+from dialer.testing.agents import FakeAgentVoice
+from dialer.testing.queues import FakeQueues
+from dialer.testing.voice import FakeCallee, FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, running, until
 from tests.floor_kit import Worker, crew, dismiss, hire, make_job
 

@@ -24,7 +24,7 @@ from dialer.services.callback_promise import Wanted
 from dialer.services.callbacks import add_callback
 from dialer.services.strategy_shelf import StrategyShelf
 from dialer.store.store import Store
-from dialer.testing_voice import FakeCallee
+from dialer.testing.voice import FakeCallee
 from tests.engine_kit import ON_SQLITE, completed, until
 from tests.floor_kit import PROGRESSIVE, at_work, attempts, hire, make_job, wires
 

@@ -20,9 +20,9 @@ from dialer.ports_agents import LegOrder, LegState
 from dialer.services.agent_floor import Done
 from dialer.services.agent_times import agent_history
 from dialer.store.store import Store
-from dialer.testing_agents import FakeAgentVoice
-from dialer.testing_queues import FakeQueues
-from dialer.testing_voice import FakeCallee, FakeVoice
+from dialer.testing.agents import FakeAgentVoice
+from dialer.testing.queues import FakeQueues
+from dialer.testing.voice import FakeCallee, FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
 from tests.floor_kit import ANSWERS, Worker, attempts, crew, dismiss, hire, make_job
 

@@ -25,8 +25,8 @@ from dialer.errors import MaybeSent
 from dialer.ports import Clock, SwitchState
 from dialer.ports_agents import ContactState, LegOrder, LegState
 from dialer.store.store import Store
-from dialer.testing_agents import FakeAgentVoice
-from dialer.testing_voice import FakeCallee, FakeVoice
+from dialer.testing.agents import FakeAgentVoice
+from dialer.testing.voice import FakeCallee, FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, running, until
 from tests.floor_kit import ANSWERS, Worker, attempts, dismiss, hire, make_job
 

@@ -20,7 +20,7 @@ from dialer.lab.truth_log import TruthLog
 from dialer.services.codes import create_code
 from dialer.settings import load_settings
 from dialer.store.store import Store
-from dialer.testing_voice import FakeVoice
+from dialer.testing.voice import FakeVoice
 from tests.dovecot_kit import PASSWORD, USER, Dovecot, dovecot
 from tests.engine_kit import ON_SQLITE, FastClock, running, until
 from tests.message_world import made, person, start_writing

@@ -30,7 +30,7 @@ from dialer.services.knobs import parse_filter, parse_hold, parse_sort
 from dialer.services.recurrence import rule_for
 from dialer.services.schedules import add_schedule, list_schedules, reckon_again, run_due, schedule_runs, switch_schedule
 from dialer.store.store import Store, Tx
-from dialer.testing_voice import BUSY, FakeVoice
+from dialer.testing.voice import BUSY, FakeVoice
 from tests import engine_kit
 from tests.engine_kit import FastClock, completed, until
 from tests.integration.test_engine import CLOCK, SHORT, STRATEGY, running

@@ -15,8 +15,8 @@ from dialer.errors import NotSent
 from dialer.services.budgets import evidence
 from dialer.services.pacing_replay import explain
 from dialer.store.store import Store
-from dialer.testing_agents import FakeAgentVoice
-from dialer.testing_voice import FakeCallee, FakeVoice
+from dialer.testing.agents import FakeAgentVoice
+from dialer.testing.voice import FakeCallee, FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
 from tests.floor_kit import PROGRESSIVE, attempts, crew, dismiss, hire, make_job, number
 

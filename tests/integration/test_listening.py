@@ -29,8 +29,8 @@ from dialer.services.agent_floor import AtWork, Done
 from dialer.services.agents import add_agent, change_agent, new_token
 from dialer.services.listenings import Listened, list_listenings
 from dialer.store.store import Store
-from dialer.testing_agents import FakeAgentVoice
-from dialer.testing_voice import FakeCallee, FakeVoice
+from dialer.testing.agents import FakeAgentVoice
+from dialer.testing.voice import FakeCallee, FakeVoice
 from dialer.web.agent_desk import DeskOptions, make_agent_desk_app
 from dialer.web.agent_questions import DeskBooks
 from tests.engine_kit import ON_SQLITE, FastClock, running, until

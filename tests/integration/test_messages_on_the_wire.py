@@ -27,7 +27,7 @@ from dialer.lab.fake_twilio import FakeTwilio
 from dialer.lab.truth_log import TruthLog
 from dialer.settings import Settings, load_settings
 from dialer.store.store import Store
-from dialer.testing_voice import FakeVoice
+from dialer.testing.voice import FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
 from tests.message_world import EMAIL, OURS, SMS, made, message_of, person, start_writing
 

@@ -20,8 +20,8 @@ from dialer.ports import Accepted, CallOrder, EmailOrder, Found, LookUp, Message
 from dialer.services.strategy_shelf import StrategyShelf
 from dialer.services.why import why_not_called
 from dialer.store.store import Store
-from dialer.testing_messages import NO_SUCH_ADDRESS, FakeMessages, FakeReader
-from dialer.testing_voice import BUSY, FakeVoice
+from dialer.testing.messages import NO_SUCH_ADDRESS, FakeMessages, FakeReader
+from dialer.testing.voice import BUSY, FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, completed, until
 from tests.message_world import EMAIL, SMS, Post, codes, made, message_of, person, start_writing
 

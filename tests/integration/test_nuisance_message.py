@@ -14,8 +14,8 @@ from dialer.errors import BadInput
 from dialer.services.pacing_plans import check_pacing
 from dialer.settings import load_settings
 from dialer.store.store import Store
-from dialer.testing_agents import FakeAgentVoice
-from dialer.testing_voice import FakeCallee, FakeVoice
+from dialer.testing.agents import FakeAgentVoice
+from dialer.testing.voice import FakeCallee, FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
 from tests.floor_kit import crew, dismiss, hire, make_job
 

@@ -17,8 +17,8 @@ from dialer.domain.ids import JobId
 from dialer.domain.pacing_plan import AbandonBudget, BudgetWindow, Pacing, PacingKind, StartPoint
 from dialer.services.jobs import JobEdit, edit_job
 from dialer.store.store import Store
-from dialer.testing_agents import FakeAgentVoice
-from dialer.testing_voice import FakeCallee, FakeVoice
+from dialer.testing.agents import FakeAgentVoice
+from dialer.testing.voice import FakeCallee, FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
 from tests.floor_kit import at_work, attempts, crew, dismiss, hire, make_job, wires
 

@@ -35,7 +35,7 @@ from dialer.services.late_codes import record_late_code
 from dialer.services.publishing import backlog, give_up
 from dialer.services.strategy_shelf import StrategyShelf
 from dialer.store.store import Store, Tx
-from dialer.testing_voice import FakeCallee, FakeVoice
+from dialer.testing.voice import FakeCallee, FakeVoice
 from tests.campaign_texts import STRATEGY
 from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
 from tests.launch_kit import Launch

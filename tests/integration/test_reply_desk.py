@@ -20,7 +20,7 @@ from dialer.ivr.outcome import Outcome
 from dialer.message_apps import SHIPPED_MESSAGE_APPS
 from dialer.ports import MessageReceived, SmsOrder
 from dialer.store.store import Store
-from dialer.testing_messages import FakeMessages, FakeReader
+from dialer.testing.messages import FakeMessages, FakeReader
 from pdc import UnknownAttribute
 from tests.engine_kit import ON_SQLITE, until
 from tests.reply_kit import GATEWAY, NOW, OURS, RULES, Writing

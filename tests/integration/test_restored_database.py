@@ -19,7 +19,7 @@ from dialer.engine.supervisor import Trunk
 from dialer.services.jobs import resume_campaign, start_campaign
 from dialer.services.restored import RESTORED, Memory, pause_all
 from dialer.store.store import Store
-from dialer.testing_voice import BUSY, FakeVoice
+from dialer.testing.voice import BUSY, FakeVoice
 from tests.campaign_texts import ready_campaign
 from tests.engine_kit import FastClock, until
 

@@ -16,7 +16,7 @@ from dialer.services.jobs import campaign_status
 from dialer.services.strategy_shelf import StrategyShelf
 from dialer.services.why import why_not_called
 from dialer.store.store import Store
-from dialer.testing_voice import FakeCallee, FakeVoice
+from dialer.testing.voice import FakeCallee, FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
 from tests.integration.test_strategy_launch import give
 from tests.launch_kit import Launch

@@ -15,7 +15,7 @@ from dialer.services.rules import create_rule, delete_rule, edit_rule, list_rule
 from dialer.services.strategy_shelf import StrategyShelf
 from dialer.services.why import why_not_called
 from dialer.store.store import Store
-from dialer.testing_voice import FakeCallee, FakeVoice
+from dialer.testing.voice import FakeCallee, FakeVoice
 from tests.campaign_texts import STRATEGY
 from tests.engine_kit import FastClock, running, until
 from tests.launch_kit import Launch

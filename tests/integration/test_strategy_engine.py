@@ -14,7 +14,7 @@ from dialer.engine.engine import Engine, EngineOptions
 from dialer.engine.supervisor import Trunk
 from dialer.services.result_processors import ResultProcessors
 from dialer.store.store import Store
-from dialer.testing_voice import FakeCallee, FakeVoice
+from dialer.testing.voice import FakeCallee, FakeVoice
 from tests.launch_kit import Launch
 
 pytestmark = pytest.mark.integration

@@ -19,7 +19,7 @@ from dialer.services.launching import Route, claim_contacts, commit_intents
 from dialer.services.strategy_shelf import StrategyShelf
 from dialer.store.store import Store
 from dialer.store.tx import Tx
-from dialer.testing_voice import FakeVoice
+from dialer.testing.voice import FakeVoice
 from tests.integration.test_engine import make_job
 
 pytestmark = pytest.mark.integration

@@ -11,8 +11,8 @@ import pytest
 from dialer.domain.ids import LegId
 from dialer.engine.queues import LATE_S, LOOK_S, NOT_YET, Queues
 from dialer.ports_queues import QueueNews, QueueNewsKind, QueueSeen
-from dialer.testing_queues import FakeQueues
-from dialer.testing_voice import FakeVoice
+from dialer.testing.queues import FakeQueues
+from dialer.testing.voice import FakeVoice
 from tests.still_clock import StillClock
 
 pytestmark = pytest.mark.unit

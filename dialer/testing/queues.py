@@ -14,8 +14,8 @@ from dialer.errors import NotSent, Rejected
 from dialer.ports import Clock, SwitchState
 from dialer.ports_agents import ContactState, Parting
 from dialer.ports_queues import QueueNews, QueueNewsKind, QueueSeen, QueueTalk, WaitingCaller
-from dialer.testing_agents import FakeAgentVoice
-from dialer.testing_voice import FakeVoice
+from dialer.testing.agents import FakeAgentVoice
+from dialer.testing.voice import FakeVoice
 
 TAKEN_WITHIN_S = 2.0
 AGAIN_S = 1.0  # a caller whom nobody took is offered again

@@ -21,7 +21,7 @@ from dialer.ports_agents import (
     Parting,
     SpyMode,
 )
-from dialer.testing_voice import FakeCall, FakeCallee, FakeVoice
+from dialer.testing.voice import FakeCall, FakeCallee, FakeVoice
 
 PICKS_UP = FakeCallee(ring_s=None, answer_s=0.05)
 

@@ -23,7 +23,7 @@ from dialer.ports_agents import (
     Parting,
     SpyMode,
 )
-from dialer.testing_floor import FakeFloor, FakeLeg, FakeThird
+from dialer.testing.floor import FakeFloor, FakeLeg, FakeThird
 
 
 class FakeAgentVoice(FakeFloor):

@@ -18,9 +18,9 @@ from dialer.ivr.rehearsal import Played, rehearse
 from pdc import Contact
 
 if TYPE_CHECKING:
-    from dialer.testing_channel import FakeChannel
-    from dialer.testing_messages import FakeMessages
-    from dialer.testing_voice import FakeVoice
+    from dialer.testing.channel import FakeChannel
+    from dialer.testing.messages import FakeMessages
+    from dialer.testing.voice import FakeVoice
 
 __all__ = [
     "Contact",
@@ -94,9 +94,9 @@ def _in_a_loop() -> bool:
 
 # Looked up on first use: an app's test has no need of them.
 _ON_FIRST_USE = {
-    "FakeVoice": "dialer.testing_voice",
-    "FakeMessages": "dialer.testing_messages",
-    "FakeChannel": "dialer.testing_channel",
+    "FakeVoice": "dialer.testing.voice",
+    "FakeMessages": "dialer.testing.messages",
+    "FakeChannel": "dialer.testing.channel",
 }
 
 
