@@ -13,7 +13,6 @@ import structlog
 from aiohttp import web
 
 from dialer import settings as settings_of
-from dialer import settings_messages as messages_of
 from dialer.channels.email_config import MailAddresses, MailSecurity, SmtpConfig
 from dialer.channels.imap_poll import ImapConfig, ImapPoller
 from dialer.channels.inbound_email import InboundConfig, InboundMail, LmtpListener
@@ -37,6 +36,7 @@ from dialer.services.opt_outs import ReplyRules
 from dialer.services.reply_words import load_wording
 from dialer.services.unsubscribing import unsubscribe
 from dialer.settings import Settings, split_listen
+from dialer.settings import messages as messages_of
 from dialer.store.store import Store
 from dialer.web.hooks import make_hooks_app
 from dialer.web.unsubscribe import UNSUBSCRIBE_PATH, add_unsubscribe

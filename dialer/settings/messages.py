@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from dialer.settings_section import Listen, Port, Seconds, Section
-from dialer.settings_sources import At
+from dialer.settings.section import Listen, Port, Seconds, Section
+from dialer.settings.sources import At
 
 GatewayName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
 Url = Annotated[str, StringConstraints(pattern=r"^(https?://[^\s/]+/?)?$")]

@@ -14,10 +14,10 @@ from pydantic import Field, SecretStr, StringConstraints, ValidationError
 
 from dialer.domain.installation import InstallationMode
 from dialer.errors import BadSettings
-from dialer.settings_check import cross_checks, explain
-from dialer.settings_messages import EmailGateway, Messages, SmsGateway, Web
-from dialer.settings_section import LISTEN_OR_NOT, Listen, Name, Seconds, Section
-from dialer.settings_sources import KeyLines, environment_layer, merge, mistake, read_secret_files
+from dialer.settings.check import cross_checks, explain
+from dialer.settings.messages import EmailGateway, Messages, SmsGateway, Web
+from dialer.settings.section import LISTEN_OR_NOT, Listen, Name, Seconds, Section
+from dialer.settings.sources import KeyLines, environment_layer, merge, mistake, read_secret_files
 
 DEFAULT_FILE = Path("config/dialer.toml")
 SWITCH_PORT = 5038

@@ -13,8 +13,8 @@ from zoneinfo import available_timezones
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from dialer.settings_messages import message_checks
-from dialer.settings_sources import LISTS, PREFIX, At, KeyLines, dotted, mistake
+from dialer.settings.messages import message_checks
+from dialer.settings.sources import LISTS, PREFIX, At, KeyLines, dotted, mistake
 
 # What was expected where pydantic's own words, made for programmers, would not help.
 _EXPECTED = {
