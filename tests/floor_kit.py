@@ -21,7 +21,7 @@ from dialer.domain.desk import Refused
 from dialer.domain.ids import CampaignId, JobId
 from dialer.domain.pacing_plan import Pacing, PacingKind
 from dialer.engine.engine import Engine
-from dialer.engine.floor import Floor
+from dialer.engine.floor.floor import Floor
 from dialer.ports import Clock
 from dialer.services import agents as agents_service
 from dialer.store.store import Store, Tx

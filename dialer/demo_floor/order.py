@@ -8,7 +8,7 @@ from dialer.demo_floor import callers
 from dialer.demo_floor.upheaval import Upheaval, UpheavalKind
 from dialer.domain.inbound_plan import InboundPlan
 from dialer.domain.pacing_plan import AbandonBudget, Pacing, PacingKind
-from dialer.engine.floor_pacing import LOOK_S
+from dialer.engine.floor.pacing import LOOK_S
 from dialer.errors import BadInput
 from dialer.pacing.distributions import Bell, Curve, Lognormal, steady
 from dialer.pacing.floor_plan import FloorPlan

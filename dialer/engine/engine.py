@@ -18,8 +18,8 @@ from dialer.domain.retention import RetentionPlan
 from dialer.engine.calls import Calls
 from dialer.engine.deliveries import Deliveries
 from dialer.engine.exporter import Exporter
-from dialer.engine.floor import Floor
-from dialer.engine.floor_options import FloorOptions
+from dialer.engine.floor.floor import Floor
+from dialer.engine.floor.options import FloorOptions
 from dialer.engine.heartbeat import Heartbeat
 from dialer.engine.housekeeper import Housekeeper
 from dialer.engine.importer import Importer

@@ -10,13 +10,13 @@ import structlog
 from dialer.domain.campaign import Job, Pace
 from dialer.domain.channel import Channel
 from dialer.domain.strategy import CallHandler, Strategy
-from dialer.engine.agent_dialling import AgentDialling
 from dialer.engine.breaker import Breaker
 from dialer.engine.calls import Calls
 from dialer.engine.claims import Claims
 from dialer.engine.deliveries import Deliveries
-from dialer.engine.floor import Floor
-from dialer.engine.floor_pacing import FloorPacing
+from dialer.engine.floor.agent_dialling import AgentDialling
+from dialer.engine.floor.floor import Floor
+from dialer.engine.floor.pacing import FloorPacing
 from dialer.engine.late_rings import LateRings
 from dialer.engine.nuisance import NuisanceMessage
 from dialer.engine.placing import Placing

@@ -17,7 +17,7 @@ from dialer.engine.breaker import Breaker
 from dialer.engine.calls import Calls
 from dialer.engine.deliveries import Deliveries
 from dialer.engine.exhaustion import Exhaustion
-from dialer.engine.floor import Floor
+from dialer.engine.floor.floor import Floor
 from dialer.engine.job_runner import JobRunner
 from dialer.errors import Conflict, NotFound, OutdialError, StoreDown
 from dialer.pacing.shares import Shares

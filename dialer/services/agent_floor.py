@@ -43,7 +43,7 @@ class AtWork:
 
 
 class Supervision(Protocol):
-    """What supervisors ask of the floor (engine.listenings)."""
+    """What supervisors ask of the floor (engine.floor.listenings)."""
 
     async def command(self, agent_id: AgentId, command: SupervisorCommand) -> Done | Refused:
         """Carry out a supervisor's command, or say why not."""
@@ -53,7 +53,7 @@ class Supervision(Protocol):
 
 
 class AgentFloor(Protocol):
-    """The agents who work now, whoever keeps them (engine.floor)."""
+    """The agents who work now, whoever keeps them (engine.floor.floor)."""
 
     async def command(self, agent_id: AgentId, command: Command) -> Done | Refused:
         """Carry out a command, or say why not. One that has begun is never cancelled by who asked."""

@@ -14,7 +14,7 @@ from dialer.domain.ids import JobId, LegId
 from dialer.domain.inbound_plan import Blend, InboundPlan
 from dialer.domain.pacing_plan import Pacing, PacingKind
 from dialer.engine.engine import Engine
-from dialer.engine.takers import name_of
+from dialer.engine.floor.takers import name_of
 from dialer.ports import SwitchState
 from dialer.ports_agents import LegOrder, LegState
 from dialer.services.agent_floor import Done

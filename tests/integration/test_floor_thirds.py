@@ -18,9 +18,9 @@ from dialer.domain.desk_call import DeskCall, Third
 from dialer.domain.desk_tasks import PlaceCall
 from dialer.domain.ids import AttemptId, JobId
 from dialer.domain.pacing_plan import Pacing, PacingKind
-from dialer.engine.agent_dialling import AgentDialling
 from dialer.engine.calls import TALK_MOST
 from dialer.engine.engine import Engine
+from dialer.engine.floor.agent_dialling import AgentDialling
 from dialer.errors import MaybeSent
 from dialer.ports import Clock, SwitchState
 from dialer.ports_agents import ContactState, LegOrder, LegState

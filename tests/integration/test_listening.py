@@ -22,7 +22,7 @@ from dialer.domain.desk import Refused
 from dialer.domain.ids import LegId
 from dialer.domain.supervisor_commands import BargeIn, ListenTo, StopListening, Whisper
 from dialer.engine.engine import Engine
-from dialer.engine.floor import Floor
+from dialer.engine.floor.floor import Floor
 from dialer.ports import SwitchState
 from dialer.ports_agents import LegState, SpyMode
 from dialer.services.agent_floor import AtWork, Done

@@ -11,7 +11,7 @@ from dialer.domain.campaign import Campaign, Job, JobState, Pace
 from dialer.domain.ids import CampaignId, JobId, OrgId
 from dialer.domain.pacing_plan import Pacing, PacingKind
 from dialer.engine.clock import SystemClock
-from dialer.engine.floor_pacing import FloorPacing
+from dialer.engine.floor.pacing import FloorPacing
 from dialer.pacing.floor import Fact, Floor, Served
 
 pytestmark = pytest.mark.unit

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dialer.domain.ids import LegId
-from dialer.engine.queues import LATE_S, LOOK_S, NOT_YET, Queues
+from dialer.engine.floor.queues import LATE_S, LOOK_S, NOT_YET, Queues
 from dialer.ports_queues import QueueNews, QueueNewsKind, QueueSeen
 from dialer.testing.queues import FakeQueues
 from dialer.testing.voice import FakeVoice

@@ -10,8 +10,8 @@ from dialer.domain.agent import Agent, AgentState
 from dialer.domain.desk import Leg, Refused
 from dialer.domain.desk_call import CallKind
 from dialer.domain.ids import LegId
-from dialer.engine.seat import Seat
-from dialer.engine.seats import Seats
+from dialer.engine.floor.seat import Seat
+from dialer.engine.floor.seats import Seats
 from dialer.ports_agents import SpyMode
 
 TALKS = (AgentState.TALKING, AgentState.HELD, AgentState.CONSULT, AgentState.CONFERENCE)

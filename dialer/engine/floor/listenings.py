@@ -16,11 +16,11 @@ from dialer.domain.agent_events import ListeningStage
 from dialer.domain.desk import Desk, Leg, Refused
 from dialer.domain.ids import AgentId, LegId, new_leg_id
 from dialer.domain.supervisor_commands import BargeIn, ListenTo, StopListening, SupervisorCommand, Whisper
-from dialer.engine.floor_view import at_work
-from dialer.engine.listening import Listening, whom
-from dialer.engine.listening_news import ListeningNews
-from dialer.engine.listening_record import ListeningRecord
-from dialer.engine.seat import Seat
+from dialer.engine.floor.listening import Listening, whom
+from dialer.engine.floor.listening_news import ListeningNews
+from dialer.engine.floor.listening_record import ListeningRecord
+from dialer.engine.floor.seat import Seat
+from dialer.engine.floor.view import at_work
 from dialer.errors import NotFound, StoreDown, WireError
 from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, FloorSeen, LegOrder, LegState, Missing, SpyMode
 from dialer.services.agent_floor import BUSY, AtWork, Done
@@ -28,7 +28,7 @@ from dialer.services.listenings import Listened
 from dialer.store.store import Tx
 
 if TYPE_CHECKING:
-    from dialer.engine.floor import Floor
+    from dialer.engine.floor.floor import Floor
 
 log = structlog.get_logger()
 

@@ -22,12 +22,12 @@ from dialer.domain.desk_happenings import (
 from dialer.domain.desk_tasks import CallThird, GiveCall
 from dialer.domain.ids import AttemptId, ConsultId, LegId, PersonId, new_consult_id
 from dialer.engine.call import Said
-from dialer.engine.seat import Seat
+from dialer.engine.floor.seat import Seat
 from dialer.errors import WireError
 from dialer.ports_agents import ConsultOrder, Missing
 
 if TYPE_CHECKING:
-    from dialer.engine.floor import Floor
+    from dialer.engine.floor.floor import Floor
 
 LET_GO_S = 10.0
 Missed = Callable[[Seat, Person, Missing | None], None]

@@ -14,17 +14,17 @@ from dialer.domain.desk_call import DeskCaller
 from dialer.domain.desk_happenings import CallerFound, CallerGone, CallerJoined, CallerOffered
 from dialer.domain.desk_tasks import DropCaller, ResumeContact, TakeCaller
 from dialer.domain.ids import LegId, OfferId
-from dialer.engine.blending import Blending
-from dialer.engine.floor_job import FloorJob
-from dialer.engine.queues import Inbound, Queues
-from dialer.engine.seat import Seat
-from dialer.engine.takers import Takers, name_of
+from dialer.engine.floor.blending import Blending
+from dialer.engine.floor.job import FloorJob
+from dialer.engine.floor.queues import Inbound, Queues
+from dialer.engine.floor.seat import Seat
+from dialer.engine.floor.takers import Takers, name_of
 from dialer.errors import WireError
 from dialer.pacing.floor import InboundArrived
 from dialer.ports_queues import QueueNews, QueueNewsKind, QueuePort, QueueTalk
 
 if TYPE_CHECKING:
-    from dialer.engine.floor import Floor
+    from dialer.engine.floor.floor import Floor
 
 log = structlog.get_logger()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from dialer.domain.ids import AgentId, AttemptId, ConsultId, LegId, OrgId
-from dialer.engine.seat import Seat
+from dialer.engine.floor.seat import Seat
 
 
 class Seats(Mapping[AgentId, Seat]):

@@ -13,8 +13,8 @@ from dialer.domain.desk import Desk
 from dialer.domain.ids import AttemptId, JobId
 from dialer.domain.live_answer import window_begins
 from dialer.domain.pacing_decision import PacingDecision
-from dialer.engine.floor_job import BudgetKey, FloorJob, budget_key
-from dialer.engine.floor_pacing import MEMORY_S, FloorPacing
+from dialer.engine.floor.job import BudgetKey, FloorJob, budget_key
+from dialer.engine.floor.pacing import MEMORY_S, FloorPacing
 from dialer.errors import StoreDown
 from dialer.pacing.abandonment import Ledger
 from dialer.ports import Clock

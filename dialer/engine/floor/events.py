@@ -22,7 +22,7 @@ from dialer.ports import SwitchState
 from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, AgentVoicePort, ContactState, LegState
 
 if TYPE_CHECKING:
-    from dialer.engine.floor import Floor
+    from dialer.engine.floor.floor import Floor
 
 log = structlog.get_logger()
 

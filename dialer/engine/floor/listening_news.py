@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dialer.domain.agent import Agent
 from dialer.domain.agent_events import AgentMoved, ListeningChanged, ListeningStage, SupervisorChanged
-from dialer.engine.floor_view import number_shown
-from dialer.engine.listening import Listening
-from dialer.engine.seat import Audience, Seat
+from dialer.engine.floor.listening import Listening
+from dialer.engine.floor.seat import Audience, Seat
+from dialer.engine.floor.view import number_shown
 from dialer.ports import Clock
 from dialer.ports_agents import SpyMode
 

@@ -10,13 +10,13 @@ import structlog
 from dialer.domain.agent import AgentState
 from dialer.domain.agent_events import Notice
 from dialer.domain.ids import new_leg_id
-from dialer.engine.seat import Seat
+from dialer.engine.floor.seat import Seat
 from dialer.errors import MaybeSent, NotSent
 from dialer.ports import SwitchState
 from dialer.ports_agents import LegOrder
 
 if TYPE_CHECKING:
-    from dialer.engine.floor import Floor
+    from dialer.engine.floor.floor import Floor
 
 log = structlog.get_logger()
 

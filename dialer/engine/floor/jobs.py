@@ -10,14 +10,14 @@ from dialer.domain.desk import Desk
 from dialer.domain.desk_call import CallKind
 from dialer.domain.desk_tasks import PlaceCall
 from dialer.domain.ids import JobId
-from dialer.engine.attaching import is_free_for
 from dialer.engine.call import Call
 from dialer.engine.calls import Calls
-from dialer.engine.floor_job import FloorJob, answer_of
-from dialer.engine.floor_records import FloorRecords
-from dialer.engine.queues import Inbound
-from dialer.engine.seat import Seat
-from dialer.engine.seats import Seats
+from dialer.engine.floor.attaching import is_free_for
+from dialer.engine.floor.job import FloorJob, answer_of
+from dialer.engine.floor.queues import Inbound
+from dialer.engine.floor.records import FloorRecords
+from dialer.engine.floor.seat import Seat
+from dialer.engine.floor.seats import Seats
 from dialer.pacing.floor import AgentWentOn, Fact, Floor, Served
 from dialer.ports import Clock
 from dialer.services.pacing_plans import active_codes

@@ -10,13 +10,13 @@ from dialer.domain.desk_call import CallKind
 from dialer.domain.desk_happenings import Blended
 from dialer.domain.ids import AgentId, JobId
 from dialer.domain.inbound_plan import Blend
-from dialer.engine.floor_job import FloorJob
-from dialer.engine.queues import Inbound
-from dialer.engine.seat import Seat
+from dialer.engine.floor.job import FloorJob
+from dialer.engine.floor.queues import Inbound
+from dialer.engine.floor.seat import Seat
 
 if TYPE_CHECKING:
-    from dialer.engine.callers import Callers
-    from dialer.engine.floor import Floor
+    from dialer.engine.floor.callers import Callers
+    from dialer.engine.floor.floor import Floor
 
 COMING = (AgentState.READY, AgentState.DIALLING, AgentState.WRAP_UP)  # from these an agent who is blended in takes a caller soon
 

@@ -50,17 +50,17 @@ from dialer.domain.desk_tasks import (
     TransferContact,
 )
 from dialer.engine.call import Call, Said
-from dialer.engine.desk_endings import live_call
-from dialer.engine.desk_phones import DeskPhones
-from dialer.engine.desk_thirds import DeskThirds, attempt_of, id_of
-from dialer.engine.seat import Seat
+from dialer.engine.floor.desk_endings import live_call
+from dialer.engine.floor.desk_phones import DeskPhones
+from dialer.engine.floor.desk_thirds import DeskThirds, attempt_of, id_of
+from dialer.engine.floor.seat import Seat
 from dialer.errors import OutdialError, WireError
 from dialer.ports_agents import Missing
 from dialer.services import agent_contact
 from dialer.services.agents import prefer_campaigns
 
 if TYPE_CHECKING:
-    from dialer.engine.floor import Floor
+    from dialer.engine.floor.floor import Floor
 
 log = structlog.get_logger()
 

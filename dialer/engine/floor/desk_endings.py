@@ -11,8 +11,8 @@ from dialer.domain.codes import SystemCode
 from dialer.domain.desk_call import DeskCall
 from dialer.domain.desk_tasks import CloseAttempt, CodeFrom
 from dialer.engine.call import Call, Said
+from dialer.engine.floor.seat import Seat
 from dialer.engine.recording import record
-from dialer.engine.seat import Seat
 from dialer.errors import StoreDown
 from dialer.pacing.floor import AgentFound
 from dialer.services import agent_calls
@@ -20,7 +20,7 @@ from dialer.services.completion import Completed
 from dialer.store.attempts import Closing
 
 if TYPE_CHECKING:
-    from dialer.engine.floor import Floor
+    from dialer.engine.floor.floor import Floor
 
 log = structlog.get_logger()
 

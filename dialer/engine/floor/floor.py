@@ -12,21 +12,21 @@ from dialer.domain.campaign import Job
 from dialer.domain.desk import Desk, Refused
 from dialer.domain.desk_happenings import SocketBack, SocketLost
 from dialer.domain.ids import AgentId, JobId
-from dialer.engine.attaching import Attaching
-from dialer.engine.callers import Callers
 from dialer.engine.calls import Calls
-from dialer.engine.desk_endings import DeskEndings
-from dialer.engine.desk_work import DeskWork
-from dialer.engine.desks import Desks
-from dialer.engine.floor_events import FloorEvents
-from dialer.engine.floor_jobs import FloorJobs
-from dialer.engine.floor_options import FloorOptions
-from dialer.engine.floor_records import FloorRecords
-from dialer.engine.listenings import Listenings
-from dialer.engine.matching import Matching
-from dialer.engine.old_talks import OldTalks
-from dialer.engine.seat import Audience, Seat
-from dialer.engine.seats import Seats
+from dialer.engine.floor.attaching import Attaching
+from dialer.engine.floor.callers import Callers
+from dialer.engine.floor.desk_endings import DeskEndings
+from dialer.engine.floor.desk_work import DeskWork
+from dialer.engine.floor.desks import Desks
+from dialer.engine.floor.events import FloorEvents
+from dialer.engine.floor.jobs import FloorJobs
+from dialer.engine.floor.listenings import Listenings
+from dialer.engine.floor.matching import Matching
+from dialer.engine.floor.old_talks import OldTalks
+from dialer.engine.floor.options import FloorOptions
+from dialer.engine.floor.records import FloorRecords
+from dialer.engine.floor.seat import Audience, Seat
+from dialer.engine.floor.seats import Seats
 from dialer.errors import NotSent
 from dialer.ports import Clock, VoicePort
 from dialer.ports_agents import AgentVoicePort, SoundOf, as_it_is

@@ -21,8 +21,8 @@ from dialer.domain.rules import Kind
 from dialer.domain.strategy import Strategy
 from dialer.engine.call import Call
 from dialer.engine.calls import Calls
-from dialer.engine.floor import Floor
-from dialer.engine.seat import Seat
+from dialer.engine.floor.floor import Floor
+from dialer.engine.floor.seat import Seat
 from dialer.errors import StoreDown
 from dialer.ports import Clock
 from dialer.services import agent_calls

@@ -15,9 +15,9 @@ from dialer.domain.desk_happenings import Happening, TimeIsUp
 from dialer.domain.desk_machine import after, new_desk
 from dialer.domain.desk_tasks import Task
 from dialer.domain.ids import AgentId
-from dialer.engine.desk_work import DeskWork
-from dialer.engine.seat import Audience, Seat
-from dialer.engine.seats import Seats
+from dialer.engine.floor.desk_work import DeskWork
+from dialer.engine.floor.seat import Audience, Seat
+from dialer.engine.floor.seats import Seats
 from dialer.errors import BadInput, NotFound, StoreDown
 from dialer.ports import Clock
 from dialer.services.agent_floor import Done

@@ -14,13 +14,13 @@ from dialer.domain.agent import Agent, AgentState
 from dialer.domain.agent_events import Notice
 from dialer.domain.desk import Leg
 from dialer.domain.ids import AgentId, LegId
-from dialer.engine.seat import Seat
+from dialer.engine.floor.seat import Seat
 from dialer.errors import WireError
 from dialer.ports import SwitchState
 from dialer.ports_queues import QueuePort
 
 if TYPE_CHECKING:
-    from dialer.engine.floor import Floor
+    from dialer.engine.floor.floor import Floor
 
 log = structlog.get_logger()
 

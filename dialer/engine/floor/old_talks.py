@@ -15,8 +15,8 @@ from dialer.domain.desk_call import DeskCall
 from dialer.domain.desk_happenings import TalkFound
 from dialer.domain.ids import AttemptId
 from dialer.engine.call import Call
-from dialer.engine.floor_job import FloorJob
-from dialer.engine.seat import Seat
+from dialer.engine.floor.job import FloorJob
+from dialer.engine.floor.seat import Seat
 from dialer.errors import NotFound, StoreDown
 from dialer.pacing.abandonment import Ledger
 from dialer.ports import SwitchState
@@ -24,7 +24,7 @@ from dialer.ports_agents import ContactState, FloorSeen, LiveContact
 from dialer.services.pacing_plans import active_codes
 
 if TYPE_CHECKING:
-    from dialer.engine.floor import Floor
+    from dialer.engine.floor.floor import Floor
 
 log = structlog.get_logger()
 

@@ -15,8 +15,8 @@ from dialer.domain.ids import AttemptId, CampaignId, ContactId, OrgId
 from dialer.domain.inbound_plan import InboundPlan
 from dialer.domain.live_answer import LiveAnswer, answer_began
 from dialer.engine.call import Call
-from dialer.engine.queues import Inbound
-from dialer.engine.seat import Seat
+from dialer.engine.floor.queues import Inbound
+from dialer.engine.floor.seat import Seat
 from dialer.pacing.abandonment import Ledger
 from dialer.pacing.floor import Ended, Fact, Floor, NobodyAnswered, PersonAnswered, Ring
 from dialer.services.pacing_plans import agent_codes

@@ -9,9 +9,9 @@ from dialer.domain.desk_happenings import Assigned, Happening, Offered
 from dialer.domain.ids import JobId
 from dialer.engine.call import Call
 from dialer.engine.calls import Calls
-from dialer.engine.floor_job import FloorJob
-from dialer.engine.seat import Seat
-from dialer.engine.seats import Seats
+from dialer.engine.floor.job import FloorJob
+from dialer.engine.floor.seat import Seat
+from dialer.engine.floor.seats import Seats
 from dialer.ports import Clock
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dialer.domain.agent import AgentState
 from dialer.domain.desk import Desk
 from dialer.domain.ids import JobId, OrgId
-from dialer.engine.floor_job import FloorJob
-from dialer.engine.seat import Seat
-from dialer.engine.seats import Seats
+from dialer.engine.floor.job import FloorJob
+from dialer.engine.floor.seat import Seat
+from dialer.engine.floor.seats import Seats
 from dialer.logs import mask
 from dialer.services.agent_floor import AtWork
 
