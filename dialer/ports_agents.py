@@ -235,7 +235,8 @@ class AgentVoicePort(Protocol):
         """Let the contact talk with the third party; the agent is parked. When either hangs up, both calls end.
 
         A caller has left the queue, which counts the call as completed, and is not known any more; one who does not find the
-        third party there waits in the queue again.
+        third party there waits in the queue again. A third party who has not answered yet gets a caller when they do, and hears
+        no agent; until then the caller is held, and if they do not, waits in the queue again.
         """
 
     async def conference(self, person: PersonId, legs: Sequence[LegId], consults: Sequence[ConsultId] = ()) -> Sequence[Missing]:

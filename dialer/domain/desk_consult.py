@@ -89,14 +89,14 @@ def cancel(desk: Desk, now: datetime) -> Answer:
 def transfer(desk: Desk, now: datetime) -> Answer:
     """Leave who is on the line with the third person, also out of a conference.
 
-    A contact goes to another agent with the call and its code.
+    A contact goes to another agent with the call and its code; a caller may go to somebody who has not answered yet.
     """
     call = _asking(desk)
     if call is None or call.third is None or desk.state not in (AgentState.CONSULT, AgentState.CONFERENCE):
         return NO_CONSULT
     if desk.state is AgentState.CONFERENCE and call.third.agent:
         return Refused(f"{call.third} is an agent, and in your conference", "change the owner, then hang up")
-    if not call.third.up:
+    if not call.third.up and isinstance(call, DeskCall):
         return Refused(f"{call.third} has not answered yet", "wait, or cancel the consult")
     told = _told(call, "transferred", now)
     if isinstance(call, DeskCall) and call.third.agent:

@@ -184,15 +184,13 @@ class FakeAgentVoice(FakeFloor):
         contact, third = self.contacts.get(person), self.thirds.get(consult_id)
         if contact is None:
             return Missing.CONTACT
+        if third is not None and not third.up and contact.offer is not None:
+            third.gets, contact.keeper = person, None
+            return None
         if third is None or not third.up:
             return Missing.THIRD
         self.reachable(contact.switch)
-        self.stop_timer(contact)
-        self.leave_all(person, Parting.PASSED_ON)
-        if contact.offer is not None:
-            del self.contacts[person]
-            self.on_caller(contact.offer, False)
-        contact.state, contact.thirds, contact.transferred = ContactState.TALKING, (consult_id,), True
+        self.pass_on(person, consult_id)
         if (leg := self.legs.get(third.order.leg_id)) is not None and leg.third == consult_id:
             self.back_to_park(third.order.leg_id)
         return None

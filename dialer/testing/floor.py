@@ -62,6 +62,7 @@ class FakeThird:
     order: ConsultOrder
     switch: str
     up: bool = False
+    gets: PersonId | None = None  # the caller whom they get as soon as they answer
 
 
 def contact_named(contact: FakeContact, person: PersonId) -> dict[str, PersonId]:
@@ -127,6 +128,8 @@ class FakeFloor:
             cause=cause,
             tech_cause=tech_cause,
         )
+        if third.gets in self.contacts:
+            self.wait(third.gets, again=True)
         for leg_id, leg in self.legs.items():
             if leg.third == consult_id:
                 self.back_to_park(leg_id)
@@ -205,14 +208,32 @@ class FakeFloor:
             return
         await self.clock.sleep(callee.answer_s)
         third, leg = self.thirds.get(order.consult_id), self.legs.get(order.leg_id)
-        if third is None or leg is None:
+        if third is not None and third.gets is not None:
+            third.up = True
+            self.pass_on(third.gets, order.consult_id)
+        elif third is None or leg is None:
             self.hang_up_third(order.consult_id)
             return
-        third.up, leg.state, leg.third = True, LegState.TALKING, order.consult_id
-        self.say(AgentVoiceKind.CONSULT_UP, third.switch, consult_id=order.consult_id, leg_id=order.leg_id)
+        else:
+            third.up, leg.state, leg.third = True, LegState.TALKING, order.consult_id
+            self.say(AgentVoiceKind.CONSULT_UP, third.switch, consult_id=order.consult_id, leg_id=order.leg_id)
         if callee.hangup_s is not None:
             await self.clock.sleep(callee.hangup_s - callee.answer_s)
             self.hang_up_third(order.consult_id)
+
+    def pass_on(self, person: PersonId, consult_id: ConsultId) -> None:
+        """Whoever it is talks with the third party, if both are there; a caller is known no more."""
+        contact, third = self.contacts.get(person), self.thirds[consult_id]
+        if contact is None:
+            self.hang_up_third(consult_id)
+            return
+        self.stop_timer(contact)
+        self.leave_all(person, Parting.PASSED_ON)
+        third.gets = None
+        if contact.offer is not None:
+            del self.contacts[person]
+            self.on_caller(contact.offer, False)
+        contact.state, contact.thirds, contact.transferred = ContactState.TALKING, (consult_id,), True
 
     async def nobody_came(self, order: CallOrder) -> None:
         contact = self.contacts[order.attempt_id]

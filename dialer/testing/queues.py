@@ -158,6 +158,8 @@ class FakeQueues:
         self._say(QueueNewsKind.GONE, found.place, offer=offer)
         if waits:
             self._wait(found.place, found.caller)
+        else:
+            self._spawn(self._offer_again())
 
     async def stop(self) -> None:
         """End everything that waits."""

@@ -27,7 +27,8 @@ pytestmark = pytest.mark.contract
 
 NUMBERS = count(5_550_000_001)
 PHONE, EXPERT = "+19990007100", "+19990009100"
-STAYS = FakeCallee(ring_s=None, answer_s=0.01)
+SLOW, DECLINES = "+19990009210540", "+19990009314"  # answers after half a second, or then declines
+STAYS, LATE = FakeCallee(ring_s=None, answer_s=0.01), FakeCallee(ring_s=None, answer_s=0.5)
 
 
 class QueueBench:
@@ -44,7 +45,7 @@ class QueueBench:
         self.queues: QueuePort = queues
         self.fake = queues if isinstance(queues, FakeQueues) else None
         self.told: list[tuple[AgentVoiceKind, LegId | None]] = []
-        self.answered: list[ConsultId] = []
+        self.answered, self.gone = list[ConsultId](), list[ConsultId]()
         self.switch = voice.switches()[0]
         self.heard: list[QueueNews] = []
 
@@ -57,6 +58,8 @@ class QueueBench:
             self.told.append((event.kind, event.leg_id))
             if event.kind is AgentVoiceKind.CONSULT_UP and event.consult_id is not None:
                 self.answered.append(event.consult_id)
+            if event.kind is AgentVoiceKind.CONSULT_DOWN and event.consult_id is not None:
+                self.gone.append(event.consult_id)
 
     async def call_in(self, queue: str) -> QueueNews:
         """Somebody calls, and waits; what is told of it."""
@@ -95,12 +98,17 @@ class QueueBench:
         await self.queues.enter(self.switch, "support", leg_id, "ann@1", paused=True)
         return offer, leg_id
 
+    async def rung(self, offer: OfferId, leg_id: LegId, number: str) -> ConsultId:
+        """A third party who is called; the caller is held."""
+        order = ConsultOrder(consult_id=new_consult_id(), leg_id=leg_id, number=number, trunk="trunk", ring_timeout_s=20.0)
+        assert await self.agents.consult(offer, order) is None
+        return order.consult_id
+
     async def asked(self, offer: OfferId, leg_id: LegId) -> ConsultId:
         """A third party who has answered the agent; the caller is held."""
-        order = ConsultOrder(consult_id=new_consult_id(), leg_id=leg_id, number=EXPERT, trunk="trunk", ring_timeout_s=20.0)
-        assert await self.agents.consult(offer, order) is None
-        await self.until(lambda: order.consult_id in self.answered)
-        return order.consult_id
+        consult_id = await self.rung(offer, leg_id, EXPERT)
+        await self.until(lambda: consult_id in self.answered)
+        return consult_id
 
     async def states(self) -> list[tuple[ContactState, LegId | None]]:
         """The callers whom agents have, by the switch's own list."""
@@ -156,7 +164,7 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[QueueBench]:
     """Queues of a switch that is linked."""
     made: QueueBench
     if request.param == "fake":
-        fake = FakeVoice(SystemClock())
+        fake = FakeVoice(SystemClock(), callees={SLOW: LATE, DECLINES: FakeCallee(answer_s=None, hangup_s=0.5, cause=21)})
         legs = FakeAgentVoice(SystemClock(), fake, default=STAYS)
         made = QueueBench(fake, legs, FakeQueues(SystemClock(), fake, agents=legs), None)
     else:
@@ -339,6 +347,7 @@ async def test_a_third_party_is_asked_let_go_asked_again_and_gets_the_caller(ben
     refused = await bench.asked(offer, leg_id)
     assert await bench.states() == [(ContactState.HELD, None)]
     await bench.agents.cancel_consult(refused)
+    await bench.until(lambda: refused in bench.gone)
     assert await bench.agents.transfer(offer, refused) is Missing.THIRD
     assert await bench.agents.resume(offer, leg_id) is None
     assert await bench.states() == [(ContactState.TALKING, leg_id)]
@@ -349,6 +358,26 @@ async def test_a_third_party_is_asked_let_go_asked_again_and_gets_the_caller(ben
     there = await bench.agents.look(bench.switch)
     assert (list(there.callers), list(there.consults)) == ([], [third])
     assert await bench.agents.transfer(offer, third) is Missing.CONTACT
+
+
+@pytest.mark.row(128)
+async def test_a_third_party_who_has_not_answered_yet_gets_the_caller_when_they_do(bench: QueueBench) -> None:
+    offer, leg_id = await bench.talking()
+    third = await bench.rung(offer, leg_id, SLOW)
+    assert await bench.agents.transfer(offer, third) is None
+    assert await bench.states() == [(ContactState.HELD, None)]
+    await bench.agents.drop(leg_id)  # nobody needs the agent any more
+    await bench.until_over(offer)
+    assert list((await bench.agents.look(bench.switch)).consults) == [third]
+    assert not bench.answered, "the agent is free, and hears none of it"
+
+
+async def test_a_caller_whom_nobody_answers_waits_in_the_queue_again(bench: QueueBench) -> None:
+    offer, leg_id = await bench.talking()
+    third = await bench.rung(offer, leg_id, DECLINES)
+    assert await bench.agents.transfer(offer, third) is None
+    await bench.until_waits_again(offer)
+    await bench.until_leg(leg_id, LegState.PARKED)
 
 
 @pytest.mark.row(128)

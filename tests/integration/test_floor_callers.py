@@ -123,6 +123,25 @@ async def test_a_caller_is_passed_on_and_the_agent_is_free_for_the_next(store: S
         assert on.caller.number == "+15557000002"
 
 
+@pytest.mark.row(128, 131)
+async def test_a_caller_goes_to_somebody_who_still_rings_and_the_agent_is_free_at_once(store: Store) -> None:
+    async with talk(store) as on:
+        on.voice.callees[EXPERT] = FakeCallee(ring_s=0.1, answer_s=6.0)
+        offer = on.caller.offer
+        await on.worker.say(Consult(number=EXPERT))
+        await on.worker.say(CompleteTransfer())
+        await on.worker.say(WrapUp())
+        on.queues.call_in("support", number="+15557000002")
+        assert on.state is AgentState.READY
+        await until(lambda: len(on.agents.thirds) == 1)
+        assert on.agents.contacts[offer].state is ContactState.HELD
+        await until(lambda: offer not in on.agents.contacts)
+        await until(lambda: on.state is AgentState.TALKING)
+        assert on.caller.number == "+15557000002"
+        assert [one.up for one in on.agents.thirds.values()] == [True]
+        assert not on.queues.waiting[PLACE]
+
+
 async def test_a_third_person_who_hangs_up_while_a_caller_is_passed_on_leaves_the_caller_with_the_agent(store: Store) -> None:
     async with talk(store) as on:
         await on.asked()

@@ -183,7 +183,6 @@ def test_a_caller_is_held_taken_back_and_keys_are_pressed() -> None:
 def test_a_third_person_is_asked_given_the_caller_or_brought_in() -> None:
     desk, tasks = moved(talking(), do.Consult(number=EXPERT))
     assert [type(one) for one in tasks] == [HoldContact, CallThird]
-    assert "not answered yet" in refused(desk, do.CompleteTransfer())
     assert f"you ask {EXPERT} already" in refused(desk, do.Consult(number="+15550200"))
     busy, tasks = moved(desk, it.ThirdGone(because="busy"))
     assert (busy.state, [type(one) for one in tasks]) == (AgentState.TALKING, [ResumeContact])
@@ -194,7 +193,7 @@ def test_a_third_person_is_asked_given_the_caller_or_brought_in() -> None:
     assert "is no agent" in refused(desk, do.ChangeOwner())
     alone, _ = moved(desk, do.EndConference())
     assert alone.state is AgentState.TALKING
-    for one in (desk, asking()):
+    for one in (desk, asking(), asking(answered=False)):
         passed = after(one, do.CompleteTransfer(), LATER)
         assert isinstance(passed, Moved)
         assert [type(task) for task in passed.tasks] == [TransferContact]

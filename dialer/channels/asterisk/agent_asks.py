@@ -17,7 +17,7 @@ from dialer.errors import MaybeSent, NotSent, Rejected, WireError
 
 log = structlog.get_logger()
 
-ALREADY_GONE = ("exist", "o such channel", "not found")  # Asterisk's several ways to say it
+ALREADY_GONE = ("exist", "o such channel", "not found", "channel not up")  # Asterisk's several ways to say it
 
 
 class FloorAsks:

@@ -60,6 +60,7 @@ class Third:
     leg_id: LegId | None
     since: float
     up: bool = False
+    gets: PersonId | None = None  # the caller whom they get as soon as they answer
 
 
 class FloorListener(Protocol):
@@ -68,7 +69,7 @@ class FloorListener(Protocol):
     def third_answered(self, consult_id: ConsultId) -> None: ...
 
     def left_alone(self, person: PersonId) -> None:
-        """All others have left a contact in a conference, or the agent who held them is gone."""
+        """All others have left a contact in a conference, or whoever held them, or was to get them, is gone."""
 
     def given_up(self, switch: str, channel: str) -> None:
         """A channel is not wanted: it was given up before it was there, or is of no use."""
@@ -207,6 +208,8 @@ class FloorMemory:
                 cause=cause,
                 tech_cause=tech_cause,
             )
+            if third.gets is not None:
+                self.listener.left_alone(third.gets)
             for one, contact in self.contacts.items():
                 if consult_id in contact.thirds:
                     contact.thirds.discard(consult_id)

@@ -46,6 +46,9 @@ class ThirdParties:
     async def meet(self, consult_id: ConsultId) -> None:
         """Let the agent and the third party, who has just answered, talk. Where that fails the dialplan hangs up."""
         third = self.memory.thirds.get(consult_id)
+        if third is not None and third.gets is not None:
+            await self.hand_to(consult_id, third, third.gets)
+            return
         leg = self.memory.legs.get(third.leg_id) if third is not None and third.leg_id is not None else None
         if third is None or third.leg_id is None or leg is None:
             return
@@ -75,6 +78,9 @@ class ThirdParties:
         contact, third = self.memory.contacts.get(person), self.memory.thirds.get(consult_id)
         if contact is None:
             return Missing.CONTACT
+        if third is not None and not third.up and is_offer(person):
+            third.gets, third.leg_id, contact.keeper = person, None, None
+            return None
         if third is None or not third.up:
             return Missing.THIRD
         switch, channel = self.asks.same_switch(contact.switch, third.switch), self.ids.of(person)
@@ -102,6 +108,13 @@ class ThirdParties:
         contact.thirds.discard(consult_id)
         reset = words.set_variable(channel, "OUTDIAL_WITH", "")
         return Missing.CONTACT if await self.asks.ask(switch, reset) else Missing.THIRD
+
+    async def hand_to(self, consult_id: ConsultId, third: Third, caller: PersonId) -> None:
+        """A third party has answered who is to get a caller; where the caller is gone they are let go."""
+        third.up = True
+        contact = self.memory.contacts.get(caller)
+        if contact is None or await self.pass_on(self.ids.of(caller), contact, consult_id) is not None:
+            await self.cancel(consult_id)
 
     async def pass_on(self, channel: str, caller: OnFloor, consult_id: ConsultId) -> Missing | None:
         """A caller leaves the queue for the third party, and the dialplan joins them: or they are in the queue again."""

@@ -75,7 +75,8 @@ class Callers:
         if self._port is not None:
             talks = await self._port.talks(switch)
             self._adopt(switch, {one.offer: one for one in talks})
-            mine = {seat.desk.caller.offer for seat in self._floor.seats.values() if seat.desk.caller is not None}
+            with_caller = [one.desk for one in self._floor.seats.values() if one.desk.state is not AgentState.WRAP_UP]
+            mine = {desk.caller.offer for desk in with_caller if desk.caller is not None}
             for lost in [one for one in talks if one.held and one.offer not in mine]:  # by an agent of a dialer that has died
                 await self._put_back(switch, lost.offer)
             left = [one for one in talks if one.leg_id not in self._floor.seats.legs and not one.held]
