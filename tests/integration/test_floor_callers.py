@@ -14,7 +14,7 @@ from dialer.domain.agent_events import CallerChanged, Notice
 from dialer.domain.desk_call import DeskCaller
 from dialer.domain.ids import ConsultId, LegId, PersonId
 from dialer.domain.inbound_plan import InboundPlan
-from dialer.domain.pacing_plan import Pacing, PacingKind
+from dialer.domain.pacing_plan import Pacing
 from dialer.engine.engine import Engine
 from dialer.errors import MaybeSent
 from dialer.ports import SwitchState
@@ -24,12 +24,11 @@ from dialer.testing.agents import FakeAgentVoice
 from dialer.testing.queues import FakeQueues
 from dialer.testing.voice import FakeCallee, FakeVoice
 from tests.engine_kit import ON_SQLITE, FastClock, running, until
-from tests.floor_kit import Worker, crew, dismiss, hire, make_job
+from tests.floor_kit import ANSWERS, PROGRESSIVE, Worker, crew, dismiss, hire, make_job
 
 pytestmark = [pytest.mark.integration, ON_SQLITE]
 
-ANSWERS = FakeCallee(ring_s=0.1, answer_s=0.5)
-PLAN = Pacing(kind=PacingKind.PROGRESSIVE, wrap_up_s=30.0, inbound=InboundPlan(queues=("support",), levels=(1, 1, 1)))
+PLAN = replace(PROGRESSIVE, inbound=InboundPlan(queues=("support",), levels=(1, 1, 1)))
 EXPERT, PLACE = "+4930999", ("switch", "support")
 
 
