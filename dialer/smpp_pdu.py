@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 HEADER = struct.Struct("!IIII")
+TLV = struct.Struct("!HH")
 MAX_PDU = 70_000  # octets: the longest message_payload and what goes around it
 RESPONSE = 0x80000000
 MAX_SEQUENCE = 0x7FFFFFFF
@@ -69,6 +70,9 @@ class Tag(IntEnum):
     MESSAGE_PAYLOAD = 0x0424
     MESSAGE_STATE = 0x0427
     ATTEMPT_ID = 0x1439  # of a vendor's own range: our id, for a laboratory's truth log
+
+
+_PAYLOAD = int(Tag.MESSAGE_PAYLOAD)
 
 
 class Malformed(ValueError):
@@ -186,26 +190,35 @@ class ShortMessage:
     @classmethod
     def parse(cls, body: bytes) -> ShortMessage:
         """Raises Malformed."""
-        octets = _Octets(body)
-        service_type = octets.c_string()
-        (source_ton, source_npi), source = octets.take(2), octets.c_string()
-        (ton, npi), destination = octets.take(2), octets.c_string()
-        esm_class, _protocol, _priority = octets.take(3)
-        _schedule, validity = octets.c_string(), octets.c_string()
-        registered, _replace, data_coding, _default, length = octets.take(5)
-        text = octets.take(length)
-        tlvs = octets.tlvs()
-        payload = next((value for tag, value in tlvs if tag == Tag.MESSAGE_PAYLOAD), None)
+        try:  # where each field begins; a C-octet string ends with a zero
+            source = body.index(0) + 1
+            destination = body.index(0, source + 2) + 1
+            flags = body.index(0, destination + 2) + 1
+            validity = body.index(0, flags + 3) + 1
+            rest = body.index(0, validity) + 1
+            registered, _replace, data_coding, _default, length = body[rest : rest + 5]
+        except ValueError:
+            raise Malformed("it ends in the middle of a field") from None
+        end = rest + 5 + length
+        if len(body) < end:
+            raise Malformed("it ends in the middle of its text")
+        text, tlvs = body[rest + 5 : end], decode_tlvs(body, end)
+        for tag, value in tlvs:
+            if tag == _PAYLOAD:
+                text, tlvs = value, [one for one in tlvs if one[0] != _PAYLOAD]
+                break
         return cls(
-            source=Address(number=source, ton=source_ton, npi=source_npi),
-            destination=Address(number=destination, ton=ton, npi=npi),
-            text=text if payload is None else payload,
+            source=Address(number=body[source + 2 : destination - 1].decode("latin-1"), ton=body[source], npi=body[source + 1]),
+            destination=Address(
+                number=body[destination + 2 : flags - 1].decode("latin-1"), ton=body[destination], npi=body[destination + 1]
+            ),
+            text=text,
             data_coding=data_coding,
-            esm_class=esm_class,
+            esm_class=body[flags],
             registered_delivery=registered,
-            validity=validity,
-            service_type=service_type,
-            tlvs=tuple(one for one in tlvs if one[0] != Tag.MESSAGE_PAYLOAD),
+            validity=body[validity : rest - 1].decode("latin-1"),
+            service_type=body[: source - 1].decode("latin-1"),
+            tlvs=tuple(tlvs),
         )
 
 
@@ -276,7 +289,19 @@ def c_string(text: str) -> bytes:
 
 
 def encode_tlvs(tlvs: Sequence[tuple[int, bytes]]) -> bytes:
-    return b"".join(struct.pack("!HH", tag, len(value)) + value for tag, value in tlvs)
+    return b"".join(TLV.pack(tag, len(value)) + value for tag, value in tlvs)
+
+
+def decode_tlvs(body: bytes, start: int) -> list[tuple[int, bytes]]:
+    """What is left of a body; a last one that is cut off is left away, as some centres send too much."""
+    found = []
+    while len(body) - start >= TLV.size:
+        tag, length = TLV.unpack_from(body, start)
+        start += TLV.size + length
+        if len(body) < start:
+            break
+        found.append((tag, body[start - length : start]))
+    return found
 
 
 class _Octets:
@@ -301,13 +326,3 @@ class _Octets:
             raise Malformed("a text without its end")
         start, self._place = self._place, end + 1
         return self._body[start:end].decode("latin-1")
-
-    def tlvs(self) -> list[tuple[int, bytes]]:
-        """What is left; a last one that is cut off is left away, as some centres send too much."""
-        found = []
-        while len(self._body) - self._place >= 4:
-            tag, length = struct.unpack("!HH", self.take(4))
-            if len(self._body) - self._place < length:
-                break
-            found.append((tag, self.take(length)))
-        return found

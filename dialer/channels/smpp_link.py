@@ -15,15 +15,15 @@ from dialer.channels.deadlines import Deadlines
 from dialer.channels.smpp_codes import LOGIN
 from dialer.channels.smpp_config import SmppConfig
 from dialer.channels.smpp_window import Window
+from dialer.channels.smpp_wire import Wire
 from dialer.errors import MaybeSent, NotSent
 from dialer.ports import Clock, GatewayState
-from dialer.smpp_pdu import MAX_SEQUENCE, Bind, Command, Malformed, Pdu, Pdus, ShortMessage, Status, read_pdu
+from dialer.smpp_pdu import MAX_SEQUENCE, Bind, Command, Malformed, Pdu, ShortMessage, Status
 
 log = structlog.get_logger()
 
 DELIVERIES = 50  # from the centre, in our hands at once; then it waits
 LATE_KEPT = 1000  # requests in doubt whose answer may still come
-CHUNK = 65_536  # octets that are read at once
 
 Late = Callable[[Pdu], None]
 
@@ -34,6 +34,7 @@ class Waiting:
 
     answer: asyncio.Future[Pdu]
     late: Late | None
+    in_window: bool = True  # its place is not given back yet
 
 
 class LinkLost(Exception):
@@ -50,12 +51,13 @@ class SmppLink:
         self.state = GatewayState.DOWN
         self._config, self._clock, self._deliver = config, clock, deliver
         self._task: asyncio.Task[None] | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self._wire: Wire | None = None
         self._waiting: dict[int, Waiting] = {}
-        self._unsent: list[bytes] = []  # of this turn of the loop: units that leave together
         self._deadlines = Deadlines()
         self._window = Window(config.window, self._deadlines)
-        self._hands = asyncio.Semaphore(DELIVERIES)
+        self._deliveries: asyncio.TaskGroup  # of the connection that is READY
+        self._name_of_deliveries = f"smpp-deliver-{config.name}"
+        self._in_hand = 0  # deliveries that are not answered yet
         self._sequence = 0
         self._heard_s = 0.0
         self._ending = False  # a task group that is ending itself swallows its cancellation
@@ -94,21 +96,27 @@ class SmppLink:
             await self._window.enter(self._config.turn_timeout_s)
         except TimeoutError:
             raise NotSent("the message centre owes too many answers", retry_after_s=1.0) from None
+        wire = self._wire
+        if wire is None or self.state is not GatewayState.READY:
+            self._window.leave()
+            raise NotSent(f"the link of {self._config.name} is {self.state.value}")
+        sequence = self._next()
+        waiting = self._waiting[sequence] = Waiting(asyncio.get_running_loop().create_future(), late)
+        wire.write(Pdu(command=command, sequence=sequence, body=body))
         try:
-            if self._writer is None or self.state is not GatewayState.READY:
-                raise NotSent(f"the link of {self._config.name} is {self.state.value}")
-            sequence = self._next()
-            waiting = self._waiting[sequence] = Waiting(asyncio.get_running_loop().create_future(), late)
-            self._write(Pdu(command=command, sequence=sequence, body=body))
-            try:
-                return await self._deadlines.wait(waiting.answer, timeout_s)
-            except TimeoutError:
-                raise MaybeSent(f"the message centre did not answer within {timeout_s:g} s") from None
-            finally:
-                if late is None:
-                    self._waiting.pop(sequence, None)
-                self._forget_old()
+            return await self._deadlines.wait(waiting.answer, timeout_s)
+        except TimeoutError:
+            raise MaybeSent(f"the message centre did not answer within {timeout_s:g} s") from None
         finally:
+            self._give_place_back(waiting)
+            if late is None:
+                self._waiting.pop(sequence, None)
+            self._forget_old()
+
+    def _give_place_back(self, waiting: Waiting) -> None:
+        """When its answer is here, and not only when whoever waits for it has their turn: the next one is written meanwhile."""
+        if waiting.in_window:
+            waiting.in_window = False
             self._window.leave()
 
     # -- one connection after another --------------------------------------------------------------------------------------------
@@ -141,69 +149,78 @@ class SmppLink:
     async def _connected(self) -> None:
         """From the connection to its end, which is always a LinkLost."""
         config = self._config
+        wire = self._wire = Wire(self._take)
         try:
             async with asyncio.timeout(config.connect_timeout_s):
                 tls = await asyncio.to_thread(ssl.create_default_context) if config.tls else None
-                reader, self._writer = await asyncio.open_connection(config.host, config.port, ssl=tls)
-                await self._log_in(reader, self._writer)
+                await asyncio.get_running_loop().create_connection(lambda: wire, config.host, config.port, ssl=tls)
+                await self._log_in(wire)
         except TimeoutError:
             raise LinkLost("no connection in time") from None
-        except (OSError, asyncio.IncompleteReadError, Malformed) as exc:
+        except OSError as exc:
             raise LinkLost(f"no connection: {exc}") from exc
         self._heard_s = self._clock.monotonic_s()
-        self.state = GatewayState.READY
         log.info("linked to a message centre", gateway=config.name)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._read(reader, group), name=f"smpp-read-{config.name}")
-                group.create_task(self._keep_alive(), name=f"smpp-alive-{config.name}")
+                self._deliveries, self._in_hand = group, 0
+                self.state = GatewayState.READY
+                wire.go_on()
+                group.create_task(self._keep_alive(wire), name=f"smpp-alive-{config.name}")
+                raise LinkLost(await wire.ended)
         except* LinkLost as several:
             raise LinkLost("; ".join(str(one) for one in several.exceptions)) from several
 
-    async def _log_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _log_in(self, wire: Wire) -> None:
         config = self._config
         bind = Bind(system_id=config.system_id, password=config.password, system_type=config.system_type)
         self._sequence = 0
         asked = Pdu(command=Command.BIND_TRANSCEIVER, sequence=self._next(), body=bind.body())
-        writer.write(asked.encode())
-        answer = await read_pdu(reader)
-        if not answer.is_response or answer.sequence != asked.sequence:
-            raise LinkLost("it did not answer the login")
-        if answer.status:
-            if answer.status in LOGIN:
+        answer = asyncio.get_running_loop().create_future()
+        self._waiting[asked.sequence] = Waiting(answer, None, in_window=False)
+        try:
+            wire.write(asked)
+            wire.go_on()
+            await asyncio.wait((answer, wire.ended), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._waiting.pop(asked.sequence, None)
+        if not answer.done():
+            raise LinkLost(f"no connection: {wire.ended.result()}")
+        if status := answer.result().status:
+            if status in LOGIN:
                 self.state = GatewayState.REFUSED
-            raise LinkLost(f"the login was refused: {answer.status:#x}")
+            raise LinkLost(f"the login was refused: {status:#x}")
 
-    async def _read(self, reader: asyncio.StreamReader, group: asyncio.TaskGroup) -> None:
-        pdus = Pdus()
-        while True:
-            try:
-                octets = await reader.read(CHUNK)
-            except OSError as exc:
-                raise LinkLost("the message centre closed the connection") from exc
-            if not octets:
-                raise LinkLost("the message centre closed the connection")
-            self._heard_s = self._clock.monotonic_s()
-            try:
-                for pdu in pdus.take(octets):
-                    await self._heard(pdu, group)
-            except Malformed as exc:
-                raise LinkLost(f"what came is no SMPP: {exc}") from exc
-
-    async def _heard(self, pdu: Pdu, group: asyncio.TaskGroup) -> None:
+    def _take(self, pdu: Pdu, wire: Wire) -> bool:
+        """A unit of the centre's. False: not now."""
+        self._heard_s = self._clock.monotonic_s()
+        if self.state is not GatewayState.READY:
+            return self._take_early(pdu, wire)
         if pdu.is_response:
             self._answered(pdu)
         elif pdu.command == Command.DELIVER_SM:
-            await self._hands.acquire()
-            group.create_task(self._hand_over(pdu), name=f"smpp-deliver-{self._config.name}")
+            if self._in_hand >= DELIVERIES:
+                return False
+            self._in_hand += 1
+            self._deliveries.create_task(self._hand_over(pdu, wire), name=self._name_of_deliveries)
         elif pdu.command == Command.ENQUIRE_LINK:
-            self._write(pdu.answer())
+            wire.write(pdu.answer())
         elif pdu.command == Command.UNBIND:
-            self._write(pdu.answer())
-            self._flush()
-            raise LinkLost("the message centre said goodbye")
+            wire.write(pdu.answer())
+            wire.end("the message centre said goodbye", politely=True)
         else:
-            self._write(Pdu(command=Command.GENERIC_NACK, sequence=pdu.sequence, status=Status.RINVCMDID))
+            wire.write(Pdu(command=Command.GENERIC_NACK, sequence=pdu.sequence, status=Status.RINVCMDID))
+        return True
+
+    def _take_early(self, pdu: Pdu, wire: Wire) -> bool:
+        """Before the login is answered nothing else may come; what follows its answer waits until the link is READY."""
+        if not self._waiting:
+            return False
+        if pdu.is_response and pdu.sequence in self._waiting:
+            self._answered(pdu)
+        else:
+            wire.end("it did not answer the login")
+        return True
 
     def _answered(self, pdu: Pdu) -> None:
         waiting = self._waiting.pop(pdu.sequence, None)
@@ -211,24 +228,25 @@ class SmppLink:
             log.warning("an answer to nothing from a message centre", gateway=self._config.name, command=pdu.command)
         elif not waiting.answer.done():
             waiting.answer.set_result(pdu)
+            self._give_place_back(waiting)
         elif waiting.late is not None:
             waiting.late(pdu)
 
-    async def _hand_over(self, pdu: Pdu) -> None:
+    async def _hand_over(self, pdu: Pdu, wire: Wire) -> None:
         """Answered only when it is kept, or refused for good."""
         try:
-            try:
-                status = await self._deliver(ShortMessage.parse(pdu.body))
-            except Malformed as exc:
-                log.warning("a message that cannot be read", gateway=self._config.name, why=str(exc))
-                status = Status.RX_P_APPN
-            self._write(pdu.answer(status, b"\0"))
-        finally:
-            self._hands.release()
+            status = await self._deliver(ShortMessage.parse(pdu.body))
+        except Malformed as exc:
+            log.warning("a message that cannot be read", gateway=self._config.name, why=str(exc))
+            status = Status.RX_P_APPN
+        wire.write(pdu.answer(status, b"\0"))
+        self._in_hand -= 1
+        if self._in_hand == DELIVERIES - 1:
+            wire.go_on()
 
-    async def _keep_alive(self) -> None:
+    async def _keep_alive(self, wire: Wire) -> None:
         config = self._config
-        while True:
+        while not wire.ended.done():
             quiet_s = self._clock.monotonic_s() - self._heard_s
             if quiet_s < config.enquire_every_s:
                 await self._clock.sleep(config.enquire_every_s - quiet_s)
@@ -236,31 +254,17 @@ class SmppLink:
             try:
                 await self.request(Command.ENQUIRE_LINK, b"", timeout_s=config.enquire_timeout_s)
             except NotSent:  # the window is full of requests that it does not answer
-                raise LinkLost("the message centre does not answer") from None
+                wire.end("the message centre does not answer")
             except MaybeSent as silent:
-                raise LinkLost(f"the link is dead: {silent}") from silent
-
-    def _write(self, pdu: Pdu) -> None:
-        """Units leave at the end of this turn of the loop, all in one: a call to the kernel costs more than to make a unit."""
-        if self._writer is None:
-            return
-        if not self._unsent:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._unsent.append(pdu.encode())
-
-    def _flush(self) -> None:
-        unsent, self._unsent = self._unsent, []
-        if self._writer is not None and unsent:
-            self._writer.write(b"".join(unsent))
+                wire.end(f"the link is dead: {silent}")
 
     def _drop(self) -> None:
         """Whatever was written and not answered is in doubt now."""
         if self.state is GatewayState.READY:
             self.state = GatewayState.CONNECTING
-        writer, self._writer = self._writer, None
-        self._unsent = []
-        if writer is not None:
-            writer.transport.abort()
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.end("we have ended it")
         waiting, self._waiting = self._waiting, {}
         for one in waiting.values():
             if not one.answer.done():

@@ -7,6 +7,7 @@ import random
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 import structlog
 
@@ -81,6 +82,23 @@ class SmppSms:
         if self.state() is not GatewayState.READY:
             raise NotSent(f"the gateway {self.name} is {self.state().value}")
         await self._rate.turn(size.segments, within_s=self.config.turn_timeout_s)
+        if len(messages) == 1:
+            taken = await self._send_whole(order, messages[0])
+        else:
+            taken = await self._send_parts(order, messages)
+        self._pause_s = FIRST_PAUSE_S
+        return Accepted(provider_ids=taken, segments=size.segments)
+
+    async def _send_whole(self, order: SmsOrder, message: ShortMessage) -> tuple[str, ...]:
+        """Nearly every text."""
+        try:
+            return (await self._submit(order, message),)
+        except NotSent as later:
+            if later.retry_after_s is not None:
+                self._hold()
+            raise
+
+    async def _send_parts(self, order: SmsOrder, messages: Sequence[ShortMessage]) -> tuple[str, ...]:
         ids: list[str] = [""] * len(messages)
         until_s = self._clock.monotonic_s() + self.config.answer_timeout_s
         while True:
@@ -93,8 +111,7 @@ class SmppSms:
                 else:
                     ids[place] = outcome
             if not failures:
-                self._pause_s = FIRST_PAUSE_S
-                return Accepted(provider_ids=tuple(ids), segments=size.segments)
+                return tuple(ids)
             later = _worst(failures, some_taken=any(ids))
             if not isinstance(later, NotSent):
                 raise later
@@ -134,21 +151,21 @@ class SmppSms:
         sender = order.sender or self.config.sender
         if not NUMBER.match(order.number):
             raise Rejected(f"{order.number!r} is no number", refusal=Refusal.ADDRESS)
-        if not SMS_SENDER.match(sender):
-            raise Rejected(f"{sender!r} cannot be a sender", refusal=Refusal.ACCOUNT)
+        source = _source(sender)
         whole = self.config.long_messages is LongMessages.PAYLOAD
         texts = [order.text] if whole or size.segments == 1 else segments_of(order.text)
+        many = len(texts) > 1
         if len(texts) > MAX_SEGMENTS or len(order.text) > MAX_SEGMENTS * 153:
             raise Rejected(f"a text of {len(order.text)} characters", refusal=Refusal.CONTENT)
         self._reference = (self._reference + 1) % 256
         alphabet = size.alphabet
         return [
             ShortMessage(
-                source=_sender(sender),
+                source=source,
                 destination=Address(number=order.number.removeprefix("+")),
-                text=(bytes((5, 0, 3, self._reference, len(texts), place)) if len(texts) > 1 else b"") + _octets(text, alphabet),
+                text=(bytes((5, 0, 3, self._reference, len(texts), place)) if many else b"") + _octets(text, alphabet),
                 data_coding=0 if alphabet is Alphabet.GSM7 else 8,
-                esm_class=0x40 if len(texts) > 1 else 0,
+                esm_class=0x40 if many else 0,
                 registered_delivery=RECEIPT,
                 validity=_validity(order.valid_for_s),
                 tlvs=((int(Tag.ATTEMPT_ID), order.attempt_id.encode()),) if self.config.tag_messages else (),
@@ -158,11 +175,6 @@ class SmppSms:
 
     async def _submit_all(self, order: SmsOrder, messages: Sequence[ShortMessage]) -> list[str | WireError]:
         """What became of each: the centre's id, or why there is none."""
-        if len(messages) == 1:  # nearly always; a task of its own would cost as much as the rest of it
-            try:
-                return [await self._submit(order, messages[0])]
-            except WireError as failed:
-                return [failed]
         outcomes = await asyncio.gather(*(self._submit(order, one) for one in messages), return_exceptions=True)
         told = list[str | WireError]()
         for outcome in outcomes:
@@ -263,6 +275,14 @@ def _worst(failures: Sequence[WireError], *, some_taken: bool) -> WireError:
     if refused is None:
         return failures[0]
     return MaybeSent(f"some segments were taken and others not: {refused}") if some_taken else refused
+
+
+@lru_cache(maxsize=256)
+def _source(sender: str) -> Address:
+    """As whom we write: the same for one message after another. Raises Rejected."""
+    if not SMS_SENDER.match(sender):
+        raise Rejected(f"{sender!r} cannot be a sender", refusal=Refusal.ACCOUNT)
+    return _sender(sender)
 
 
 def _sender(sender: str) -> Address:

@@ -37,6 +37,7 @@ class Alphabet(StrEnum):
     UCS2 = "UCS-2"  # anything else; one emoji or one Cyrillic letter puts the whole message into it
 
 
+_PLAIN = re.compile(r"[ -#%-?A-Za-z\n\r]*")  # one unit each, with the code that they have everywhere: most texts are of these
 _ALL_GSM7 = re.compile(f"[{re.escape(''.join(_CODES))}]*")
 _DOUBLE = {  # the characters that are worth two units
     Alphabet.GSM7: re.compile(f"[{re.escape(''.join(EXTENSION.values()))}]"),
@@ -62,6 +63,8 @@ def alphabet_of(text: str) -> Alphabet:
 
 def size_of(text: str) -> SmsSize:
     """The size of a text. An empty text is one segment."""
+    if len(text) <= ROOM[Alphabet.GSM7][0] and _PLAIN.fullmatch(text):
+        return SmsSize(alphabet=Alphabet.GSM7, units=len(text), segments=1)
     alphabet = alphabet_of(text)
     units = _units_of(text, alphabet)
     return SmsSize(alphabet=alphabet, units=units, segments=1 if units <= ROOM[alphabet][0] else len(segments_of(text)))
@@ -84,6 +87,8 @@ def segments_of(text: str) -> list[str]:
 
 def to_gsm7(text: str) -> bytes:
     """One octet for each septet, unpacked, as SMPP carries them. Raises ValueError where a character has no place."""
+    if _PLAIN.fullmatch(text):
+        return text.encode("ascii")
     known = _ALL_GSM7.match(text)
     if known is None or known.end() < len(text):
         raise ValueError(f"{text[known.end() if known else 0]!r} is not in the GSM-7 alphabet")

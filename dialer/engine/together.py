@@ -1,4 +1,4 @@
-"""Do at once what many tasks ask for in the same moment: one trip to the database instead of hundreds."""
+"""Do at once what many tasks ask for while the last such trip is on its way: one to the database instead of hundreds."""
 
 from __future__ import annotations
 
@@ -18,24 +18,26 @@ class Together(Generic[Asked, Got]):
     def __init__(self, name: str, do: Callable[[Sequence[Asked]], Awaitable[Sequence[Got | Exception]]]) -> None:
         self._name, self._do = name, do
         self._waiting: list[tuple[Asked, asyncio.Future[Got]]] = []
-        self._trips: set[asyncio.Task[None]] = set()
+        self._trip: asyncio.Task[None] | None = None
 
     async def ask(self, what: Asked) -> Got:
         """The answer to one of many."""
         answer: asyncio.Future[Got] = asyncio.get_running_loop().create_future()
         self._waiting.append((what, answer))
-        if len(self._waiting) == 1:
-            asyncio.get_running_loop().call_soon(self._set_out)  # when everybody of this moment has asked
+        if self._trip is None:
+            self._trip = asyncio.get_running_loop().create_task(self._trips(), name=self._name)
         return await answer
 
-    def _set_out(self) -> None:
-        while self._waiting:
-            group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-            trip = asyncio.get_running_loop().create_task(self._trip(group), name=self._name)
-            self._trips.add(trip)
-            trip.add_done_callback(self._trips.discard)
+    async def _trips(self) -> None:
+        """One after another while anybody waits: the first leaves when everybody of this moment has asked."""
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+                await self._one(group)
+        finally:
+            self._trip = None
 
-    async def _trip(self, group: Sequence[tuple[Asked, asyncio.Future[Got]]]) -> None:
+    async def _one(self, group: Sequence[tuple[Asked, asyncio.Future[Got]]]) -> None:
         try:
             found: Sequence[Got | Exception] = await self._do([what for what, _ in group])
         except Exception as failed:  # noqa: BLE001 - it belongs to those who asked

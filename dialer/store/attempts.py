@@ -13,6 +13,7 @@ from dialer.domain.attempt import Attempt, AttemptState
 from dialer.domain.channel import Channel
 from dialer.domain.ids import AttemptId, ContactId, JobId, OrgId
 from dialer.store.code_counts import CodeCounts
+from dialer.store.many_rows import ManyRows
 from dialer.store.tables import Instant, attempt_events, attempts
 
 _FIELDS = tuple(field.name for field in fields(Attempt))
@@ -27,8 +28,8 @@ _LAST_IN_JOB = (
     .order_by(attempts.c.id.desc())
     .limit(1)
 )
-_NEW = sa.insert(attempts)
-_EVENT = sa.insert(attempt_events)
+_NEW = ManyRows(attempts)
+_EVENTS = ManyRows(attempt_events)
 _ADDRESSES_IN_USE = sa.select(attempts.c.channel, attempts.c.address).where(
     _OPEN,
     attempts.c.address != sa.literal_column("''"),  # the index of live addresses holds no empty ones
@@ -156,7 +157,7 @@ class AttemptLedger:
         if new:
             # What no attempt has yet is left out: most columns are for later, and each one costs something for each attempt.
             known = [name for name in _FIELDS if any(getattr(one, name) is not None for one in new)]
-            self._connection.execute(_NEW, [{name: getattr(one, name) for name in known} for one in new])
+            _NEW.insert(self._connection, [{name: getattr(one, name) for name in known} for one in new])
             self.add_events(
                 (one.id, one.intent_at, "intent", {"channel": one.channel, "address": one.address_name}) for one in new
             )
@@ -286,7 +287,7 @@ class AttemptLedger:
     def write_events(self) -> None:
         """What was appended and is not written yet."""
         if self._noted:
-            self._connection.execute(_EVENT, self._noted)
+            _EVENTS.insert(self._connection, self._noted)
             self._noted.clear()
 
     def events_of(self, attempt_id: AttemptId) -> list[tuple[datetime, str, Mapping[str, Any]]]:

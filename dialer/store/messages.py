@@ -14,6 +14,7 @@ from dialer.domain.ids import AttemptId, ContactId, OrgId
 from dialer.domain.message import Message, MessageNews, NewMessage, SentMessage
 from dialer.domain.message_state import MessageFacts, MessageState, Refusal
 from dialer.ports import MessageUpdate
+from dialer.store.many_rows import ManyRows
 from dialer.store.tables import Instant, attempts
 from dialer.store.tables_messages import message_ids, messages
 
@@ -27,7 +28,7 @@ _BY_ID = sa.select(message_ids).where(
     message_ids.c.gateway == sa.bindparam("of_gateway"), message_ids.c.provider_id == sa.bindparam("of_id")
 )
 # Each is made once: a statement that is put together for every message would cost more than what it does.
-_NEW = sa.insert(messages)
+_NEW = ManyRows(messages)
 _FRESH_IDS = sa.text(
     "INSERT INTO message_ids (gateway, provider_id, attempt_id, at, state, refusal, told_code, told_text)"
     " VALUES (:gateway, :provider_id, :attempt_id, :at, :state, NULL, '', '') ON CONFLICT (gateway, provider_id) DO NOTHING"
@@ -100,8 +101,7 @@ class Messages:
 
     def put_all(self, new: Sequence[NewMessage], *, look_at: datetime | None = None) -> None:
         """Write what is about to be handed to gateways. `look_at`: when to ask for it if nothing more is written till then."""
-        rows = [self._new(one, look_at) for one in new]
-        self._connection.execute(_NEW, rows)
+        _NEW.insert(self._connection, [self._new(one, look_at) for one in new])
 
     def _new(self, new: NewMessage, look_at: datetime | None) -> dict[str, Any]:
         return {

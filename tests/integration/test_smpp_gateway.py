@@ -11,6 +11,7 @@ import pytest
 import smpp34
 
 from dialer.channels.smpp_config import LongMessages, SmppConfig
+from dialer.channels.smpp_link import DELIVERIES
 from dialer.channels.smpp_sms import SmppSms
 from dialer.domain.ids import new_attempt_id
 from dialer.domain.message_state import MessageState
@@ -18,8 +19,8 @@ from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.lab.fake_smsc import FakeSmsc
 from dialer.lab.message_behaviours import GatewayFault
 from dialer.lab.truth_log import TruthLog
-from dialer.ports import GatewayState, SmsOrder
-from dialer.smpp_pdu import Address, Command, ShortMessage, Status, Tag
+from dialer.ports import GatewayState, Inbound, MessageReceived, SmsOrder
+from dialer.smpp_pdu import Address, Command, Pdu, ShortMessage, Status, Tag, read_pdu
 from tests.message_kit import CLOCK, OURS, Desk, SmsLine, smpp_line, until
 
 pytestmark = pytest.mark.integration
@@ -151,6 +152,56 @@ async def test_a_long_answer_in_parts_is_one_message_also_when_it_could_not_be_k
     assert statuses == [Status.ROK, Status.RX_T_APPN, Status.ROK]
     (received,) = line.desk.received("+15550001")
     assert received.text == "hello world"
+
+
+async def test_what_comes_while_all_hands_are_full_waits_and_none_of_it_is_lost() -> None:
+    centre, free, in_hand = FakeSmsc(system_id="u", password="p", truth=TruthLog()), asyncio.Event(), list[Inbound]()
+
+    async def slow(news: Inbound) -> None:
+        in_hand.append(news)
+        await free.wait()
+
+    await centre.start()
+    config = SmppConfig(name="smpp", host="127.0.0.1", port=centre.port, system_id="u", password="p", sender=OURS)
+    port = SmppSms(config, CLOCK, slow)
+    await port.start()
+    try:
+        await until(lambda: port.state() is GatewayState.READY)
+        source, to = Address(number="15550003"), Address(number=OURS[1:])
+        bodies = [ShortMessage(source=source, destination=to, text=f"{one}".encode()).body() for one in range(3 * DELIVERIES)]
+        session = centre.sessions[-1]
+        asked = asyncio.gather(*(session.ask(Command.DELIVER_SM, body) for body in bodies))
+        await until(lambda: len(in_hand) == DELIVERIES)
+        await asyncio.sleep(0.05)
+        assert len(in_hand) == DELIVERIES
+        free.set()
+        assert {one.status for one in await asked} == {Status.ROK}
+        assert [one.text for one in in_hand if isinstance(one, MessageReceived)] == [str(one) for one in range(3 * DELIVERIES)]
+    finally:
+        await port.stop()
+        await centre.stop()
+
+
+async def test_what_comes_right_behind_the_answer_to_the_login_is_heard() -> None:
+    desk, answered = Desk(), asyncio.get_running_loop().create_future()
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        bind = await read_pdu(reader)
+        told = ShortMessage(source=Address(number="15550004"), destination=Address(number=OURS[1:]), text=b"hello").body()
+        deliver = Pdu(command=Command.DELIVER_SM, sequence=1, body=told)
+        writer.write(bind.answer(body=b"centre\0").encode() + deliver.encode())
+        answered.set_result(await read_pdu(reader))
+        writer.close()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    place = server.sockets[0].getsockname()[1]
+    port = SmppSms(SmppConfig(name="s", host="127.0.0.1", port=place, system_id="x", password="y", sender=OURS), CLOCK, desk.take)
+    await port.start()
+    assert (await answered).status == Status.ROK
+    assert [one.text for one in desk.received("+15550004")] == ["hello"]
+    await port.stop()
+    server.close()
+    await server.wait_closed()
 
 
 async def test_an_answer_in_another_script_arrives_in_it(line: SmsLine) -> None:
