@@ -28,6 +28,7 @@ PersonId: TypeAlias = AttemptId | OfferId  # somebody on an agent's line: a cont
 ConsultId = NewType("ConsultId", str)  # one call to somebody whom an agent asks for help; made as an attempt id is
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case: no character that a wire could mistake
+_PAIRS = [one + other for one in ALPHABET for other in ALPHABET]  # of 10 bits: ids are made by the thousand
 
 
 def new_attempt_id() -> AttemptId:
@@ -55,7 +56,12 @@ def new_event_id() -> str:
     return _sortable(time.time_ns() // 1_000_000, secrets.randbits(80))
 
 
+def base_32(value: int, characters: int) -> str:
+    """The lowest bits of a number in so many characters of ALPHABET; an even number of them, of 5 bits each."""
+    return "".join([_PAIRS[value >> shift & 1023] for shift in range(5 * characters - 10, -1, -10)])
+
+
 def _sortable(ms: int, rest: int) -> str:
     """48 bits of milliseconds and 80 more in 26 characters (the layout of a ULID)."""
     value = (ms & (1 << 48) - 1) << 80 | rest
-    return "".join(ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
+    return base_32(value, 26)

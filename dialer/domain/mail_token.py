@@ -8,10 +8,9 @@ import re
 from collections.abc import Sequence
 from enum import StrEnum
 
-from dialer.domain.ids import ALPHABET, AttemptId
+from dialer.domain.ids import ALPHABET, AttemptId, base_32
 
 SIGNATURE = 16  # characters of 5 bits: what nobody guesses, and still leaves the local part under its 64
-_PAIRS = [one + other for one in ALPHABET for other in ALPHABET]  # the characters of 10 bits
 _TOKEN = re.compile(rf"([{ALPHABET}]{{26}})([{ALPHABET}]{{{SIGNATURE}}})\Z")
 
 
@@ -51,5 +50,5 @@ def read_address(use: TokenUse, address: str, keys: Sequence[bytes]) -> AttemptI
 
 
 def _signature(use: TokenUse, attempt_id: AttemptId, key: bytes) -> str:
-    bits = int.from_bytes(hmac.digest(key, f"{use.value}:{attempt_id}".encode(), hashlib.sha256)[:10])
-    return "".join([_PAIRS[bits >> shift & 1023] for shift in range(5 * (SIGNATURE - 2), -1, -10)])
+    digest = hmac.digest(key, f"{use.value}:{attempt_id}".encode(), hashlib.sha256)
+    return base_32(int.from_bytes(digest[:10]), SIGNATURE)

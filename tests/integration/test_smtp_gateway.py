@@ -20,12 +20,13 @@ from cryptography.x509.oid import NameOID
 from dialer.channels.email_config import MailSecurity, SmtpConfig
 from dialer.channels.smtp_email import SmtpEmail
 from dialer.domain.email_content import Attachment, EmailContent
+from dialer.domain.ids import new_attempt_id
 from dialer.domain.message_state import Refusal
 from dialer.domain.message_template import MessageTemplate
 from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.lab.message_behaviours import GatewayFault
-from dialer.ports import GatewayState
-from tests.mail_kit import ANSWERS, SENDER, EmailLine, smtp_line, until
+from dialer.ports import EmailOrder, GatewayState
+from tests.mail_kit import ANSWERS, CONTENT, SENDER, VALUES, EmailLine, smtp_line, until
 from tests.message_kit import CLOCK
 
 pytestmark = pytest.mark.integration
@@ -196,7 +197,8 @@ class Closed:
 
 
 @contextlib.asynccontextmanager
-async def closed_server(folder: Path) -> AsyncIterator[tuple[Closed, int, Path]]:
+async def closed_server(folder: Path, *, tls: bool = False) -> AsyncIterator[tuple[Closed, int, Path]]:
+    """`tls`: from the first byte, and not by STARTTLS."""
     certificate_file, key_file = certificate(folder)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate_file, key_file)
@@ -205,13 +207,15 @@ async def closed_server(folder: Path) -> AsyncIterator[tuple[Closed, int, Path]]
         lambda: SMTP(
             handler,
             hostname="localhost",
-            tls_context=context,
-            require_starttls=True,
+            tls_context=None if tls else context,
+            require_starttls=not tls,
             auth_required=True,
+            auth_require_tls=not tls,
             authenticator=handler.check,
         ),
         "localhost",
         0,
+        ssl=context if tls else None,
     )
     try:
         yield handler, server.sockets[0].getsockname()[1], certificate_file
@@ -248,3 +252,31 @@ async def test_a_password_goes_over_tls_only_and_a_wrong_one_is_told_once(tmp_pa
                     await port_.send(line.order("45"))
                 assert handler.kept == 1
             await port_.stop()
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")  # it does not see the TLS below it
+async def test_mails_go_over_tls_whichever_way_it_begins_large_ones_too(tmp_path: Path) -> None:
+    large = Attachment(name="large.bin", content_type="application/octet-stream", data=b"x" * 3_000_000)
+    content = EmailContent(subject=MessageTemplate("x"), text=MessageTemplate("x"), attachments=(large,))
+    for security in (MailSecurity.STARTTLS, MailSecurity.TLS):
+        async with closed_server(tmp_path, tls=security is MailSecurity.TLS) as (handler, port, trusted):
+            config = SmtpConfig(
+                name="smtp",
+                host="localhost",
+                port=port,
+                security=security,
+                username="me",
+                password="secret",
+                ca_file=str(trusted),
+                sender=SENDER,
+                answers=ANSWERS,
+                connections=1,
+                stop_timeout_s=0.5,
+            )
+            gateway = SmtpEmail(config, CLOCK)
+            await gateway.start()
+            await until(lambda gateway=gateway: gateway.state() is GatewayState.READY)  # type: ignore[misc]
+            for one in (CONTENT, content, CONTENT):
+                await gateway.send(EmailOrder(attempt_id=new_attempt_id(), address="zoe@lab.test", content=one, values=VALUES))
+            assert handler.kept == 3
+            await gateway.stop()
