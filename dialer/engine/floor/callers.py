@@ -18,7 +18,7 @@ from dialer.engine.floor.blending import Blending
 from dialer.engine.floor.job import FloorJob
 from dialer.engine.floor.queues import Inbound, Queues
 from dialer.engine.floor.seat import Seat
-from dialer.engine.floor.takers import Takers, name_of
+from dialer.engine.floor.takers import Takers, name_of, takers_of
 from dialer.errors import WireError
 from dialer.pacing.floor import InboundArrived
 from dialer.ports_queues import QueueNews, QueueNewsKind, QueuePort, QueueTalk
@@ -38,9 +38,15 @@ class Callers:
     def __init__(self, floor: Floor, port: QueuePort | None) -> None:
         self._floor, self._port = floor, port
         self.queues = Queues(port, floor.clock, self)
-        self._takers = None if port is None else Takers(floor, port)
-        self._blending = Blending(floor, self)
+        self._takers = None if port is None else self._with_queues(port)
+        self._blending = Blending(
+            clock=floor.clock, seats=floor.seats, jobs=floor.jobs, apply=floor.desks.apply, inbound=self.seen
+        )
         self._old: dict[tuple[str, OfferId], QueueTalk] = {}  # talks that a dead dialer has left
+
+    def _with_queues(self, port: QueuePort) -> Takers:
+        floor = self._floor
+        return Takers(port=port, voice=floor.voice, clock=floor.clock, seats=floor.seats, jobs=floor.jobs, tell=floor.desks.tell)
 
     async def run(self) -> None:
         """Look after callers until cancelled."""
@@ -63,11 +69,6 @@ class Callers:
     def seen(self, job: FloorJob) -> Inbound:
         """Who waits in the queues that a job gives way to."""
         return self.queues.seen(job.switch, job.inbound.queues)
-
-    def takers(self, job: FloorJob) -> list[Seat]:
-        """The agents of a job who are blended in."""
-        here = (one for one in self._floor.seats.values() if one.desk.blended_in and one.desk.state is not AgentState.LOGGED_OUT)
-        return [seat for seat in here if not job.refuses(seat)]
 
     async def linked(self, switch: str) -> None:
         """The link to a switch is there again: who talks there, talks, and is held who is; who is not there is gone."""
@@ -159,7 +160,7 @@ class Callers:
         """What pacers learn: a caller for whom no agent was waiting will take one from them."""
         jobs = [job for job in self._floor.jobs.values() if job.switch == switch and queue in job.inbound.queues]
         for job in jobs:
-            if not any(seat.desk.can_take_caller for seat in self.takers(job)):
+            if not any(seat.desk.can_take_caller for seat in takers_of(job, self._floor.seats)):
                 job.learn(InboundArrived())
 
     def _offered(self, news: QueueNews, offer: OfferId) -> None:

@@ -5,22 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
 from dialer.domain.agent import Agent, AgentState
-from dialer.domain.agent_events import Notice
+from dialer.domain.agent_events import AgentEvent, Notice
 from dialer.domain.desk import Leg
-from dialer.domain.ids import AgentId, LegId
+from dialer.domain.ids import AgentId, JobId, LegId
+from dialer.engine.floor.job import FloorJob
 from dialer.engine.floor.seat import Seat
+from dialer.engine.floor.seats import Seats
 from dialer.errors import WireError
-from dialer.ports import SwitchState
+from dialer.ports import Clock, SwitchState, VoicePort
 from dialer.ports_queues import QueuePort
-
-if TYPE_CHECKING:
-    from dialer.engine.floor.floor import Floor
 
 log = structlog.get_logger()
 
@@ -36,11 +34,26 @@ def name_of(agent: Agent) -> str:
     return f"{agent.login}@{agent.org_id}"
 
 
+def takers_of(job: FloorJob, seats: Seats) -> list[Seat]:
+    """The agents of a job who are blended in."""
+    here = (one for one in seats.values() if one.desk.blended_in and one.desk.state is not AgentState.LOGGED_OUT)
+    return [seat for seat in here if not job.refuses(seat)]
+
+
 class Takers:
     """Of one floor. What the switches have is made what the desks say, again and again."""
 
-    def __init__(self, floor: Floor, port: QueuePort) -> None:
-        self._floor, self._port = floor, port
+    def __init__(
+        self,
+        *,
+        port: QueuePort,
+        voice: VoicePort,
+        clock: Clock,
+        seats: Seats,
+        jobs: Mapping[JobId, FloorJob],
+        tell: Callable[[Seat, AgentEvent], None],
+    ) -> None:
+        self._port, self._voice, self._clock, self._seats, self._jobs, self._tell = port, voice, clock, seats, jobs, tell
         self._entered: dict[Entry, bool | None] = {}  # -> paused; None = nobody knows
         self._queues: dict[AgentId, tuple[str, ...]] = {}  # of who is blended in; they stay when the campaign ends
         self._again_s: dict[Entry, float] = {}
@@ -74,7 +87,7 @@ class Takers:
 
     def _wanted(self) -> dict[Entry, bool]:
         wanted: dict[Entry, bool] = {}
-        for seat in self._floor.seats.values():
+        for seat in self._seats.values():
             desk = seat.desk
             if not desk.blended_in or desk.state is AgentState.LOGGED_OUT:
                 self._queues.pop(desk.agent.id, None)
@@ -86,20 +99,20 @@ class Takers:
     def _of(self, seat: Seat) -> tuple[str, ...]:
         """The queues of an agent: those of the campaigns that run now, else those that were."""
         agent = seat.desk.agent.id
-        mine = [job for job in self._floor.jobs.values() if not job.refuses(seat) and job.switch == seat.switch]
+        mine = [job for job in self._jobs.values() if not job.refuses(seat) and job.switch == seat.switch]
         found = tuple(dict.fromkeys(queue for job in mine for queue in job.inbound.queues))
         if not found and agent not in self._queues:
-            self._floor.desks.tell(seat, Notice(at=self._floor.clock.now(), text=NO_QUEUE))
+            self._tell(seat, Notice(at=self._clock.now(), text=NO_QUEUE))
         self._queues[agent] = found or self._queues.get(agent, ())
         return self._queues[agent]
 
     def _may(self, entry: Entry) -> bool:
-        ready = self._floor.voice.state_of(entry[0]) is SwitchState.READY
-        return ready and self._floor.clock.monotonic_s() >= self._again_s.get(entry, -math.inf)
+        ready = self._voice.state_of(entry[0]) is SwitchState.READY
+        return ready and self._clock.monotonic_s() >= self._again_s.get(entry, -math.inf)
 
     async def _enter(self, entry: Entry, paused: bool) -> None:
         switch, queue, leg_id = entry
-        seat = self._floor.seats.legs.get(leg_id)
+        seat = self._seats.legs.get(leg_id)
         if seat is None:
             return
         self._entered[entry] = None
@@ -125,5 +138,5 @@ class Takers:
 
     def _failed(self, entry: Entry, what: str, trouble: Exception) -> None:
         switch, queue, leg_id = entry
-        self._again_s[entry] = self._floor.clock.monotonic_s() + RETRY_S
+        self._again_s[entry] = self._clock.monotonic_s() + RETRY_S
         log.warning(what, switch=switch, queue=queue, leg=leg_id, reason=str(trouble) or "no answer in time")
