@@ -20,11 +20,10 @@ from dialer.ports_agents import LegOrder, LegState
 from dialer.services.agent_floor import Done
 from dialer.services.agent_times import agent_history
 from dialer.store.store import Store
-from dialer.testing.agents import FakeAgentVoice
 from dialer.testing.queues import FakeQueues
-from dialer.testing.voice import FakeCallee, FakeVoice
-from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
-from tests.floor_kit import ANSWERS, Worker, attempts, crew, dismiss, hire, make_job
+from dialer.testing.voice import FakeCallee
+from tests.engine_kit import ON_SQLITE, completed, until
+from tests.floor_kit import Worker, at_work, attempts, hire, make_job, wires
 
 pytestmark = [pytest.mark.integration, ON_SQLITE]
 
@@ -45,15 +44,12 @@ def writes(engine: Engine, one: Worker) -> bool:
 
 @pytest.mark.row(69)
 async def test_a_full_queue_stops_the_calls_until_its_callers_are_gone(store: Store) -> None:
-    clock = FastClock(factor=10)
+    clock, voice, agents = wires(factor=10)
     job_id = make_job(store, 4, PLAN)
     staff = await hire(store, 3)
-    voice = FakeVoice(clock, default=ANSWERS)
     queues = FakeQueues(clock, voice)
     callers = [queues.call_in(queue) for queue in ("support",) * 5 + ("sales",)]  # before the dialer is there
-    async with running(store, voice, clock=clock, agents=FakeAgentVoice(clock, voice), queues=queues) as engine:
-        _, tasks = await crew(engine, staff, clock, talk_s=1.0)
-
+    async with at_work(store, clock, voice, agents, staff, queues=queues, talk_s=1.0) as (engine, _):
         await until(lambda: len([one for one in engine.floor.seats.values() if one.desk.is_idle]) == 3)
         await until(lambda: "not known" not in because(engine, job_id))
         began = clock.monotonic_s()
@@ -65,21 +61,16 @@ async def test_a_full_queue_stops_the_calls_until_its_callers_are_gone(store: St
         for caller in callers:
             queues.hang_up(caller)
         await until(completed(store, job_id))
-        await dismiss(tasks)
 
 
 async def test_a_campaign_that_gives_way_to_a_queue_that_is_not_there_says_so(store: Store) -> None:
-    clock = FastClock(factor=10)
+    clock, voice, agents = wires(factor=10, default=FakeCallee(ring_s=0.1, answer_s=None))
     job_id = make_job(store, 20, replace(PLAN, inbound=InboundPlan(queues=("nobodys",))))
     staff = await hire(store, 2)
-    silent = FakeCallee(ring_s=0.1, answer_s=None)
-    voice = FakeVoice(clock, default=silent)
-    async with running(store, voice, clock=clock, agents=FakeAgentVoice(clock, voice), queues=FakeQueues(clock, voice)) as engine:
-        _, tasks = await crew(engine, staff, clock)
+    async with at_work(store, clock, voice, agents, staff, queues=FakeQueues(clock, voice)) as (engine, _):
         said = "who waits is not known (nobodys: the switch switch has no queue of this name)"
         await until(lambda: said in because(engine, job_id))
         await until(lambda: len(voice.placed) == 2)  # for agents who idle, and nobody ahead of them
-        await dismiss(tasks)
 
 
 BY_HAND = replace(PLAN, inbound=InboundPlan(queues=("support",)))
@@ -101,15 +92,12 @@ def callers_of(worker: Worker) -> list[str]:
 
 @pytest.mark.row(131)
 async def test_an_agent_who_blends_in_talks_with_callers_and_then_with_contacts_again(store: Store) -> None:
-    clock = FastClock(factor=6)
+    clock, voice, agents = wires(factor=6)
     job_id = make_job(store, 1, BY_HAND)
     staff = await hire(store, 1)
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
     queues = FakeQueues(clock, voice, agents=agents)
     caller = queues.call_in("support", number="+15557000001")
-    async with running(store, voice, clock=clock, agents=agents, queues=queues) as engine:
-        (worker,), tasks = await crew(engine, staff, clock, talk_s=1.0)
+    async with at_work(store, clock, voice, agents, staff, queues=queues, talk_s=1.0) as (engine, (worker,)):
         await until(lambda: state(engine, worker) == "ready")
         await worker.say(BlendIn())
         await until(lambda: callers_of(worker) == ["joined support +15557000001"])
@@ -122,7 +110,6 @@ async def test_an_agent_who_blends_in_talks_with_callers_and_then_with_contacts_
         await worker.say(BlendOut())
         await until(completed(store, job_id))
         assert queues.legs["switch", "support"] == {}
-        await dismiss(tasks)
         (agent,) = staff
         history = await agent_history(store, agent.org_id, agent.login, since=BEGAN, until=clock.now())
         states = [(one.state.value, one.reason) for one in history]
@@ -134,15 +121,12 @@ async def test_an_agent_who_blends_in_talks_with_callers_and_then_with_contacts_
 
 @pytest.mark.row(69, 131)
 async def test_agents_go_over_by_themselves_while_callers_wait_and_come_back_afterwards(store: Store) -> None:
-    clock = FastClock(factor=6)
+    clock, voice, agents = wires(factor=6)
     job_id = make_job(store, 3, BLENDS)
     staff = await hire(store, 2)
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
     queues = FakeQueues(clock, voice, agents=agents)
     first, second = queues.call_in("support"), queues.call_in("support")
-    async with running(store, voice, clock=clock, agents=agents, queues=queues) as engine:
-        workers, tasks = await crew(engine, staff, clock, talk_s=1.0)
+    async with at_work(store, clock, voice, agents, staff, queues=queues, talk_s=1.0) as (engine, workers):
         await until(lambda: all(callers_of(one) for one in workers))
         assert not voice.placed, "both agents who idle are counted for the two who wait"
         for caller in (first, second):
@@ -156,39 +140,31 @@ async def test_agents_go_over_by_themselves_while_callers_wait_and_come_back_aft
             "2 callers wait in support: you take callers now",
             "nobody waits in support: contacts come to you again",
         ]
-        await dismiss(tasks)
     await queues.stop()
 
 
 async def test_no_agent_goes_over_whom_somebody_may_need_who_is_being_called(store: Store) -> None:
-    clock = FastClock(factor=10)
+    clock, voice, agents = wires(factor=10, default=FakeCallee(ring_s=0.1, answer_s=12.0))
     make_job(store, 2, BLENDS)
     staff = await hire(store, 2)
-    voice = FakeVoice(clock, default=FakeCallee(ring_s=0.1, answer_s=12.0))
-    agents = FakeAgentVoice(clock, voice)
     queues = FakeQueues(clock, voice, agents=agents)
-    async with running(store, voice, clock=clock, agents=agents, queues=queues) as engine:
-        workers, tasks = await crew(engine, staff, clock, talk_s=2.0)
+    async with at_work(store, clock, voice, agents, staff, queues=queues, talk_s=2.0) as (engine, workers):
         await until(lambda: len(voice.placed) == 2)
         queues.call_in("support")
         await until(lambda: all(one.seen[CallStage.JOINED] for one in workers))
         assert not any(one.desk.blended_in for one in engine.floor.seats.values()), "both had somebody who was being called"
         await until(lambda: any(callers_of(one) for one in workers))  # and afterwards one of them is free for the caller
-        await dismiss(tasks)
     await queues.stop()
 
 
 @pytest.mark.row(131)
 async def test_a_caller_whose_agent_loses_the_telephone_gets_another_one(store: Store) -> None:
-    clock = FastClock(factor=6)
+    clock, voice, agents = wires(factor=6)
     make_job(store, 1, BY_HAND)
     staff = await hire(store, 2)
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
     queues = FakeQueues(clock, voice, agents=agents)
     queues.call_in("support")
-    async with running(store, voice, clock=clock, agents=agents, queues=queues) as engine:
-        (one, other), tasks = await crew(engine, staff, clock, talk_s=1.0)
+    async with at_work(store, clock, voice, agents, staff, queues=queues, talk_s=1.0) as (engine, (one, other)):
         await until(lambda: state(engine, one) == "ready" and state(engine, other) == "ready")
         await one.say(BlendIn())
         await until(lambda: state(engine, one) == "talking")
@@ -198,36 +174,29 @@ async def test_a_caller_whose_agent_loses_the_telephone_gets_another_one(store: 
         agents.hang_up_phone(leg_id)
         await until(lambda: state(engine, one) == "not_ready")
         await until(lambda: state(engine, other) == "talking")
-        await dismiss(tasks)
     await queues.stop()
 
 
 async def test_what_a_dead_dialer_left_in_a_queue_is_taken_out_and_the_stopped_one_leaves_nothing(store: Store) -> None:
-    clock = FastClock(factor=10)
+    clock, voice, agents = wires(factor=10)
     make_job(store, 1, BY_HAND)
     staff = await hire(store, 1)
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
     queues = FakeQueues(clock, voice, agents=agents)
     queues.legs["switch", "support"][LegId("of a dead dialer")] = False
-    async with running(store, voice, clock=clock, agents=agents, queues=queues) as engine:
-        (worker,), tasks = await crew(engine, staff, clock)
+    async with at_work(store, clock, voice, agents, staff, queues=queues) as (engine, (worker,)):
         await until(lambda: state(engine, worker) in ("ready", "talking"))
         await worker.say(BlendIn())
         leg_id = engine.floor.seats[worker.agent.id].leg_id
         await until(lambda: list(queues.legs["switch", "support"]) == [leg_id])
-        await dismiss(tasks)
     assert queues.legs["switch", "support"] == {}
     await queues.stop()
 
 
 @pytest.mark.row(131)
 async def test_a_talk_that_a_dead_dialer_left_is_before_its_agent_again(store: Store) -> None:
-    clock = FastClock(factor=6)
+    clock, voice, agents = wires(factor=6)
     make_job(store, 1, BY_HAND)
     (agent,) = await hire(store, 1)
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
     queues = FakeQueues(clock, voice, agents=agents)
     await voice.start()
     await agents.ring(LegOrder(leg_id=LegId("oldleg"), phone=agent.phone, switch="switch"))
@@ -237,27 +206,22 @@ async def test_a_talk_that_a_dead_dialer_left_is_before_its_agent_again(store: S
     assert await queues.take("switch", next(iter(queues.offers)), LegId("oldleg"))
     queues.unread.clear()  # all that was told to the one who is dead
     agents.unread.clear()
-    async with running(store, voice, clock=clock, agents=agents, queues=queues) as engine:
-        (worker,), tasks = await crew(engine, [agent], clock, talk_s=1.0)
+    async with at_work(store, clock, voice, agents, [agent], queues=queues, talk_s=1.0) as (engine, (worker,)):
         await until(lambda: callers_of(worker) == ["joined support +15557000001"])
         assert engine.floor.seats[agent.id].leg_id == "oldleg"
         assert list(agents.legs) == ["oldleg"], "no other telephone is rung"
         queues.hang_up(caller)
         await until(lambda: state(engine, worker) == "wrap_up")
-        await dismiss(tasks)
     await queues.stop()
 
 
 async def test_a_caller_who_hung_up_while_the_link_was_lost_is_not_before_the_agent_any_more(store: Store) -> None:
-    clock = FastClock(factor=6)
+    clock, voice, agents = wires(factor=6)
     make_job(store, 1, BY_HAND)
     staff = await hire(store, 1)
-    voice = FakeVoice(clock, default=ANSWERS)
-    agents = FakeAgentVoice(clock, voice)
     queues = FakeQueues(clock, voice, agents=agents)
     caller = queues.call_in("support")
-    async with running(store, voice, clock=clock, agents=agents, queues=queues) as engine:
-        (worker,), tasks = await crew(engine, staff, clock, talk_s=1.0)
+    async with at_work(store, clock, voice, agents, staff, queues=queues, talk_s=1.0) as (engine, (worker,)):
         await until(lambda: state(engine, worker) == "ready")
         await worker.say(BlendIn())
         await until(lambda: state(engine, worker) == "talking")
@@ -265,5 +229,4 @@ async def test_a_caller_who_hung_up_while_the_link_was_lost_is_not_before_the_ag
         queues.hang_up(caller)
         voice.turn("switch", SwitchState.RECONCILING)
         await until(lambda: state(engine, worker) == "wrap_up")
-        await dismiss(tasks)
     await queues.stop()
