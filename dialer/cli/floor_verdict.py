@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 
 from dialer.cli.context import out
-from dialer.demo_floor.verdict import FloorVerdict, silence_s, wait_s
+from dialer.demo_floor.verdict import FloorVerdict, connect_s, silence_s, wait_s
 
 
 def show_verdict(verdict: FloorVerdict) -> None:
@@ -32,10 +32,17 @@ def _shift(verdict: FloorVerdict) -> Table:
     table = Table("", "On Asterisk", "Simulated", "nine days of ten")
     for column in table.columns[1:]:
         column.justify = "right"
+    asked = verdict.order.level
+    late = f"{verdict.beyond_level / max(1, len(verdict.persons)):.2%}"
+    wanted = f"Later than {asked.within_s:g} s (at most {asked.late_share:.1%})"
+    level = [(wanted, late, "late", "{:.2%}")] if asked.is_asked else []
     rows = [
         ("Occupancy", f"{shift.occupancy:.1%}", "occupancy", "{:.1%}"),
         ("Idle between contacts", f"{shift.idle_s:.1f} s", "idle_s", "{:.1f} s"),
         ("Abandoned", f"{verdict.abandonment:.2%}", "abandoned", "{:.2%}"),
+        ("Waited for an agent", f"{verdict.waited:.1%}", "waited", "{:.1%}"),
+        ("Answer to talk, p99", f"{wait_s(verdict.persons, 0.99):.3f} s", "wait_p99_s", "{:.3f} s"),
+        *level,
         ("Contacts per agent hour", f"{shift.talks_per_agent_hour:.1f}", "persons_per_agent_hour", "{:.1f}"),
         ("Calls placed", f"{verdict.attempts:,}", "placed", "{:,.0f}"),
     ]
@@ -51,7 +58,9 @@ def _shift(verdict: FloorVerdict) -> Table:
         table.add_row("... at the worst moment", f"{verdict.worst.share:.2%}, {verdict.worst.over:+.1f} calls", "", "")
     if verdict.caught:
         table.add_row("... called before it happened", str(verdict.caught), "", "")
-    table.add_row("Answer to talk, p50 / p99", f"{wait_s(persons, 0.5):.2f} s / {wait_s(persons, 0.99):.2f} s", "", "")
+    table.add_row("Answer to talk, p50", f"{wait_s(persons, 0.5):.3f} s", "", "")
+    both = f"{connect_s(persons, 0.5):.3f} s / {connect_s(persons, 0.99):.3f} s"
+    table.add_row("... once an agent is free, p50 / p99", both, "", "")
     table.add_row("Agent after more than 2 s", str(verdict.late), "", "")
     table.add_row("Longest silence", f"{silence_s(persons):.2f} s", "", "")
     return table

@@ -15,6 +15,7 @@ from rich.console import Console
 from dialer.cli.context import plain_errors
 from dialer.cli.demo import demo_appointment, demo_donors
 from dialer.domain.pacing_plan import PacingKind
+from dialer.domain.service_level import ServiceLevel
 from dialer.errors import BadInput
 from dialer.logs import configure
 
@@ -34,6 +35,10 @@ def floor(
     pacing: Annotated[str, typer.Option(help="predictive or progressive.")] = PacingKind.PREDICTIVE.value,
     lines: Annotated[float, typer.Option(help="Progressive: lines for each free agent.", min=1, max=10)] = 1.0,
     abandon: Annotated[float, typer.Option(help="The budget of abandoned calls, in percent.", min=0.1, max=100)] = 3.0,
+    service_level: Annotated[
+        float | None, typer.Option(help="So many percent of those who answer have an agent within --answer-within.")
+    ] = None,
+    answer_within: Annotated[float, typer.Option(help="Seconds, in tenths.")] = 0.2,
     persons: Annotated[float, typer.Option(help="Share of calls that a person answers.", min=0.01, max=1)] = 0.35,
     talk: Annotated[str, typer.Option(help="How long talks are: lognormal MEAN CV, in seconds.")] = "lognormal 120 0.9",
     wrap: Annotated[str, typer.Option(help="How long wrap-ups are.")] = "lognormal 20 0.7",
@@ -76,6 +81,7 @@ def floor(
         pacing=_kind(pacing),
         lines_per_agent=lines,
         cap=abandon / 100,
+        level=ServiceLevel(percent=service_level, within_s=answer_within),
         persons=persons,
         talk=talks,
         wrap=wraps,

@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from dialer.cli.context import Config, Org, opened, out, plain_errors
-from dialer.cli.pacing_figures import figures_of, figures_table, given_up_of
+from dialer.cli.pacing_figures import figures_of, figures_table, last_of
 from dialer.domain.ids import JobId
 from dialer.domain.live_answer import LiveAnswer, Verdict
 from dialer.domain.pacing_plan import AbandonBudget
@@ -89,6 +89,9 @@ def evidence_of(
     out.print(
         f"in the window of the budget: {lost:.4g} of {live:.6g} abandoned, {ledger.rate(now):.2%} of at most {budget.percent:g} %"
     )
+    if (level := found.definition.pacing.level).is_asked:
+        stand = ledger.stand(level, now)
+        out.print(f"service level: {stand.share:.2%} of {stand.answered:,} had an agent in time; wanted: {level}", soft_wrap=True)
     if file is not None:
         try:
             with file.open("x", newline="", encoding="utf-8") as written:
@@ -114,9 +117,9 @@ def replay_job(
 
     with opened(config, org) as (store, org_id):
         found = asyncio.run(replay(store, org_id, JobId(job), cap=_share(cap), days=seeds))
-    table = figures_table("Idle between contacts", "Worst half hour", "Persons per agent hour", "Calls")
+    table = figures_table("Idle between", "Worst half hour", "Persons an hour", "Calls")
     for one in (found.was, *found.others):
-        table.add_row(*figures_of(one), f"{one.placed:,.0f}", *given_up_of(one))
+        table.add_row(*figures_of(one), f"{one.placed:,.0f}", *last_of(one))
     out.print(f"{found.job.campaign_name}: job {found.job.id} again, at most {found.cap:.2%} abandoned", soft_wrap=True)
     out.print(table)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -12,19 +13,19 @@ if TYPE_CHECKING:  # it loads numpy, which commands that simulate nothing can do
     from dialer.services.floor_simulation import PacingResult
 
 
-WIDE = 100  # columns of the terminal: with fewer there is no room for the calls that were given up
+LAST = {"Given up": 100, "Waited": 120, "wait p99": 120}  # by the columns of the terminal that leave room for them
 
 
 def figures_table(idle: str, worst: str, persons: str, calls: str) -> Table:
     """An empty table of pacings; what its columns are called depends on the room there is."""
-    table = Table("Pacing", "Occupancy", idle, "Abandoned", worst, persons, calls, *(["Given up"] if out.width >= WIDE else []))
+    table = Table("Pacing", "Occupancy", idle, "Abandoned", worst, persons, calls, *_room_for(LAST))
     for column in table.columns[1:]:
         column.justify = "right"
     return table
 
 
 def figures_of(one: PacingResult) -> tuple[str, ...]:
-    """All cells but the calls and how many of them were given up."""
+    """All cells but the calls and the last ones."""
     return (
         one.pacing,
         f"{one.occupancy:.1%}",
@@ -35,6 +36,11 @@ def figures_of(one: PacingResult) -> tuple[str, ...]:
     )
 
 
-def given_up_of(one: PacingResult) -> tuple[str, ...]:
-    """The last cell, where there is room for it."""
-    return (f"{one.given_up:.1%}",) if out.width >= WIDE else ()
+def last_of(one: PacingResult) -> tuple[str, ...]:
+    """The last cells, where there is room: calls that were given up, persons who waited for an agent, and how long."""
+    cells = {"Given up": f"{one.given_up:.1%}", "Waited": f"{one.waited:.1%}", "wait p99": f"{one.wait_p99_s:.2f} s"}
+    return tuple(cells[name] for name in _room_for(LAST))
+
+
+def _room_for(columns: Mapping[str, int]) -> list[str]:
+    return [name for name, width in columns.items() if out.width >= width]

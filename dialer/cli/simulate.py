@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings
-from dialer.cli.pacing_figures import figures_of, figures_table, given_up_of
+from dialer.cli.pacing_figures import figures_of, figures_table, last_of
 from dialer.services.campaigns import campaign_named
 from dialer.services.organisations import DEFAULT
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dialer.domain.campaign import Campaign
     from dialer.services.floor_simulation import PacingResult
 
-CURVES_FROM = 110  # columns of the terminal
+CURVES_FROM = 140  # columns of the terminal
 LENGTHS = 'lognormal MEAN CV, exponential MEAN (seconds), or a mixture: "0.4 lognormal 14 0.4 + 0.6 lognormal 280 0.5".'
 
 
@@ -47,6 +47,11 @@ def simulate_floor(
     cap: Annotated[
         float | None, typer.Option(help="Abandoned answers at most, in percent; the campaign's, or 3.", min=0.1, max=50)
     ] = None,
+    service_level: Annotated[
+        float | None,
+        typer.Option(help="So many percent of those who answer have an agent within --answer-within."),
+    ] = None,
+    answer_within: Annotated[float | None, typer.Option(help="Seconds, in tenths; the campaign's, or 0.2.")] = None,
     seeds: Annotated[int, typer.Option(help="Days that are simulated for each pacing.", min=1, max=100)] = 2,
     first_seed: Annotated[int, typer.Option(help="The number of the first day: other numbers, other days.", min=1)] = 1,
     tick: Annotated[
@@ -58,9 +63,11 @@ def simulate_floor(
 ) -> None:
     """Compare pacings on a floor: occupancy, idle seconds, abandonment and calls per agent hour."""
     # Not above: numpy takes a while to load, and no other command needs it.
+    from dialer.domain.pacing_plan import Pacing
     from dialer.pacing.floor_plan import Detector, FloorPlan
     from dialer.services.floor_simulation import compare_pacings
     from dialer.services.floor_words import callers_of, length_of, share_of, shifts_of
+    from dialer.services.pacing_plans import level_of
 
     chosen = _campaign(campaign, config, org) if campaign else None
     if chosen is not None:
@@ -69,6 +76,7 @@ def simulate_floor(
         lines = min(lines, chosen.pace.max_ports, trunk.max_channels if trunk else lines)
         cps = min(cps, trunk.max_cps if trunk else cps)
         cap = cap or chosen.pacing.budget.percent
+    level = level_of(service_level, answer_within, chosen.pacing if chosen else Pacing())
     shifts = shifts_of(shift or (), hours)
     plan = FloorPlan(
         agents=len(shifts) or agents,
@@ -84,6 +92,7 @@ def simulate_floor(
         lines=lines,
         cps=cps,
         cap=(cap or 3.0) / 100,
+        level=level,
         tick_s=tick,
     )
     results = compare_pacings(plan, seeds, first_seed=first_seed, campaign=chosen.pacing if chosen else None)
@@ -110,11 +119,12 @@ def _show(results: list[PacingResult]) -> None:
     if curves:
         table.add_column("Occupancy over the day", no_wrap=True)
     for one in results:
-        row = (*figures_of(one), f"{one.placed_per_agent_hour:.0f}", *given_up_of(one))
+        row = (*figures_of(one), f"{one.placed_per_agent_hour:.0f}", *last_of(one))
         table.add_row(*row, *([blocks(one.occupancy_curve, least, most)] if curves else []))
     out.print(table)
     hours = sum(one.agent_hours for one in results)
     scale = f"the curve goes from {least:.0%} to {most:.0%}; " if curves else ""
     columns = "idle: seconds between contacts; persons and calls: per agent hour; given up: late rings, of all calls"
+    columns += "; waited: persons who found no agent free; wait p99: of those who got one"
     said = f"{scale}{columns}; {hours:,.0f} agent hours simulated"
     out.print(said, soft_wrap=True)

@@ -8,10 +8,12 @@ from dialer.demo_floor import callers
 from dialer.demo_floor.upheaval import Upheaval, UpheavalKind
 from dialer.domain.inbound_plan import InboundPlan
 from dialer.domain.pacing_plan import AbandonBudget, Pacing, PacingKind
+from dialer.domain.service_level import NO_LEVEL, ServiceLevel
 from dialer.engine.floor.pacing import LOOK_S
 from dialer.errors import BadInput
 from dialer.pacing.distributions import Bell, Curve, Lognormal, steady
 from dialer.pacing.floor_plan import FloorPlan
+from dialer.services.pacing_plans import check_level
 
 MACHINE_RINGS = Bell(7.0, 1.5, 3.0, 9.9)  # seconds
 
@@ -28,6 +30,7 @@ class FloorOrder:
     pacing: PacingKind = PacingKind.PREDICTIVE
     lines_per_agent: float = 1.0
     cap: float = 0.03
+    level: ServiceLevel = NO_LEVEL
     persons: float = 0.35
     machines: float = 0.0
     busy: float = 0.05
@@ -44,6 +47,7 @@ class FloorOrder:
 
     def check(self) -> None:
         """Raises BadInput where it contradicts itself."""
+        check_level(self.level, self.budget.threshold_s)
         for share in (self.persons, *(point for _, point in self.answering.points)):
             if share + self.machines + self.busy + self.failed > 1 + 1e-9:
                 most = 1 - self.machines - self.busy - self.failed
@@ -89,7 +93,14 @@ class FloorOrder:
     def campaign_pacing(self) -> Pacing:
         """As the campaign has it."""
         inbound = callers.PLAN if self.inbound else InboundPlan()
-        return Pacing(kind=self.pacing, lines_per_agent=self.lines_per_agent, budget=self.budget, wrap_up_s=None, inbound=inbound)
+        return Pacing(
+            kind=self.pacing,
+            lines_per_agent=self.lines_per_agent,
+            budget=self.budget,
+            level=self.level,
+            wrap_up_s=None,
+            inbound=inbound,
+        )
 
     @property
     def plan(self) -> FloorPlan:
@@ -122,5 +133,6 @@ class FloorOrder:
             inbound_talk=Lognormal(self.talk.mean / self.speed, self.talk.cv),
             cps=self.cps,
             cap=self.cap,
+            level=self.level,
             tick_s=LOOK_S,
         )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
 
 from dialer.domain.attempt import Attempt
 from dialer.lab.phones import ANSWERED, SOUND
+from dialer.lab.synthetic_agent import Journal
 from dialer.lab.truth import Heard
+
+SAME_MOMENT_S = 0.05  # the carrier's clock tells no order of two answers that are nearer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +25,24 @@ class Person:
     called_at: datetime | None = None  # when the dialer ordered the call
     heard_at: datetime | None = None  # the first that they heard: an agent, or the message
     joined_at: datetime | None = None
+    free_at: datetime | None = None  # when an agent was there for them, as the desks tell; None = nobody was
 
     @property
     def wait_s(self) -> float | None:
         """From the answer until the talk; None where there was none."""
         return None if self.joined_at is None else max(0.0, (self.joined_at - self.answered_at).total_seconds())
+
+    @property
+    def connect_s(self) -> float | None:
+        """From when both were there, the person and an agent who was free for them, until the talk; None where there was none."""
+        if self.joined_at is None or self.free_at is None:
+            return None
+        return max(0.0, (self.joined_at - max(self.answered_at, self.free_at)).total_seconds())
+
+    @property
+    def has_waited(self) -> bool:
+        """Whether nobody was free for them when they answered."""
+        return self.joined_at is None or self.free_at is None or self.free_at > self.answered_at
 
     @property
     def silence_s(self) -> float | None:
@@ -65,6 +83,38 @@ def persons_of(heard: Iterable[Heard], attempts: Sequence[Attempt], joined: Mapp
         if number in called
     ]
     return sorted(found, key=lambda person: person.answered_at)
+
+
+def with_free_agents(persons: Sequence[Person], journals: Sequence[Journal], *, all_told: bool) -> list[Person]:
+    """The same persons, each with the moment at which an agent was free for them.
+
+    An agent is free for a person from the moment at which their desk says ready, unless promised to who answered before (or at
+    the same moment). Not the agent who came is asked for, but any: if another one was ready and was not sent, the seconds count.
+    `all_told`: a desk that says ready could take contacts all the while; else only the times before a contact are looked at.
+    """
+    answered = {one.attempt_id: one.answered_at.timestamp() for one in persons}
+    spans = [span for journal in journals for span in _free_spans(journal, answered, all_told=all_told)]
+    begins, ends, promised = np.array(spans, dtype=np.float64).reshape(-1, 3).T
+    found = []
+    for one in persons:
+        at = one.answered_at.timestamp()
+        until = np.inf if one.joined_at is None else one.joined_at.timestamp()
+        theirs = (promised == at) | ((ends > at) & (promised > at + SAME_MOMENT_S))
+        there = begins[theirs & (begins <= until)]
+        free_at = datetime.fromtimestamp(max(at, float(there.min())), UTC) if len(there) else None
+        found.append(replace(one, free_at=free_at))
+    return found
+
+
+def _free_spans(journal: Journal, answered: Mapping[str, float], *, all_told: bool) -> Iterator[tuple[float, float, float]]:
+    """From when until when an agent was ready, and when the person had answered who came then (infinite: nobody)."""
+    joins = sorted((at.timestamp(), answered.get(attempt, -np.inf)) for attempt, at in journal.joined_at.items())
+    spans = [(begins.timestamp(), ends.timestamp()) for begins, ends in journal.free]
+    for place, (begins, ends) in enumerate(spans):
+        following = spans[place + 1][0] if place + 1 < len(spans) else np.inf
+        came = [person for at, person in joins if ends <= at < following]
+        if came or all_told:
+            yield begins, ends, came[0] if came else np.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from dialer.demo_floor.course import Befell, ShiftLog
 from dialer.demo_floor.order import FloorOrder
-from dialer.demo_floor.persons import Person, Worst, persons_of, worst_of
+from dialer.demo_floor.persons import Person, Worst, persons_of, with_free_agents, worst_of
 from dialer.domain.attempt import Attempt
 from dialer.domain.live_answer import LiveAnswer
 from dialer.lab.shift import ShiftResult
@@ -82,6 +82,16 @@ class FloorVerdict:
         """Persons who got their agent later than that."""
         return sum((one.wait_s or 0.0) > self.limit_s for one in self.persons)
 
+    @property
+    def waited(self) -> float:
+        """The share of persons for whom nobody was free when they answered."""
+        return sum(one.has_waited for one in self.persons) / len(self.persons) if self.persons else 0.0
+
+    @property
+    def beyond_level(self) -> int:
+        """Persons who had no agent within the seconds of the service level."""
+        return sum(one.is_abandoned(self.order.level.within_s) for one in self.persons)
+
     def as_json(self) -> str:
         """The last line of the demo."""
         shift = self.shift
@@ -101,6 +111,9 @@ class FloorVerdict:
             "persons_per_agent_hour": round(shift.talks_per_agent_hour, 1),
             "answer_to_talk_s": {"p50": round(wait_s(self.persons, 0.5), 3), "p99": round(wait_s(self.persons, 0.99), 3)},
             "caught": self.caught,
+            "connect_s": {"p50": round(connect_s(self.persons, 0.5), 3), "p99": round(connect_s(self.persons, 0.99), 3)},
+            "waited": round(self.waited, 4),
+            "service_level": self._level(),
             "longest_silence_s": round(silence_s(self.persons), 2),
             "agent_after_2s": self.late,
             "ledger": self.ledger | {"unseen": self.unseen},
@@ -112,6 +125,14 @@ class FloorVerdict:
             "predicted": None if self.predicted is None else _plain(asdict(self.predicted.mean)),
         }
         return json.dumps(said)
+
+    def _level(self) -> dict[str, object] | None:
+        """What of the service level was reached, in percent; None where none was asked for."""
+        level, late = self.order.level, self.beyond_level
+        if not level.is_asked:
+            return None
+        reached = 1 - late / len(self.persons) if self.persons else 1.0
+        return {"percent": level.percent, "within_s": level.within_s, "reached": round(100 * reached, 2), "late": late}
 
 
 def judge(
@@ -129,7 +150,7 @@ def judge(
     joined: dict[str, datetime] = {}
     for attempt, at in (pair for journal in shift.journals for pair in journal.joined_at.items()):
         joined[attempt] = min(at, joined.get(attempt, at))
-    persons = persons_of(heard, attempts, joined)
+    persons = with_free_agents(persons_of(heard, attempts, joined), shift.journals, all_told=not order.inbound)
     limit_s, known = order.budget.threshold_s, {one.attempt_id for one in answers}
     worst = worst_of(persons, cap=order.cap, limit_s=limit_s)
     times = Counter(one.attempt_id for one in calls)
@@ -154,6 +175,12 @@ def wait_s(persons: Sequence[Person], share: float) -> float:
     """The wait that so many of those who got an agent did not exceed."""
     waits = [one.wait_s for one in persons if one.wait_s is not None]
     return float(np.quantile(waits, share)) if waits else 0.0
+
+
+def connect_s(persons: Sequence[Person], share: float) -> float:
+    """What so many of the talks did not take to begin, once the person had answered and an agent was free for them."""
+    took = [one.connect_s for one in persons if one.connect_s is not None]
+    return float(np.quantile(took, share)) if took else 0.0
 
 
 def silence_s(persons: Sequence[Person]) -> float:
@@ -209,6 +236,9 @@ def _broken(
     found = []
     if worst is not None and worst.over > max(OVER_MOST, caught):
         found.append(f"{worst.over:.1f} calls over the budget at the worst moment ({worst.share:.2%} abandoned)")
+    beyond = sum(one.is_abandoned(order.level.within_s) for one in persons)
+    if beyond > order.level.late_share * len(persons) + max(OVER_MOST, caught):
+        found.append(f"the service level of {order.level} was missed: {beyond} of {len(persons)} had no agent in time")
     if (silent := silence_s(persons)) > SILENCE_MOST_S:
         found.append(f"somebody heard nothing for {silent:.1f} s")
     if twice := [one.id for one in attempts if times[one.id] > 1]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -50,6 +51,14 @@ class Verdict(StrEnum):
     WAITING = "waiting"  # not decided yet
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long a person waited for an agent: until one came, or (not `served`) for as long as they stayed without one."""
+
+    seconds: float  # infinite for whoever heard the message, and is not known to have gone
+    served: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveAnswer:
     """One call for agents that a person answered, with every moment that a regulator asks for; times are aware UTC."""
@@ -78,6 +87,20 @@ class LiveAnswer:
     def waits_from(self, budget: AbandonBudget) -> datetime:
         """The moment from which the law's seconds run."""
         return self.answered_at if budget.start is StartPoint.ANSWER else self.greeting_ended_at
+
+    @property
+    def wait(self) -> Wait | None:
+        """From the moment at which an agent could have had them, which is when they were known for a person; without a detector,
+        from the answer. None for who waits still, and for a machine.
+        """
+        if self.machine:
+            return None
+        since = self.person_at if self.detected else self.answered_at
+        if self.joined_at is not None:
+            return Wait(max(0.0, (self.joined_at - since).total_seconds()), served=True)
+        if self.ended_at is not None:
+            return Wait(max(0.0, (self.ended_at - since).total_seconds()), served=False)
+        return Wait(math.inf, served=False) if SystemCode.NUISANCE_CALL in (self.system_code, self.code) else None
 
     def verdict(self, budget: AbandonBudget) -> Verdict:
         """What it counts as. Who cannot be shown to have had an agent in time, and stayed, was abandoned."""

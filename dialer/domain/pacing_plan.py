@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from dialer.domain.agent import AgentRules, KeysTold
 from dialer.domain.inbound_plan import InboundPlan
+from dialer.domain.service_level import NO_LEVEL, ServiceLevel
 
 LEAST_RING_S = 15.0
 """No unanswered call is hung up before it has rung for so long (16 CFR 310.4(b)(4)(ii), 47 CFR 64.1200(a)(6), Ofcom)."""
@@ -103,6 +104,7 @@ class Pacing:
     style: PredictiveStyle = PredictiveStyle.CRUISE_CONTROL
     lines_per_agent: float = 1.0  # progressive
     budget: AbandonBudget = field(default_factory=AbandonBudget)
+    level: ServiceLevel = NO_LEVEL  # progressive and predictive: beside the budget
     ratio: ExpertRatio = field(default_factory=ExpertRatio)
     least_ring_s: float | None = LEAST_RING_S  # when agents run short, who has rung for so long is given up; None = nobody
     preview_s: float | None = None  # then a preview is called by itself; None = when the agent says so
@@ -171,7 +173,9 @@ class Pacing:
         parts += [f"nuisance message {self.nuisance_message}"] if self.nuisance_message else []
         parts += [f"skills {', '.join(f'{name} {level}' for name, level in self.skills.items())}"] if self.skills else []
         parts += [f"agents {', '.join(self.agents)}"] if self.agents else []
-        if self.kind in (PacingKind.PROGRESSIVE, PacingKind.PREDICTIVE) and self.least_ring_s != LEAST_RING_S:
+        ahead = self.kind in (PacingKind.PROGRESSIVE, PacingKind.PREDICTIVE)
+        parts += [f"service level {self.level}"] if ahead and self.level.is_asked else []
+        if ahead and self.least_ring_s != LEAST_RING_S:
             late = "never given up" if self.least_ring_s is None else f"given up from {self.least_ring_s:g} s on"
             parts.append(f"late rings {late}")
         parts += [str(self.inbound)] if self.inbound.queues else []

@@ -46,6 +46,7 @@ class Journal:
     callers: int = 0  # of queues, with whom the agent talked
     codes: Counter[str] = field(default_factory=Counter)  # as the desk recorded them
     joined_at: dict[str, datetime] = field(default_factory=dict)  # by attempt
+    free: list[tuple[datetime, datetime]] = field(default_factory=list)  # from when until when ready
     refused: list[str] = field(default_factory=list)  # commands that were, and why
     state: str = ""
     since: datetime | None = None
@@ -56,6 +57,7 @@ class Journal:
         if self.since is not None:
             self.seconds[self.state] += (at - self.since).total_seconds()
             if self.state == "ready":
+                self.free.append((self.since, at))
                 self._ready_s += (at - self.since).total_seconds()
         if state == "talking" and self._ready_s:
             self.idle_waits_s.append(self._ready_s)

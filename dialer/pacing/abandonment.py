@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dialer.domain.ids import AttemptId
-from dialer.domain.live_answer import LiveAnswer, Verdict, window_begins
+from dialer.domain.live_answer import LiveAnswer, Verdict, Wait, window_begins
 from dialer.domain.pacing_plan import AbandonBudget, AbandonCount
+from dialer.domain.service_level import ServiceLevel
+from dialer.pacing.waits import Stand, Waits
 
 _BUCKET_S = 60
 _RECENT = timedelta(hours=2)  # longer than any call: what is older does not change any more
@@ -68,6 +70,16 @@ _COUNTS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """A live answer as it was counted last."""
+
+    at: datetime
+    minute: int
+    counts: Tally
+    wait: Wait | None
+
+
 class Ledger:
     """The live answers of one budget, counted over its rolling window; what it holds can be read from the database at any time.
 
@@ -77,18 +89,22 @@ class Ledger:
     def __init__(self, budget: AbandonBudget) -> None:
         self.budget = budget
         self._minutes: dict[int, Tally] = {}
-        self._known: dict[AttemptId, tuple[int, Tally, datetime]] = {}  # the latest ones: they may still change
+        self._known: dict[AttemptId, _Noted] = {}  # the latest ones: they may still change
         self._whole = Tally()
+        self._waits = Waits()  # of the same answers
         self._machines = 0  # that a detector found in the window
 
     def note(self, answer: LiveAnswer) -> None:
         """A live answer as it is known now; it takes the place of what was known of it before."""
-        minute, counts = int(answer.person_at.timestamp()) // _BUCKET_S, _COUNTS[answer.verdict(self.budget)]
+        minute = int(answer.person_at.timestamp()) // _BUCKET_S
+        noted = _Noted(answer.person_at, minute, _COUNTS[answer.verdict(self.budget)], answer.wait)
         before = self._known.get(answer.attempt_id)
         if before is not None:
-            self._add(before[0], Tally() - before[1])
-        self._known[answer.attempt_id] = (minute, counts, answer.person_at)
-        self._add(minute, counts)
+            self._add(before.minute, Tally() - before.counts)
+            self._waits.add(before.minute, before.wait, -1)
+        self._known[answer.attempt_id] = noted
+        self._add(minute, noted.counts)
+        self._waits.add(minute, noted.wait)
 
     def knows(self, attempt_id: AttemptId) -> bool:
         """Whether an answer of late has been noted."""
@@ -105,11 +121,17 @@ class Ledger:
             first = int(since.timestamp()) // _BUCKET_S
             while self._minutes and (oldest := next(iter(self._minutes))) < first:
                 self._whole -= self._minutes.pop(oldest)
+                self._waits.forget(oldest)
         for attempt_id in list(self._known):
-            if self._known[attempt_id][2] > now - _RECENT:
+            if self._known[attempt_id].at > now - _RECENT:
                 break
             del self._known[attempt_id]
         return self._whole + Tally(mistaken=self._machines * self.budget.mistaken_share)
+
+    def stand(self, level: ServiceLevel, now: datetime) -> Stand:
+        """How a service level stands at this moment, over the same window."""
+        self.tally(now)
+        return self._waits.stand(level)
 
     def live(self, tally: Tally) -> float:
         """Of how many the abandoned are a share: persons who answered, and nobody else."""

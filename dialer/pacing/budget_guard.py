@@ -1,10 +1,11 @@
-"""Stop dialling ahead of the agents before the law's budget of abandoned calls is used up, and when nobody can reckon it."""
+"""Stop dialling ahead of the agents before the budget of abandoned calls, or of late ones, is used up or cannot be reckoned."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Generic, Protocol, TypeVar
 
+from dialer.domain.service_level import NO_LEVEL, ServiceLevel
 from dialer.pacing.floor import Fact, Floor
 from dialer.pacing.progressive import Progressive
 from dialer.pacing.steering import largest_loan
@@ -39,11 +40,12 @@ class BudgetGuard(Generic[Guarded]):
     A call beyond the idle agents is allowed only if the budget would hold even with everybody who waits now, and one more,
     abandoned. Early in a window, before 1/`cap` people have answered, that is never so: nobody is abandoned on credit.
     With `credit` the pacer keeps its own account of what it has borrowed from the rest of the window (`Steering`), and is
-    stopped when it is ahead by twice what that grants at the most.
+    stopped when it is ahead by twice what that grants at the most. A service `level` is held likewise, and never on credit:
+    late is who has no agent within its seconds.
     """
 
-    def __init__(self, pacer: Guarded, *, cap: float, credit: bool = False) -> None:
-        self.pacer, self.cap, self.credit = pacer, cap, credit
+    def __init__(self, pacer: Guarded, *, cap: float, credit: bool = False, level: ServiceLevel = NO_LEVEL) -> None:
+        self.pacer, self.cap, self.credit, self.level = pacer, cap, credit, level
         self.because = ""
         self._one_by_one = Progressive(lines_per_agent=1.0)
 
@@ -76,4 +78,8 @@ class BudgetGuard(Generic[Guarded]):
             used = f"{floor.abandoned:g} of {floor.live:g} abandoned, {floor.waiting} waiting"
             lent = f" and {loan:.0f} calls on credit" if self.credit else ""
             return f"{used}: one more could be over {self.cap:.1%}{lent}"
+        share = self.level.late_share
+        if self.level.is_asked and floor.late + floor.waiting + 1 > share * (floor.timed + floor.waiting) + _ROUNDING:
+            used = f"{floor.late:g} of {floor.timed:g} late, {floor.waiting} waiting"
+            return f"{used}: with one more the service level of {self.level} could be missed"
         return ""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dialer.domain.service_level import NO_LEVEL, ServiceLevel
 from dialer.pacing.call_model import CallModel
 from dialer.pacing.floor import AgentFound, AgentWentOn, Fact, InboundArrived, NobodyAnswered, PersonAnswered, Served
 from dialer.pacing.persons import PersonShare
@@ -22,6 +23,8 @@ class CruiseMemory:
     def __init__(self) -> None:
         self.calls, self.service, self.persons = CallModel(), ServiceModel(), PersonShare()
         self.ledger = Ledger()
+        self.level = NO_LEVEL  # for which the next one was kept
+        self.late_ledger = Ledger()
         self.answers = 0  # persons who have answered since the start
         self.inbound_per_s = 0.0
         self.gone_s = 0.0  # for how long decisions have been made in this window
@@ -48,8 +51,18 @@ class CruiseMemory:
                 case InboundArrived():
                     self.inbound_per_s += 1 / INBOUND_MEMORY_S
 
+    def late_account(self, level: ServiceLevel, late: float) -> Ledger:
+        """What was risked of being late. A level that is another than before has an account of its own: nothing is held against
+        what became of risks that were taken for other seconds.
+        """
+        if level != self.level:
+            self.level = level
+            self.late_ledger = Ledger(risked=late, gone_s=self.ledger.gone_s, agent_s=self.ledger.agent_s)
+        return self.late_ledger
+
     def to_json(self) -> dict[str, Any]:
         """Plain values that `json.dumps` takes; some twenty kilobytes."""
+        late = {"percent": self.level.percent, "within_s": self.level.within_s, "ledger": self.late_ledger.to_json()}
         return {
             "version": VERSION,
             "calls": self.calls.to_json(),
@@ -59,6 +72,7 @@ class CruiseMemory:
             "answers": self.answers,
             "inbound_per_s": round(self.inbound_per_s, 6),
             "gone_s": round(self.gone_s, 1),
+            **({"late": late} if self.level.is_asked else {}),
         }
 
     @classmethod
@@ -72,6 +86,9 @@ class CruiseMemory:
             found.persons, found.ledger = PersonShare.from_json(saved["persons"]), Ledger.from_json(saved["ledger"])
             found.answers, found.inbound_per_s = int(saved["answers"]), float(saved["inbound_per_s"])
             found.gone_s = float(saved["gone_s"])
+            if (late := saved.get("late")) is not None:
+                found.level = ServiceLevel(percent=float(late["percent"]), within_s=float(late["within_s"]))
+                found.late_ledger = Ledger.from_json(late["ledger"])
         except (KeyError, TypeError, ValueError):
             return cls()
         return found

@@ -34,6 +34,8 @@ class Floor:
     inbound_unknown: str = ""  # why nobody knows how many wait; "" = it is known
     live: float = 0.0  # persons who answered and were presented so far, in the window of the budget
     abandoned: float = 0.0  # of them, those who got no agent in time
+    timed: float = 0.0  # persons of the same window who count for the service level ...
+    late: float = 0.0  # ... and those of them who had no agent within its seconds; both 0 where none is asked for
     behind_s: float = 0.0  # how long ago the picture was true: the switch's events are late, or the link is down
     gone_s: float | None = None  # how much of the window has passed; None = as long as decisions have been made
 

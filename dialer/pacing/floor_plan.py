@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dialer.domain.service_level import NO_LEVEL, ServiceLevel
 from dialer.pacing.distributions import Bell, Curve, Distribution, Exponential, Lognormal, steady
 
 
@@ -51,6 +52,7 @@ class FloorPlan:
     inbound_talk: Distribution = Lognormal(150.0, 0.8)
     inbound_patience_s: float = 90.0
     cap: float = 0.03
+    level: ServiceLevel = NO_LEVEL  # that is asked for, beside it
     tick_s: float = 0.5  # how often the pacer is asked
 
     @property
@@ -78,6 +80,9 @@ class FloorResult:
     abandoned: float
     worst_half_hour: float
     idle_s: float  # mean wait of an agent for the next contact
+    waited: float  # of the persons, the share who found no agent free
+    wait_p99_s: float  # that one in a hundred of those who got an agent exceeded, from when they were known for persons
+    late: float  # of the persons, the share that a service level does not allow for; 0 where none is asked for
     persons_per_agent_hour: float
     live: int
     lost: int

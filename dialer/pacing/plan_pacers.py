@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dialer.domain.live_answer import WINDOWS, wait_s
 from dialer.domain.pacing_plan import EcrWatch, ExpertRatio, Pacing, PacingKind, PredictiveStyle
+from dialer.domain.service_level import NO_LEVEL, ServiceLevel
 from dialer.pacing.budget_guard import AIM, BudgetGuard, FloorPacer
 from dialer.pacing.calling_ratio import ExpertCallingRatio, RatioBasis
 from dialer.pacing.inbound import InboundFirst, thresholds_of
@@ -26,11 +27,12 @@ def pacer_of(plan: Pacing, *, detected: bool) -> FloorPacer:
         case PacingKind.PREVIEW | PacingKind.MANUAL:
             return Preview()
         case PacingKind.PROGRESSIVE:
-            pacer = so_many_lines(plan.lines_per_agent, cap=cap)
+            pacer = so_many_lines(plan.lines_per_agent, cap=cap, level=plan.level)
         case PacingKind.PREDICTIVE if plan.style is PredictiveStyle.EXPERT_CALLING_RATIO:
-            pacer = calling_ratio(plan.ratio, cap=cap)
+            pacer = calling_ratio(plan.ratio, cap=cap, level=plan.level)
         case _:
-            pacer = guarded_cruise(cap=cap, max_wait_s=max_wait_s, window_s=window_s, credit=plan.budget.credit)
+            credit, level = plan.budget.credit, plan.level
+            pacer = guarded_cruise(cap=cap, max_wait_s=max_wait_s, window_s=window_s, credit=credit, level=level)
     pacer = InboundFirst(pacer, thresholds_of(plan.inbound))
     return giving_up(pacer, plan.least_ring_s, cap=cap, max_wait_s=max_wait_s, window_s=window_s)
 
@@ -42,13 +44,13 @@ def giving_up(pacer: FloorPacer, least_ring_s: float | None, *, cap: float, max_
     return LateRings(pacer, Cruise(CruiseControl(cap=cap, max_wait_s=max_wait_s, window_s=window_s)), least_s=least_ring_s)
 
 
-def so_many_lines(lines_per_agent: float, *, cap: float) -> FloorPacer:
+def so_many_lines(lines_per_agent: float, *, cap: float, level: ServiceLevel = NO_LEVEL) -> FloorPacer:
     """Lines for each agent who idles. One each abandons nobody, and needs no guard."""
     pacer = Progressive(lines_per_agent=lines_per_agent)
-    return pacer if lines_per_agent <= 1 else BudgetGuard(pacer, cap=cap)
+    return pacer if lines_per_agent <= 1 else BudgetGuard(pacer, cap=cap, level=level)
 
 
-def calling_ratio(ratio: ExpertRatio, *, cap: float) -> FloorPacer:
+def calling_ratio(ratio: ExpertRatio, *, cap: float, level: ServiceLevel = NO_LEVEL) -> FloorPacer:
     """An expert calling ratio with its knobs."""
     pacer = ExpertCallingRatio(
         basis=_BASES[ratio.watch],
@@ -58,12 +60,15 @@ def calling_ratio(ratio: ExpertRatio, *, cap: float) -> FloorPacer:
         samples=ratio.samples,
         cap=cap,
     )
-    return BudgetGuard(pacer, cap=cap)
+    return BudgetGuard(pacer, cap=cap, level=level)
 
 
-def guarded_cruise(*, cap: float, max_wait_s: float, window_s: float, credit: bool = False) -> BudgetGuard[Cruise]:
+def guarded_cruise(
+    *, cap: float, max_wait_s: float, window_s: float, credit: bool = False, level: ServiceLevel = NO_LEVEL
+) -> BudgetGuard[Cruise]:
     """Cruise control under its guard. Without `credit` it aims a bit below what the guard holds; with it, it steers by itself to
     the end of the window, and the guard stands behind it.
     """
     aim = cap if credit else AIM * cap
-    return BudgetGuard(Cruise(CruiseControl(cap=aim, max_wait_s=max_wait_s, window_s=window_s)), cap=cap, credit=credit)
+    control = CruiseControl(cap=aim, max_wait_s=max_wait_s, window_s=window_s, level=level)
+    return BudgetGuard(Cruise(control), cap=cap, credit=credit, level=level)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from dialer.domain.service_level import NO_LEVEL, ServiceLevel
 from dialer.pacing.call_model import Floats
 from dialer.pacing.crowd import Crowd
 from dialer.pacing.cruise_memory import INBOUND_MEMORY_S, CruiseMemory
 from dialer.pacing.floor import Fact, Floor
-from dialer.pacing.steering import Steering
+from dialer.pacing.steering import Ledger, Steering
 
 QUANTILES = np.array([0.1, 0.3, 0.5, 0.7, 0.9])  # of the moments at which a call ordered now may be answered
 PATIENCE = 0.8  # of the seconds for which a person may wait, the share that is counted on
@@ -21,6 +22,8 @@ BLIND_ANSWERS = 5  # before so many (and one for ten agents) nothing is known of
 BLIND_HIT_RATE = 0.6  # ... and it is taken for one on which so many calls are answered by persons
 DOUBT = 2.0  # answers for each agent after which the forecast is trusted by half
 LONGEST_STEP_S = 60.0  # of the window, that one step may use up: a restart is no time in which calls were placed
+NOT_ALONE = 3.0  # who is late seldom is the only one: while fewer have room in the level, less is risked
+LEVEL_AIM = 0.8  # of those whom a service level lets be late is what is aimed at: chance, and a slow moment, take the rest
 RECKON_S = 2.0  # the curves are reckoned anew this often when nothing happens
 
 
@@ -35,17 +38,32 @@ class Outlook:
     idle: int
     expected_answers: float  # of calls that are out, until a call ordered now is answered
     expected_free: float  # agents, until then
+    binds: str = ""  # with a service level: which of the two targets allows the fewer calls
 
     @property
     def because(self) -> str:
         """In words."""
+        binds = f"{self.binds} binds: " if self.binds else ""
         return (
-            f"{self.idle} idle, {self.expected_free:.1f} more soon, {self.expected_answers:.1f} answers under way; the next call "
-            f"risks {self.risk_next:.1%} of {self.risk_allowed:.1%} (hit rate {self.hit_rate:.0%})"
+            f"{self.idle} idle, {self.expected_free:.1f} more soon, {self.expected_answers:.1f} answers under way; {binds}"
+            f"the next call risks {self.risk_next:.1%} of {self.risk_allowed:.1%} (hit rate {self.hit_rate:.0%})"
         )
 
     def __str__(self) -> str:
         return self.because
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A share of those who answer that may find nobody within some seconds: the abandoned of the law, the late of a level."""
+
+    name: str
+    share: float
+    within_s: float
+    ledger: Ledger
+    live: float
+    lost: float
+    care: float = 1.0  # what the allowed risk is multiplied by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +75,14 @@ class CruiseControl:
     keep the chance of an answer without an agent below what the budget has left for each answer (docs/pacing.md).
 
     `cap`: the legal share of abandoned answers in a window of `window_s`. `max_wait_s`: how long a known person may still wait.
+    A service `level` is a second such budget, of those who have no agent within its seconds; both are kept, so that the one that
+    allows fewer calls decides.
     """
 
     cap: float = 0.03
     max_wait_s: float = 1.4
     window_s: float = 14_400.0
+    level: ServiceLevel = NO_LEVEL
 
     def decide(self, seen: Floor, memory: CruiseMemory) -> Outlook:
         """How many calls to place now, and why. Tell the `memory` the facts before; it goes on learning in this call."""
@@ -69,21 +90,38 @@ class CruiseControl:
         detecting = np.asarray(seen.detecting, dtype=np.float64).reshape(-1, 2)
         persons = memory.calls.is_person(detecting[:, 0], detecting[:, 1])
         _pass_time(memory, seen.now_s, seen.live, ringing, float(persons.sum()))
+        budget = _Target("the budget", self.cap, self.max_wait_s, memory.ledger, seen.live, seen.abandoned)
+        outlook = self._outlook(seen, memory, budget, ringing, persons)
+        if not self.level.is_asked:
+            return outlook
+        account, share = memory.late_account(self.level, seen.late), self.level.late_share
+        _roll_on(account, seen.timed)
+        room = share * seen.timed - seen.late - seen.waiting
+        care = min(1.0, max(0.0, room) / NOT_ALONE) ** 2
+        late = _Target("the service level", LEVEL_AIM * share, self.level.within_s, account, seen.timed, seen.late, care)
+        targets = ((budget, outlook), (late, self._outlook(seen, memory, late, ringing, persons)))
+        target, found = min(targets, key=lambda one: (one[1].n, one[1].risk_allowed / max(one[1].risk_next, 1e-9)))
+        return replace(found, binds=target.name)
+
+    def _outlook(self, seen: Floor, memory: CruiseMemory, target: _Target, ringing: Floats, persons: Floats) -> Outlook:
+        """As many calls as one target allows."""
         agents = seen.idle + len(seen.talking_s) + len(seen.wrapping_s)
-        allowed = Steering(cap=self.cap, window_s=self.window_s).risk(
-            memory.ledger,
+        Steering(cap=target.share, window_s=self.window_s).risk(
+            target.ledger,
             gone_s=memory.gone_s if seen.gone_s is None else seen.gone_s,
-            live=seen.live,
-            abandoned=seen.abandoned,
+            live=target.live,
+            abandoned=target.lost,
             waiting=seen.waiting,
             agents=max(1, agents),
             contact_s=memory.service.mean_s,
             trust=(memory.answers + 5) / (memory.answers + 5 + DOUBT * agents),
         )
+        target.ledger.risk *= target.care
+        allowed = target.ledger.risk
         hit_rate = memory.calls.hit_rate
         if not agents:
             return Outlook(0, allowed, 1.0, hit_rate, 0, 0.0, 0.0)
-        crowd, answers, free = self._crowd(seen, memory, ringing, persons)
+        crowd, answers, free = _crowd(seen, memory, ringing, persons, target.within_s)
         most = MOST_AT_ONCE
         if memory.answers < BLIND_ANSWERS + agents // 10:
             most = int(seen.idle / BLIND_HIT_RATE) - len(ringing)
@@ -91,24 +129,6 @@ class CruiseControl:
         risk = crowd.exceeds(room, 0)
         n = 0 if most < 1 or risk > allowed else _largest(crowd, room, allowed, most)
         return Outlook(n, allowed, risk, hit_rate, seen.idle, answers, free)
-
-    def _crowd(self, seen: Floor, memory: CruiseMemory, ringing: Floats, persons: Floats) -> tuple[Crowd, float, float]:
-        """Who will have answered, and who will be free, when a call ordered now is answered."""
-        calls, service = memory.calls, memory.service
-        answer_at = calls.answer_ages(QUANTILES)
-        needed_at = answer_at + calls.detection_s + PATIENCE * self.max_wait_s
-        talking = np.append(np.asarray(seen.talking_s, dtype=np.float64), 0.0)  # the last one begins now
-        wrapping = np.asarray(seen.wrapping_s, dtype=np.float64)
-        columns = len(QUANTILES)
-        after_talk = service.free_after_talk(talking, np.concatenate((needed_at, answer_at / 2)))
-        keeps = 1 - after_talk[-1, columns:]  # of those who answer meanwhile, some are through by then
-        frees = np.concatenate((after_talk[:-1, :columns], service.free_after_wrap(wrapping, needed_at)))
-        known = np.repeat(persons[:, None], columns, axis=1)
-        answers = np.concatenate((calls.within(ringing, answer_at) * keeps, known))
-        chance = calls.within(np.zeros(1), answer_at)[0] * keeps
-        weights = memory.persons.weights(answer_at)  # a machine that finds nobody is no abandoned call
-        crowd = Crowd(answers, frees, memory.inbound_per_s * needed_at, chance, weights / weights.sum())
-        return crowd, float(answers.sum(axis=0).mean()), float(frees.sum(axis=0).mean())
 
 
 @dataclass(slots=True)
@@ -136,14 +156,39 @@ def cruise_of(pacer: object) -> Cruise | None:
     return pacer
 
 
+def _crowd(seen: Floor, memory: CruiseMemory, ringing: Floats, persons: Floats, within_s: float) -> tuple[Crowd, float, float]:
+    """Who will have answered, and who will be free, when a call ordered now is answered and has waited for `within_s`."""
+    calls, service = memory.calls, memory.service
+    answer_at = calls.answer_ages(QUANTILES)
+    needed_at = answer_at + calls.detection_s + PATIENCE * within_s
+    talking = np.append(np.asarray(seen.talking_s, dtype=np.float64), 0.0)  # the last one begins now
+    wrapping = np.asarray(seen.wrapping_s, dtype=np.float64)
+    columns = len(QUANTILES)
+    after_talk = service.free_after_talk(talking, np.concatenate((needed_at, answer_at / 2)))
+    keeps = 1 - after_talk[-1, columns:]  # of those who answer meanwhile, some are through by then
+    frees = np.concatenate((after_talk[:-1, :columns], service.free_after_wrap(wrapping, needed_at)))
+    known = np.repeat(persons[:, None], columns, axis=1)
+    answers = np.concatenate((calls.within(ringing, answer_at) * keeps, known))
+    chance = calls.within(np.zeros(1), answer_at)[0] * keeps
+    weights = memory.persons.weights(answer_at)  # a machine that finds nobody is no abandoned call
+    crowd = Crowd(answers, frees, memory.inbound_per_s * needed_at, chance, weights / weights.sum())
+    return crowd, float(answers.sum(axis=0).mean()), float(frees.sum(axis=0).mean())
+
+
+def _roll_on(ledger: Ledger, live: float) -> float:
+    """The window may have rolled on, or a new one has begun: how much of it is still in sight."""
+    before = ledger.live
+    if before is None or live >= before:
+        return 1.0
+    ledger.forget(1 - live / before)
+    ledger.live = live
+    return live / before
+
+
 def _pass_time(memory: CruiseMemory, now_s: float, live: float, ringing: Floats, undecided: float) -> None:
     passed = max(0.0, now_s - memory.seen_s) if memory.seen_s > -math.inf else 0.0
     memory.seen_s = now_s
-    before = memory.ledger.live
-    if before is not None and live < before:
-        memory.ledger.forget(1 - live / before)
-        memory.gone_s *= live / before
-        memory.ledger.live = live
+    memory.gone_s *= _roll_on(memory.ledger, live)
     memory.gone_s += min(passed, LONGEST_STEP_S)
     memory.calls.rang(ringing, passed, undecided)
     memory.inbound_per_s *= math.exp(-passed / INBOUND_MEMORY_S)

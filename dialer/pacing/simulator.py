@@ -80,7 +80,10 @@ class Simulation:
         self._now, self._ids, self._used, self._tokens = 0.0, 0, 0, 1.0
         self._given_up = 0
         self._placed = self._live = self._gone = 0  # as the dialer counts them, machines taken for persons included
+        self._level_live = self._level_late = 0  # likewise, for the service level
         self._persons: list[tuple[float, bool]] = []  # when, and whether abandoned
+        self._waits: list[float] = []  # of the persons who got an agent
+        self._waited = self._persons_late = 0
         self._spent = dict.fromkeys(Doing, 0.0)
         self._idle_waits: list[float] = []
         self._thinking_s: list[float] = []
@@ -128,6 +131,8 @@ class Simulation:
             inbound_longest_s=self._now - min(self._inbound.values(), default=self._now),
             live=self._live,
             abandoned=self._gone,
+            timed=self._level_live,
+            late=self._level_late,
         )
         at, busy = min(SLICES - 1, int(now / self._slice_s)), len(floor.talking_s) + len(floor.wrapping_s)
         self._busy[at] += busy
@@ -219,19 +224,31 @@ class Simulation:
             return
         self._live += 1
         self._gone += 1
+        self._judge(call, served=False)
         if call.person:
             self._persons.append((self._now, True))
+            self._waited += 1
         self._at(self._now + self._plan.message_s, self._line_free)
 
     def _line_free(self) -> None:
         self._used -= 1
 
+    def _judge(self, call: _Call, *, served: bool) -> None:
+        """By the service level; who leaves before its seconds are over counts neither way."""
+        late = self._plan.level.is_asked and self._now - call.waits_since > self._plan.level.within_s
+        self._level_live += late or served
+        self._level_late += late
+        self._persons_late += late and call.person
+
     # ── agents and callers ────────────────────────────────────────────────────────────────────────────────────────
 
     def _connect(self, agent: _Agent, call: _Call) -> None:
         self._live += 1
+        self._judge(call, served=True)
         if call.person:
             self._persons.append((self._now, False))
+            self._waits.append(self._now - call.waits_since)
+            self._waited += self._now > call.waits_since
         talk = self._plan.talk if call.person else self._plan.machine_talk
         self._talk(agent, talk.draw(self._chance), call)
 
@@ -318,6 +335,9 @@ class Simulation:
             abandoned=lost / live if live else 0.0,
             worst_half_hour=self._worst(),
             idle_s=float(np.mean(self._idle_waits)) if self._idle_waits else 0.0,
+            waited=self._waited / live if live else 0.0,
+            wait_p99_s=float(np.quantile(self._waits, 0.99)) if self._waits else 0.0,
+            late=self._persons_late / live if live else 0.0,
             persons_per_agent_hour=(live - lost) / (logged / 3600) if logged else 0.0,
             live=live,
             lost=lost,

@@ -17,6 +17,9 @@ class ShiftFigures:
     occupancy: float
     idle_s: float
     abandoned: float
+    waited: float  # of the persons, those who found no agent free
+    wait_p99_s: float  # from the answer until the talk
+    late: float  # of the persons, those whom the service level does not allow for
     persons_per_agent_hour: float
     placed: float
 
@@ -47,6 +50,9 @@ def _figures(result: FloorResult) -> ShiftFigures:
         occupancy=result.occupancy,
         idle_s=result.idle_s,
         abandoned=result.lost / max(1, result.live),
+        waited=result.waited,
+        wait_p99_s=result.wait_p99_s,
+        late=result.late,
         persons_per_agent_hour=result.persons_per_agent_hour,
         placed=result.placed,
     )

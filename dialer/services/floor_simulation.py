@@ -9,6 +9,7 @@ from functools import partial
 from itertools import accumulate
 
 from dialer.domain.pacing_plan import Pacing, PacingKind, PredictiveStyle
+from dialer.domain.service_level import NO_LEVEL, ServiceLevel
 from dialer.errors import BadInput
 from dialer.pacing.budget_guard import FloorPacer
 from dialer.pacing.floor_plan import FloorPlan, FloorResult
@@ -35,6 +36,8 @@ class PacingResult:
     persons_per_agent_hour: float
     placed_per_agent_hour: float
     placed: float
+    waited: float  # of the persons, the share who found no agent free
+    wait_p99_s: float  # that one in a hundred of those who got an agent exceeded
     given_up: float  # of the calls placed, the share of late rings, when agents ran short
     agent_hours: float  # of all days together
     occupancy_curve: tuple[float | None, ...]  # over the day, in equal parts; None = nobody was logged in
@@ -42,7 +45,9 @@ class PacingResult:
 
 
 def compare_pacings(plan: FloorPlan, days: int, *, first_seed: int = 1, campaign: Pacing | None = None) -> list[PacingResult]:
-    """Each pacing on the same `days` of the floor, that of a campaign among them. Raises BadInput for a floor that cannot be."""
+    """Each pacing on the same `days` of the floor, that of a campaign among them, and cruise control with the plan's level
+    where it has one. Raises BadInput for a floor that cannot be.
+    """
     answered = plan.persons.most + plan.machines
     if answered + plan.busy + plan.failed > 1:
         mend = f"together at most {1 - plan.busy - plan.failed:.2f}: some numbers are busy or do not exist"
@@ -57,12 +62,15 @@ def compare_pacings(plan: FloorPlan, days: int, *, first_seed: int = 1, campaign
 def _makers(plan: FloorPlan, campaign: Pacing | None) -> dict[str, Callable[[], FloorPacer]]:
     """How to make each pacing anew; the campaign's own first, as a job would run it."""
     pacing = campaign or Pacing()
+    asked = NO_LEVEL if campaign is None else plan.level  # others show what a floor without it does
     cruise = partial(guarded_cruise, cap=plan.cap, max_wait_s=plan.max_wait_s, window_s=plan.hours * HOUR_S)
     makers: dict[str, Callable[[], FloorPacer]] = {
         CRUISE: cruise,
         ON_CREDIT: partial(cruise, credit=True),
-        RATIO: partial(calling_ratio, pacing.ratio, cap=plan.cap),
+        RATIO: partial(calling_ratio, pacing.ratio, cap=plan.cap, level=asked),
     }
+    if plan.level.is_asked:
+        makers[with_level(plan.level)] = partial(cruise, credit=pacing.budget.credit, level=plan.level)
     for lines in sorted({1.0, 1.5, 2.0, pacing.lines_per_agent}):
         makers[_progressive(lines)] = partial(Progressive, lines_per_agent=lines)
     if campaign is None:
@@ -70,14 +78,21 @@ def _makers(plan: FloorPlan, campaign: Pacing | None) -> dict[str, Callable[[], 
     match campaign.kind, campaign.style:
         case PacingKind.PROGRESSIVE, _:
             own = _progressive(campaign.lines_per_agent)
-            makers[own] = partial(so_many_lines, campaign.lines_per_agent, cap=plan.cap)
+            makers[own] = partial(so_many_lines, campaign.lines_per_agent, cap=plan.cap, level=asked)
         case PacingKind.PREDICTIVE, PredictiveStyle.EXPERT_CALLING_RATIO:
             own = RATIO
+        case PacingKind.PREDICTIVE, _ if plan.level.is_asked:
+            own = with_level(plan.level)
         case PacingKind.PREDICTIVE, _:
             own = ON_CREDIT if campaign.budget.credit else CRUISE
         case kind, _:
             raise BadInput(f"a campaign with {kind.value} pacing does not dial for agents", where="campaign", mend="another one")
     return {own: makers.pop(own), **makers}
+
+
+def with_level(level: ServiceLevel) -> str:
+    """What cruise control with a service level is called."""
+    return f"cruise control, {level}"
 
 
 def _progressive(lines: float) -> str:
@@ -109,6 +124,8 @@ def _means(name: str, days: list[FloorResult]) -> PacingResult:
         persons_per_agent_hour=sum(one.persons_per_agent_hour for one in days) / count,
         placed_per_agent_hour=sum(one.placed for one in days) / hours if hours else 0.0,
         placed=sum(one.placed for one in days) / count,
+        waited=sum(one.waited * one.live for one in days) / max(1, sum(one.live for one in days)),
+        wait_p99_s=sum(one.wait_p99_s for one in days) / count,
         given_up=sum(one.given_up for one in days) / max(1, sum(one.placed for one in days)),
         agent_hours=hours,
         occupancy_curve=tuple(sum(part) / len(part) if part else None for part in seen),

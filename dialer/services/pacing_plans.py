@@ -13,9 +13,11 @@ from dialer.domain.codes import AGENT_SYSTEM_CODES, MANUAL_SYSTEM_CODES, name_ke
 from dialer.domain.ids import OrgId
 from dialer.domain.inbound_plan import InboundPlan
 from dialer.domain.pacing_plan import LEAST_RING_S, BudgetWindow, Pacing, PacingKind
+from dialer.domain.service_level import STEP_S, ServiceLevel
 from dialer.errors import BadInput
 from dialer.store.store import Store, Tx
 
+LEVEL_LEAST = 50.0  # percent: less than every other person is no level
 LINES_MOST = 10.0
 BUDGET_MOST = 100.0
 THRESHOLD_MOST_S = 60.0
@@ -45,6 +47,7 @@ def check_pacing(pacing: Pacing) -> None:
         raise BadInput(
             "what a day's last hour has borrowed no later hour of the day pays back", where="abandon credit", mend=mend
         )
+    check_level(pacing.level, budget.threshold_s)
     if pacing.least_ring_s is not None and not LEAST_RING_S <= pacing.least_ring_s <= RING_MOST_S:
         mend = f"{LEAST_RING_S:g} to {RING_MOST_S:g}, or none: the law lets nobody hang up before {LEAST_RING_S:g} s of ringing"
         raise BadInput(f"{pacing.least_ring_s:g} s", where="least ring", mend=mend)
@@ -69,6 +72,29 @@ def check_pacing(pacing: Pacing) -> None:
     if len(pacing.nuisance_message) > MESSAGE_MOST:
         raise BadInput("too long a message", where="nuisance message", mend=f"at most {MESSAGE_MOST} characters")
     _check_inbound(pacing.inbound)
+
+
+def check_level(level: ServiceLevel, threshold_s: float) -> None:
+    """Raises BadInput for a service level that cannot be; `threshold_s`: of the budget, who waits longer is abandoned."""
+    if level.percent is not None:
+        _within(level.percent, LEVEL_LEAST, 100.0, "service level")
+    steps = level.within_s / STEP_S if math.isfinite(level.within_s) else 0.0
+    if steps < 1 or abs(steps - round(steps)) > 1e-6 or level.within_s > THRESHOLD_MOST_S:
+        mend = "whole tenths of a second, 0.1 or more: answer-within=0.2"
+        raise BadInput(f"{level.within_s:g} s", where="answer within", mend=mend)
+    if level.is_asked and level.within_s > threshold_s:
+        mend = f"at most {threshold_s:g}, the abandon-threshold: whoever waits longer is abandoned"
+        raise BadInput(f"{level.within_s:g} s", where="answer within", mend=mend)
+
+
+def level_of(percent: float | None, within_s: float | None, pacing: Pacing) -> ServiceLevel:
+    """The service level of a plan, with what is given in its place. Raises BadInput for one that cannot be."""
+    kept = pacing.level
+    level = ServiceLevel(
+        percent=kept.percent if percent is None else percent, within_s=kept.within_s if within_s is None else within_s
+    )
+    check_level(level, pacing.budget.threshold_s)
+    return level
 
 
 def _check_inbound(inbound: InboundPlan) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+
+import numpy as np
 
 from dialer.domain.agent import AgentState
 from dialer.domain.attempt import COMPLIANCE, Attempt
@@ -24,6 +26,7 @@ from dialer.store.agents import StateChange
 from dialer.store.store import Store, Tx
 
 FEW_CALLS = 50
+AT_ONCE_S = 0.1  # who had an agent so soon did not wait for one; what a talk takes to begin is some milliseconds
 HALF_HOUR = timedelta(minutes=30)
 BUSY = (AgentState.DIALLING, AgentState.TALKING, AgentState.HELD, AgentState.CONSULT, AgentState.CONFERENCE, AgentState.WRAP_UP)
 
@@ -71,7 +74,8 @@ async def replay(store: Store, org_id: OrgId, job_id: JobId, *, cap: float | Non
         raise BadInput(f"{wanted:.1%}", where="cap", mend="more than 0, less than 100 %")
     day = recorded_day(attempts, states, {one.agent for one in attempts if one.agent})
     was = _was(answers, day, states, attempts, job)
-    others = compare_pacings(plan_of(day, cap=wanted, threshold_s=plan.budget.threshold_s), days)
+    recorded = replace(plan_of(day, cap=wanted, threshold_s=plan.budget.threshold_s), level=plan.level)
+    others = compare_pacings(recorded, days)
     return Replay(job=job, cap=wanted, was=was, others=others)
 
 
@@ -148,6 +152,8 @@ def _was(
     verdicts = [(one.person_at, one.verdict(budget)) for one in answers]
     connected = sum(verdict is Verdict.CONNECTED for _, verdict in verdicts)
     lost = sum(verdict is Verdict.ABANDONED for _, verdict in verdicts)
+    waits = [one.wait for one in answers if one.wait is not None]
+    served = [one.seconds for one in waits if one.served]
     busy_s, idle_s, idles = _spent(states)
     hours = (busy_s + idle_s) / 3600
     return PacingResult(
@@ -159,6 +165,8 @@ def _was(
         persons_per_agent_hour=connected / hours if hours else 0.0,
         placed_per_agent_hour=len(attempts) / hours if hours else 0.0,
         placed=float(len(attempts)),
+        waited=sum(not (one.served and one.seconds <= AT_ONCE_S) for one in waits) / max(1, len(waits)),
+        wait_p99_s=float(np.quantile(served, 0.99)) if served else 0.0,
         given_up=sum(one.app_note == GIVEN_UP_NOTE for one in attempts) / max(1, len(attempts)),
         agent_hours=hours,
         occupancy_curve=(),

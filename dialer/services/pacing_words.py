@@ -74,6 +74,10 @@ def _seconds_or_none(text: str, where: str) -> float | None:
     return None if text.casefold() in ("", "none", "off", "unlimited") else _number(text, where)
 
 
+def _number_or_none(text: str, where: str) -> float | None:
+    return None if text.casefold() in NONE else _number(text, where)
+
+
 def _yes(text: str, where: str) -> bool:
     if text.casefold() not in YES:
         raise BadInput(f"{text!r}", where=where, mend="yes or no")
@@ -113,6 +117,8 @@ _KNOBS: Mapping[str, tuple[str, str, Callable[[str, str], Any]]] = {  # as peopl
     "style": ("", "style", _one_of(PredictiveStyle)),
     "lines-per-agent": ("", "lines_per_agent", _number),
     "least-ring": ("", "least_ring_s", _seconds_or_none),
+    "service-level": ("level", "percent", _number_or_none),
+    "answer-within": ("level", "within_s", _number),
     "abandon": ("budget", "percent", _number),
     "abandon-window": ("budget", "window", _one_of(BudgetWindow)),
     "abandon-start": ("budget", "start", _one_of(StartPoint)),

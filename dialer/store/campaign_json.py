@@ -24,6 +24,7 @@ from dialer.domain.pacing_plan import (
     PredictiveStyle,
     StartPoint,
 )
+from dialer.domain.service_level import ServiceLevel
 
 
 def pace_to_json(pace: Pace) -> dict[str, Any]:
@@ -86,6 +87,7 @@ def pacing_to_json(pacing: Pacing) -> dict[str, Any]:
     return _plain(
         pacing,
         budget=_plain(pacing.budget),
+        level=_plain(pacing.level),
         ratio=_plain(pacing.ratio),
         skills=dict(pacing.skills),
         agents=list(pacing.agents),
@@ -98,6 +100,7 @@ def pacing_from_json(data: Mapping[str, Any]) -> Pacing:
     budget, ratio, inbound = data.get("budget", {}), data.get("ratio", {}), data.get("inbound", {})
     given = _read(data, {"kind": PacingKind, "style": PredictiveStyle, "keys": KeysTold, "agents": tuple})
     given["budget"] = AbandonBudget(**_read(budget, _BUDGET))
+    given["level"] = ServiceLevel(**data.get("level", {}))
     given["ratio"] = ExpertRatio(**_read(ratio, {"watch": EcrWatch}))
     given["inbound"] = InboundPlan(**_read(inbound, _INBOUND))
     return Pacing(**given)

@@ -20,6 +20,7 @@ from dialer.domain.pacing_plan import (
     PredictiveStyle,
     StartPoint,
 )
+from dialer.domain.service_level import ServiceLevel
 from dialer.errors import BadInput
 from dialer.services import jobs
 from dialer.services.campaigns import as_new, edit_campaign, list_campaigns
@@ -36,6 +37,7 @@ PLAN = Pacing(
     budget=AbandonBudget(
         percent=2.5, window=BudgetWindow.MONTH, start=StartPoint.GREETING_END, count=AbandonCount.OFCOM, group="UK"
     ),
+    level=ServiceLevel(percent=98.5, within_s=0.4),
     ratio=ExpertRatio(watch=EcrWatch.UPDATE_TIME, first_hit_rate=0.3, samples=80),
     preview_s=20.0,
     wrap_up_s=None,

@@ -29,6 +29,14 @@ def test_a_floor_is_simulated_and_the_table_repeats() -> None:
     assert run(*QUICK, "--first-seed", "2")[1] != first
 
 
+def test_a_service_level_is_simulated_beside_the_pacing_without_it() -> None:
+    status, said = run(*QUICK, "--service-level", "95", "--answer-within", "0.3")
+    assert status == 0, said
+    assert "cruise control, 95 % in 0.3 s" in said
+    assert "predictive (cruise control)" in said
+    assert "wait p99" in said
+
+
 def test_the_day_is_drawn_into_a_file(tmp_path: Path) -> None:
     status, said = run(*QUICK, "--plot", str(tmp_path / "day.png"))
     assert status == 0, said
@@ -74,6 +82,8 @@ def test_a_campaigns_own_pacing_budget_and_ports_are_taken(
     [
         (("--talk", "gamma 3"), "is no length"),
         (("--wrap", "lognormal 20"), "is no length"),
+        (("--service-level", "30"), "50 to 100"),
+        (("--service-level", "99", "--answer-within", "3"), "whoever waits longer is abandoned"),
         (("--talk", "exponential 10 + 0.5 exponential 90"), "has no weight"),
         (("--persons", "0:0.2, 2:x"), "is no share"),
         (("--persons", "2:0.2, 1:0.3"), "hours in order"),

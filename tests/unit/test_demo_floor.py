@@ -8,11 +8,13 @@ import pytest
 
 from dialer.demo_floor.order import FloorOrder
 from dialer.demo_floor.people import people_of, percent_of_moody
-from dialer.demo_floor.persons import Person, worst_of
+from dialer.demo_floor.persons import Person, with_free_agents, worst_of
 from dialer.demo_floor.upheaval import Upheaval, UpheavalKind, read_upheaval
 from dialer.domain.inbound_plan import Blend
+from dialer.domain.service_level import ServiceLevel
 from dialer.errors import BadInput
 from dialer.lab.phones import MOODY
+from dialer.lab.synthetic_agent import Journal
 
 pytestmark = pytest.mark.unit
 
@@ -65,6 +67,7 @@ def test_what_is_no_upheaval_is_refused_with_examples(text: str, why: str) -> No
         (FloorOrder(upheavals=(read_upheaval("answers:10-95@1"),)), "more calls end in some way"),
         (FloorOrder(upheavals=(read_upheaval("answers:10-20@1"), read_upheaval("answers:20-30@2"))), "can jump once"),
         (FloorOrder(persons=0.9), "more calls end in some way"),
+        (FloorOrder(level=ServiceLevel(percent=99, within_s=0.25)), "whole tenths of a second"),
     ],
 )
 def test_an_order_that_contradicts_itself_is_refused(order: FloorOrder, why: str) -> None:
@@ -116,6 +119,42 @@ def test_who_gets_an_agent_after_two_seconds_was_abandoned_then() -> None:
     assert (one.wait_s, one.is_abandoned(2.0)) == (0.2, False)
     late = person(2, answers_s=0, waits_s=2.2)
     assert (late.is_abandoned(2.0), late.decided_at(2.0)) == (True, BEGAN + timedelta(seconds=2))
+
+
+def journal(free: list[tuple[float, float]], joined: dict[int, float]) -> Journal:
+    """An agent who was ready at these times, and had these persons."""
+
+    def at(seconds: float) -> datetime:
+        return BEGAN + timedelta(seconds=seconds)
+
+    found = Journal(joined_at={str(number): at(one) for number, one in joined.items()})
+    found.free += [(at(begins), at(ends)) for begins, ends in free]
+    return found
+
+
+def test_the_time_to_connect_begins_when_the_person_has_answered_and_an_agent_is_free() -> None:
+    persons = [
+        person(1, answers_s=10, waits_s=0.004),
+        person(2, answers_s=11, waits_s=1.0),
+        person(3, answers_s=11.5, waits_s=None),
+    ]
+    ann = journal([(3, 10.001), (11.99, 11.995)], {1: 10.004, 2: 12.0})
+    told = with_free_agents(persons, [ann], all_told=True)
+    assert [one.connect_s for one in told] == pytest.approx([0.004, 0.01, None])
+    assert [one.has_waited for one in told] == [False, True, True]
+    assert told[1].wait_s == pytest.approx(1.0), "predictive dialling itself: Ann was with somebody else"
+
+
+def test_an_agent_who_is_free_and_is_not_sent_counts_against_us() -> None:
+    persons = [person(1, answers_s=10, waits_s=1.0), person(2, answers_s=10.5, waits_s=0.004)]
+    bob, ann = journal([(3, 10.501)], {2: 10.504}), journal([(10.99, 10.995)], {1: 11.0})
+    told = with_free_agents(persons, [ann, bob], all_told=True)
+    assert [one.connect_s for one in told] == pytest.approx([1.0, 0.004]), "Bob was there for the first one"
+    assert not told[0].has_waited
+    idle = with_free_agents([persons[0]], [ann, journal([(3, 60)], {})], all_told=True)
+    assert idle[0].connect_s == pytest.approx(1.0)
+    away = with_free_agents([persons[0]], [ann, journal([(3, 60)], {})], all_told=False)
+    assert away[0].connect_s == pytest.approx(0.01), "with callers to be taken, who is ready may be theirs"
 
 
 def test_callers_come_to_the_campaign_and_to_the_simulated_floor_alike() -> None:

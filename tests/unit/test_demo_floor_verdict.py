@@ -15,6 +15,7 @@ from dialer.demo_floor.upheaval import read_upheaval
 from dialer.demo_floor.verdict import FloorVerdict, judge
 from dialer.domain.attempt import Attempt, AttemptState
 from dialer.domain.ids import AttemptId, ContactId, JobId, OrgId
+from dialer.domain.service_level import ServiceLevel
 from dialer.lab.phones import ANSWERED, SOUND
 from dialer.lab.shift import ShiftResult
 from dialer.lab.synthetic_agent import Journal
@@ -65,6 +66,7 @@ def judged(
     killed: Befell | None = KILLED,
     lost: tuple[str, ...] = (),
     called_s: float = 1.0,
+    order: FloorOrder = ORDER,
 ) -> FloorVerdict:
     """A shift in which everybody but those of `alone` had an agent at once, each called `called_s` before the answer."""
     attempts = [replace(one, intent_at=after(2 * place - called_s)) for place, one in enumerate(attempts)]
@@ -73,7 +75,7 @@ def judged(
     heard = [Heard(at=after(2 * place), number=one.address[1:], what=ANSWERED) for place, one in enumerate(attempts)]
     heard += [Heard(at=after(2 * place + silent_s), number=one.address[1:], what=SOUND) for place, one in enumerate(attempts)]
     return judge(
-        ORDER,
+        order,
         ShiftResult(
             journals=(journal,),
             occupancy=0.8,
@@ -108,6 +110,15 @@ def test_a_shift_as_promised_breaks_nothing_and_is_told_by_stretches() -> None:
     assert killed.worst is not None
     assert killed.worst.share == pytest.approx(1 / 32)
     assert '"broken": []' in found.as_json()
+    assert '"service_level": null' in found.as_json()
+
+
+def test_a_missed_service_level_is_named_and_told() -> None:
+    order = replace(ORDER, level=ServiceLevel(percent=95, within_s=0.2))
+    held, missed = judged(alone=(31,), order=order), judged(alone=range(3, 60, 8), order=order)
+    assert held.broken == ()
+    assert '"service_level": {"percent": 95, "within_s": 0.2, "reached": 98.33, "late": 1}' in held.as_json()
+    assert "the service level of 95 % in 0.2 s was missed: 8 of 60 had no agent in time" in missed.broken
 
 
 def test_who_rang_when_it_happened_was_past_help() -> None:

@@ -10,6 +10,7 @@ import pytest
 from dialer.domain.agent import KeysTold
 from dialer.domain.inbound_plan import Blend
 from dialer.domain.pacing_plan import AbandonBudget, ExpertRatio, Pacing, PacingKind, PredictiveStyle
+from dialer.domain.service_level import ServiceLevel
 from dialer.errors import BadInput
 from dialer.services.pacing_plans import agent_codes, check_pacing, check_turn
 from dialer.services.pacing_words import parse_pacing
@@ -28,6 +29,13 @@ pytestmark = pytest.mark.unit
         ({"budget": AbandonBudget(percent=-1)}, "abandon budget"),
         ({"budget": AbandonBudget(threshold_s=90)}, "abandon threshold"),
         ({"budget": AbandonBudget(credit=True)}, "abandon credit"),
+        ({"level": ServiceLevel(percent=49)}, "service level"),
+        ({"level": ServiceLevel(percent=101)}, "service level"),
+        ({"level": ServiceLevel(percent=float("nan"))}, "service level"),
+        ({"level": ServiceLevel(within_s=0.25)}, "answer within"),
+        ({"level": ServiceLevel(within_s=0.0)}, "answer within"),
+        ({"level": ServiceLevel(within_s=float("inf"))}, "answer within"),
+        ({"level": ServiceLevel(percent=90, within_s=2.1)}, "answer within"),  # who waits longer than 2 s is abandoned
         ({"ratio": ExpertRatio(least_hit_rate=0)}, "least hit rate"),
         ({"ratio": ExpertRatio(least_hit_rate=0.6, most_hit_rate=0.5)}, "most hit rate"),
         ({"ratio": ExpertRatio(first_hit_rate=0.05)}, "first hit rate"),
@@ -76,6 +84,10 @@ def test_a_plan_is_read_as_people_write_it_and_what_is_not_given_stays() -> None
     month = parse_pacing(None, ["abandon-credit=yes"], before)
     check_pacing(month)
     assert "on credit" in str(replace(month, style=PredictiveStyle.CRUISE_CONTROL))
+    level = parse_pacing(None, ["service-level=99 %", "answer-within=0.5 s", "style=cruise control"], before)
+    assert level.level == ServiceLevel(percent=99, within_s=0.5)
+    assert "; service level 99 % in 0.5 s" in str(level)
+    assert parse_pacing(None, ["service level=none"], level).level == ServiceLevel(within_s=0.5)
     after = parse_pacing(None, ["watch=update time", "skills=Turkish 8, Sales", "zip tone=no", "preview=20 s"], before)
     assert (after.kind, after.budget, after.ratio.watch.value) == (before.kind, before.budget, "update_time")
     assert parse_pacing(None, ["keys=hidden"], before).keys is KeysTold.HIDDEN
@@ -92,6 +104,9 @@ def test_a_plan_is_read_as_people_write_it_and_what_is_not_given_stays() -> None
     ("kind", "knob", "said"),
     [
         ("warp", "wrap-up=3", "one of: agentless"),
+        (None, "service-level=most", "no number"),
+        (None, "service-level=30", "50 to 100"),
+        (None, "answer-within=0.15", "whole tenths of a second"),
         (None, "least-ring=10", "the law lets nobody hang up before 15 s"),
         ("predictive", "inbound=support/../etc", "is no queue"),
         ("predictive", "inbound=a,b,c,d,e,f,g,h,i,j,k", "at most 10"),

@@ -19,6 +19,7 @@ from dialer.engine.floor.queues import Inbound
 from dialer.engine.floor.seat import Seat
 from dialer.pacing.abandonment import Ledger
 from dialer.pacing.floor import Ended, Fact, Floor, NobodyAnswered, PersonAnswered, Ring
+from dialer.pacing.waits import Stand
 from dialer.services.pacing_plans import agent_codes
 
 BudgetKey = tuple[OrgId, str, CampaignId | None]
@@ -146,7 +147,8 @@ class FloorJob:
                 continue
             elif call.attempt.person_at is None and not call.session_opened:
                 detecting.append((_s(answered - ordered), _s(now - answered)))
-        tally = self.ledger.tally(now)
+        tally, level = self.ledger.tally(now), self.job.definition.pacing.level
+        stand = self.ledger.stand(level, now) if level.is_asked else Stand()
         return Floor(
             now_s=now_s,
             idle=max(0, idle - len(self.promised)),
@@ -158,6 +160,8 @@ class FloorJob:
             waiting=len(self.waiting),
             live=self.ledger.live(tally),
             abandoned=tally.lost(self.ledger.budget.count),
+            timed=stand.answered,
+            late=stand.late,
             behind_s=behind_s,
             inbound_waiting=inbound.waiting,
             inbound_longest_s=inbound.longest_s,

@@ -139,7 +139,7 @@ def pacer_name(plan: Pacing) -> str:
 
 def _tuned(plan: Pacing) -> tuple[object, ...]:
     inbound = plan.inbound.levels, plan.inbound.waits_s
-    return plan.kind, plan.style, plan.lines_per_agent, plan.budget, plan.ratio, plan.least_ring_s, *inbound
+    return plan.kind, plan.style, plan.lines_per_agent, plan.budget, plan.level, plan.ratio, plan.least_ring_s, *inbound
 
 
 def _kind(because: str) -> str:
