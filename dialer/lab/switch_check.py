@@ -14,7 +14,7 @@ from dialer.lab.errors import LabFailed
 from dialer.lab.findings import Finding, bad, ok, warn
 from dialer.lab.phone_check import look_at_phone
 
-CONTEXT, AGENTS_CONTEXT = "outdial", "outdial-agent"
+CONTEXT, AGENTS_CONTEXT, PASSED_CONTEXT = "outdial", "outdial-agent", "outdial-passed"
 NEWEST_FLAW = (22, 10, 1)  # before it: deadlocks under originate load, and a ring timeout that hung up with cause 0
 OLDEST = (20, 0, 0)
 NO_SUCH_CHANNEL = "PJSIP/outdial-check-no-such-endpoint"  # an originate that cannot ring anybody
@@ -161,6 +161,12 @@ def _queues(ami: AmiTalk) -> Iterator[Finding]:
         yield warn("agents may not take callers of the switch's queues", mend)
     elif "nknown command" not in message:
         yield ok("agents can take callers of the switch's queues")
+        listed, _ = ami.listing("ShowDialPlan", {"Context": PASSED_CONTEXT})
+        if listed.get("Response") == "Success":
+            yield ok("agents can hold those callers, and pass them on")
+        else:
+            mend = "write extensions_outdial_agents.conf anew (dialer switch config), and `dialplan reload`"
+            yield warn(f"the dialplan has no context [{PASSED_CONTEXT}]: agents cannot hold those callers, or pass them on", mend)
 
 
 def _sounds(ami: AmiTalk, host: str) -> Iterator[Finding]:

@@ -141,10 +141,10 @@ class FakeFloor:
                 elif not contact.legs and not contact.thirds:
                     self.wait(attempt_id, again=True)
 
-    def press(self, attempt_id: PersonId, keys: str) -> None:
+    def press(self, person: PersonId, keys: str) -> None:
         """The contact presses keys."""
         for key in keys:
-            self.say(AgentVoiceKind.KEY, self.contacts[attempt_id].switch, attempt_id=attempt_id, key=key)
+            self.say(AgentVoiceKind.KEY, self.contacts[person].switch, attempt_id=person, key=key)
 
     def restart(self, switch: str) -> None:
         """Everything on a switch is gone, and nobody tells: call it beside `FakeVoice.restart`."""
@@ -173,13 +173,13 @@ class FakeFloor:
         self.contacts[offer] = FakeContact(None, switch, offer=offer)
         self.connect(offer, leg_id)
 
-    def contact_ended(self, attempt_id: PersonId) -> None:
+    def contact_ended(self, person: PersonId) -> None:
         """A contact has hung up: `FakeVoice` tells. Or a caller: `FakeQueues` does."""
-        contact = self.contacts.pop(attempt_id, None)
+        contact = self.contacts.pop(person, None)
         if contact is not None:
             self.stop_timer(contact)
             for leg_id in contact.legs:
-                self.say_parted(contact, attempt_id, leg_id, Parting.CONTACT_GONE)
+                self.say_parted(contact, person, leg_id, Parting.CONTACT_GONE)
                 self.back_to_park(leg_id)
             for one in contact.thirds:
                 self.hang_up_third(one)
@@ -252,25 +252,25 @@ class FakeFloor:
         """The call of a contact; None for a caller, and where it is over."""
         return None if contact.order is None else self.voice.calls.get(contact.order.attempt_id)
 
-    def connect(self, attempt_id: PersonId, leg_id: LegId) -> None:
-        contact, leg = self.contacts[attempt_id], self.legs[leg_id]
+    def connect(self, person: PersonId, leg_id: LegId) -> None:
+        contact, leg = self.contacts[person], self.legs[leg_id]
         self.stop_timer(contact)
         contact.state = ContactState.TALKING
-        leg.state, leg.contact, leg.spies_on = LegState.TALKING, attempt_id, None
+        leg.state, leg.contact, leg.spies_on = LegState.TALKING, person, None
         if leg_id not in contact.legs:
             contact.legs += (leg_id,)
-            self.say(AgentVoiceKind.JOINED, contact.switch, **contact_named(contact, attempt_id), leg_id=leg_id)
+            self.say(AgentVoiceKind.JOINED, contact.switch, **contact_named(contact, person), leg_id=leg_id)
 
     def back_to_park(self, leg_id: LegId) -> None:
         leg = self.legs[leg_id]
         leg.state, leg.contact, leg.third, leg.spies_on = LegState.PARKED, None, None, None
         self.say(AgentVoiceKind.LEG_PARKED, leg.order.switch, leg_id=leg_id)
 
-    def leave_all(self, attempt_id: PersonId, parting: Parting, *, but: LegId | None = None) -> None:
+    def leave_all(self, person: PersonId, parting: Parting, *, but: LegId | None = None) -> None:
         """The contact leaves its agents, and third parties without hanging them up."""
-        contact = self.contacts[attempt_id]
+        contact = self.contacts[person]
         for leg_id in [one for one in contact.legs if one != but]:
-            self.say_parted(contact, attempt_id, leg_id, parting)
+            self.say_parted(contact, person, leg_id, parting)
             self.back_to_park(leg_id)
         contact.legs = tuple(one for one in contact.legs if one == but)
         contact.thirds = ()
@@ -285,26 +285,26 @@ class FakeFloor:
             self.back_to_park(other.order.leg_id)
         self.hang_up_third(ConsultId(third))
 
-    def say_parted(self, contact: FakeContact, attempt_id: PersonId, leg_id: LegId, parting: Parting) -> None:
-        facts = contact_named(contact, attempt_id)
+    def say_parted(self, contact: FakeContact, person: PersonId, leg_id: LegId, parting: Parting) -> None:
+        facts = contact_named(contact, person)
         self.say(AgentVoiceKind.PARTED, contact.switch, **facts, leg_id=leg_id, parting=parting)
 
-    def wait_again(self, attempt_id: PersonId, leg_id: LegId, parting: Parting) -> None:
-        contact = self.contacts[attempt_id]
+    def wait_again(self, person: PersonId, leg_id: LegId, parting: Parting) -> None:
+        contact = self.contacts[person]
         contact.legs = tuple(one for one in contact.legs if one != leg_id)
-        self.say_parted(contact, attempt_id, leg_id, parting)
+        self.say_parted(contact, person, leg_id, parting)
         if not contact.legs and not contact.thirds:
-            self.wait(attempt_id, again=True)
+            self.wait(person, again=True)
 
-    def wait(self, attempt_id: PersonId, *, again: bool) -> None:
-        contact = self.contacts[attempt_id]
+    def wait(self, person: PersonId, *, again: bool) -> None:
+        contact = self.contacts[person]
         if contact.offer is not None:
-            del self.contacts[attempt_id]
+            del self.contacts[person]
             self.on_caller(contact.offer, True)
         if contact.order is not None:
             contact.state = ContactState.WAITING
             amd = self.amd if contact.order.amd else ""
-            self.say(AgentVoiceKind.CONTACT_WAITING, contact.switch, attempt_id=attempt_id, amd=amd, again=again)
+            self.say(AgentVoiceKind.CONTACT_WAITING, contact.switch, attempt_id=person, amd=amd, again=again)
             contact.timer = self.spawn(self.nobody_came(contact.order))
 
     def stop_timer(self, contact: FakeContact) -> None:

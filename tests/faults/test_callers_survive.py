@@ -1,4 +1,4 @@
-"""A caller of a queue and the agent talk on while the dialer is killed, and are before the agent again when both are back."""
+"""While the dialer is killed a caller of a queue and the agent talk on; who was held is in the queue again afterwards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ pytestmark = pytest.mark.faults
 
 
 @pytest.mark.row(131)
-async def test_a_killed_dialer_ends_no_talk_with_a_caller_and_the_next_one_gives_it_back(rig: Rig) -> None:
+async def test_a_killed_dialer_ends_no_talk_with_a_caller_and_the_next_one_gives_it_back_or_puts_who_was_held_into_the_queue(
+    rig: Rig,
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         rig.desk_listen = f"127.0.0.1:{free.getsockname()[1]}"  # the same in both lives
     rig.workers = 1
@@ -46,8 +48,22 @@ async def test_a_killed_dialer_ends_no_talk_with_a_caller_and_the_next_one_gives
         await again.until(lambda: again.stages == ["caller joined support +15557000003"])
         assert (again.state, again.line) == ("talking", "up")
         assert await rig.lab.channels() == talking, "the telephone was not rung a second time"
-        await again.do("release")
-        await again.do("wrap_up")
-        await again.do("log_out")
+        await again.do("hold")
+        await rig.until(lambda: "held@outdial-inbound" in rig.lab.switch_instance.rx("core show channels"), 5, "music")
+        rig.kill()
+        again.desk.give_up()
+    killed_at = datetime.now(UTC)
+    rig.start()
+    await rig.became("ready", 20, after=killed_at)
+    await rig.until(lambda: "(wait: " in rig.lab.switch_instance.rx("queue show support"), 5, "the caller is in the queue again")
+    async with sitting(rig, token, login) as third:
+        await third.do("log_in")
+        await third.until(lambda: third.line == "up")
+        await third.do("go_ready")
+        await third.do("blend_in")
+        await third.until(lambda: third.stages == ["caller joined support +15557000003"])
+        await third.do("release")
+        await third.do("wrap_up")
+        await third.do("log_out")
     await asyncio.to_thread(no_calls_left, rig.lab)
     await rig.until(lambda: "@outdial-inbound" not in rig.lab.switch_instance.rx("queue show support"), 5, "nobody is left in it")

@@ -67,6 +67,8 @@ def test_a_port_on_which_something_else_listens_is_told(lab: Lab) -> None:
 
 
 def test_a_missing_context_and_a_dead_trunk_are_told(own_lab: Lab) -> None:
+    own_lab.switch_instance.rx("dialplan remove context outdial-passed")
+    assert [finding.level for finding in findings(own_lab) if "hold those callers" in finding.what] == [Level.WARN]
     own_lab.switch_instance.rx("dialplan remove context outdial-agent")
     assert [finding.level for finding in findings(own_lab) if "outdial-agent" in finding.what] == [Level.WARN]
     own_lab.switch_instance.rx("dialplan remove context outdial")
