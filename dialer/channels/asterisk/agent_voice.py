@@ -208,10 +208,10 @@ class AsteriskAgentVoice:
         contact = self.memory.contacts.get(person)
         if contact is None:
             return Missing.CONTACT
-        contact.parting = Parting.HELD
         channel = self.ids.of(person)
         if is_offer(person) and await self.asks.variable(contact.switch, channel, "OUTDIAL_HOLDS") == "":
             raise Rejected(f"{contact.switch}: {OLD_DIALPLAN}")  # it would hang the caller up
+        contact.parting = Parting.HELD
         # Their parking belongs to it: told after the next join it would part those who have just been joined.
         parked = [("OutdialParked", self.ids.leg(one)) for one in contact.legs]
         gone = await self.asks.send(
