@@ -12,7 +12,7 @@ from dialer.domain.channel import Channel
 from dialer.domain.ids import AttemptId, ContactId, JobId, OrgId
 from dialer.domain.message import NewMessage
 from dialer.engine.clock import SystemClock
-from dialer.engine.together import Together
+from dialer.engine.together import PAUSE_S, Together
 from dialer.services.jobs import start_campaign
 from dialer.store.store import Store, Tx
 
@@ -26,7 +26,7 @@ class Ledger:
     def __init__(self, store: Store, job_id: JobId, org_id: OrgId, contacts: list[ContactId], channel: Channel) -> None:
         self._store, self._job_id, self._org_id, self._channel = store, job_id, org_id, channel
         self._contacts = iter(contacts)
-        self._trips: Together[AttemptId, None] = Together("write intents", self._write)
+        self._trips: Together[AttemptId, None] = Together("write intents", self._write, pause_s=PAUSE_S)
 
     def before(self, send: SendOne, at_once: int) -> SendOne:
         """The same, with the intent on disk first, and so many on the wire at once."""

@@ -59,7 +59,6 @@ class SmppLink:
         self._name_of_deliveries = f"smpp-deliver-{config.name}"
         self._in_hand = 0  # deliveries that are not answered yet
         self._sequence = 0
-        self._heard_s = 0.0
         self._ending = False  # a task group that is ending itself swallows its cancellation
 
     @property
@@ -149,7 +148,7 @@ class SmppLink:
     async def _connected(self) -> None:
         """From the connection to its end, which is always a LinkLost."""
         config = self._config
-        wire = self._wire = Wire(self._take)
+        wire = self._wire = Wire(self._take, self._clock.monotonic_s)
         try:
             async with asyncio.timeout(config.connect_timeout_s):
                 tls = await asyncio.to_thread(ssl.create_default_context) if config.tls else None
@@ -159,7 +158,6 @@ class SmppLink:
             raise LinkLost("no connection in time") from None
         except OSError as exc:
             raise LinkLost(f"no connection: {exc}") from exc
-        self._heard_s = self._clock.monotonic_s()
         log.info("linked to a message centre", gateway=config.name)
         try:
             async with asyncio.TaskGroup() as group:
@@ -193,7 +191,6 @@ class SmppLink:
 
     def _take(self, pdu: Pdu, wire: Wire) -> bool:
         """A unit of the centre's. False: not now."""
-        self._heard_s = self._clock.monotonic_s()
         if self.state is not GatewayState.READY:
             return self._take_early(pdu, wire)
         if pdu.is_response:
@@ -247,7 +244,7 @@ class SmppLink:
     async def _keep_alive(self, wire: Wire) -> None:
         config = self._config
         while not wire.ended.done():
-            quiet_s = self._clock.monotonic_s() - self._heard_s
+            quiet_s = self._clock.monotonic_s() - wire.heard_s
             if quiet_s < config.enquire_every_s:
                 await self._clock.sleep(config.enquire_every_s - quiet_s)
                 continue

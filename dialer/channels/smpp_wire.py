@@ -12,13 +12,14 @@ from dialer.smpp_pdu import Malformed, Pdu, Pdus
 class Wire(asyncio.Protocol):
     """Units are taken where the loop reads them: a task in between would cost them one more turn of the loop.
 
-    `ended` says why the connection is over.
+    `ended` says why the connection is over, `heard_s` when something came last.
     """
 
-    def __init__(self, take: Callable[[Pdu, Wire], bool]) -> None:
+    def __init__(self, take: Callable[[Pdu, Wire], bool], now_s: Callable[[], float]) -> None:
         """`take` returns False where it can take no more: then nothing is read until `go_on`."""
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._take, self._pdus = take, Pdus()
+        self.heard_s = now_s()
+        self._take, self._now_s, self._pdus = take, now_s, Pdus()
         self._untaken: deque[Pdu] = deque()
         self._unsent: list[bytes] = []
         self._transport: asyncio.Transport | None = None
@@ -62,6 +63,7 @@ class Wire(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, octets: bytes) -> None:
+        self.heard_s = self._now_s()
         try:
             for pdu in self._pdus.take(octets):
                 if self._untaken or self.ended.done() or not self._take(pdu, self):

@@ -16,7 +16,7 @@ from dialer.domain.ids import AttemptId
 from dialer.domain.message import Message, NewMessage
 from dialer.domain.message_state import Refusal
 from dialer.engine.message_gateway import MessageGateway
-from dialer.engine.together import Together
+from dialer.engine.together import PAUSE_S, Together
 from dialer.errors import NotSent, Rejected, StoreDown
 from dialer.ports import Accepted, Clock, Found, MessageUpdate
 from dialer.services.completion import Completed, StrategyOf
@@ -45,8 +45,8 @@ class MessageBook:
         self._strategy_of: StrategyOf | None = None
         self._on_completed: Callable[[Completed], None] = _nobody
         self._sending: set[AttemptId] = set()
-        self._puts: Together[NewMessage, None] = Together("put messages", self._put_all)
-        self._works: Together[Callable[[Tx], Any], Any] = Together("write of messages", self._write_all)
+        self._puts: Together[NewMessage, None] = Together("put messages", self._put_all, pause_s=PAUSE_S)
+        self._works: Together[Callable[[Tx], Any], Any] = Together("write of messages", self._write_all, pause_s=PAUSE_S)
         self.gateways: dict[str, MessageGateway[Any]] = {}
 
     def belongs_to(self, strategy_of: StrategyOf, on_completed: Callable[[Completed], None]) -> None:

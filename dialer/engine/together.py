@@ -10,13 +10,17 @@ Asked = TypeVar("Asked")
 Got = TypeVar("Got")
 
 MOST = 200  # asked for in one trip
+PAUSE_S = 0.01  # between two commits of what many ask for, so that few of them have many rows, and not the other way round
 
 
 class Together(Generic[Asked, Got]):
     """`ask` waits for its own answer, which may be an exception. What `do` raises is raised to everybody of that trip."""
 
-    def __init__(self, name: str, do: Callable[[Sequence[Asked]], Awaitable[Sequence[Got | Exception]]]) -> None:
-        self._name, self._do = name, do
+    def __init__(
+        self, name: str, do: Callable[[Sequence[Asked]], Awaitable[Sequence[Got | Exception]]], *, pause_s: float = 0.0
+    ) -> None:
+        """`pause_s`: after a trip for several the next one leaves no sooner; who asks alone never waits for it."""
+        self._name, self._do, self._pause_s = name, do, pause_s
         self._waiting: list[tuple[Asked, asyncio.Future[Got]]] = []
         self._trip: asyncio.Task[None] | None = None
 
@@ -34,6 +38,8 @@ class Together(Generic[Asked, Got]):
             while self._waiting:
                 group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
                 await self._one(group)
+                if len(group) > 1 and len(self._waiting) < MOST:
+                    await asyncio.sleep(self._pause_s)
         finally:
             self._trip = None
 

@@ -61,6 +61,21 @@ async def test_all_who_ask_in_one_moment_go_together_and_all_who_ask_meanwhile_g
     assert await later == 36
 
 
+async def test_after_a_trip_for_several_the_next_one_waits_for_company(trips: Trips) -> None:
+    together: Together[int, int] = Together("trips of a test", trips.do, pause_s=60.0)
+    for _ in range(3):
+        trips.may_end.release()
+    alone = [await together.ask(one) for one in (1, 2)]  # nobody else writes: at once
+    assert (alone, trips.groups) == ([1, 4], [[1], [2]])
+    first = await asking(together, 3, 4)
+    assert await asyncio.gather(*first) == [9, 16]
+    later = await asking(together, 5, 6)
+    assert not any(one.done() for one in later)
+    assert trips.groups[2:] == [[3, 4]]
+    for one in later:
+        one.cancel()
+
+
 async def test_no_trip_is_larger_than_it_may_be(trips: Trips, together: Together[int, int]) -> None:
     tasks = await asking(together, *range(100, 101 + MOST))
     for _ in range(2):
