@@ -14,8 +14,8 @@ import structlog
 from dialer.channels.deadlines import Deadlines
 from dialer.channels.smpp_codes import LOGIN
 from dialer.channels.smpp_config import SmppConfig
-from dialer.channels.smpp_window import Window
 from dialer.channels.smpp_wire import Wire
+from dialer.channels.window import Window
 from dialer.errors import MaybeSent, NotSent
 from dialer.ports import Clock, GatewayState
 from dialer.smpp_pdu import MAX_SEQUENCE, Bind, Command, Malformed, Pdu, ShortMessage, Status

@@ -13,9 +13,9 @@ from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 
 from dialer.channels.deadlines import Deadlines
 from dialer.channels.email_config import MailSecurity, SmtpConfig
-from dialer.channels.smpp_window import Window
 from dialer.channels.smtp_codes import LOGIN, Stage, verdict
 from dialer.channels.smtp_line import LineLost, MailLine
+from dialer.channels.window import Window
 from dialer.domain.message_state import Refusal
 from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.ports import Clock

@@ -1,4 +1,4 @@
-"""The window of a link to a message centre: so many requests may wait for their answers, and the others wait for a place."""
+"""So many at once: requests that a message centre owes an answer, mails that have a connection; the others wait for a place."""
 
 from __future__ import annotations
 

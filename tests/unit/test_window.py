@@ -8,7 +8,7 @@ import time
 import pytest
 
 from dialer.channels.deadlines import Deadlines
-from dialer.channels.smpp_window import Window
+from dialer.channels.window import Window
 
 pytestmark = pytest.mark.unit
 
