@@ -57,8 +57,8 @@ async def test_who_has_no_desktop_gets_no_contact_and_is_logged_out_after_a_minu
     async with ready(store) as (engine, clock, desk, ann):
         desk.give_up()
         await until(lambda: not engine.floor.seats[ann].desk.is_idle, 1.0)
-        job_id = make_job(store, 1, PROGRESSIVE)
         began = clock.monotonic_s()
+        job_id = make_job(store, 1, PROGRESSIVE)
         await until(lambda: engine.floor.seats[ann].desk.state is AgentState.LOGGED_OUT)
         assert 50 < clock.monotonic_s() - began < 75
         assert not attempts(store, job_id)  # nobody was called for an agent who is not there
@@ -79,7 +79,7 @@ async def test_who_loses_the_desktop_in_mid_talk_is_logged_out_when_it_is_over(s
         call = engine.floor.seats[ann].desk.call
         assert call is not None
         assert call.attempt_id is not None
-        await engine.floor.voice.hang_up(call.attempt_id, "switch")
+        await engine.floor.ground.voice.hang_up(call.attempt_id, "switch")
         await until(lambda: engine.floor.seats[ann].desk.state is AgentState.LOGGED_OUT)
         first = next(one for one in attempts(store, job_id) if one.joined_at)
         await until(lambda: next(one for one in attempts(store, job_id) if one.id == first.id).code is not None)

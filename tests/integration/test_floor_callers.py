@@ -145,7 +145,7 @@ async def test_a_third_person_who_hangs_up_while_a_caller_is_passed_on_leaves_th
     async with talk(store) as on:
         await on.asked()
         for consult_id, third in list(on.agents.thirds.items()):
-            assert third.order.trunk == on.engine.floor.options.leg_trunk
+            assert third.order.trunk == on.engine.floor.ground.options.leg_trunk
             on.agents.hang_up_third(consult_id)
         await on.worker.say(CompleteTransfer())
         await until(lambda: on.state is AgentState.TALKING and on.on_switch is ContactState.TALKING)

@@ -2,55 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from dialer.domain.agent import AgentState
-from dialer.domain.agent_events import AgentEvent, JobAttached, JobDetached
+from dialer.domain.agent_events import JobAttached, JobDetached
 from dialer.domain.desk_call import CallKind
-from dialer.domain.ids import JobId
 from dialer.engine.call import Call
-from dialer.engine.calls import Calls
+from dialer.engine.floor.desks import Desks
+from dialer.engine.floor.ground import Ground
 from dialer.engine.floor.job import FloorJob
 from dialer.engine.floor.seat import Seat
-from dialer.engine.floor.seats import Seats
-from dialer.ports import Clock
 
 
 class Attaching:
-    """Of one floor. `tell` tells agents for whom they work."""
+    """Of one floor."""
 
-    def __init__(
-        self,
-        *,
-        clock: Clock,
-        calls: Calls,
-        seats: Seats,
-        jobs: Mapping[JobId, FloorJob],
-        tell: Callable[[Seat, AgentEvent], None],
-    ) -> None:
-        self._clock, self._calls, self._seats, self._jobs, self._tell = clock, calls, seats, jobs, tell
+    def __init__(self, ground: Ground, desks: Desks) -> None:
+        self._ground, self._desks = ground, desks
 
     def look(self) -> None:
         """Look anew for whom each agent works."""
-        for seat, job in attached(self._seats.values(), self._jobs.values()):
+        for seat, job in attached(self._ground.seats.values(), self._ground.jobs.values()):
             self._attach(seat, job)
 
     def _attach(self, seat: Seat, job: FloorJob | None) -> None:
         new = None if job is None else job.job.id
-        now, before = self._clock.now(), None if seat.attached is None else self._jobs.get(seat.attached)
+        now, before = self._ground.clock.now(), None if seat.attached is None else self._ground.jobs.get(seat.attached)
         if seat.attached == new:
             seat.moving = False
             return
-        seat.moving = before is not None and is_awaited(seat, self._seats.values(), self._calls.up(before.job.id))
+        seat.moving = before is not None and is_awaited(seat, self._ground.seats.values(), self._ground.calls.up(before.job.id))
         if seat.moving:
             return
         if seat.attached is not None:
             name = before.job.campaign_name if before is not None else ""
             because = "another campaign needs you" if before is not None else "its run is over"
-            self._tell(seat, JobDetached(at=now, job_id=seat.attached, campaign=name, because=because))
+            self._desks.tell(seat, JobDetached(at=now, job_id=seat.attached, campaign=name, because=because))
         seat.attached = new
         if job is not None:
-            self._tell(seat, JobAttached(at=now, job_id=job.job.id, campaign=job.job.campaign_name))
+            self._desks.tell(seat, JobAttached(at=now, job_id=job.job.id, campaign=job.job.campaign_name))
 
 
 def attached(seats: Iterable[Seat], jobs: Iterable[FloorJob]) -> Iterator[tuple[Seat, FloorJob | None]]:
@@ -75,11 +65,6 @@ def attached(seats: Iterable[Seat], jobs: Iterable[FloorJob]) -> Iterator[tuple[
         yield seat, best
 
 
-def is_free_for(seat: Seat, job_id: JobId, kind: CallKind) -> bool:
-    """Whether calls of a job may be placed for this agent, who waits."""
-    return seat.attached == job_id and not seat.moving and seat.desk.can_take(kind)
-
-
 def is_awaited(seat: Seat, seats: Iterable[Seat], calls: Iterable[Call]) -> bool:
     """Whether the `calls` of the agent's job that are out are too many for the others who wait there.
 
@@ -90,4 +75,4 @@ def is_awaited(seat: Seat, seats: Iterable[Seat], calls: Iterable[Call]) -> bool
         return False
     out = sum(not (call.off_line or call.kept) for call in calls)
     others = (one for one in seats if one is not seat)
-    return out > sum(is_free_for(one, seat.attached, CallKind.PACED) for one in others)
+    return out > sum(one.is_free_for(seat.attached, CallKind.PACED) for one in others)

@@ -10,13 +10,12 @@ from dialer.domain.desk_call import CallKind
 from dialer.domain.desk_happenings import Blended
 from dialer.domain.ids import AgentId, JobId
 from dialer.domain.inbound_plan import Blend
+from dialer.engine.floor.desks import Desks
+from dialer.engine.floor.ground import Ground
 from dialer.engine.floor.job import FloorJob
-from dialer.engine.floor.jobs import FloorJobs
 from dialer.engine.floor.queues import Inbound
 from dialer.engine.floor.seat import Seat
-from dialer.engine.floor.seats import Seats
 from dialer.engine.floor.takers import takers_of
-from dialer.ports import Clock
 
 COMING = (AgentState.READY, AgentState.DIALLING, AgentState.WRAP_UP)  # from these an agent who is blended in takes a caller soon
 
@@ -24,17 +23,9 @@ COMING = (AgentState.READY, AgentState.DIALLING, AgentState.WRAP_UP)  # from the
 class Blending:
     """Of one floor. It moves nobody for whom somebody who answers may be waiting soon."""
 
-    def __init__(
-        self,
-        *,
-        clock: Clock,
-        seats: Seats,
-        jobs: FloorJobs,
-        apply: Callable[[Seat, Blended], None],
-        inbound: Callable[[FloorJob], Inbound],
-    ) -> None:
+    def __init__(self, ground: Ground, desks: Desks, inbound: Callable[[FloorJob], Inbound]) -> None:
         """`inbound`: who waits in the queues that a job gives way to."""
-        self._clock, self._seats, self._jobs, self._apply, self._inbound = clock, seats, jobs, apply, inbound
+        self._ground, self._desks, self._inbound = ground, desks, inbound
         self._sent: dict[AgentId, JobId] = {}  # whom we have sent over, and for which campaign
         self._declined: dict[AgentId, JobId] = {}  # who went back by their own word: not again before the queue was empty
         self._above_s: dict[JobId, float] = {}  # since when
@@ -44,14 +35,14 @@ class Blending:
         """Send over, or back, whoever is to go."""
         for agent_id in [one for one in self._sent if not self._takes_callers(one)]:
             self._declined[agent_id] = self._sent.pop(agent_id)
-        running = {job.job.id: job for job in self._jobs.values() if _blends(job)}
+        running = {job.job.id: job for job in self._ground.jobs.values() if _blends(job)}
         for agent_id in [one for one, job_id in self._sent.items() if job_id not in running]:
             self._send_back(agent_id, "the campaign is over: contacts come to you again")
         for job in running.values():
             self._look_at(job, self._inbound(job))
 
     def _look_at(self, job: FloorJob, inbound: Inbound) -> None:
-        job_id, now_s, plan = job.job.id, self._clock.monotonic_s(), job.inbound
+        job_id, now_s, plan = job.job.id, self._ground.clock.monotonic_s(), job.inbound
         if inbound.unknown or not plan.is_above(inbound.waiting, inbound.longest_s):
             self._above_s.pop(job_id, None)
         elif now_s - self._above_s.setdefault(job_id, now_s) >= plan.blend_after_s:
@@ -64,19 +55,19 @@ class Blending:
             self._declined = {one: whose for one, whose in self._declined.items() if whose != job_id}
 
     def _send_over(self, job: FloorJob, inbound: Inbound) -> None:
-        coming = sum(seat.desk.state in COMING and seat.desk.caller is None for seat in takers_of(job, self._seats))
+        coming = sum(seat.desk.state in COMING and seat.desk.caller is None for seat in takers_of(job, self._ground.seats))
         for _ in range(inbound.waiting - coming):
             seat = self._next(job)
             if seat is None:
                 return
             self._sent[seat.desk.agent.id] = job.job.id
             because = f"{inbound.waiting} callers wait in {inbound.where}: you take callers now"
-            self._apply(seat, Blended(inbound=True, because=because))
+            self._desks.apply(seat, Blended(inbound=True, because=because))
 
     def _next(self, job: FloorJob) -> Seat | None:
         """Who idles and is not needed by those who may answer soon, else who is writing while others are there for them."""
-        mine = [one for one in self._seats.values() if one.attached == job.job.id and self._may_go(one)]
-        spare = self._jobs.spare(job.job.id)
+        mine = [one for one in self._ground.seats.values() if one.attached == job.job.id and self._may_go(one)]
+        spare = self._ground.jobs.spare(job.job.id)
         idle = [one for one in mine if one.desk.can_take(CallKind.PACED)] if spare >= 1 else []
         writing = [one for one in mine if one.desk.state is AgentState.WRAP_UP] if spare >= 0 else []
         return min(idle or writing, key=lambda one: one.desk.since, default=None)
@@ -87,12 +78,12 @@ class Blending:
         return not stays and desk.has_line and desk.agent.id not in self._declined
 
     def _takes_callers(self, agent_id: AgentId) -> bool:
-        seat = self._seats.get(agent_id)
+        seat = self._ground.seats.get(agent_id)
         return seat is not None and seat.desk.blended_in
 
     def _send_back(self, agent_id: AgentId, because: str) -> None:
         del self._sent[agent_id]
-        self._apply(self._seats[agent_id], Blended(inbound=False, because=because))
+        self._desks.apply(self._ground.seats[agent_id], Blended(inbound=False, because=because))
 
 
 def _blends(job: FloorJob) -> bool:

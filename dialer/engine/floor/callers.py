@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -15,6 +14,8 @@ from dialer.domain.desk_happenings import CallerFound, CallerGone, CallerJoined,
 from dialer.domain.desk_tasks import DropCaller, ResumeContact, TakeCaller
 from dialer.domain.ids import LegId, OfferId
 from dialer.engine.floor.blending import Blending
+from dialer.engine.floor.desks import Desks
+from dialer.engine.floor.ground import Ground
 from dialer.engine.floor.job import FloorJob
 from dialer.engine.floor.queues import Inbound, Queues
 from dialer.engine.floor.seat import Seat
@@ -22,9 +23,6 @@ from dialer.engine.floor.takers import Takers, name_of, takers_of
 from dialer.errors import WireError
 from dialer.pacing.floor import InboundArrived
 from dialer.ports_queues import QueueNews, QueueNewsKind, QueuePort, QueueTalk
-
-if TYPE_CHECKING:
-    from dialer.engine.floor.floor import Floor
 
 log = structlog.get_logger()
 
@@ -35,18 +33,12 @@ WIRE_S = 4.0
 class Callers:
     """Of one floor."""
 
-    def __init__(self, floor: Floor, port: QueuePort | None) -> None:
-        self._floor, self._port = floor, port
-        self.queues = Queues(port, floor.clock, self)
-        self._takers = None if port is None else self._with_queues(port)
-        self._blending = Blending(
-            clock=floor.clock, seats=floor.seats, jobs=floor.jobs, apply=floor.desks.apply, inbound=self.seen
-        )
+    def __init__(self, ground: Ground, desks: Desks, port: QueuePort | None) -> None:
+        self._ground, self._desks, self._port = ground, desks, port
+        self.queues = Queues(port, ground.clock, self)
+        self._takers = None if port is None else Takers(ground, desks, port)
+        self._blending = Blending(ground, desks, self.seen)
         self._old: dict[tuple[str, OfferId], QueueTalk] = {}  # talks that a dead dialer has left
-
-    def _with_queues(self, port: QueuePort) -> Takers:
-        floor = self._floor
-        return Takers(port=port, voice=floor.voice, clock=floor.clock, seats=floor.seats, jobs=floor.jobs, tell=floor.desks.tell)
 
     async def run(self) -> None:
         """Look after callers until cancelled."""
@@ -58,13 +50,13 @@ class Callers:
                 while True:
                     self._blending.look()
                     await self._takers.keep()
-                    await self._floor.clock.sleep(TICK_S)
+                    await self._ground.clock.sleep(TICK_S)
         finally:
             await asyncio.shield(self._takers.stop())
 
     def attach(self) -> None:
         """Jobs have begun, ended or changed: look after the queues that they name now."""
-        self.queues.watch({(job.switch, one) for job in self._floor.jobs.values() for one in job.inbound.queues})
+        self.queues.watch({(job.switch, one) for job in self._ground.jobs.values() for one in job.inbound.queues})
 
     def seen(self, job: FloorJob) -> Inbound:
         """Who waits in the queues that a job gives way to."""
@@ -76,11 +68,11 @@ class Callers:
         if self._port is not None:
             talks = await self._port.talks(switch)
             self._adopt(switch, {one.offer: one for one in talks})
-            with_caller = [one.desk for one in self._floor.seats.values() if one.desk.state is not AgentState.WRAP_UP]
+            with_caller = [one.desk for one in self._ground.seats.values() if one.desk.state is not AgentState.WRAP_UP]
             mine = {desk.caller.offer for desk in with_caller if desk.caller is not None}
             for lost in [one for one in talks if one.held and one.offer not in mine]:  # by an agent of a dialer that has died
                 await self._put_back(switch, lost.offer)
-            left = [one for one in talks if one.leg_id not in self._floor.seats.legs and not one.held]
+            left = [one for one in talks if one.leg_id not in self._ground.seats.legs and not one.held]
             elsewhere = {place: talk for place, talk in self._old.items() if place[0] != switch}
             self._old = elsewhere | {(switch, one.offer): one for one in left}
             if self._takers is not None:
@@ -88,26 +80,26 @@ class Callers:
 
     def _adopt(self, switch: str, talks: Mapping[OfferId, QueueTalk]) -> None:
         """Desks with a caller on a switch agree with what the switch has."""
-        for seat in [one for one in self._floor.seats.values() if one.switch == switch and one.desk.caller is not None]:
+        for seat in [one for one in self._ground.seats.values() if one.switch == switch and one.desk.caller is not None]:
             caller = seat.desk.caller
             if caller is None or seat.desk.state is AgentState.WRAP_UP:
                 continue
             if (talk := talks.get(caller.offer)) is None:
-                self._floor.desks.apply(seat, CallerGone(offer=caller.offer))
+                self._desks.apply(seat, CallerGone(offer=caller.offer))
             elif seat.desk.state is AgentState.DIALLING:
-                self._floor.desks.apply(seat, CallerJoined(offer=caller.offer))
+                self._desks.apply(seat, CallerJoined(offer=caller.offer))
             elif talk.held and seat.desk.state is AgentState.TALKING:
                 seat.tasks.put_nowait(ResumeContact(call=caller))  # it was asked for, and did not arrive
 
     async def put_back(self, seat: Seat, caller: DeskCaller) -> None:
         """A caller whom this agent held, and has no more, waits in the queue again."""
-        home = self._floor.voice.switch_for(self._floor.options.leg_trunk)  # of a telephone that is down now, too
+        home = self._ground.voice.switch_for(self._ground.options.leg_trunk)  # of a telephone that is down now, too
         await self._put_back(seat.switch or home, caller.offer)
 
     def waits(self, offer: OfferId) -> None:
         """A caller has been on hold for as long as the switch allows: they are with the agent again, or else in the queue."""
         if (seat := self._with(offer)) is not None:
-            self._floor.desks.apply(seat, Resume() if seat.desk.state is AgentState.HELD else CancelConsult())
+            self._desks.apply(seat, Resume() if seat.desk.state is AgentState.HELD else CancelConsult())
 
     def give_back(self, seat: Seat) -> bool:
         """Put the caller with whom an agent's telephone talks, as it did when a dialer died, before the agent who is back."""
@@ -117,8 +109,8 @@ class Callers:
             return False
         talk = self._old.pop(place)
         caller = DeskCaller(offer=talk.offer, queue=talk.queue, number=talk.number, rules=self._rules(seat, talk.queue))
-        self._floor.seats.take_leg(seat, talk.leg_id, place[0])
-        self._floor.desks.apply(seat, CallerFound(caller=caller))
+        self._ground.seats.take_leg(seat, talk.leg_id, place[0])
+        self._desks.apply(seat, CallerFound(caller=caller))
         return True
 
     async def do(self, seat: Seat, task: TakeCaller | DropCaller) -> None:
@@ -126,10 +118,10 @@ class Callers:
         caller, leg_id = task.caller, seat.leg_id
         match task:
             case TakeCaller() if leg_id is None or self._port is None:
-                self._floor.desks.apply(seat, CallerGone(offer=caller.offer))
+                self._desks.apply(seat, CallerGone(offer=caller.offer))
             case TakeCaller() if leg_id is not None and self._port is not None:
                 if not await self._port.take(seat.switch, caller.offer, leg_id):
-                    self._floor.desks.apply(seat, CallerGone(offer=caller.offer))
+                    self._desks.apply(seat, CallerGone(offer=caller.offer))
             case DropCaller():
                 await self._drop(seat.switch, caller.offer)
 
@@ -145,9 +137,9 @@ class Callers:
             case QueueNewsKind.OFFERED if news.offer is not None:
                 self._offered(news, news.offer)
             case QueueNewsKind.TAKEN if news.offer is not None and (seat := self._with(news.offer)) is not None:
-                self._floor.desks.apply(seat, CallerJoined(offer=news.offer))
+                self._desks.apply(seat, CallerJoined(offer=news.offer))
             case QueueNewsKind.GONE if news.offer is not None and (seat := self._with(news.offer)) is not None:
-                self._floor.desks.apply(seat, CallerGone(offer=news.offer))
+                self._desks.apply(seat, CallerGone(offer=news.offer))
             case _:
                 pass
 
@@ -158,26 +150,26 @@ class Callers:
 
     def _arrived(self, switch: str, queue: str) -> None:
         """What pacers learn: a caller for whom no agent was waiting will take one from them."""
-        jobs = [job for job in self._floor.jobs.values() if job.switch == switch and queue in job.inbound.queues]
+        jobs = [job for job in self._ground.jobs.values() if job.switch == switch and queue in job.inbound.queues]
         for job in jobs:
-            if not any(seat.desk.can_take_caller for seat in takers_of(job, self._floor.seats)):
+            if not any(seat.desk.can_take_caller for seat in takers_of(job, self._ground.seats)):
                 job.learn(InboundArrived())
 
     def _offered(self, news: QueueNews, offer: OfferId) -> None:
-        seat = None if news.leg_id is None else self._floor.seats.legs.get(news.leg_id)
+        seat = None if news.leg_id is None else self._ground.seats.legs.get(news.leg_id)
         if seat is None:  # of nobody who is here: the queue offers the caller to somebody else
-            self._floor.begin(self._drop(news.switch, offer), "refuse a caller")
+            self._ground.begin(self._drop(news.switch, offer), "refuse a caller")
             return
         caller = DeskCaller(offer=offer, queue=news.queue, number=news.number, rules=self._rules(seat, news.queue))
-        self._floor.desks.apply(seat, CallerOffered(caller=caller))
+        self._desks.apply(seat, CallerOffered(caller=caller))
 
     def _rules(self, seat: Seat, queue: str) -> AgentRules:
         """Those of the campaign that gives way to the queue, as far as they concern a caller."""
-        jobs = (job for job in self._floor.jobs.values() if queue in job.inbound.queues and not job.refuses(seat))
+        jobs = (job for job in self._ground.jobs.values() if queue in job.inbound.queues and not job.refuses(seat))
         return next((job.rules for job in jobs), AgentRules())
 
     def _with(self, offer: OfferId) -> Seat | None:
-        mine = (one for one in self._floor.seats.values() if one.desk.caller is not None)
+        mine = (one for one in self._ground.seats.values() if one.desk.caller is not None)
         return next((one for one in mine if one.desk.caller is not None and one.desk.caller.offer == offer), None)
 
     async def _drop(self, switch: str, offer: OfferId) -> None:

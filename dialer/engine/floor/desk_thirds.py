@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from dialer.domain.agent import AgentState
 from dialer.domain.attempt import DEFAULT
@@ -22,12 +21,13 @@ from dialer.domain.desk_happenings import (
 from dialer.domain.desk_tasks import CallThird, GiveCall
 from dialer.domain.ids import AttemptId, ConsultId, LegId, PersonId, new_consult_id
 from dialer.engine.call import Said
+from dialer.engine.floor.callers import Callers
+from dialer.engine.floor.desks import Desks
+from dialer.engine.floor.ground import Ground
+from dialer.engine.floor.matching import Matching
 from dialer.engine.floor.seat import Seat
 from dialer.errors import WireError
 from dialer.ports_agents import ConsultOrder, Missing
-
-if TYPE_CHECKING:
-    from dialer.engine.floor.floor import Floor
 
 LET_GO_S = 10.0
 Missed = Callable[[Seat, Person, Missing | None], None]
@@ -36,12 +36,12 @@ Missed = Callable[[Seat, Person, Missing | None], None]
 class DeskThirds:
     """Of all desks. `missed` is told when somebody was not there any more."""
 
-    def __init__(self, floor: Floor, missed: Missed) -> None:
-        self._floor, self._missed = floor, missed
+    def __init__(self, ground: Ground, desks: Desks, matching: Matching, callers: Callers, missed: Missed) -> None:
+        self._ground, self._desks, self._matching, self._callers, self._missed = ground, desks, matching, callers, missed
 
     async def ask(self, seat: Seat, task: CallThird) -> None:
         """Call a number, or ask a colleague who is free."""
-        floor, call, leg = self._floor, task.call, seat.leg_id
+        ground, call, leg = self._ground, task.call, seat.leg_id
         if leg is None:
             return
         if isinstance(call, DeskCall) and task.agent:
@@ -50,75 +50,75 @@ class DeskThirds:
         if (road := self._road(call)) is None:
             return
         consult = new_consult_id()
-        floor.seats.ask_third(seat, consult)
+        ground.seats.ask_third(seat, consult)
         trunk, shown = road
         order = ConsultOrder(consult_id=consult, leg_id=leg, number=task.number, trunk=trunk, caller_id=shown)
         asked = False
         try:
-            missing = await floor.agents.consult(id_of(call), order)
+            missing = await ground.agents.consult(id_of(call), order)
             asked = missing is None
         finally:
             if not asked:
-                floor.seats.leave_third(consult)
-                floor.begin(self._let_go(consult), "let go of a third person")  # who may have been rung all the same
+                ground.seats.leave_third(consult)
+                ground.begin(self._let_go(consult), "let go of a third person")  # who may have been rung all the same
         if missing is not None:
             self._missed(seat, call, missing)
 
     def _road(self, call: Person) -> tuple[str, str] | None:
         """The trunk by which a third person is called, and the number that is shown; None where the contact is gone."""
-        floor = self._floor
+        ground = self._ground
         if isinstance(call, DeskCaller):  # no campaign's: by the trunk on whose switch the telephones of agents are
-            trunk = floor.options.leg_trunk
-            return trunk, floor.options.caller_ids.get(trunk, "")
-        live, job = floor.calls.get(attempt_of(call)), floor.jobs.get(call.job_id)
+            trunk = ground.options.leg_trunk
+            return trunk, ground.options.caller_ids.get(trunk, "")
+        live, job = ground.calls.get(attempt_of(call)), ground.jobs.get(call.job_id)
         if live is None:
             return None
         trunk = live.attempt.trunk
-        return trunk, (job.job.definition.caller_id if job is not None else "") or floor.options.caller_ids.get(trunk, "")
+        return trunk, (job.job.definition.caller_id if job is not None else "") or ground.options.caller_ids.get(trunk, "")
 
     async def _ask_colleague(self, seat: Seat, call: DeskCall, login: str, leg: LegId) -> None:
-        floor, other = self._floor, self._floor.seats.colleague(login, seat)
+        ground, other = self._ground, self._ground.seats.colleague(login, seat)
         if other is None or not other.desk.is_idle or other.leg_id is None:
-            floor.desks.apply(seat, ThirdGone(because=f"{login} is not free"))
+            self._desks.apply(seat, ThirdGone(because=f"{login} is not free"))
             return
-        floor.desks.apply(other, Consulted(call=call, by=seat.desk.agent.login))
+        self._desks.apply(other, Consulted(call=call, by=seat.desk.agent.login))
         talk = False
         try:
-            talk = await floor.agents.talk(leg, other.leg_id) is None
+            talk = await ground.agents.talk(leg, other.leg_id) is None
         finally:
             if not talk:  # or the colleague would be taken for busy until they notice
-                floor.desks.apply(other, ConsultOver())
-        floor.desks.apply(seat, ConsultAnswered() if talk else ThirdGone(because="their telephone is gone"))
+                self._desks.apply(other, ConsultOver())
+        self._desks.apply(seat, ConsultAnswered() if talk else ThirdGone(because="their telephone is gone"))
 
     async def _let_go(self, consult: ConsultId) -> None:
         with contextlib.suppress(WireError, TimeoutError):
             async with asyncio.timeout(LET_GO_S):
-                await self._floor.agents.cancel_consult(consult)
+                await self._ground.agents.cancel_consult(consult)
 
     async def drop(self, seat: Seat, call: Person) -> None:
         """Let the third person go."""
-        floor = self._floor
+        ground = self._ground
         if (consult := seat.consult_id) is not None:
-            floor.seats.leave_third(consult)
-            await floor.agents.cancel_consult(consult)
+            ground.seats.leave_third(consult)
+            await ground.agents.cancel_consult(consult)
         elif (other := self._third_seat(seat, call)) is not None:
-            floor.desks.apply(other, ConsultOver())
+            self._desks.apply(other, ConsultOver())
             if other.leg_id is not None:
-                await floor.agents.park(other.leg_id)
+                await ground.agents.park(other.leg_id)
 
     async def transfer(self, seat: Seat, call: Person) -> None:
         """Leave the contact with the third person. Where they are gone the agent has the contact again, or the next agent."""
-        floor, other, person = self._floor, self._third_seat(seat, call), id_of(call)
+        ground, other, person = self._ground, self._third_seat(seat, call), id_of(call)
         missing: Missing | None = Missing.THIRD
         if other is not None and other.leg_id is not None:
-            missing = await floor.agents.join(person, other.leg_id, tone=False)
+            missing = await ground.agents.join(person, other.leg_id, tone=False)
         elif (consult := seat.consult_id) is not None:
-            floor.seats.leave_third(consult)
-            missing = await floor.agents.transfer(person, consult)
+            ground.seats.leave_third(consult)
+            missing = await ground.agents.transfer(person, consult)
         if missing is Missing.CONTACT:
             self._missed(seat, call, missing)
         elif missing is not None:
-            floor.desks.apply(seat, ThirdGone(because="hung up"))
+            self._desks.apply(seat, ThirdGone(because="hung up"))
             await self.left_on_hold(seat, call)
 
     async def left_on_hold(self, seat: Seat, call: Person) -> None:
@@ -126,50 +126,50 @@ class DeskThirds:
 
         A caller is in the queue again.
         """
-        floor, now = self._floor, seat.desk.on_line
+        ground, now = self._ground, seat.desk.on_line
         back = now is not None and is_same(now, call) and seat.desk.state is not AgentState.WRAP_UP
         if isinstance(call, DeskCaller):
             if not back:
-                await floor.callers.put_back(seat, call)
+                await self._callers.put_back(seat, call)
             return
         attempt_id = attempt_of(call)
-        live = floor.calls.get(attempt_id)
+        live = ground.calls.get(attempt_id)
         if back or live is None or live.off_line:
             return
-        floor.matching.wait_again(live)
-        if attempt_id not in floor.seats.contacts:
-            await floor.agents.play_message(attempt_id)
+        self._matching.wait_again(live)
+        if attempt_id not in ground.seats.contacts:
+            await ground.agents.play_message(attempt_id)
 
     def give(self, seat: Seat, task: GiveCall) -> None:
         """A colleague answers for the contact from now on; where that desk has left it meanwhile, it is closed."""
-        floor, other, attempt_id = self._floor, self._floor.seats.colleague(task.to, seat), attempt_of(task.call)
-        live = floor.calls.get(attempt_id)
+        ground, other, attempt_id = self._ground, self._ground.seats.colleague(task.to, seat), attempt_of(task.call)
+        live = ground.calls.get(attempt_id)
         if other is not None:
-            floor.desks.apply(other, CallGiven())
+            self._desks.apply(other, CallGiven())
             call = other.desk.call
             if call is not None and call.is_own and call.attempt_id == attempt_id:
-                floor.seats.contacts[attempt_id] = other
+                ground.seats.contacts[attempt_id] = other
                 if live is not None:
-                    floor.calls.joined(live, floor.clock.now(), other.desk.agent.login)
+                    ground.calls.joined(live, ground.clock.now(), other.desk.agent.login)
                     if live.off_line:  # hung up while it was handed over
-                        floor.desks.apply(other, ContactGone(attempt_id=attempt_id))
+                        self._desks.apply(other, ContactGone(attempt_id=attempt_id))
                 return
-        if live is not None and attempt_id not in floor.seats.contacts:
-            floor.calls.finish(live, Said(code=task.code, source=DEFAULT, agent=seat.desk.agent.login))
+        if live is not None and attempt_id not in ground.seats.contacts:
+            ground.calls.finish(live, Said(code=task.code, source=DEFAULT, agent=seat.desk.agent.login))
 
     async def join_three(self, seat: Seat, call: Person) -> None:
         """All three hear each other."""
-        floor, other = self._floor, self._third_seat(seat, call)
+        ground, other = self._ground, self._third_seat(seat, call)
         legs = [one for one in (seat.leg_id, other.leg_id if other else None) if one is not None]
-        await floor.agents.conference(id_of(call), legs, [seat.consult_id] if seat.consult_id else [])
+        await ground.agents.conference(id_of(call), legs, [seat.consult_id] if seat.consult_id else [])
         if other is not None:
-            floor.desks.apply(other, ConferenceBegan())
+            self._desks.apply(other, ConferenceBegan())
 
     def _third_seat(self, seat: Seat, call: Person) -> Seat | None:
         third = call.third or (seat.desk.on_line.third if seat.desk.on_line is not None else None)
         if third is not None and third.agent:
-            return self._floor.seats.colleague(third.agent, seat)
-        asked = (one for one in self._floor.seats.values() if one is not seat and one.desk.call is not None)
+            return self._ground.seats.colleague(third.agent, seat)
+        asked = (one for one in self._ground.seats.values() if one is not seat and one.desk.call is not None)
         mine = (one for one in asked if one.desk.call and one.desk.call.asked_by == seat.desk.agent.login)
         return next(mine, None)
 

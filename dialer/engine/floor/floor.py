@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator
 
 from dialer.domain.agent import AgentState
 from dialer.domain.agent_commands import Command, LogIn
@@ -15,19 +15,21 @@ from dialer.domain.ids import AgentId, JobId
 from dialer.engine.calls import Calls
 from dialer.engine.floor.attaching import Attaching
 from dialer.engine.floor.callers import Callers
+from dialer.engine.floor.desk_commands import DeskCommands
 from dialer.engine.floor.desk_endings import DeskEndings
+from dialer.engine.floor.desk_phones import DeskPhones
 from dialer.engine.floor.desk_work import DeskWork
 from dialer.engine.floor.desks import Desks
 from dialer.engine.floor.events import FloorEvents
+from dialer.engine.floor.ground import Ground
 from dialer.engine.floor.jobs import FloorJobs
 from dialer.engine.floor.listenings import Listenings
 from dialer.engine.floor.matching import Matching
 from dialer.engine.floor.old_talks import OldTalks
 from dialer.engine.floor.options import FloorOptions
 from dialer.engine.floor.records import FloorRecords
-from dialer.engine.floor.seat import Audience, Seat
+from dialer.engine.floor.seat import Seat
 from dialer.engine.floor.seats import Seats
-from dialer.errors import NotSent
 from dialer.ports import Clock, VoicePort
 from dialer.ports_agents import AgentVoicePort, SoundOf, as_it_is
 from dialer.ports_queues import QueuePort
@@ -57,63 +59,73 @@ class Floor:
         queues: QueuePort | None = None,
     ) -> None:
         """`agents`: None where nobody has a telephone of ours; agents then call by other means, and tell us."""
-        self.store, self.voice, self.calls, self.clock = store, voice, calls, clock
-        self._agents, self.sound_of, self.strategy_of, self.options = agents, sound_of, strategy_of, options
-        self._group: asyncio.TaskGroup | None = None
+        self.sound_of, self._clock = sound_of, clock
         self._attached_s = -ATTACH_S
-        self.seats, self.audience = Seats(), Audience()
+        self.seats = Seats()
         self.records = FloorRecords(store, clock, lambda attempt_id: calls.get(attempt_id) is not None)
-        self.events = FloorEvents(self)
         self.jobs = FloorJobs(
             store=store,
             clock=clock,
             calls=calls,
             seats=self.seats,
             records=self.records,
-            behind_s=self.events.behind_s,
-            inbound=lambda job: self.callers.seen(job),
+            behind_s=lambda switch: self._events.behind_s(switch),
+            inbound=lambda job: self._callers.seen(job),
         )
-        self.endings = DeskEndings(self)
-        self._work = DeskWork(self)
-        self.desks = Desks(
+        self.ground = Ground(
             store=store,
+            voice=voice,
+            telephones=agents,
+            calls=calls,
             clock=clock,
+            strategy_of=strategy_of,
+            options=options,
             seats=self.seats,
-            audience=self.audience,
-            work=self._work,
-            begin=self.begin,
-            moved=self._moved,
+            jobs=self.jobs,
         )
-        self._attaching = Attaching(clock=clock, calls=calls, seats=self.seats, jobs=self.jobs, tell=self.desks.tell)
-        self.matching = Matching(clock=clock, calls=calls, seats=self.seats, jobs=self.jobs, apply=self.desks.apply)
-        self.callers, self.old_talks, self.listenings = Callers(self, queues), OldTalks(self), Listenings(self)
-        calls.on_over = self.events.call_over
+        self.desks = Desks(self.ground, self._moved)
+        self._attaching, self.matching = Attaching(self.ground, self.desks), Matching(self.ground, self.desks)
+        self._callers = Callers(self.ground, self.desks, queues)
+        self._old_talks = OldTalks(self.ground, self.desks)
+        self.listenings = Listenings(self.ground)
+        self.endings = DeskEndings(self.ground, self.matching)
+        self._work = DeskWork(
+            self.ground,
+            self.desks,
+            endings=self.endings,
+            phones=DeskPhones(self.ground, self.desks, self._old_talks, self._callers),
+            callers=self._callers,
+            matching=self.matching,
+        )
+        self._commands = DeskCommands(self.ground, self.desks, self._work)
+        self._events = FloorEvents(
+            self.ground,
+            self.desks,
+            matching=self.matching,
+            old_talks=self._old_talks,
+            callers=self._callers,
+            listenings=self.listenings,
+        )
+        calls.on_over = self._events.call_over
 
     @property
     def has_telephones(self) -> bool:
         """Whether contacts can be joined with agents here."""
-        return self._agents is not None
-
-    @property
-    def agents(self) -> AgentVoicePort:
-        """The wire to the agents' telephones. Raises NotSent where there is none."""
-        if self._agents is None:
-            raise NotSent("agents have no telephones here")
-        return self._agents
+        return self.ground.telephones is not None
 
     # ── what agents' desktops ask ─────────────────────────────────────────────────────────────────────────────────────
 
     async def command(self, agent_id: AgentId, command: Command) -> Done | Refused:
         """Carry out a command, or say why not."""
-        if self._group is None:
+        if self.ground.group is None:
             return BUSY
         if isinstance(command, LogIn) and self.listenings.listens(agent_id):
             return Refused("you listen to an agent", "stop listening first")
-        return await self.desks.command(agent_id, command)
+        return await self._commands.carry_out(agent_id, command)
 
     def listen(self, agent_id: AgentId) -> AsyncGenerator[AgentEvent, None]:
         """What the agent is told, from now on."""
-        return self.audience.listen(agent_id)
+        return self.ground.audience.listen(agent_id)
 
     async def socket_lost(self, agent_id: AgentId) -> None:
         """The agent's desktop has gone away."""
@@ -137,10 +149,10 @@ class Floor:
     async def open(self, job: Job, switch: str) -> None:
         """A job with agents begins, or begins again. Raises StoreDown."""
         if await self.jobs.open(job, switch):
-            self.old_talks.take_up(self.jobs[job.id])
+            self._old_talks.take_up(self.jobs[job.id])
         self._attach()
         self.matching.match()
-        await self.callers.queues.look()  # before its first call
+        await self._callers.queues.look()  # before its first call
 
     def close(self, job_id: JobId) -> None:
         """A job places no more calls; whoever still answers, and whoever still talks, is looked after until nobody is left."""
@@ -155,32 +167,25 @@ class Floor:
         await self.records.nobody_is_there(GONE)
         try:
             async with asyncio.TaskGroup() as group:
-                self._group = group
-                if self._agents is not None:
-                    group.create_task(self.events.run(self._agents), name="hear the floor")
+                self.ground.group = group
+                if self.ground.telephones is not None:
+                    group.create_task(self._events.run(self.ground.telephones), name="hear the floor")
                 group.create_task(self.records.run(self.jobs), name="keep the floor's records")
-                group.create_task(self.callers.run(), name="look after callers")
+                group.create_task(self._callers.run(), name="look after callers")
                 group.create_task(self.listenings.run(), name="look after supervisors")
                 while True:
                     self.desks.ring_alarms()
-                    if self.clock.monotonic_s() - self._attached_s >= ATTACH_S:
+                    if self._clock.monotonic_s() - self._attached_s >= ATTACH_S:
                         self._attach()
-                    await self.clock.sleep(TICK_S)
+                    await self._clock.sleep(TICK_S)
         finally:
-            self._group = None
+            self.ground.group = None
             await self._leave()
 
     async def look(self, switch: str) -> None:
         """The link to a switch is up again: what it has of the floor now is what there is. Raises WireError."""
-        if self._agents is not None:
-            await self.events.look(self._agents, switch)
-
-    def begin(self, work: Coroutine[None, None, None], name: str) -> None:
-        """Something to be done beside the reading of events."""
-        if self._group is None:
-            work.close()
-        else:
-            self._group.create_task(work, name=name)
+        if self.ground.telephones is not None:
+            await self._events.look(self.ground.telephones, switch)
 
     def _moved(self, seat: Seat, before: Desk) -> None:
         """A desk is another now: what follows from it for everybody else."""
@@ -197,9 +202,9 @@ class Floor:
 
     def _attach(self) -> None:
         """Jobs or agents have come or gone, or it has been a while: look anew who works for whom."""
-        self._attached_s = self.clock.monotonic_s()
+        self._attached_s = self._clock.monotonic_s()
         self.jobs.forget()
-        self.callers.attach()
+        self._callers.attach()
         self._attaching.look()
 
     async def _leave(self) -> None:
@@ -207,4 +212,4 @@ class Floor:
         await self.listenings.leave()
         await self._work.leave(self.seats.values())
         await self.records.leave(one.desk for one in self.seats.values())
-        self.audience.close()
+        self.ground.audience.close()

@@ -12,7 +12,6 @@ from dialer.domain.desk_tasks import PlaceCall
 from dialer.domain.ids import JobId
 from dialer.engine.call import Call
 from dialer.engine.calls import Calls
-from dialer.engine.floor.attaching import is_free_for
 from dialer.engine.floor.job import FloorJob, answer_of
 from dialer.engine.floor.queues import Inbound
 from dialer.engine.floor.records import FloorRecords
@@ -102,7 +101,7 @@ class FloorJobs(Mapping[JobId, FloorJob]):
 
     def idle(self, job_id: JobId, kind: CallKind) -> int:
         """How many agents could be offered a contact of the job now."""
-        return sum(is_free_for(seat, job_id, kind) for seat in self._seats.values())
+        return sum(seat.is_free_for(job_id, kind) for seat in self._seats.values())
 
     def spare(self, job_id: JobId) -> int:
         """How many idle agents would be left if those who are expected to answer soon had one each."""

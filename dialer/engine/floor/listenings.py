@@ -7,7 +7,6 @@ from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -16,6 +15,7 @@ from dialer.domain.agent_events import ListeningStage
 from dialer.domain.desk import Desk, Leg, Refused
 from dialer.domain.ids import AgentId, LegId, new_leg_id
 from dialer.domain.supervisor_commands import BargeIn, ListenTo, StopListening, SupervisorCommand, Whisper
+from dialer.engine.floor.ground import Ground
 from dialer.engine.floor.listening import Listening, whom
 from dialer.engine.floor.listening_news import ListeningNews
 from dialer.engine.floor.listening_record import ListeningRecord
@@ -26,9 +26,6 @@ from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, FloorSeen, LegO
 from dialer.services.agent_floor import BUSY, AtWork, Done
 from dialer.services.listenings import Listened
 from dialer.store.store import Tx
-
-if TYPE_CHECKING:
-    from dialer.engine.floor.floor import Floor
 
 log = structlog.get_logger()
 
@@ -44,11 +41,11 @@ NO_ANSWER, ONE_DOWN = "the switch did not answer in time", "one of the telephone
 class Listenings:
     """All of them on one floor. A supervisor listens to one agent at a time; an agent may have several supervisors."""
 
-    def __init__(self, floor: Floor) -> None:
-        self._floor, self._record = floor, ListeningRecord(floor.store, floor.clock)
-        self._news = ListeningNews(floor.audience, floor.clock, agents_know=floor.options.tell_of_listening)
+    def __init__(self, ground: Ground) -> None:
+        self._ground, self._record = ground, ListeningRecord(ground.store, ground.clock)
+        self._news = ListeningNews(ground.audience, ground.clock, agents_know=ground.options.tell_of_listening)
         self._of: dict[AgentId, Listening] = {}
-        self._rechecked_s = floor.clock.monotonic_s()
+        self._rechecked_s = ground.clock.monotonic_s()
         self._open = False
 
     def listens(self, agent_id: AgentId) -> bool:
@@ -64,12 +61,12 @@ class Listenings:
     async def at_work(self, agent_id: AgentId) -> list[AtWork] | Refused:
         """Who of the organisation is at work."""
         found = await self._supervisor(agent_id)
-        return found if isinstance(found, Refused) else at_work(self._floor.seats, self._floor.jobs, self.at, found.org_id)
+        return found if isinstance(found, Refused) else at_work(self._ground.seats, self._ground.jobs, self.at, found.org_id)
 
     async def _supervisor(self, agent_id: AgentId) -> Agent | Refused:
         """Who asks, as the database knows them now; or why they may not."""
         try:
-            found = await self._floor.store.read(partial(_agent, agent_id))
+            found = await self._ground.store.read(partial(_agent, agent_id))
         except (NotFound, StoreDown) as why:
             return Refused(str(why))
         if not (found.supervisor and found.active):
@@ -89,7 +86,7 @@ class Listenings:
                 return Refused("you listen to nobody")
             self._end(held, "")
             return Done()
-        seat = whom(supervisor, command.agent, held, self._floor.seats)
+        seat = whom(supervisor, command.agent, held, self._ground.seats)
         if isinstance(seat, Refused):
             return seat
         if held is not None:
@@ -99,7 +96,7 @@ class Listenings:
     # ── coming and going ──────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _ring(self, supervisor: Agent, seat: Seat, how: SpyMode, phone: str) -> Done | Refused:
-        floor, own = self._floor, self._floor.seats.get(supervisor.id)
+        ground, own = self._ground, self._ground.seats.get(supervisor.id)
         if own is not None and own.desk.state is not AgentState.LOGGED_OUT:
             return Refused("you are logged in as an agent", "log out first")
         if not phone:
@@ -111,11 +108,11 @@ class Listenings:
         held = self._of[supervisor.id] = Listening(
             supervisor=supervisor, seat=seat, agent_leg=seat.leg_id, how=how, leg_id=new_leg_id(), switch=seat.switch
         )
-        trunk = floor.options.leg_trunk if phone.startswith("+") else ""
+        trunk = ground.options.leg_trunk if phone.startswith("+") else ""
         async with held.lock:  # an answer that is quicker than this is looked at afterwards
             try:
                 async with asyncio.timeout(WIRE_S):
-                    await floor.agents.ring(LegOrder(leg_id=held.leg_id, phone=phone, switch=held.switch, trunk=trunk))
+                    await ground.agents.ring(LegOrder(leg_id=held.leg_id, phone=phone, switch=held.switch, trunk=trunk))
             except (WireError, TimeoutError) as trouble:
                 self._end(held, str(trouble) or NO_ANSWER)
                 return Refused(f"your telephone cannot be rung: {str(trouble) or NO_ANSWER}")
@@ -158,11 +155,11 @@ class Listenings:
 
     async def _hear(self, held: Listening) -> str:
         """Put it on record, then let the supervisor hear; returns why not."""
-        floor, call = self._floor, held.seat.desk.call
+        ground, call = self._ground, held.seat.desk.call
         if held.seat.leg_id != held.agent_leg or held.seat.desk.leg is not Leg.UP:
             return f"the telephone of {held.agent} is down"
         new = Listened(
-            at=floor.clock.now(),
+            at=ground.clock.now(),
             supervisor=held.supervisor.login,
             agent=held.agent,
             how=held.how.value,
@@ -171,7 +168,7 @@ class Listenings:
         try:
             held.record = await self._record.begin(held.supervisor.org_id, new)
             async with asyncio.timeout(WIRE_S):
-                missing = None if held.over else await floor.agents.spy(held.leg_id, held.agent_leg, held.how)
+                missing = None if held.over else await ground.agents.spy(held.leg_id, held.agent_leg, held.how)
         except StoreDown as down:
             return f"it cannot be put on record: {down}"
         except (WireError, TimeoutError) as trouble:
@@ -192,11 +189,11 @@ class Listenings:
             there = [one for one in there if one.began and not one.over and one.seat is seat]
             for held in there:
                 held.parks += 1
-                await self._asked(held, self._floor.agents.park(held.leg_id))
-            await self._floor.clock.sleep(GONE_S)
+                await self._asked(held, self._ground.agents.park(held.leg_id))
+            await self._ground.clock.sleep(GONE_S)
             for held in there:
                 if not held.over:
-                    await self._asked(held, self._floor.agents.spy(held.leg_id, held.agent_leg, held.how))
+                    await self._asked(held, self._ground.agents.spy(held.leg_id, held.agent_leg, held.how))
 
     async def _asked(self, held: Listening, asked: Awaitable[Missing | None]) -> None:
         try:
@@ -217,12 +214,12 @@ class Listenings:
         self._news.tell(held, ListeningStage.ENDED, because)
         self._news.inform(held, "")
         if up:
-            self._floor.begin(self._drop(held.leg_id), "hang up a supervisor")
+            self._ground.begin(self._drop(held.leg_id), "hang up a supervisor")
 
     async def _drop(self, leg_id: LegId) -> None:
         try:
             async with asyncio.timeout(WIRE_S):
-                await self._floor.agents.drop(leg_id)
+                await self._ground.agents.drop(leg_id)
         except (WireError, TimeoutError) as trouble:  # found, and hung up, when the switch is looked at again
             log.warning("a supervisor's telephone stays up", leg=leg_id, reason=str(trouble))
 
@@ -264,7 +261,7 @@ class Listenings:
         elif held.began:
             self._end(held, f"there is nothing more to hear of {held.agent}")
         else:
-            self._floor.begin(self._begin(held), "bring a supervisor to an agent's side")
+            self._ground.begin(self._begin(held), "bring a supervisor to an agent's side")
 
     def moved(self, seat: Seat, before: Desk) -> None:
         """An agent's desk is another now: whoever listens is told."""
@@ -274,16 +271,16 @@ class Listenings:
         for held in [one for one in self._of.values() if one.seat is seat]:
             self._news.moved(held)
         if desk.state in VOICES and any(one.seat is seat and one.began for one in self._of.values()):
-            self._floor.begin(self._anew(seat), "let supervisors hear who has come")
+            self._ground.begin(self._anew(seat), "let supervisors hear who has come")
 
     def desktop(self, agent_id: AgentId, *, there: bool) -> None:
         """A desktop of this person is there, or is not any more."""
         if (held := self._of.get(agent_id)) is not None:
-            held.lost_at = None if there else held.lost_at or self._floor.clock.now()
+            held.lost_at = None if there else held.lost_at or self._ground.clock.now()
 
     async def run(self) -> None:
         """Keep the record, and end what nobody may or wants to hear any more, until cancelled."""
-        clock, self._open = self._floor.clock, True
+        clock, self._open = self._ground.clock, True
         while True:
             stale = clock.now() - timedelta(seconds=STALE_S)
             for held in [one for one in self._of.values() if one.lost_at is not None and one.lost_at <= stale]:
@@ -297,7 +294,7 @@ class Listenings:
     async def _recheck(self) -> None:
         for held in list(self._of.values()):
             try:
-                known = await self._floor.store.read(partial(_agent, held.supervisor.id))
+                known = await self._ground.store.read(partial(_agent, held.supervisor.id))
             except StoreDown:  # asked again in a while
                 return
             if not (known.supervisor and known.active):

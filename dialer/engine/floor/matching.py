@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 from dialer.domain.desk_call import CallKind, DeskCall
-from dialer.domain.desk_happenings import Assigned, Happening, Offered
-from dialer.domain.ids import JobId
+from dialer.domain.desk_happenings import Assigned, Offered
 from dialer.engine.call import Call
-from dialer.engine.calls import Calls
+from dialer.engine.floor.desks import Desks
+from dialer.engine.floor.ground import Ground
 from dialer.engine.floor.job import FloorJob
 from dialer.engine.floor.seat import Seat
-from dialer.engine.floor.seats import Seats
-from dialer.ports import Clock
 
 
 class Matching:
-    """Of one floor. `apply` is how a desk learns of its contact."""
+    """Of one floor."""
 
-    def __init__(
-        self,
-        *,
-        clock: Clock,
-        calls: Calls,
-        seats: Seats,
-        jobs: Mapping[JobId, FloorJob],
-        apply: Callable[[Seat, Happening], None],
-    ) -> None:
-        self._clock, self._calls, self._seats, self._jobs, self._apply = clock, calls, seats, jobs, apply
+    def __init__(self, ground: Ground, desks: Desks) -> None:
+        self._ground, self._desks = ground, desks
 
     def match(self) -> None:
         """Give those who wait an agent, as far as there are any."""
-        queue = sorted((since, attempt, job.job.id) for job in self._jobs.values() for attempt, since in job.waiting.items())
+        queue = sorted(
+            (since, attempt, job.job.id) for job in self._ground.jobs.values() for attempt, since in job.waiting.items()
+        )
         for _, attempt_id, job_id in queue:
-            job, call = self._jobs[job_id], self._calls.get(attempt_id)
+            job, call = self._ground.jobs[job_id], self._ground.calls.get(attempt_id)
             if call is None or call.off_line:
                 job.waiting.pop(attempt_id, None)
                 continue
@@ -41,20 +33,20 @@ class Matching:
                 continue
             seat = _longest_idle(free, job)
             del job.waiting[attempt_id]
-            self._seats.contacts[attempt_id] = seat
-            self._apply(seat, Assigned(call=job.call_to(call)))
+            self._ground.seats.contacts[attempt_id] = seat
+            self._desks.apply(seat, Assigned(call=job.call_to(call)))
 
     def wait_again(self, call: Call) -> None:
         """A contact has lost the agent: the next free one, at once."""
-        job = self._jobs.get(call.attempt.job_id)
-        self._seats.contacts.pop(call.attempt.id, None)
+        job = self._ground.jobs.get(call.attempt.job_id)
+        self._ground.seats.contacts.pop(call.attempt.id, None)
         if job is not None and not call.off_line:
-            job.waiting[call.attempt.id] = self._clock.now()
+            job.waiting[call.attempt.id] = self._ground.clock.now()
             self.match()
 
     def offer(self, call: DeskCall, *, login: str = "", only: bool = False) -> bool:
         """Offer a contact to the agent of that login, or else (unless `only`) to whoever has been idle longest."""
-        job = self._jobs.get(call.job_id)
+        job = self._ground.jobs.get(call.job_id)
         if job is None:
             return False
         free = self._free(job, call.kind)
@@ -64,12 +56,12 @@ class Matching:
             return False
         seat = _longest_idle(chosen, job)
         if call.attempt_id is not None:
-            self._seats.contacts[call.attempt_id] = seat
-        self._apply(seat, Offered(call=call))
+            self._ground.seats.contacts[call.attempt_id] = seat
+        self._desks.apply(seat, Offered(call=call))
         return True
 
     def _free(self, job: FloorJob, kind: CallKind) -> list[Seat]:
-        return [one for one in self._seats.values() if one.desk.can_take(kind) and not job.refuses(one)]
+        return [one for one in self._ground.seats.values() if one.desk.can_take(kind) and not job.refuses(one)]
 
 
 def _longest_idle(free: Sequence[Seat], job: FloorJob) -> Seat:

@@ -6,7 +6,6 @@ Whoever was on hold then hears music until the next agent is free.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -15,6 +14,8 @@ from dialer.domain.desk_call import DeskCall
 from dialer.domain.desk_happenings import TalkFound
 from dialer.domain.ids import AttemptId
 from dialer.engine.call import Call
+from dialer.engine.floor.desks import Desks
+from dialer.engine.floor.ground import Ground
 from dialer.engine.floor.job import FloorJob
 from dialer.engine.floor.seat import Seat
 from dialer.errors import NotFound, StoreDown
@@ -23,23 +24,20 @@ from dialer.ports import SwitchState
 from dialer.ports_agents import ContactState, FloorSeen, LiveContact
 from dialer.services.pacing_plans import active_codes
 
-if TYPE_CHECKING:
-    from dialer.engine.floor.floor import Floor
-
 log = structlog.get_logger()
 
 
 class OldTalks:
     """Of one floor. Whose they are stands in the ledger, and which telephone is in them, on the switch."""
 
-    def __init__(self, floor: Floor) -> None:
-        self._floor = floor
+    def __init__(self, ground: Ground, desks: Desks) -> None:
+        self._ground, self._desks = ground, desks
         self._on_switch: dict[AttemptId, LiveContact | None] = {}  # as the link came up; None = it has moved on since
 
     def seen(self, seen: FloorSeen) -> None:
         """What a switch had of the floor when its link came up."""
-        self._on_switch |= {one.attempt_id: one for one in seen.contacts if one.attempt_id not in self._floor.seats.contacts}
-        for job in self._floor.jobs.values():
+        self._on_switch |= {one.attempt_id: one for one in seen.contacts if one.attempt_id not in self._ground.seats.contacts}
+        for job in self._ground.jobs.values():
             self.take_up(job)
 
     def over(self, attempt_id: AttemptId) -> None:
@@ -49,11 +47,11 @@ class OldTalks:
 
     def take_up(self, job: FloorJob) -> None:
         """A job has its place on the floor: who has answered before that waits for an agent, and who was on hold."""
-        now = self._floor.clock.now()
-        job.take_up(self._floor.calls.up(job.job.id), now)
+        now = self._ground.clock.now()
+        job.take_up(self._ground.calls.up(job.job.id), now)
         for attempt_id, contact in self._on_switch.items():
-            call = self._floor.calls.get(attempt_id)
-            if contact is None or contact.state is not ContactState.HELD or attempt_id in self._floor.seats.contacts:
+            call = self._ground.calls.get(attempt_id)
+            if contact is None or contact.state is not ContactState.HELD or attempt_id in self._ground.seats.contacts:
                 continue
             if call is not None and call.attempt.job_id == job.job.id and not call.off_line:
                 job.waiting.setdefault(attempt_id, now)
@@ -63,10 +61,10 @@ class OldTalks:
 
         A talk that has ended meanwhile is theirs to write down. Who waits, is held, or talks with somebody else, is not.
         """
-        floor, agent = self._floor, seat.desk.agent
-        if floor.voice.state_of(floor.voice.switch_for(floor.options.leg_trunk)) is not SwitchState.READY:
+        ground, agent = self._ground, seat.desk.agent
+        if ground.voice.state_of(ground.voice.switch_for(ground.options.leg_trunk)) is not SwitchState.READY:
             return False  # what the switch has is not known
-        for call in floor.calls.of_earlier_life(agent.org_id, agent.login):
+        for call in ground.calls.of_earlier_life(agent.org_id, agent.login):
             attempt_id = call.attempt.id
             try:
                 found = await self._desk_call(call)
@@ -77,23 +75,23 @@ class OldTalks:
             leg = contact.leg_id if contact is not None and contact.state is ContactState.TALKING else None
             moved_on = attempt_id in self._on_switch and leg is None
             stays = not seat.desk.is_engaged and seat.desk.state is not AgentState.LOGGED_OUT
-            if moved_on or not stays or call not in floor.calls.of_earlier_life(agent.org_id, agent.login):
+            if moved_on or not stays or call not in ground.calls.of_earlier_life(agent.org_id, agent.login):
                 continue
             self._on_switch.pop(attempt_id, None)
-            call.kept, floor.seats.contacts[attempt_id] = True, seat
+            call.kept, ground.seats.contacts[attempt_id] = True, seat
             if leg is not None:
-                floor.seats.take_leg(seat, leg, call.attempt.switch)
-            floor.desks.apply(seat, TalkFound(call=found, up=leg is not None))
+                ground.seats.take_leg(seat, leg, call.attempt.switch)
+            self._desks.apply(seat, TalkFound(call=found, up=leg is not None))
             if leg is None:
-                floor.calls.close(call, source="reconcile")
+                ground.calls.close(call, source="reconcile")
             return leg is not None
         return False
 
     async def _desk_call(self, call: Call) -> DeskCall:
-        floor, attempt = self._floor, call.attempt
-        job = floor.jobs.get(attempt.job_id)
+        ground, attempt = self._ground, call.attempt
+        job = ground.jobs.get(attempt.job_id)
         if job is None:  # it is paused, or over
-            known = await floor.store.read(lambda tx: tx.jobs(None).get(attempt.job_id))
-            codes = await active_codes(floor.store, known)
+            known = await ground.store.read(lambda tx: tx.jobs(None).get(attempt.job_id))
+            codes = await active_codes(ground.store, known)
             job = FloorJob(known, Ledger(known.definition.pacing.budget), codes, attempt.switch)
         return replace(job.call_to(call), offered_at=attempt.joined_at, joined_at=attempt.joined_at)

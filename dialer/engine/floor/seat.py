@@ -9,6 +9,7 @@ from typing import Any
 
 from dialer.domain.agent_events import AgentEvent
 from dialer.domain.desk import Desk
+from dialer.domain.desk_call import CallKind
 from dialer.domain.desk_tasks import Task
 from dialer.domain.ids import AgentId, ConsultId, JobId, LegId
 
@@ -28,6 +29,10 @@ class Seat:
         self.attached: JobId | None = None  # for which job the agent's time is counted
         self.moving = False  # ... but no call is placed for the agent any more: another job has the agent next
         self.tasks: asyncio.Queue[Task] = asyncio.Queue()
+
+    def is_free_for(self, job_id: JobId, kind: CallKind) -> bool:
+        """Whether calls of a job may be placed for this agent, who waits."""
+        return self.attached == job_id and not self.moving and self.desk.can_take(kind)
 
 
 class Listener(AsyncGenerator[AgentEvent, None]):

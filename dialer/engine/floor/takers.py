@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 
 import structlog
 
 from dialer.domain.agent import Agent, AgentState
-from dialer.domain.agent_events import AgentEvent, Notice
+from dialer.domain.agent_events import Notice
 from dialer.domain.desk import Leg
-from dialer.domain.ids import AgentId, JobId, LegId
+from dialer.domain.ids import AgentId, LegId
+from dialer.engine.floor.desks import Desks
+from dialer.engine.floor.ground import Ground
 from dialer.engine.floor.job import FloorJob
 from dialer.engine.floor.seat import Seat
 from dialer.engine.floor.seats import Seats
 from dialer.errors import WireError
-from dialer.ports import Clock, SwitchState, VoicePort
+from dialer.ports import SwitchState
 from dialer.ports_queues import QueuePort
 
 log = structlog.get_logger()
@@ -43,17 +45,8 @@ def takers_of(job: FloorJob, seats: Seats) -> list[Seat]:
 class Takers:
     """Of one floor. What the switches have is made what the desks say, again and again."""
 
-    def __init__(
-        self,
-        *,
-        port: QueuePort,
-        voice: VoicePort,
-        clock: Clock,
-        seats: Seats,
-        jobs: Mapping[JobId, FloorJob],
-        tell: Callable[[Seat, AgentEvent], None],
-    ) -> None:
-        self._port, self._voice, self._clock, self._seats, self._jobs, self._tell = port, voice, clock, seats, jobs, tell
+    def __init__(self, ground: Ground, desks: Desks, port: QueuePort) -> None:
+        self._ground, self._desks, self._port = ground, desks, port
         self._entered: dict[Entry, bool | None] = {}  # -> paused; None = nobody knows
         self._queues: dict[AgentId, tuple[str, ...]] = {}  # of who is blended in; they stay when the campaign ends
         self._again_s: dict[Entry, float] = {}
@@ -87,7 +80,7 @@ class Takers:
 
     def _wanted(self) -> dict[Entry, bool]:
         wanted: dict[Entry, bool] = {}
-        for seat in self._seats.values():
+        for seat in self._ground.seats.values():
             desk = seat.desk
             if not desk.blended_in or desk.state is AgentState.LOGGED_OUT:
                 self._queues.pop(desk.agent.id, None)
@@ -99,20 +92,20 @@ class Takers:
     def _of(self, seat: Seat) -> tuple[str, ...]:
         """The queues of an agent: those of the campaigns that run now, else those that were."""
         agent = seat.desk.agent.id
-        mine = [job for job in self._jobs.values() if not job.refuses(seat) and job.switch == seat.switch]
+        mine = [job for job in self._ground.jobs.values() if not job.refuses(seat) and job.switch == seat.switch]
         found = tuple(dict.fromkeys(queue for job in mine for queue in job.inbound.queues))
         if not found and agent not in self._queues:
-            self._tell(seat, Notice(at=self._clock.now(), text=NO_QUEUE))
+            self._desks.tell(seat, Notice(at=self._ground.clock.now(), text=NO_QUEUE))
         self._queues[agent] = found or self._queues.get(agent, ())
         return self._queues[agent]
 
     def _may(self, entry: Entry) -> bool:
-        ready = self._voice.state_of(entry[0]) is SwitchState.READY
-        return ready and self._clock.monotonic_s() >= self._again_s.get(entry, -math.inf)
+        ready = self._ground.voice.state_of(entry[0]) is SwitchState.READY
+        return ready and self._ground.clock.monotonic_s() >= self._again_s.get(entry, -math.inf)
 
     async def _enter(self, entry: Entry, paused: bool) -> None:
         switch, queue, leg_id = entry
-        seat = self._seats.legs.get(leg_id)
+        seat = self._ground.seats.legs.get(leg_id)
         if seat is None:
             return
         self._entered[entry] = None
@@ -138,5 +131,5 @@ class Takers:
 
     def _failed(self, entry: Entry, what: str, trouble: Exception) -> None:
         switch, queue, leg_id = entry
-        self._again_s[entry] = self._clock.monotonic_s() + RETRY_S
+        self._again_s[entry] = self._ground.clock.monotonic_s() + RETRY_S
         log.warning(what, switch=switch, queue=queue, leg=leg_id, reason=str(trouble) or "no answer in time")
