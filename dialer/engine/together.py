@@ -23,25 +23,29 @@ class Together(Generic[Asked, Got]):
         self._name, self._do, self._pause_s = name, do, pause_s
         self._waiting: list[tuple[Asked, asyncio.Future[Got]]] = []
         self._trip: asyncio.Task[None] | None = None
+        self._next_s = 0.0  # by the loop's clock: no trip leaves before
 
     async def ask(self, what: Asked) -> Got:
         """The answer to one of many."""
-        answer: asyncio.Future[Got] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Got] = loop.create_future()
         self._waiting.append((what, answer))
-        if self._trip is None:
-            self._trip = asyncio.get_running_loop().create_task(self._trips(), name=self._name)
+        if len(self._waiting) == 1 and self._trip is None:
+            loop.call_at(self._next_s, self._set_out)  # not sooner than when everybody of this moment has asked
         return await answer
 
-    async def _trips(self) -> None:
-        """One after another while anybody waits: the first leaves when everybody of this moment has asked."""
-        try:
-            while self._waiting:
-                group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-                await self._one(group)
-                if len(group) > 1 and len(self._waiting) < MOST:
-                    await asyncio.sleep(self._pause_s)
-        finally:
-            self._trip = None
+    def _set_out(self) -> None:
+        if self._trip is not None or not self._waiting:
+            return
+        group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        self._trip = asyncio.get_running_loop().create_task(self._one(group), name=self._name)
+        self._trip.add_done_callback(lambda _: self._back(len(group)))
+
+    def _back(self, asked: int) -> None:
+        loop, self._trip = asyncio.get_running_loop(), None
+        self._next_s = loop.time() + (self._pause_s if asked > 1 and len(self._waiting) < MOST else 0.0)
+        if self._waiting:
+            loop.call_at(self._next_s, self._set_out)
 
     async def _one(self, group: Sequence[tuple[Asked, asyncio.Future[Got]]]) -> None:
         try:
