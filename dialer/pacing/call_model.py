@@ -51,6 +51,7 @@ class CallModel:
         self._exposure = np.zeros(BINS)
         self._person, self._machine, self._other = np.zeros(BINS), np.zeros(BINS), np.zeros(BINS)
         self._priors = PRIOR_CALLS * person, PRIOR_CALLS * machine, PRIOR_CALLS * (ends - person - machine)
+        self._ended_s: list[float] = []  # how long the calls had rung that have ended since the last look
         self._level = Level()
         self._unsaid = 0.0  # persons among the answers that are not told apart yet
         self._detects = False
@@ -60,12 +61,16 @@ class CallModel:
     def rang(self, ages: Floats, seconds: float, undecided: float = 0.0) -> None:
         """So long these calls have rung since the last look; `undecided`: persons expected among the answers in detection."""
         self._unsaid = undecided
-        counts = np.bincount(np.minimum(ages, BINS - 1).astype(np.int64), minlength=BINS) * seconds
+        # A call that has ended meanwhile did so after a half of the time, on average; one that is new rang for its whole age.
+        ended, self._ended_s = np.array(self._ended_s), []
+        counts = _rung(ages) - _rung(np.maximum(ages - seconds, 0.0))
+        counts += _rung(ended) - _rung(np.maximum(ended - seconds / 2, 0.0))
         self._exposure += counts
         self._level.promised(float(counts @ self._hazard))
 
     def person(self, rang_s: float, detected_s: float) -> None:
         """A person answered."""
+        self._ended_s.append(rang_s)
         self._person[_bin(rang_s)] += 1
         self._level.answered()
         if detected_s > 0:
@@ -75,6 +80,7 @@ class CallModel:
 
     def nobody(self, age_s: float, how: Ended, detected_s: float = 0.0) -> None:
         """A call is over without a person. Of one that was given up only the seconds count in which it rang."""
+        self._ended_s.append(age_s)
         if how is Ended.GIVEN_UP:
             return
         (self._machine if how is Ended.MACHINE else self._other)[_bin(age_s)] += 1
@@ -161,6 +167,14 @@ class CallModel:
         found._level = Level.from_json(saved["level"])
         found.refresh()
         return found
+
+
+def _rung(ages: Floats) -> Floats:
+    """How many seconds calls of these ages have rung in each bin; the last one has no end."""
+    ages = np.maximum(ages, 0.0)
+    whole = np.minimum(ages, BINS - 1).astype(np.int64)
+    older = np.cumsum(np.bincount(whole, minlength=BINS)[::-1])[::-1]
+    return np.append(older[1:], 0.0) + np.bincount(whole, ages - whole, BINS)
 
 
 def _bin(seconds: float) -> int:

@@ -70,5 +70,5 @@ def guarded_cruise(
     the end of the window, and the guard stands behind it.
     """
     aim = cap if credit else AIM * cap
-    control = CruiseControl(cap=aim, max_wait_s=max_wait_s, window_s=window_s, level=level)
+    control = CruiseControl(cap=aim, max_wait_s=max_wait_s, window_s=window_s, level=level, braced=not credit)
     return BudgetGuard(Cruise(control), cap=cap, credit=credit, level=level)

@@ -24,6 +24,8 @@ DOUBT = 2.0  # answers for each agent after which the forecast is trusted by hal
 LONGEST_STEP_S = 60.0  # of the window, that one step may use up: a restart is no time in which calls were placed
 NOT_ALONE = 3.0  # who is late seldom is the only one: while fewer have room in the level, less is risked
 LEVEL_AIM = 0.8  # of those whom a service level lets be late is what is aimed at: chance, and a slow moment, take the rest
+SURPRISE = 6.0  # times as often as now a list may answer from one moment to the next, and the budget must stand it ...
+SURPRISE_MOST = 0.9  # ... up to so many of the calls
 RECKON_S = 2.0  # the curves are reckoned anew this often when nothing happens
 
 
@@ -77,12 +79,14 @@ class CruiseControl:
     `cap`: the legal share of abandoned answers in a window of `window_s`. `max_wait_s`: how long a known person may still wait.
     A service `level` is a second such budget, of those who have no agent within its seconds; both are kept, so that the one that
     allows fewer calls decides.
+    `braced`: never more calls are out than the budget would stand if the list suddenly answered `SURPRISE` times as often.
     """
 
     cap: float = 0.03
     max_wait_s: float = 1.4
     window_s: float = 14_400.0
     level: ServiceLevel = NO_LEVEL
+    braced: bool = False
 
     def decide(self, seen: Floor, memory: CruiseMemory) -> Outlook:
         """How many calls to place now, and why. Tell the `memory` the facts before; it goes on learning in this call."""
@@ -127,8 +131,19 @@ class CruiseControl:
             most = int(seen.idle / BLIND_HIT_RATE) - len(ringing)
         room = seen.idle - seen.waiting - seen.inbound_waiting
         risk = crowd.exceeds(room, 0)
+        if self.braced:
+            most = min(most, self._stands(seen, hit_rate, answers, free))
         n = 0 if most < 1 or risk > allowed else _largest(crowd, room, allowed, most)
         return Outlook(n, allowed, risk, hit_rate, seen.idle, answers, free)
+
+    def _stands(self, seen: Floor, hit_rate: float, answers: float, free: float) -> int:
+        """How many calls more the budget stands even if the list turned now; one for each idle agent always."""
+        room = seen.idle - seen.waiting - seen.inbound_waiting
+        out = len(seen.ringing_s) + len(seen.detecting)
+        left = max(0.0, self.cap * (seen.live + seen.waiting) - seen.abandoned - seen.waiting)
+        surprised = min(SURPRISE * answers, SURPRISE_MOST * out)
+        ahead = (room + free + left - surprised) / min(SURPRISE_MOST, SURPRISE * max(hit_rate, 1e-3))
+        return max(int(ahead), room - out)
 
 
 @dataclass(slots=True)

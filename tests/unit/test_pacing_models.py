@@ -42,6 +42,28 @@ def test_the_hit_rate_and_the_time_to_answer_are_learned() -> None:
     assert young > 0.3 > 0.1 > old, "a call that has rung for long is not answered any more"
 
 
+@pytest.mark.parametrize("look_s", [0.25, 1.0, 2.0])
+def test_a_dialer_that_looks_seldom_learns_the_same_hit_rate(look_s: float) -> None:
+    """Calls that fail at once are never seen ringing: their seconds count all the same, or no call would seem to last."""
+    dice, model = np.random.default_rng(4), CallModel()
+    calls: list[tuple[float, float, bool | None]] = []  # ordered, over, answered; None = it failed
+    for step in range(int(2400 / look_s)):
+        now = step * look_s
+        for ordered, over, fate in [one for one in calls if one[1] <= now]:
+            if fate:
+                model.person(over - ordered, 0.0)
+            else:
+                model.nobody(over - ordered, Ended.FAILED if fate is None else Ended.NO_ANSWER)
+        calls = [one for one in calls if one[1] > now]
+        model.rang(np.array([now - ordered for ordered, _, _ in calls]), look_s)
+        model.refresh()
+        for chance in dice.random(dice.poisson(1.4 * look_s)):
+            fate = None if chance < 0.25 else chance < 0.35
+            lasts = 0.3 if fate is None else dice.normal(6.0, 1.0) if fate else 15.0
+            calls.append((now, now + lasts, fate))
+    assert model.hit_rate == pytest.approx(0.1, abs=0.025)
+
+
 def test_a_sudden_change_of_the_list_is_followed_within_some_answers() -> None:
     dice, model = np.random.default_rng(2), CallModel()
     calls: list[tuple[float, float, bool]] = []

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from dialer.pacing.budget_guard import AIM, BudgetGuard
+from dialer.pacing.budget_guard import BudgetGuard
 from dialer.pacing.cruise_memory import CruiseMemory
 from dialer.pacing.distributions import Curve
 from dialer.pacing.floor import Fact, Floor
 from dialer.pacing.floor_plan import FloorPlan
-from dialer.pacing.predictive import Cruise, CruiseControl
+from dialer.pacing.plan_pacers import guarded_cruise
+from dialer.pacing.predictive import Cruise
 from dialer.pacing.simulator import simulate
 
 pytestmark = pytest.mark.unit
@@ -34,8 +35,9 @@ class Watched:
 
     def _fresh(self, memory: CruiseMemory) -> BudgetGuard[Cruise]:
         self._memory = memory  # the pacer changes it in place
-        control = CruiseControl(cap=AIM * CAP, max_wait_s=self._plan.max_wait_s, window_s=24 * HOUR)
-        return BudgetGuard(Cruise(control, memory), cap=CAP)
+        guard = guarded_cruise(cap=CAP, max_wait_s=self._plan.max_wait_s, window_s=24 * HOUR)
+        guard.pacer.memory = memory
+        return guard
 
     def learn(self, facts: Sequence[Fact]) -> None:
         self.guard.learn(facts)
