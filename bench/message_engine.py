@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import socket
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -21,6 +22,7 @@ from bench.message_list import OURS, prepared
 from bench.messages import ROADS, SENDER, WORKERS, Caller
 from dialer.app_messages import MessageParts, make_messages
 from dialer.channels.no_voice import NoVoice
+from dialer.cli.serve import SWITCH_INTERVAL_S
 from dialer.domain.campaign import JobState
 from dialer.domain.ids import JobId
 from dialer.engine.clock import SystemClock
@@ -189,6 +191,7 @@ async def run(seconds: float, names: list[str], databases: list[str]) -> dict[st
 def main() -> None:
     """Every gateway on SQLite, or as BENCH_GATEWAYS, BENCH_DATABASES and BENCH_MESSAGE_SECONDS (of the bare caller) say."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    sys.setswitchinterval(SWITCH_INTERVAL_S)  # as the dialer runs
     load = os.getloadavg()[0]
     names = os.environ.get("BENCH_GATEWAYS", "twilio,smpp,email").split(",")
     databases = os.environ.get("BENCH_DATABASES", "sqlite").split(",")

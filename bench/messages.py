@@ -12,6 +12,7 @@ import contextlib
 import itertools
 import json
 import os
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -37,6 +38,7 @@ from dialer.channels.smtp_email import SmtpEmail
 from dialer.channels.twilio_config import TwilioConfig
 from dialer.channels.twilio_sms import TwilioSms
 from dialer.channels.twilio_webhooks import TwilioWebhooks
+from dialer.cli.serve import SWITCH_INTERVAL_S
 from dialer.domain.email_content import EmailContent
 from dialer.domain.ids import AttemptId, new_attempt_id
 from dialer.domain.message_template import MessageTemplate
@@ -356,6 +358,7 @@ async def run(seconds: float) -> dict[str, float | int]:
 def main() -> None:
     """10 s for each caller and gateway, or as BENCH_MESSAGE_SECONDS says."""
     logs.configure(level="warning")
+    sys.setswitchinterval(SWITCH_INTERVAL_S)  # as the dialer runs
     load = os.getloadavg()[0]
     figures = asyncio.run(run(float(os.environ.get("BENCH_MESSAGE_SECONDS", "10"))))
     print(json.dumps({"bench": "messages", "load_before": round(load, 2), **figures}), flush=True)
