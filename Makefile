@@ -37,10 +37,9 @@ test: $(DEVELOPMENT) ## run every test (ARGS="-k name" to choose)
 ifdef ARGS
 	$(PY) -m pytest $(ARGS)
 else
-	@# Tests wait more than they compute: three files at a time, each worker with a laboratory and a database server of its own,
-	@# the long ones first; two where calls are timed while something dies.
-	$(PY) -m pytest -n 3 --dist loadfile tests/acceptance tests/contract tests/integration tests/unit
-	$(PY) -m pytest -n 2 --dist loadfile tests/faults
+	@# Tests wait more than they compute: four files at a time, each worker with a laboratory and a database server of its own,
+	@# those that take longest first (tests/conftest.py).
+	$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 endif
 
 .PHONY: check

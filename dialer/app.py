@@ -159,6 +159,7 @@ class Dialer:
                 if dialer.desk_address:  # after a crash agents are back before anybody is called for them
                     log.info("agents' desk up", desk=dialer.desk_address)
                 await dialer._workers.start()  # meanwhile the engine reconciles with the switches
+                log.info("calls can be treated", workers=len(dialer._workers.pids))
                 dialer.engine.treatment_ready()
                 yield dialer
             finally:
@@ -217,6 +218,7 @@ class Dialer:
             ivr_socket,
             WorkerOptions(
                 pdc_url=f"http://{_address(pdc_socket)}",
+                pdc_timeout_s=settings.pdc.timeout_s,
                 workers=settings.ivr.workers if has_telephony(settings) else 0,
                 max_calls=settings.ivr.max_calls,
                 max_app_s=settings.ivr.max_app_s,

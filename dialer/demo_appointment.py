@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from dialer.lab.behaviours import INTERESTED, NOT_INTERESTED
 from dialer.lab.gateway_process import GatewayProcess
 from dialer.lab.lab import Lab
 from dialer.lab.message_behaviours import GatewayFault, MessageBehaviour, message_behaviour_of
+from dialer.lab.ports import free_ports
 from dialer.settings import Settings
 
 CONFIRMED, ANOTHER_DAY = "Confirmed", "Wants Another Day"
@@ -47,7 +47,8 @@ class AppointmentDemo(Demo):
         """Those of the lab, its Twilio and its mail server; where answers go, the lab is told here."""
         if lab.gateways is None:
             raise AssertionError("a lab for messages has gateways")
-        web, lmtp = _free_port(), _free_port()
+        ports = free_ports()
+        web, lmtp = ports.web, ports.control
         lab.gateways.tell(
             "/answers", {"sms_url": f"http://127.0.0.1:{web}/hooks/twilio/lab/inbound", "lmtp": f"127.0.0.1:{lmtp}"}
         )
@@ -123,9 +124,3 @@ def _sections(gateways: GatewayProcess, web: int, lmtp: int) -> dict[str, object
             }
         ],
     }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

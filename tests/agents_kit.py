@@ -17,6 +17,7 @@ from dialer.lab.lab import Lab
 from dialer.ports import CallOrder, SwitchEvent, SwitchState, VoiceEvent, VoiceEventKind, VoicePort
 from dialer.ports_agents import AgentVoiceEvent, AgentVoiceKind, ConsultOrder, FloorSeen, LegOrder
 from dialer.testing.agents import FakeAgentVoice
+from tests.patience import PATIENCE_S
 
 
 def asterisk_voice(lab: Lab, *, node: str = "floor", port: int = 0) -> AsteriskVoice:
@@ -144,7 +145,7 @@ class FloorBench:
     def hung_up(self, attempt_id: AttemptId) -> bool:
         return any(one.attempt_id == attempt_id and one.kind is VoiceEventKind.HANGUP for one in self.calls)
 
-    async def until(self, condition: Callable[[], Any], within_s: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], Any], within_s: float = PATIENCE_S) -> None:
         """Wait, bounded, until something is so."""
         deadline = time.monotonic() + within_s
         while not condition():
@@ -160,7 +161,7 @@ class FloorBench:
             await self.agents.cancel_consult(consult_id)
         for channel in await self.voice.live_channels(self.switch):
             await self.voice.hang_up(channel.attempt_id, self.switch)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             seen, calls = await self.agents.look(self.switch), await self.voice.live_channels(self.switch)
             if not (seen.legs or seen.consults or calls):

@@ -15,6 +15,7 @@ from dialer.lab.ami import AmiTalk
 from dialer.lab.lab import Lab
 from pdc import SessionKey
 from tests.ivr_kit import Served, eventually, served
+from tests.patience import PATIENCE_S
 
 
 class Dialled:
@@ -36,18 +37,18 @@ class Dialled:
         await asyncio.to_thread(self._originate, key, number, waits)
         return key
 
-    async def ended(self, app: str, number: str, *, within_s: float = 40.0, **more: str) -> FakeCall:
+    async def ended(self, app: str, number: str, *, within_s: float = PATIENCE_S, **more: str) -> FakeCall:
         """Dial, and wait for the end of the session. Returns what is kept of the call."""
         key = await self.call(app, number, **more)
         kept = self._at.pdc.calls[key.attempt_id]
         await eventually(lambda: kept.ended, within_s=within_s, show=lambda: kept)
         return kept
 
-    async def code(self, app: str, number: str, *, within_s: float = 40.0) -> str:
+    async def code(self, app: str, number: str, *, within_s: float = PATIENCE_S) -> str:
         """The same; returns the code."""
         return (await self.ended(app, number, within_s=within_s)).code
 
-    async def all_ended(self, keys: Iterable[SessionKey], *, within_s: float) -> None:
+    async def all_ended(self, keys: Iterable[SessionKey]) -> None:
         """Wait for the end of these sessions. Where one does not come, both ends of its call are shown."""
         kept = {key.attempt_id: self._at.pdc.calls[key.attempt_id] for key in keys}
 
@@ -57,11 +58,11 @@ class Dialled:
             log = (self._lab.switch_instance.folder / "log/messages").read_text().splitlines()[-20:]
             return [kept[attempt_id] for attempt_id in missing], at_the_carrier, self._at.server.stats, log
 
-        await eventually(lambda: all(call.ended for call in kept.values()), within_s, show=left)
+        await eventually(lambda: all(call.ended for call in kept.values()), show=left)
 
     async def gone(self) -> None:
         """Wait until neither Asterisk has a channel left."""
-        for _ in range(200):
+        for _ in range(600):
             if await self._lab.channels() == (0, 0):
                 return
             await asyncio.sleep(0.1)

@@ -10,6 +10,7 @@ import inspect
 import os
 import random
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -46,11 +47,20 @@ def pytest_report_header() -> str:
     return f"seed: {SEED} (OUTDIAL_SEED={SEED} repeats it)"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     complaints = {complaint_about(item.path.relative_to(TESTS).as_posix(), _marks(item)) for item in items} - {""}
     if complaints:
         raise pytest.UsageError("\n".join(sorted(complaints)))
     items.sort(key=lambda item: rank(_marks(item)))
+    if hasattr(config, "workerinput"):
+        _longest_first(items)
+
+
+def _longest_first(items: list[pytest.Item]) -> None:
+    """Begin with the files that place calls, where workers take file after file: none is left with one while the others idle."""
+    calling = {item.path for item in items if "lab" in getattr(item, "fixturenames", ())}
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path not in calling, -rank(_marks(item)), -tests[item.path], item.path))
 
 
 def _marks(item: pytest.Item) -> set[str]:

@@ -16,6 +16,7 @@ from dialer.web.agent_desk import DeskOptions, make_agent_desk_app
 from dialer.web.agent_sessions import Bounds
 from dialer.web.agent_socket import Rhythm
 from tests.fake_floor import ANN, ANNS_TOKEN, BOB, BOBS_TOKEN, FakeFloor, Tokens
+from tests.patience import PATIENCE_S
 
 QUICK = DeskOptions(rhythm=Rhythm(hello_s=0.2, beat_s=0.2, recheck_s=0.2), bounds=Bounds(keep_s=0.3), command_s=0.2)
 SHOWN = {"Authorization": f"Bearer {ANNS_TOKEN}"}
@@ -30,7 +31,7 @@ class Desktop:
     async def next(self, kind: str = "") -> dict[str, Any]:
         """The next message, of a kind if it is named; beats are passed over."""
         while True:
-            message = await self.socket.receive(timeout=5)
+            message = await self.socket.receive(timeout=PATIENCE_S)
             assert message.type is WSMsgType.TEXT, message
             said: dict[str, Any] = json.loads(message.data)
             if said["type"] == kind or (not kind and said["type"] != "beat"):
@@ -45,7 +46,7 @@ class Desktop:
     async def closed(self) -> int:
         """Wait until the server has closed the socket."""
         while True:
-            message = await self.socket.receive(timeout=5)
+            message = await self.socket.receive(timeout=PATIENCE_S)
             if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.CLOSING):
                 return self.socket.close_code or 0
 

@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime
 
 from dialer.lab.lab import Lab
+from tests.patience import PATIENCE_S
 
 
 class Ears:
@@ -30,7 +31,7 @@ class Ears:
         assert what not in self.by(not_)
 
     async def hears(self, number: str, what: str) -> None:
-        deadline = time.monotonic() + 6
+        deadline = time.monotonic() + PATIENCE_S
         while what not in self.by(number):
             assert time.monotonic() < deadline, f"{number} does not hear {what!r}, but {self.lab.heard()[-20:]}"
             await asyncio.sleep(0.02)

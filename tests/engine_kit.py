@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from dialer.engine.engine import Engine, EngineOptions
 from dialer.engine.supervisor import Trunk
 from dialer.ports import VoicePort
 from dialer.store.store import Store
+from tests.patience import PATIENCE_S, own_s
 
 TELEPHONY = InstallationMode.TELEPHONY
 
@@ -26,11 +26,15 @@ ON_SQLITE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
 
 class FastClock:
-    """Real time, several times as fast: the engine's pauses are short, the database and the loop are as they are."""
+    """Real time, several times as fast: the engine's pauses are short, the database and the loop are as they are.
+
+    It stands while the machine has no processor for this process: otherwise each such moment would be so many times as long.
+    """
 
     def __init__(self, factor: float = 6.0, began_at: datetime | None = None) -> None:
         self._factor = factor
-        self._began, self._began_at = time.monotonic(), began_at or datetime.now(UTC)
+        self._began, self._began_at = own_s(), began_at or datetime.now(UTC)
+        self._reached = 0.0
 
     def now(self) -> datetime:
         """The wall clock of this time."""
@@ -38,11 +42,17 @@ class FastClock:
 
     def monotonic_s(self) -> float:
         """Seconds since it began."""
-        return (time.monotonic() - self._began) * self._factor
+        self._reached = max(self._reached, (own_s() - self._began) * self._factor)
+        return self._reached
 
     async def sleep(self, seconds: float) -> None:
         """Wait, for so long of this time."""
+        over = self.monotonic_s() + seconds
         await asyncio.sleep(seconds / self._factor)
+        left_s = over - self.monotonic_s()
+        while left_s > 0:
+            await asyncio.sleep(left_s / self._factor)
+            left_s = over - self.monotonic_s()
 
 
 @asynccontextmanager
@@ -73,7 +83,7 @@ async def running(
         await task
 
 
-async def until(condition: Callable[[], bool], within_s: float = 20.0) -> None:
+async def until(condition: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
     """Wait, bounded, until something is so."""
     for _ in range(int(within_s / 0.05)):
         if condition():

@@ -24,6 +24,7 @@ from dialer.ivr.tts import TtsFailed
 from dialer.ivr_apps import SHIPPED_APPS
 from pdc import Contact, Pdc, SessionKey
 from tests.fake_asterisk import SwitchCall
+from tests.patience import PATIENCE_S
 
 NONCE = "nonce-of-a-test-call"
 
@@ -100,7 +101,9 @@ async def wrong_code(call: Call) -> Outcome:
 MISBEHAVED = (raises, hangs, stubborn, computes, exits, says_nothing, wrong_code)
 
 
-async def eventually(condition: Callable[[], bool], within_s: float = 5.0, *, show: Callable[[], object] = lambda: "") -> None:
+async def eventually(
+    condition: Callable[[], bool], within_s: float = PATIENCE_S, *, show: Callable[[], object] = lambda: ""
+) -> None:
     """Wait until something has become true; `show` is what helps where it does not."""
     late = time.monotonic() + within_s
     while not condition():
@@ -136,7 +139,7 @@ class Served:
         answered_by, dialplan = more.get("answered_by", "human"), more.get("dialplan", "")
         return self.pdc.add_call(app=app, contact=contact, nonce=NONCE, answered_by=answered_by, dialplan=dialplan)
 
-    async def call(self, app: str, keys: Sequence[str] = (), *, limit_s: float = 15.0, **how: object) -> SwitchCall:
+    async def call(self, app: str, keys: Sequence[str] = (), *, limit_s: float = PATIENCE_S, **how: object) -> SwitchCall:
         """Place one call and wait for its end."""
         key = self.add(app)
         call = SwitchCall(nonce=NONCE, attempt_id=key.attempt_id, keys=keys, **how)  # type: ignore[arg-type]  # test words

@@ -16,6 +16,7 @@ import pytest
 from dialer.lab.lab import Lab
 from dialer.lab.web_phones import WebPhone
 from tests.leaks import keep
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +63,7 @@ def own_dialplan(lab: Lab, contexts: str) -> Iterator[None]:
         lab.switch_instance.rx("dialplan reload")
 
 
-def no_calls_left(lab: Lab, *, within_s: float = 10.0) -> None:
+def no_calls_left(lab: Lab, *, within_s: float = PATIENCE_S) -> None:
     """Wait until neither instance has a channel; fails where one stays."""
     deadline = time.monotonic() + within_s
     while (left := asyncio.run(lab.channels())) != (0, 0):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 MARKER = "OUTDIAL_TEST_RUN"  # inherited through the environment, so that an orphan of a killed parent is found as well
-GRACE_S = 3.0  # a process that was told to end may need a moment
+GRACE_S = 30.0  # a process that was told to end may need a moment, and on a busy machine many of them
 
 _shared: set[int] = set()  # processes that one fixture keeps for a whole session
 

@@ -36,7 +36,7 @@ async def main(url: str, settings: str, began_at: str) -> None:
     await parts.start()
     engine_parts: dict[str, Any] = {"channels": parts.channels, "messages": parts.book, "replies": replies}
     async with running(store, FakeVoice(clock), clock=clock, **engine_parts):
-        await until(completed(store, JobId(1)), 40)
+        await until(completed(store, JobId(1)))
     await parts.stop()
     await store.close()
 

@@ -29,6 +29,7 @@ from dialer.lab.truth_log import TruthLog
 from dialer.ports import Accepted, Inbound, MessageReceived, MessageUpdate, SmsOrder, SmsPort
 from dialer.testing.messages import FakeMessages, FakeReader
 from dialer.web.hooks import make_hooks_app
+from tests.patience import PATIENCE_S
 
 CLOCK = SystemClock()
 OURS = "+15550100000"
@@ -100,7 +101,7 @@ class SmsLine:
         return state
 
 
-async def until(condition: Callable[[], Any], within_s: float = 5.0) -> None:
+async def until(condition: Callable[[], Any], within_s: float = PATIENCE_S) -> None:
     """Wait for it, for so long."""
     deadline = time.monotonic() + within_s
     while not condition():

@@ -27,6 +27,7 @@ from dialer.lab.lab import Lab
 from dialer.lab.truth import Truth
 from dialer.store.store import Store
 from dialer.store.tx import Tx
+from tests.patience import PATIENCE_S, waited_s
 
 APPS = Path(__file__).parent / "apps"
 CODES = (INTERESTED, NOT_INTERESTED, "Connected", "Wanted to be connected")  # what the apps of these tests may say
@@ -79,6 +80,8 @@ apps = [{apps}]
 prompts = [{prompts}]
 [ivr.tts]
 command = [{tts}]
+[pdc]
+timeout_s = 20
 [agents]
 listen = "{desk}"
 [dialling]
@@ -229,7 +232,7 @@ class Rig:
         """SIGKILL, and reap."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
 
     def stop(self) -> int:
         """SIGTERM, and wait for its orderly end."""
@@ -237,7 +240,7 @@ class Rig:
             return self.process.returncode if self.process else 0
         self.process.terminate()
         try:
-            return self.process.wait(15)
+            return self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait(5)
@@ -256,23 +259,48 @@ class Rig:
         path = self.folder / "dialer.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    async def died(self, within_s: float) -> None:
+    async def died(self) -> None:
         """Wait for the dialer to die by itself (a failpoint)."""
         assert self.process is not None
-        await self.until(lambda: self.process is not None and self.process.poll() is not None, within_s, "the dialer dies")
+        await self.until(lambda: self.process is not None and self.process.poll() is not None, "the dialer dies")
+
+    async def ended_s(self) -> float:
+        """Wait for its end; how many seconds that took, of those in which the machine had time for it."""
+        began, before, held_up_s = time.monotonic(), self.held_up_s(), 0.0
+        while self.process is not None and self.process.poll() is None:
+            held_up_s = max(held_up_s, self.held_up_s() - before)
+            assert time.monotonic() - began < PATIENCE_S, "it has not ended"
+            await asyncio.sleep(0.02)
+        return time.monotonic() - began - held_up_s
+
+    def held_up_s(self) -> float:
+        """For how long the dialer and its workers could have run, and the machine was busy with others.
+
+        A time that users are promised is one on a machine that has time for the dialer.
+        """
+        assert self.process is not None
+        return sum(map(waited_s, (self.process.pid, *self.workers_pids())))
+
+    def workers_pids(self) -> list[int]:
+        """The processes that the dialer has started."""
+        assert self.process is not None
+        try:
+            return [int(one) for one in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()]
+        except OSError:  # it has ended
+            return []
 
     def states(self) -> list[tuple[datetime, str]]:
         """The switch's states as the dialer saw them, with their times."""
         found = re.findall(r"^(\S+Z) .*switch_state .*state=(\w+)", ANSI.sub("", self.log()), re.MULTILINE)
         return [(datetime.fromisoformat(at), state) for at, state in found]
 
-    async def became(self, state: str, within_s: float, *, after: datetime) -> datetime:
+    async def became(self, state: str, *, after: datetime) -> datetime:
         """Wait until the switch is in a state that it entered after a moment; gives when."""
 
         def since() -> list[datetime]:
             return [at for at, one in self.states() if one == state and at > after]
 
-        await self.until(lambda: bool(since()), within_s, f"the switch becomes {state}")
+        await self.until(lambda: bool(since()), f"the switch becomes {state}")
         return since()[0]
 
     @property
@@ -285,20 +313,16 @@ class Rig:
         """How many answered calls of a job are up."""
         return sum(one.answered_at is not None and one.code is None for one in self.attempts(job_id))
 
-    async def until(self, condition: Callable[[], bool], within_s: float, what: str) -> None:
+    async def until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait, bounded, until something is so."""
-        deadline = time.monotonic() + within_s
-        for _ in range(int(within_s / 0.05) + 1):
-            if condition():
-                return
-            if time.monotonic() > deadline:
-                break
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < deadline, f"not within {PATIENCE_S} s: {what}\n{self.log()[-6000:]}"
             await asyncio.sleep(0.05)
-        raise AssertionError(f"not within {within_s} s: {what}\n{self.log()[-6000:]}")
 
-    async def completed(self, job_id: JobId, within_s: float) -> Job:
+    async def completed(self, job_id: JobId) -> Job:
         """Wait for the job's end."""
-        await self.until(lambda: self.job(job_id).state is JobState.COMPLETED, within_s, f"job completes ({self.codes(job_id)})")
+        await self.until(lambda: self.job(job_id).state is JobState.COMPLETED, f"job completes ({self.codes(job_id)})")
         return self.job(job_id)
 
     # ── judging ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -17,6 +17,7 @@ from dialer.domain.pacing_plan import Pacing, PacingKind
 from dialer.lab.desk_client import DeskClient, DeskLost
 from dialer.lab.phones import PERSON, RANGE, floor_number
 from dialer.services.agents import add_agent, new_token
+from tests.patience import PATIENCE_S
 from tests.rig import Rig
 
 WITHIN_S = 1.0  # after something has broken, the states are right
@@ -58,7 +59,7 @@ class At:
         answer = await self.desk.ask(command, **arguments)
         assert answer["result"] == 0, (answer, self.state, self.stages, self.thirds, self.notices)
 
-    async def until(self, condition: Callable[[], bool], within_s: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
         for _ in range(int(within_s / 0.01)):
             if condition():
                 return
@@ -70,9 +71,7 @@ class At:
 @asynccontextmanager
 async def sitting(rig: Rig, token: str, login: str, *, force: bool = False) -> AsyncIterator[At]:
     """A desktop that is connected."""
-    await rig.until(
-        lambda: bool(rig.desk_url) and ("ready" in {state for _, state in rig.states()}), 15, "desk and switch are up"
-    )
+    await rig.until(lambda: bool(rig.desk_url) and ("ready" in {state for _, state in rig.states()}), "desk and switch are up")
     async with ClientSession() as http, DeskClient.connected(http, rig.desk_url, token, force=force) as desk:
         at = At(desk, login)
         listening = asyncio.create_task(at.listen())
@@ -95,7 +94,7 @@ async def at_work(rig: Rig, ending: str = STAYS, *, endpoint: str = "") -> Async
     """An agent who is ready, with a telephone that is up; gone home afterwards."""
     login, token = await hired(rig, ending, endpoint=endpoint)
     async with sitting(rig, token, login) as at:
-        for _ in range(100):
+        for _ in range(300):
             if not (await at.desk.ask("log_in"))["result"]:
                 break
             await asyncio.sleep(0.1)
@@ -127,6 +126,6 @@ def phone_of(rig: Rig, login: str) -> str:
 async def codes(rig: Rig, job_id: JobId) -> list[Attempt]:
     """The ledger of a job whose attempts have their codes."""
     await rig.until(
-        lambda: bool(rig.attempts(job_id)) and all(one.code for one in rig.attempts(job_id)), 15, "every attempt has a code"
+        lambda: bool(rig.attempts(job_id)) and all(one.code for one in rig.attempts(job_id)), "every attempt has a code"
     )
     return rig.attempts(job_id)

@@ -17,6 +17,7 @@ from pathlib import Path
 import asyncssh
 
 from dialer.lab import debian
+from dialer.lab.ports import free_port
 
 PROGRAMS = ("usr/sbin/sshd", "usr/lib/openssh/sshd-session", "usr/lib/openssh/sshd-auth")
 STARTED_WITHIN_S = 10.0
@@ -52,7 +53,7 @@ def running_sshd() -> Iterator[Sshd]:
         user.write_public_key(folder / "authorized")
         (folder / "host").chmod(0o600)
         (folder / "files").mkdir(mode=0o755)
-        port = _free_port()
+        port = free_port()
         (folder / "sshd_config").write_text(
             f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile none\nAuthorizedKeysFile {folder}/authorized\n"
             f"StrictModes no\nUsePAM no\nPasswordAuthentication no\nSubsystem sftp internal-sftp\n"
@@ -108,12 +109,6 @@ def _account() -> pwd.struct_passwd:
     if os.getuid() != 0:
         return pwd.getpwuid(os.getuid())
     return pwd.getpwnam("daemon")
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -97,6 +97,7 @@ class Pdc(Section):
     allow_remote: bool = False
     token: SecretStr = SecretStr("")  # "" = a new one at each start, told to our own workers only
     token_file: Path | None = None
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 3.0  # so long apps wait for an answer; who called waits with them
 
 
 class Agents(Section):

@@ -50,12 +50,12 @@ async def test_a_browser_that_dies_in_mid_call_ends_no_talk_and_another_one_goes
             await again.do("go_not_ready")
             await again.do("wrap_up", code=INTERESTED)
             await again.until(lambda: again.state == "not_ready", WITHIN_S)
-            await floor.until(lambda: any(one.code for one in floor.attempts(job_id)), 5, "the talk has its code")
+            await floor.until(lambda: any(one.code for one in floor.attempts(job_id)), "the talk has its code")
             await again.do("go_ready")
             await again.until(lambda: again.state == "talking")
             await again.do("release")
             await again.do("wrap_up", code=INTERESTED)
-            await floor.until(lambda: len(floor.attempts(job_id)) == 2, 5, "the second contact is called")
+            await floor.until(lambda: len(floor.attempts(job_id)) == 2, "the second contact is called")
             found = await codes(floor, job_id)
             assert [(one.code, one.code_source) for one in found] == [(INTERESTED, "agent")] * 2
 
@@ -80,7 +80,7 @@ async def test_a_phone_that_hangs_up_in_mid_call_leaves_nobody_alone(floor: Rig)
     async with at_work(floor, GOES) as (at, _):
         job_id = campaign(floor, at.login)
         await at.until(lambda: at.state == "talking")
-        await at.until(lambda: at.line == "down", 6.0)
+        await at.until(lambda: at.line == "down")
         await at.until(lambda: at.state == "not_ready", WITHIN_S)
         (attempt,) = await codes(floor, job_id)
         assert attempt.code == SystemCode.AGENT_LOST  # nobody else was free: the contact heard the message
@@ -113,7 +113,7 @@ async def test_nobody_is_called_while_callers_wait_in_the_switchs_own_queue(floo
         await floor.lab.call_in("support", "+15557000001", ending="21")  # and gives up after five seconds
         called_in = asyncio.get_running_loop().time()
         job_id = campaign(floor, at.login, pacing=gives_way)
-        await floor.until(lambda: "callers wait in support" in floor.why(job_id), 4, "the reason is told")
+        await floor.until(lambda: "callers wait in support" in floor.why(job_id), "the reason is told")
         assert at.state == "ready"
         assert not floor.attempts(job_id)
         await at.until(lambda: at.state == "talking")
@@ -152,11 +152,11 @@ async def test_late_rings_end_when_the_agents_for_them_have_gone_and_not_before_
         everybody = replace(PROGRESSIVE, agents=(at.login, other.login, third.login))
         numbers = [floor_number(next(NUMBERS), 0.5, PERSON), *rings_for_ever]
         job_id = floor.campaign(numbers, name=f"Floor-{next(NUMBERS)}", pacing=everybody, strategy=patient)
-        await floor.until(lambda: sum(one.joined_at is not None for one in floor.attempts(job_id)) == 1, 10, "a talk has begun")
+        await floor.until(lambda: sum(one.joined_at is not None for one in floor.attempts(job_id)) == 1, "a talk has begun")
         talks = next(one for one in (at, other, third) if one.state == "talking")
         for one in {at, other, third} - {talks}:
             await one.do("log_out")
-        await floor.until(lambda: sum(one.code is not None for one in floor.attempts(job_id)) == 2, 22, "the rings are given up")
+        await floor.until(lambda: sum(one.code is not None for one in floor.attempts(job_id)) == 2, "the rings are given up")
         late = [one for one in floor.attempts(job_id) if one.address in rings_for_ever]
         assert [(one.code, one.app_note) for one in late] == [(SystemCode.RING_NO_ANSWER, GIVEN_UP_NOTE)] * 2
         lasted = [(one.ended_at - one.ringing_at).total_seconds() for one in late if one.ended_at and one.ringing_at]

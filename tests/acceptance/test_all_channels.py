@@ -26,6 +26,7 @@ from dialer.lab.lab import Lab
 from dialer.lab.ports import free_ports
 from dialer.resources import resource
 from tests.engine_kit import until
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.acceptance
 
@@ -74,9 +75,9 @@ async def test_three_confirmations_by_key_text_message_and_mail_end_one_campaign
         "a07,Grace,+17135557110,+17135557143,grace45@lab.test,en,,on Monday,\n"  # is busy, and answers "STOP"
         "a08,Hugo,+14155557110,+14155557145,hugo41@lab.test,en,,on Monday,\n"  # is busy, reads the SMS, and answers "1" by mail
     )
-    strategy = resource("strategies/appointment_demo.yaml").read_text(encoding="utf-8").replace("for_s: 6", "for_s: 2")
+    strategy = resource("strategies/appointment_demo.yaml").read_text(encoding="utf-8")
     async with started(lab, gateways, tmp_path, tts, people=people, strategy=strategy, goal=3) as (demo, job_id):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             await demo.finished(job_id, lambda totals, counts: None)
         await until(lambda: all(one.answer_state is not AnswerState.DUE for one in received(demo)))
         verdict = await demo.verdict(job_id)

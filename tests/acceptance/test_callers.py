@@ -87,11 +87,11 @@ async def test_a_caller_hears_music_on_hold_and_then_the_agent_again_and_the_key
         await ears.hears(caller, SPEAKS)
         await at.do("release")
         await at.until(lambda: at.state == "wrap_up", WITHIN_S)
-        await floor.until(lambda: completed(floor) == before + 1, 5, "the queue counts the call")
+        await floor.until(lambda: completed(floor) == before + 1, "the queue counts the call")
         assert [one for one in logged(floor) if "PAUSE" not in one][-2:] == ["CONNECT", "COMPLETEAGENT"]
         assert "paused" in member(floor), "the wrap-up is the agent's"
         await at.do("wrap_up")
-        await floor.until(lambda: "Not in use" in member(floor) and "paused" not in member(floor), 5, "the member is free")
+        await floor.until(lambda: "Not in use" in member(floor) and "paused" not in member(floor), "the member is free")
         caller = await talking(floor, at, NOTES_KEYS)
         await at.do("send_digits", digits="40*")
         await at.until(lambda: {"key 4", "key 0", "key *"} <= ears.by(caller))
@@ -123,7 +123,7 @@ async def test_a_caller_is_passed_on_and_the_agent_takes_the_next_one_meanwhile(
         await at.until(lambda: at.state == "wrap_up", WITHIN_S)
         ears.begin()
         await ears.hears(caller, EXPERT)
-        await floor.until(lambda: completed(floor) == before + 1, 5, "the queue counts the call")
+        await floor.until(lambda: completed(floor) == before + 1, "the queue counts the call")
         assert [one for one in logged(floor) if "PAUSE" not in one][-2:] == ["CONNECT", "BLINDTRANSFER"]
         assert "in call" not in member(floor)
         await at.do("wrap_up")

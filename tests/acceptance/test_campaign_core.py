@@ -65,9 +65,9 @@ async def test_no_call_is_launched_after_the_finish_criterion_is_met(running: Ri
         finish=Finish(after_codes={INTERESTED: wanted}),
         name="Finish",
     )
-    await running.until(lambda: running.job(job_id).state in (JobState.STOPPING, JobState.COMPLETED), 40, "the criterion is met")
+    await running.until(lambda: running.job(job_id).state in (JobState.STOPPING, JobState.COMPLETED), "the criterion is met")
     met_at = datetime.now(UTC)
-    job = await running.completed(job_id, 20)
+    job = await running.completed(job_id)
     assert job.because == f"{wanted} × {INTERESTED}"
     running.check_invariants(job_id)
     attempts = running.attempts(job_id)
@@ -82,17 +82,17 @@ async def test_no_call_is_launched_after_the_finish_criterion_is_met(running: Ri
 @pytest.mark.row(80)
 async def test_a_paused_job_launches_nothing_and_goes_on_where_it_was(running: Rig) -> None:
     job_id = running.campaign([number(index, "30") for index in range(16)], app="holds", seconds=2, pace_per_s=6, name="Pause")
-    await running.until(lambda: running.up(job_id) >= 3, 20, "three calls are up")
+    await running.until(lambda: running.up(job_id) >= 3, "three calls are up")
     await jobs.pause_campaign(running.store, org_of(running), "Pause", by="test")
     paused_at = datetime.now(UTC)
-    await running.until(lambda: all(one.code for one in running.attempts(job_id)), 10, "the calls that were up have ended")
+    await running.until(lambda: all(one.code for one in running.attempts(job_id)), "the calls that were up have ended")
     before = running.attempts(job_id)
     assert running.job(job_id).state is JobState.PAUSED
     assert {one.code for one in before} == {INTERESTED}, "calls that are up go on through a pause"
     assert len(before) < 16
     assert not [at for at in calls_of(running, job_id) if at > paused_at + IN_FORCE]
     await jobs.resume_campaign(running.store, org_of(running), "Pause", by="test")
-    await running.completed(job_id, 20)
+    await running.completed(job_id)
     running.check_invariants(job_id)
     assert running.codes(job_id) == {INTERESTED: 16}
 
@@ -100,10 +100,10 @@ async def test_a_paused_job_launches_nothing_and_goes_on_where_it_was(running: R
 @pytest.mark.row(80)
 async def test_a_stopped_job_lets_its_calls_end_by_themselves(running: Rig) -> None:
     job_id = running.campaign([number(index, "30") for index in range(20)], app="holds", seconds=2, pace_per_s=5, name="Stop")
-    await running.until(lambda: running.up(job_id) >= 3, 20, "three calls are up")
+    await running.until(lambda: running.up(job_id) >= 3, "three calls are up")
     await jobs.stop_campaign(running.store, org_of(running), "Stop", by="test")
     stopped_at = datetime.now(UTC)
-    await running.completed(job_id, 15)
+    await running.completed(job_id)
     running.check_invariants(job_id)
     assert set(running.codes(job_id)) == {INTERESTED}
     assert not [at for at in calls_of(running, job_id) if at > stopped_at + IN_FORCE]
@@ -116,11 +116,11 @@ async def test_a_job_stopped_by_force_hangs_up_what_is_up(running: Rig) -> None:
     job_id = running.campaign(
         [number(index, ending) for index, ending in enumerate(endings)], app="holds", seconds=60, pace_per_s=20, name="Force"
     )
-    await running.until(lambda: running.up(job_id) == 6 and len(running.attempts(job_id)) == 12, 20, "all calls are up")
-    await running.until(lambda: len(calls_of(running, job_id)) == 12, 10, "all calls have left")
+    await running.until(lambda: running.up(job_id) == 6 and len(running.attempts(job_id)) == 12, "all calls are up")
+    await running.until(lambda: len(calls_of(running, job_id)) == 12, "all calls have left")
     asked_at = datetime.now(UTC)
     await jobs.stop_campaign(running.store, org_of(running), "Force", by="test", force=True)
-    await running.completed(job_id, 10)
+    await running.completed(job_id)
     running.check_invariants(job_id)
     assert {(one.address[-2:], one.code) for one in running.attempts(job_id)} == {
         ("30", SystemCode.DISCONNECTED_BY_SYSTEM),
@@ -131,11 +131,12 @@ async def test_a_job_stopped_by_force_hangs_up_what_is_up(running: Rig) -> None:
 
 async def test_a_new_pace_holds_at_once(running: Rig) -> None:
     job_id = running.campaign([number(index, "12") for index in range(30)], pace_per_s=1, name="Pace")
-    await running.until(lambda: len(calls_of(running, job_id)) >= 2, 20, "two calls have left")
+    await running.until(lambda: len(calls_of(running, job_id)) >= 2, "two calls have left")
     pace = parse_pace("15/second", max_ports=20)
     await jobs.change_pace(running.store, org_of(running), "Pace", pace)
     changed_at = datetime.now(UTC)
-    job = await running.completed(job_id, 10)
+    job = await running.completed(job_id)
+    assert datetime.now(UTC) - changed_at < timedelta(seconds=10), "by the old pace it would have been half a minute"
     assert job.pace == pace
     before = [at for at in calls_of(running, job_id) if at < changed_at]
     assert all(later - earlier > timedelta(seconds=0.7) for earlier, later in pairwise(before)), "one a second, as it began"
@@ -148,7 +149,7 @@ async def test_the_ports_of_a_job_are_never_exceeded(running: Rig) -> None:
     job_id = running.campaign(
         [number(index, "30") for index in range(15)], app="holds", seconds=1, pace_per_s=20, max_ports=4, name="Ports"
     )
-    await running.completed(job_id, 40)
+    await running.completed(job_id)
     running.check_invariants(job_id)
     assert most_at_once(running.attempts(job_id)) == 4
     assert running.codes(job_id) == {INTERESTED: 15}
@@ -158,10 +159,10 @@ async def test_the_ports_of_a_job_are_never_exceeded(running: Rig) -> None:
 async def test_a_number_that_comes_on_the_dnc_list_is_called_no_more(running: Rig) -> None:
     numbers = [number(700 + index, "12") for index in range(8)]
     job_id = running.campaign(numbers, pace_per_s=2, name="Dnc")
-    await running.until(lambda: len(running.attempts(job_id)) >= 1, 20, "it has begun")
+    await running.until(lambda: len(running.attempts(job_id)) >= 1, "it has begun")
     _, new = await add_to_dnc(running.store, org_of(running), numbers[-1], reason="asked by letter")
     assert new
-    await running.completed(job_id, 20)
+    await running.completed(job_id)
     running.check_invariants(job_id)
     assert running.codes(job_id) == {SystemCode.INVALID_NUMBER: 7, SystemCode.RESTRICTED_DNC: 1}
     assert numbers[-1].lstrip("+") not in {one.number.lstrip("+") for one in running.calls()}
@@ -170,11 +171,11 @@ async def test_a_number_that_comes_on_the_dnc_list_is_called_no_more(running: Ri
 async def test_who_opts_out_is_never_called_again(running: Rig) -> None:
     gone, stays = number(800, "09"), number(801, "12")
     first = running.campaign([gone], name="Opt-out")
-    await running.completed(first, 30)
+    await running.completed(first)
     assert running.codes(first) == {SystemCode.OPTED_OUT: 1}
     assert running.store.read_now(lambda tx: tx.dnc(org_of(running)).listed([gone])) == {gone}
     later = running.campaign([gone, stays], name="Later")
-    await running.completed(later, 20)
+    await running.completed(later)
     codes = {one.address or "not dialled": one.code for one in running.attempts(later)}
     assert codes == {"not dialled": SystemCode.RESTRICTED_DNC, stays: SystemCode.INVALID_NUMBER}
     assert [one.number.lstrip("+") for one in running.calls()].count(gone.lstrip("+")) == 1
@@ -195,12 +196,12 @@ async def test_outside_its_hours_nobody_is_called_and_why_says_when_it_opens(run
         return shut.verdict, shut.until
 
     await running.until(
-        lambda: running.store.read_now(lambda tx: tx.jobs(None).totals(job_id)).scheduled == 1, 20, "the contact waits"
+        lambda: running.store.read_now(lambda tx: tx.jobs(None).totals(job_id)).scheduled == 1, "the contact waits"
     )
     assert await gate() == ("wait", opens.astimezone(UTC))
     assert not running.attempts(job_id)
     await jobs.stop_campaign(running.store, org_of(running), "Night", by="test")
-    await running.completed(job_id, 10)
+    await running.completed(job_id)
     assert not calls_of(running, job_id)
 
 
@@ -244,7 +245,7 @@ async def test_retries_follow_the_strategy_in_delay_number_and_address(running: 
         person("two", mobile=number(953, "10"), home=elsewhere),
     ]
     job_id = running.campaign((), contacts=contacts, strategy=RETRIES, name="Retries")
-    await running.completed(job_id, 40)
+    await running.completed(job_id)
     running.check_invariants(job_id)
     assert not running.overlapping(job_id)
     by_number: dict[str, list[Attempt]] = {}
@@ -266,7 +267,7 @@ async def test_retries_follow_the_strategy_in_delay_number_and_address(running: 
 @pytest.mark.row(34)
 async def test_a_machine_is_left_its_message_after_the_beep(running: Rig) -> None:
     job_id = running.campaign([number(970, "20")], amd=True, name="Machine")
-    await running.completed(job_id, 40)
+    await running.completed(job_id)
     (one,) = running.attempts(job_id)
     assert one.code == SystemCode.MESSAGE_LEFT
     assert one.answered_at is not None
@@ -277,7 +278,7 @@ async def test_a_machine_is_left_its_message_after_the_beep(running: Rig) -> Non
 
 async def test_a_number_in_two_campaigns_is_never_in_two_calls_at_once(running: Rig, twins: list[JobId]) -> None:
     for job_id in twins:
-        await running.completed(job_id, 40)
+        await running.completed(job_id)
         assert running.codes(job_id) == {INTERESTED: 1}
     first, second = sorted((running.attempts(job_id)[0] for job_id in twins), key=lambda one: one.intent_at)
     assert first.ended_at is not None

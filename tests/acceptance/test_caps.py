@@ -29,7 +29,7 @@ async def test_in_no_sliding_second_do_more_calls_arrive_than_the_cap(rig: Rig) 
     ]
     rig.start()
     for job_id in both:
-        await rig.completed(job_id, 60)
+        await rig.completed(job_id)
         rig.check_invariants(job_id)
         assert rig.codes(job_id) == {SystemCode.INVALID_NUMBER: 30}
     arrived = [one.at for one in rig.calls()]

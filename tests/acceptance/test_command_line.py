@@ -103,7 +103,7 @@ async def test_from_csv_to_csv_by_the_commands_of_a_user(rig: Rig) -> None:
     assert "is queued" in shell.does("campaign", "start", "Blood")
     store = rig.store
     (job,) = store.read_now(lambda tx: tx.jobs(None).all())
-    await rig.completed(job.id, 40)
+    await rig.completed(job.id)
     status = shell.does("campaign", "status", "Blood")
     assert "completed (no contacts left)" in status
     assert INTERESTED in status
@@ -116,7 +116,7 @@ async def test_from_csv_to_csv_by_the_commands_of_a_user(rig: Rig) -> None:
         rows = list(csv.DictReader(file))
     assert {row["contact_id"]: row["code"] for row in rows} == EXPECTED
     by_itself = folder / "data" / "exports" / "1-default" / "attempts-Blood.csv"
-    await rig.until(by_itself.exists, 10, "the dialer has exported the job by itself")
+    await rig.until(by_itself.exists, "the dialer has exported the job by itself")
     with by_itself.open(newline="") as file:
         written = list(csv.DictReader(file))
     assert {row["contact_id"]: row["first_name"] for row in written}["a1"] == "Ada"

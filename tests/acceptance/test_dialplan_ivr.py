@@ -38,7 +38,7 @@ CODES = {  # by what the callee does: the code, and what the network alone would
 async def test_what_callees_press_in_a_dialplan_becomes_codes_attributes_and_counters(running: Rig) -> None:
     strategy = STRATEGY.format(place="outdial-example")
     job_id = running.campaign([number(700, ending) for ending in CODES], strategy=strategy, name="Dialplan")
-    await running.completed(job_id, 30)
+    await running.completed(job_id)
     running.check_invariants(job_id)
     attempts = running.attempts(job_id)
     assert {one.address[-2:]: (one.code, one.system_code) for one in attempts} == CODES
@@ -62,11 +62,11 @@ async def test_a_dialplan_that_says_nothing_leaves_the_networks_facts(running: R
     with own_dialplan(running.lab, "\n[test-says-nothing]\nexten => s,1,Wait(0.5)\n"):
         strategy = STRATEGY.format(place="test-says-nothing")
         job_id = running.campaign([number(701, "00")], strategy=strategy, name="Says nothing")
-        await running.completed(job_id, 20)
+        await running.completed(job_id)
     assert running.codes(job_id) == {SystemCode.DISCONNECTED_BY_SYSTEM: 1}
 
 
 async def test_a_place_that_the_switch_does_not_have_is_an_application_error(running: Rig) -> None:
     job_id = running.campaign([number(702, "05")], strategy=STRATEGY.format(place="nobodys-context"), name="Nobody's")
-    await running.completed(job_id, 20)
+    await running.completed(job_id)
     assert running.codes(job_id) == {SystemCode.APPLICATION_ERROR: 1}

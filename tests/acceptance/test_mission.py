@@ -84,14 +84,13 @@ def started(running: Rig) -> Running:
 async def test_an_attempt_is_on_record_before_it_rings_and_rings_as_long_as_it_should(running: Rig, started: Running) -> None:
     await running.until(
         lambda: any(one.attempt_id == each.id for one in running.calls() for each in running.attempts(started.rings)),
-        20,
         "the carrier has the call",
     )
     (up,) = running.attempts(started.rings)
     assert (up.system_code, up.code) == (SystemCode.ATTEMPT_IN_PROGRESS, None)
     (call,) = [one for one in running.calls() if one.attempt_id == up.id]
     assert up.intent_at <= call.at, "written first, dialled second"
-    await running.completed(started.rings, 20)
+    await running.completed(started.rings)
     (over,) = running.attempts(started.rings)
     assert over.code == SystemCode.RING_NO_ANSWER
     assert over.ended_at is not None
@@ -102,7 +101,7 @@ async def test_an_attempt_is_on_record_before_it_rings_and_rings_as_long_as_it_s
 async def test_the_retry_truth_table_is_that_of_real_calls(running: Rig, started: Running) -> None:
     """Busy has count 2, no answer count 4, and both count all retries of the contact."""
     busy, rings = SystemCode.CALL_BUSY, SystemCode.RING_NO_ANSWER
-    await running.completed(started.moods, 60)
+    await running.completed(started.moods)
     running.check_invariants(started.moods)
     found: dict[str, list[str | None]] = {"50": [], "51": []}
     for one in running.attempts(started.moods):
@@ -115,7 +114,7 @@ async def test_the_retry_truth_table_is_that_of_real_calls(running: Rig, started
 
 @pytest.mark.row(76)
 async def test_a_campaign_ends_after_its_time_and_calls_nobody_more(running: Rig, started: Running) -> None:
-    job = await running.completed(started.late, 40)
+    job = await running.completed(started.late)
     assert job.because.startswith("time is up")
     running.check_invariants(started.late)
     attempts = running.attempts(started.late)
@@ -128,7 +127,7 @@ async def test_a_campaign_ends_after_its_time_and_calls_nobody_more(running: Rig
 
 @pytest.mark.row(13)
 async def test_who_hangs_up_early_is_disconnected_and_what_the_app_wrote_is_kept(running: Rig, started: Running) -> None:
-    await running.completed(started.keeps, 40)
+    await running.completed(started.keeps)
     (one,) = running.attempts(started.keeps)
     assert one.code == SystemCode.DISCONNECTED_BY_USER
     contact = running.store.read_now(lambda tx: tx.contacts(one.org_id).get(one.contact_id))
@@ -137,14 +136,14 @@ async def test_who_hangs_up_early_is_disconnected_and_what_the_app_wrote_is_kept
 
 @pytest.mark.row(29)
 async def test_a_notice_is_played_to_its_end(running: Rig, started: Running) -> None:
-    await running.completed(started.notice, 60)
+    await running.completed(started.notice)
     (one,) = running.attempts(started.notice)
     assert (one.code, one.app) == (SystemCode.MESSAGE_PLAYED, "announcement")
 
 
 @pytest.mark.row(30)
 async def test_a_call_is_handed_over_after_its_message(running: Rig, started: Running) -> None:
-    job = await running.completed(started.connects, 60)
+    job = await running.completed(started.connects)
     (one,) = running.attempts(started.connects)
     assert (one.code, job.state) == ("Connected", JobState.COMPLETED)
     assert TARGET.lstrip("+") in {call.number.lstrip("+") for call in running.lab.truth()}, "the second leg went out"
@@ -154,7 +153,7 @@ async def test_a_call_is_handed_over_after_its_message(running: Rig, started: Ru
 async def test_a_line_on_which_nobody_speaks_is_silence_or_a_person_as_the_strategy_says(running: Rig, started: Running) -> None:
     found = {}
     for job_id in (started.quiet, started.quiet_person):
-        await running.completed(job_id, 40)
+        await running.completed(job_id)
         (one,) = running.attempts(job_id)
         found[one.address] = one.code
     assert found == {number(8, "21"): SystemCode.SILENCE_DETECTED, number(9, "21"): SystemCode.ANSWER_HUMAN}

@@ -18,7 +18,7 @@ async def test_every_row_of_the_table_ends_in_its_code_with_a_detector_and_witho
     without = rig.campaign([number(500 + index, row.ending) for index, row in enumerate(undetected)], name="Without")
     rig.start()
     for job_id in (with_amd, without):
-        await rig.completed(job_id, 90)
+        await rig.completed(job_id)
         rig.check_invariants(job_id)
     assert rig.stop() == 0
     found = {one.address[-2:]: one.code for one in rig.attempts(with_amd)}

@@ -97,7 +97,7 @@ async def test_no_telephone_of_a_supervisor_outlives_the_agents_or_the_dialer(fl
             await done(ann)
             await ann.do("log_out")
             await eve.until(lambda: eve.listening[-1] == "ended", WITHIN_S)
-        await floor.until(lambda: legs(floor) == 0, 2, "both telephones are down")
+        await floor.until(lambda: legs(floor) == 0, "both telephones are down")
         async with at_work(floor) as (bob, token):
             campaign(floor, bob.login, pacing=TALKS)
             await at_side(eve, "whisper", bob)
@@ -108,9 +108,9 @@ async def test_no_telephone_of_a_supervisor_outlives_the_agents_or_the_dialer(fl
             floor.start()
             assert floor.process is not None
             keep(floor.process.pid)
-            await floor.until(lambda: legs(floor) == 1, 15, "the supervisor's telephone is down, and the talk goes on")
-            await floor.until(lambda: latest(floor).because == "the dialer began anew", 5, "the record is closed")
-            await floor.until(lambda: floor.desk_url != before, 15, "the desk is up")
+            await floor.until(lambda: legs(floor) == 1, "the supervisor's telephone is down, and the talk goes on")
+            await floor.until(lambda: latest(floor).because == "the dialer began anew", "the record is closed")
+            await floor.until(lambda: floor.desk_url != before, "the desk is up")
             async with sitting(floor, token, bob.login) as again:
                 await again.do("log_in")
                 await again.until(lambda: again.state == "talking")

@@ -19,6 +19,7 @@ from dialer.engine.clock import SystemClock
 from dialer.errors import MaybeSent, NotFound, NotSent
 from dialer.ports import CallOrder, SwitchEvent, SwitchState, VoiceEvent, VoiceEventKind, VoicePort
 from dialer.testing.voice import BUSY, CONGESTION, DECLINES, NO_ANSWER, UNALLOCATED, FakeCallee, FakeVoice
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.contract
 
@@ -75,7 +76,7 @@ class Line:
         ended = {event.attempt_id for event in self.heard if event.kind is VoiceEventKind.HANGUP}
         return {event.attempt_id for event in self.heard} - ended
 
-    async def until(self, condition: Callable[[], Any], within_s: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], Any], within_s: float = PATIENCE_S) -> None:
         deadline = time.monotonic() + within_s
         while not condition():
             assert time.monotonic() < deadline, f"it did not come about; heard {self.heard}"

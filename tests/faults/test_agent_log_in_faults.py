@@ -44,17 +44,17 @@ async def test_who_logs_in_while_the_link_is_cut_is_ready_soon_after_it_is_back(
         async with at_work(rig) as (early, _), sitting(rig, token, "slow") as slow, sitting(rig, late_token, login) as late:
             await slow.do("log_in")
             await slow.do("go_ready")
-            await rig.until(lambda: proxy.seen["Newchannel"] == 2, 5, "the slow telephone rings")
+            await rig.until(lambda: proxy.seen["Newchannel"] == 2, "the slow telephone rings")
             proxy.refuse = True
             proxy.reset()
-            await rig.until(lambda: rig.states()[-1][1] == "down", 5, "the link is down")
+            await rig.until(lambda: rig.states()[-1][1] == "down", "the link is down")
             await late.do("log_in")
             await late.do("go_ready")
             await late.until(lambda: bool(late.notices), 1.0)
             assert "rung as soon as it can be: the switch lab is down" in late.notices[0]
-            await rig.until(lambda: parked(rig) == 2, 5, "the slow telephone is answered")
+            await rig.until(lambda: parked(rig) == 2, "the slow telephone is answered")
             proxy.refuse = False
-            await rig.until(lambda: rig.states()[-1][1] == "ready", RECONCILED_S + 5, "the link is back")
+            await rig.until(lambda: rig.states()[-1][1] == "ready", "the link is back")
             for at in (early, slow, late):
                 await at.until(partial(is_ready, at), SOON_S)
             job_id = campaign(rig, login)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from dialer.ports_agents import AgentVoiceKind, ContactState, FloorSeen, LegStat
 from tests.agents_kit import FloorBench, asterisk_voice, linked, listened
 from tests.ami_proxy import AmiProxy
 from tests.lab_fixture import no_calls_left
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.faults
 
@@ -67,7 +68,7 @@ async def test_an_agents_phone_of_which_the_switch_tells_nothing_is_hung_up(lab:
     async with AmiProxy("127.0.0.1", lab.switch.port) as proxy, floor_on(lab, port=proxy.port) as floor:
         proxy.spoil("UserEvent", drop=1.0)  # as from an account that may not hear them
         leg_id = await floor.ring(PHONE)
-        await floor.until(lambda: floor.said(AgentVoiceKind.LEG_DOWN, leg_id=leg_id), 5)
+        await floor.until(lambda: floor.said(AgentVoiceKind.LEG_DOWN, leg_id=leg_id))
 
 
 async def test_a_conference_is_known_by_a_dialer_that_starts_anew(lab: Lab) -> None:
@@ -110,18 +111,21 @@ async def test_contacts_who_wait_while_the_dialer_is_killed_hear_the_message_fro
     )
     try:
         assert process.stdout is not None
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             while await process.stdout.readline() != b"waiting\n":
                 pass
     finally:
         process.kill()
         await process.wait()
     killed_at = datetime.now(UTC)
-    heard: set[str] = set()
-    async with asyncio.timeout(4):
-        while heard != {number[1:] for number in numbers}:
-            heard = {one.number for one in lab.heard() if one.what == MUSIC and one.at > killed_at}
+    heard: dict[str, datetime] = {}
+    async with asyncio.timeout(PATIENCE_S):
+        while set(heard) != {number[1:] for number in numbers}:
+            for one in lab.heard():
+                if one.what == MUSIC and one.at > killed_at:
+                    heard.setdefault(one.number, one.at)
             await asyncio.sleep(0.05)
+    assert max(heard.values()) - killed_at < timedelta(seconds=4)
     await asyncio.to_thread(no_calls_left, lab)
 
 

@@ -47,7 +47,9 @@ def beside(make_rig: Callable[[str], Rig], lab: Lab, rng: random.Random) -> Call
             await asyncio.to_thread(rig.stop)  # before its wire is gone
 
     async def run(**scenarios: Scenario) -> None:
-        await asyncio.gather(*(one(name, scenario, rng.randrange(2**32)) for name, scenario in scenarios.items()))
+        async with asyncio.TaskGroup() as group:
+            for name, scenario in scenarios.items():
+                group.create_task(one(name, scenario, rng.randrange(2**32)))
 
     return run
 
@@ -103,12 +105,12 @@ async def reset_with_calls_up(rig: Rig, proxy: AmiProxy) -> None:
     numbers = [number(index, "30" if index % 3 else "10") for index in range(36)]
     job_id = rig.campaign(numbers, app="holds", seconds=4, pace_per_s=6, max_ports=30)
     rig.start()
-    await rig.until(lambda: rig.up(job_id) >= 8, 30, "eight calls are up")
+    await rig.until(lambda: rig.up(job_id) >= 8, "eight calls are up")
     reset_at = datetime.now(UTC)
     proxy.reset()
-    await rig.became("down", 5, after=reset_at)
-    ready_at = await rig.became("ready", 15, after=reset_at)
-    await rig.completed(job_id, 60)
+    await rig.became("down", after=reset_at)
+    ready_at = await rig.became("ready", after=reset_at)
+    await rig.completed(job_id)
     not_called_between(rig, reset_at, ready_at)
     judge(rig, job_id, lost=6, before=reset_at)  # busy callees whose hang-up was told to nobody
     assert any(one.at > ready_at for one in rig.calls()), "the reset came in the middle of the job"
@@ -119,16 +121,16 @@ async def half_open_for_30_s(rig: Rig, proxy: AmiProxy) -> None:
     numbers = [number(index, "30" if index % 3 else "10") for index in range(40)]
     job_id = rig.campaign(numbers, app="holds", seconds=6, pace_per_s=5, max_ports=30)
     rig.start()
-    await rig.until(lambda: rig.up(job_id) >= 10, 30, "ten calls are up")
+    await rig.until(lambda: rig.up(job_id) >= 10, "ten calls are up")
     frozen_at = datetime.now(UTC)
     proxy.frozen = True
-    hung_at = await rig.became("hung", 15, after=frozen_at)
+    hung_at = await rig.became("hung", after=frozen_at)
     assert hung_at - frozen_at <= timedelta(seconds=10), "noticed within 10 s"
     await asyncio.sleep(max(0.0, (frozen_at + timedelta(seconds=30) - datetime.now(UTC)).total_seconds()))
     thawed_at = datetime.now(UTC)
     proxy.frozen = False
-    ready_at = await rig.became("ready", 30, after=thawed_at)
-    await rig.completed(job_id, 60)
+    ready_at = await rig.became("ready", after=thawed_at)
+    await rig.completed(job_id)
     not_called_between(rig, frozen_at, ready_at)
     # What ended in these seconds was told to nobody, and of the orders of the first three nobody knows whether they left.
     judge(rig, job_id, lost=25, before=hung_at)
@@ -146,13 +148,13 @@ async def test_a_switch_killed_with_50_calls_up_leaves_each_with_its_code(fragil
         max_ports=50,
     )
     rig.start()
-    await rig.until(lambda: rig.up(job_id) == 50, 40, "fifty calls are up")
+    await rig.until(lambda: rig.up(job_id) == 50, "fifty calls are up")
     killed_at = datetime.now(UTC)
     await rig.lab.kill_switch()
-    await rig.became("down", 10, after=killed_at)
+    await rig.became("down", after=killed_at)
     await rig.lab.start_switch()
-    ready_at = await rig.became("ready", 30, after=killed_at)
-    await rig.completed(job_id, 60)
+    ready_at = await rig.became("ready", after=killed_at)
+    await rig.completed(job_id)
     not_called_between(rig, killed_at, ready_at)
     rig.check_invariants(job_id)
     assert rig.codes(job_id) == {SystemCode.INTERRUPTED: 50, SystemCode.CALL_BUSY: 10}
@@ -164,18 +166,18 @@ async def test_a_switch_that_stands_still_for_12_s_keeps_its_calls(fragile: Rig)
     numbers = [number(index, "30" if index % 3 else "10") for index in range(36)]
     job_id = rig.campaign(numbers, app="holds", seconds=4, pace_per_s=6, max_ports=30)
     rig.start()
-    await rig.until(lambda: rig.up(job_id) >= 8, 30, "eight calls are up")
+    await rig.until(lambda: rig.up(job_id) >= 8, "eight calls are up")
     stopped_at = datetime.now(UTC)
     os.kill(rig.lab.switch_pid, signal.SIGSTOP)
     try:
-        hung_at = await rig.became("hung", 15, after=stopped_at)
+        hung_at = await rig.became("hung", after=stopped_at)
         assert hung_at - stopped_at <= timedelta(seconds=10), "noticed within 10 s"
         await asyncio.sleep(max(0.0, (stopped_at + timedelta(seconds=12) - datetime.now(UTC)).total_seconds()))
     finally:
         os.kill(rig.lab.switch_pid, signal.SIGCONT)
     continued_at = datetime.now(UTC)
-    ready_at = await rig.became("ready", 30, after=continued_at)
-    await rig.completed(job_id, 60)
+    ready_at = await rig.became("ready", after=continued_at)
+    await rig.completed(job_id)
     # Orders written in the first seconds, before it was doubted, are carried out when the switch goes on.
     waited = [one for one in rig.calls() if continued_at + ON_ITS_WAY < one.at < ready_at]
     assert not waited, f"launched before the ledger agreed with the switch: {waited}"
@@ -199,7 +201,7 @@ async def events_lost_doubled_and_late(rig: Rig, proxy: AmiProxy) -> None:
     proxy.spoil("OriginateResponse", drop=0.2, duplicate=0.3, hold=0.4)
     proxy.spoil("Hangup", drop=0.15, duplicate=0.4, hold=0.4)
     rig.start()
-    await rig.completed(job_id, 60)
+    await rig.completed(job_id)
     judge(rig, job_id, lost=24)
 
 
@@ -209,6 +211,6 @@ async def responses_swallowed(rig: Rig, proxy: AmiProxy) -> None:
     for _ in range(4):
         proxy.swallow("Originate")
     rig.start()
-    await rig.completed(job_id, 60)
+    await rig.completed(job_id)
     judge(rig, job_id)
     assert proxy.seen["Originate"] == 12

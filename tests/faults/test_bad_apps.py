@@ -47,7 +47,7 @@ async def test_bad_apps_end_with_an_apology_and_disturb_nobody(rig: Rig) -> None
     rig.apps = APPS
     alone = rig.campaign([number(index, "01") for index in range(12)], pace_per_s=6, name="Alone")
     rig.start()
-    await rig.completed(alone, 60)
+    await rig.completed(alone)
     workers = worker_pids(rig)
     bad = {
         app: rig.campaign(
@@ -56,9 +56,9 @@ async def test_bad_apps_end_with_an_apology_and_disturb_nobody(rig: Rig) -> None
         for place, app in enumerate(BAD)
     }
     good = rig.campaign([number(index, "01") for index in range(30)], pace_per_s=6, name="Good")
-    await rig.completed(good, 60)
+    await rig.completed(good)
     for app, job_id in bad.items():
-        await rig.completed(job_id, 40)
+        await rig.completed(job_id)
         rig.check_invariants(job_id)
         assert rig.codes(job_id) == {SystemCode.APPLICATION_ERROR: 3}, app
         limit = (STALL_S if app in ("hangs", "blocks") else 0.0) + APOLOGY_S
@@ -106,7 +106,7 @@ async def drip(port: int) -> None:
 async def test_a_scan_of_the_ivr_port_during_50_calls_changes_nothing(rig: Rig) -> None:
     job_id = rig.campaign([number(index, "01") for index in range(60)], pace_per_s=20)
     rig.start()
-    await rig.until(lambda: rig.up(job_id) >= 5, 40, "calls are up")
+    await rig.until(lambda: rig.up(job_id) >= 5, "calls are up")
     port, strangers = ivr_port(rig), set()
     agi = b"agi_network: yes\nagi_network_script: call\nagi_arg_1: %s\nagi_arg_2: %s\n\n"
     garbage = [
@@ -125,12 +125,12 @@ async def test_a_scan_of_the_ivr_port_during_50_calls_changes_nothing(rig: Rig) 
             strangers.add(asyncio.create_task(drip(port)))
         await asyncio.sleep(0.01)
     begun = datetime.now(UTC)
-    await rig.completed(job_id, 60)
+    await rig.completed(job_id)
     for stranger in strangers:
         stranger.cancel()
     await asyncio.gather(*strangers, return_exceptions=True)
     rig.check_invariants(job_id)
-    assert rig.codes(job_id) == {INTERESTED: 60}
+    assert rig.codes(job_id) == {INTERESTED: 60}, rig.log()
     during = [one for one in rig.attempts(job_id) if one.ended_at is not None and one.ended_at > begun]
     assert len(during) >= 10, "calls were up while the strangers knocked"
     assert rig.stop() == 0

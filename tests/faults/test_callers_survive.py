@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from dialer.domain.inbound_plan import InboundPlan
+from dialer.lab.ports import free_port
 from tests.lab_fixture import no_calls_left
 from tests.rig import Rig
 from tests.shift_kit import PROGRESSIVE, campaign, hired, sitting
@@ -21,8 +21,7 @@ pytestmark = pytest.mark.faults
 async def test_a_killed_dialer_ends_no_talk_with_a_caller_and_the_next_one_gives_it_back_or_puts_who_was_held_into_the_queue(
     rig: Rig,
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        rig.desk_listen = f"127.0.0.1:{free.getsockname()[1]}"  # the same in both lives
+    rig.desk_listen = f"127.0.0.1:{free_port()}"  # the same in both lives
     rig.workers = 1
     rig.start()
     gives_way = replace(PROGRESSIVE, inbound=InboundPlan(queues=("support",), levels=(1, 1, 1)))
@@ -41,7 +40,7 @@ async def test_a_killed_dialer_ends_no_talk_with_a_caller_and_the_next_one_gives
     assert await rig.lab.channels() == talking
     killed_at = datetime.now(UTC)
     rig.start()
-    await rig.became("ready", 20, after=killed_at)
+    await rig.became("ready", after=killed_at)
     async with sitting(rig, token, login) as again:
         assert again.state == "logged_out"
         await again.do("log_in")
@@ -49,13 +48,13 @@ async def test_a_killed_dialer_ends_no_talk_with_a_caller_and_the_next_one_gives
         assert (again.state, again.line) == ("talking", "up")
         assert await rig.lab.channels() == talking, "the telephone was not rung a second time"
         await again.do("hold")
-        await rig.until(lambda: "held@outdial-inbound" in rig.lab.switch_instance.rx("core show channels"), 5, "music")
+        await rig.until(lambda: "held@outdial-inbound" in rig.lab.switch_instance.rx("core show channels"), "music")
         rig.kill()
         again.desk.give_up()
     killed_at = datetime.now(UTC)
     rig.start()
-    await rig.became("ready", 20, after=killed_at)
-    await rig.until(lambda: "(wait: " in rig.lab.switch_instance.rx("queue show support"), 5, "the caller is in the queue again")
+    await rig.became("ready", after=killed_at)
+    await rig.until(lambda: "(wait: " in rig.lab.switch_instance.rx("queue show support"), "the caller is in the queue again")
     async with sitting(rig, token, login) as third:
         await third.do("log_in")
         await third.until(lambda: third.line == "up")
@@ -66,4 +65,4 @@ async def test_a_killed_dialer_ends_no_talk_with_a_caller_and_the_next_one_gives
         await third.do("wrap_up")
         await third.do("log_out")
     await asyncio.to_thread(no_calls_left, rig.lab)
-    await rig.until(lambda: "@outdial-inbound" not in rig.lab.switch_instance.rx("queue show support"), 5, "nobody is left in it")
+    await rig.until(lambda: "@outdial-inbound" not in rig.lab.switch_instance.rx("queue show support"), "nobody is left in it")

@@ -14,10 +14,12 @@ import pytest
 
 from dialer.domain.ids import OrgId
 from dialer.lab.fake_twilio import FakeTwilio
+from dialer.lab.ports import free_port
 from dialer.lab.truth_log import TruthLog
 from dialer.store.store import Store
 from tests.engine_kit import ON_SQLITE
 from tests.message_world import OURS, SMS, made, person, start_writing
+from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.faults, ON_SQLITE]
 
@@ -32,7 +34,7 @@ async def run(store: Store, settings: Path, began_at: datetime, fail: str = "") 
     environ = {**os.environ, "OUTDIAL_FAIL": fail} if fail else {**os.environ}
     words = ("-m", "tests.message_child", url, str(settings), began_at.isoformat())
     child = await asyncio.create_subprocess_exec(sys.executable, *words, env=environ, cwd=ROOT)
-    return await asyncio.wait_for(child.wait(), 60)
+    return await asyncio.wait_for(child.wait(), 2 * PATIENCE_S)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ async def test_a_killed_dialer_forgets_no_opt_out_and_confirms_none_twice(
 
 async def _twilio(truth: TruthLog, folder: Path) -> tuple[FakeTwilio, Path]:
     """A Twilio, and the settings of a dialer that writes through it."""
-    web = f"127.0.0.1:{_free_port()}"
+    web = f"127.0.0.1:{free_port()}"
     twilio = FakeTwilio(
         account_sid=ACCOUNT, auth_token=SECRET, truth=truth, inbound_url=f"http://{web}/hooks/twilio/twilio/inbound"
     )
@@ -137,11 +139,3 @@ sender = "{OURS}"
 max_per_s = 1000
 """)
     return twilio, settings
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])

@@ -177,19 +177,19 @@ async def test_a_killed_reading_is_started_again_and_a_killed_dialer_is_followed
         return runs[0].report.processed if runs else 0
 
     rig.start()
-    await rig.until(lambda: rows() >= 1000, 30, "the dialer has begun the run that the calendar asks for")
+    await rig.until(lambda: rows() >= 1000, "the dialer has begun the run that the calendar asks for")
     (first,) = _readings_of(rig)
     os.kill(first, signal.SIGKILL)
-    await rig.until(lambda: _readings_of(rig) not in ([], [first]), 10, "the dialer starts another reading")
+    await rig.until(lambda: _readings_of(rig) not in ([], [first]), "the dialer starts another reading")
     on_disk = rows()
-    await rig.until(lambda: rows() > on_disk, 20, "it goes on")
+    await rig.until(lambda: rows() > on_disk, "it goes on")
     rig.kill()
-    await rig.until(lambda: not _readings_of(rig), 5, "the reading has ended with its dialer")
+    await rig.until(lambda: not _readings_of(rig), "the reading has ended with its dialer")
     on_disk = rows()
     assert on_disk < 8000
     rig.start()
-    await rig.until(lambda: rows() > on_disk, 20, "the next dialer goes on")
-    await rig.until(lambda: store.read_now(lambda tx: tx.import_runs(org_id).all()[0].ended_at) is not None, 60, "the run ends")
+    await rig.until(lambda: rows() > on_disk, "the next dialer goes on")
+    await rig.until(lambda: store.read_now(lambda tx: tx.import_runs(org_id).all()[0].ended_at) is not None, "the run ends")
     (run,) = store.read_now(lambda tx: tx.import_runs(org_id).all())
     done = run.report
     assert (run.state, run.fresh_starts, done.processed) == (RunState.COMPLETED, 0, 8000)

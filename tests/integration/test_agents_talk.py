@@ -120,7 +120,7 @@ async def test_a_supervisor_is_heard_by_nobody_then_by_the_agent_then_by_both(fl
 async def test_a_leg_that_is_given_up_before_the_switch_has_made_it_rings_nobody(lab: Lab, floor: FloorBench) -> None:
     leg_id = await floor.ring("+19990105611")
     await floor.agents.drop(leg_id)
-    await floor.until(lambda: floor.said(AgentVoiceKind.LEG_DOWN, leg_id=leg_id), 5)
+    await floor.until(lambda: floor.said(AgentVoiceKind.LEG_DOWN, leg_id=leg_id))
     assert not [one for one in (await floor.agents.look(floor.switch)).legs if one.leg_id == leg_id]
 
 
@@ -128,7 +128,7 @@ async def test_a_leg_that_is_given_up_before_the_switch_has_made_it_rings_nobody
 async def test_a_sip_endpoint_that_is_not_there_or_not_answered_is_told(floor: FloorBench, endpoint: str) -> None:
     order = LegOrder(leg_id=new_leg_id(), phone=endpoint, switch=floor.switch, ring_timeout_s=2)
     await floor.agents.ring(order)
-    await floor.until(lambda: floor.said(AgentVoiceKind.LEG_DOWN, leg_id=order.leg_id), 5)
+    await floor.until(lambda: floor.said(AgentVoiceKind.LEG_DOWN, leg_id=order.leg_id))
     assert floor.told(leg_id=order.leg_id) == [AgentVoiceKind.LEG_DOWN]
 
 

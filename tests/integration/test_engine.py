@@ -123,7 +123,7 @@ async def test_a_lost_hang_up_is_found_by_the_sweep(store: Store) -> None:
     job_id = make_job(store, 3)
     voice = FakeVoice(CLOCK, default=SHORT, drop=[VoiceEventKind.HANGUP, VoiceEventKind.ORIGINATE_FAILED])
     async with running(store, voice) as engine:
-        await until(completed(store, job_id), 30)
+        await until(completed(store, job_id))
         assert engine.calls.repairs >= 1
     found = attempts(store, job_id)
     assert len(found) == len(voice.placed) == 3
@@ -139,7 +139,7 @@ async def test_an_order_of_unknown_fate_is_never_repeated_and_gets_the_fate_that
     never_dialled = FakeCallee(refuses=MaybeSent("lost"))
     voice = FakeVoice(CLOCK, callees=dict(zip(numbers(2), (lost_but_dialled, never_dialled), strict=True)))
     async with running(store, voice):
-        await until(completed(store, job_id), 40)
+        await until(completed(store, job_id))
     found = {one.address: one.code for one in attempts(store, job_id)}
     assert len(voice.placed) == 1, "nothing was dialled a second time"
     assert found == dict(zip(numbers(2), (SystemCode.CALL_BUSY, SystemCode.UNKNOWN), strict=True))
@@ -149,7 +149,7 @@ async def test_a_call_that_never_left_is_placed_again_as_a_new_attempt_but_not_f
     job_id = make_job(store, 1)
     voice = FakeVoice(CLOCK, default=FakeCallee(refuses=NotSent("no line")))
     async with running(store, voice):
-        await until(completed(store, job_id), 60)
+        await until(completed(store, job_id))
     found = attempts(store, job_id)
     assert codes(found) == {SystemCode.NOT_LAUNCHED}
     assert len(found) == RELAUNCHES_MAX + 1
@@ -214,7 +214,7 @@ async def test_nothing_is_dialled_while_the_switch_is_away_and_it_goes_on_afterw
         await asyncio.sleep(1)
         assert len(voice.placed) == dialled
         voice.turn("switch", SwitchState.RECONCILING)
-        await until(completed(store, job_id), 30)
+        await until(completed(store, job_id))
     assert sorted(order.number for order in voice.placed) == numbers(60)
 
 
@@ -237,7 +237,7 @@ async def test_what_a_dead_engine_left_behind_is_taken_up(store: Store) -> None:
         await task
     fresh = FakeVoice(CLOCK, default=SHORT)  # the switch has none of the eight calls any more
     async with running(store, fresh):
-        await until(completed(store, job_id), 30)
+        await until(completed(store, job_id))
     found = attempts(store, job_id)
     assert not fresh.placed, "no attempt is dialled a second time"
     assert codes(found) == {SystemCode.UNKNOWN}
@@ -256,7 +256,7 @@ async def test_a_job_stays_up_for_a_callback_and_keeps_it_at_its_time(store: Sto
 
         (attempt,) = attempts(store, job_id)
         store.write_now(ask)
-        await until(completed(store, job_id), 30)
+        await until(completed(store, job_id))
     first, second = attempts(store, job_id)
     assert first.intent_at < at <= second.intent_at <= at + timedelta(seconds=10)
     assert len(voice.placed) == 2

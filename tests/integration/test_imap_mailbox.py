@@ -98,8 +98,8 @@ async def test_answers_and_bounces_in_a_real_mailbox_are_fetched_matched_and_cou
 
         ends = {"41": "Coming", "43": "Opted Out", "45": "Email Sent", "46": "Email Bounced"}
         async with dialer(store, tmp_path, mailbox, world):
-            await until(lambda: codes() == ends, 30.0)
-            await until(lambda: mailbox.mails(seen=True) == 4, 30.0)  # he says STOP to our confirmation, too
+            await until(lambda: codes() == ends)
+            await until(lambda: mailbox.mails(seen=True) == 4)  # he says STOP to our confirmation, too
         assert mailbox.mails(seen=False) == 0
         assert {one.taken_for for one in kept()} == {TakenFor.REPLY, TakenFor.OPT_OUT}
         assert {one.attempt_id for one in kept()} <= {one.id for one in made(store, job)}
@@ -111,6 +111,6 @@ async def test_answers_and_bounces_in_a_real_mailbox_are_fetched_matched_and_cou
         ours = next(one.parsed for one in world.kept if one.to.endswith("45@lab.test"))
         await world.answer(ours["To"], ours["Reply-To"], reply_to(ours, ours["To"], "1", automatic=False))
         async with dialer(store, tmp_path, mailbox, world):
-            await until(lambda: codes()["45"] == "Coming", 30.0)
+            await until(lambda: codes()["45"] == "Coming")
         assert [one.text for one in kept()[before:]] == ["1"]
         await world.stop()

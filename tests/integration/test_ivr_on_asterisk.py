@@ -43,7 +43,7 @@ CODES = {
 async def test_what_callees_press_becomes_their_codes(lab: Lab, spoken: Path, tts: Sequence[str]) -> None:
     async with on_asterisk(lab, spoken, tts) as (at, dialled):
         keys = {number: await dialled.call("blood_donation", number) for number in CODES}
-        await dialled.all_ended(keys.values(), within_s=60)
+        await dialled.all_ended(keys.values())
         assert {number: at.pdc.calls[key.attempt_id].code for number, key in keys.items()} == CODES
 
 
@@ -57,9 +57,9 @@ async def test_scans_of_the_port_and_a_blocked_app_do_not_disturb_calls(lab: Lab
             _, writer = await asyncio.open_connection(*at.address)
             writer.close()
         kept = [at.pdc.calls[key.attempt_id] for key in calls]
-        await dialled.all_ended(calls, within_s=30)
+        await dialled.all_ended(calls)
         assert {call.code for call in kept} == {"Interested in Blood Donation"}
-        await dialled.all_ended([blocked], within_s=10)
+        await dialled.all_ended([blocked])
         assert at.pdc.calls[blocked.attempt_id].code == "Application Error"
         release.set()
 
@@ -71,7 +71,7 @@ async def test_failing_apps_are_an_apology_of_several_seconds_and_a_hang_up(lab:
             "Application Error",
             "Application Error",
         ]
-        await eventually(lambda: at.server.live == 0, within_s=20)
+        await eventually(lambda: at.server.live == 0)
         assert time.monotonic() - began > 5  # the apology was heard to its end
 
 

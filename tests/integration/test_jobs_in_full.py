@@ -213,7 +213,7 @@ async def test_two_jobs_share_a_narrow_trunk_by_priority_and_both_go_on(store: S
     store._now = clock.now
     voice = FakeVoice(clock, default=replace(SHORT, hangup_s=0.2), max_channels=4)
     async with engine_kit.running(store, voice, clock=clock):
-        await until(lambda: len(voice.placed) >= 80, 40)
+        await until(lambda: len(voice.placed) >= 80)
     high = sum(one.number >= "+49300001000" for one in voice.placed)
     low = len(voice.placed) - high
     assert low >= 8

@@ -98,10 +98,10 @@ class Scene:
 
     async def ended(self, because: str) -> None:
         """Eve has been told so, nothing of hers is left, and the record says the same."""
-        await until(lambda: ListeningStage.ENDED in self.stages(), 3)
+        await until(lambda: ListeningStage.ENDED in self.stages())
         assert because in self.last().because
-        await until(lambda: not self.eves_leg(), 3)
-        await until(lambda: all(one.ended_at for one in self.store.read_now(lambda tx: tx.listenings(None).latest())), 3)
+        await until(lambda: not self.eves_leg())
+        await until(lambda: all(one.ended_at for one in self.store.read_now(lambda tx: tx.listenings(None).latest())))
         assert because in (await self.records())[0].because
         assert await self.refused(StopListening()) == "you listen to nobody"
 
@@ -243,10 +243,10 @@ async def test_whatever_ends_it_everybody_knows_and_no_telephone_stays_up(
         answer = happens(at)
         if answer is not None:
             await answer
-        await until(lambda: ListeningStage.ENDED in at.stages(), 6)
+        await until(lambda: ListeningStage.ENDED in at.stages())
         if "no supervisor" in because:
             assert because in at.last().because
-            await until(lambda: not at.eves_leg(), 3)
+            await until(lambda: not at.eves_leg())
         else:
             await at.ended(because)
 

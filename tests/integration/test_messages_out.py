@@ -321,7 +321,7 @@ handlers:
     placed: list[CallOrder] = []
     voice = FakeVoice(CLOCK, default=BUSY)
     async with post.engine(CLOCK, voice):
-        await until(completed(store, job.id), 40)
+        await until(completed(store, job.id))
     placed = voice.placed
     for port in (texts, mails):
         await port.stop()

@@ -79,7 +79,7 @@ async def test_people_answer_over_smpp(store: Store, org_id: OrgId) -> None:
         people = [person(index, ending) for index, ending in enumerate(("41", "42", "43", "44", "45", "49"))]
         job = await start_writing(store, org_id, STRATEGY, people, codes=("Coming", "Not Coming"))
         async with post.engine(clock, replies=desk):
-            await until(completed(store, job.id), 30.0)
+            await until(completed(store, job.id))
 
             def kept() -> list[Received]:
                 return store.read_now(lambda tx: tx.received(None).after(0, limit=100))

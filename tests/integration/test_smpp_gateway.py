@@ -18,6 +18,7 @@ from dialer.domain.message_state import MessageState
 from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.lab.fake_smsc import FakeSmsc
 from dialer.lab.message_behaviours import GatewayFault
+from dialer.lab.ports import free_port
 from dialer.lab.truth_log import TruthLog
 from dialer.ports import GatewayState, Inbound, MessageReceived, SmsOrder
 from dialer.smpp_pdu import Address, Command, Pdu, ShortMessage, Status, Tag, read_pdu
@@ -228,6 +229,12 @@ class TheirCentre:
                 self.decide(len(self.got), event)
             elif isinstance(event, smpp34.Esme):
                 self.esmes.append(event)
+
+
+@pytest.fixture
+def unused_tcp_port() -> int:
+    """One that the kernel gives to no connection in the meantime."""
+    return free_port()
 
 
 @contextlib.asynccontextmanager

@@ -18,11 +18,12 @@ from dialer.engine.clock import SystemClock
 from dialer.errors import BadInput, MaybeSent, NotFound, NotSent, Rejected
 from dialer.ports import CallOrder, SwitchEvent, SwitchState, VoiceEvent, VoiceEventKind
 from tests.fake_ami import FakeAmi, FakeConnection
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
 
-async def until(condition: Callable[[], Any], within_s: float = 5.0) -> None:
+async def until(condition: Callable[[], Any], within_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, "it did not come about in time"

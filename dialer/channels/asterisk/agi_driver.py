@@ -6,7 +6,7 @@ import math
 import re
 from typing import NoReturn
 
-from dialer.channels.asterisk.agi_wire import AgiConnection
+from dialer.channels.asterisk.agi_wire import ANSWERS_WITHIN_S, AgiConnection
 from dialer.errors import BadInput
 from dialer.ivr.driver import ALL_KEYS, CallEnded, NoSuchDialplan, PlaybackFailed, Recording, Sound, Target, Transfer, Typed
 
@@ -51,7 +51,7 @@ class AgiDriver:
         return Typed(keys=keys, hashed=reply.data != "timeout" and len(keys) < max_digits)
 
     async def wait_for_key(self, timeout_s: float) -> str:
-        reply = await self._agi.command("WAIT", "FOR", "DIGIT", _ms(timeout_s), timeout_s=timeout_s + 10)
+        reply = await self._agi.command("WAIT", "FOR", "DIGIT", _ms(timeout_s), timeout_s=timeout_s + ANSWERS_WITHIN_S)
         if reply.number < 0:
             await self._ended_or_unplayable(None)
         return reply.key
@@ -68,7 +68,7 @@ class AgiDriver:
         words: list[str | int] = ["RECORD", "FILE", path, "wav", _keys(stop_keys), _ms(max_s), *(["BEEP"] if beep else [])]
         silence = f"s={math.ceil(silence_s)}"
         # Who has said what they wanted hangs up: that ends a recording like any other way, and is no error.
-        reply = await self._agi.command(*words, silence, timeout_s=max_s + 30, after_hangup=True)
+        reply = await self._agi.command(*words, silence, timeout_s=max_s + ANSWERS_WITHIN_S, after_hangup=True)
         seconds = reply.endpos / SAMPLES_PER_S
         if reply.data == "dtmf" or reply.key:
             ended_by = "key"
@@ -102,7 +102,7 @@ class AgiDriver:
 
     async def wait_for_beep(self, max_s: float) -> bool:
         # A second and a half of silence: longer than the pause before a beep, so that the message starts after it.
-        await self._agi.command("EXEC", "WaitForSilence", f"1500,1,{math.ceil(max_s)}", timeout_s=max_s + 15)
+        await self._agi.command("EXEC", "WaitForSilence", f"1500,1,{math.ceil(max_s)}", timeout_s=max_s + ANSWERS_WITHIN_S)
         if self._agi.hung_up:
             raise CallEnded("the machine has hung up")
         return await self._variable("WAITSTATUS") == "SILENCE"

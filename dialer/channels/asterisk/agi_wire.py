@@ -14,6 +14,7 @@ from dialer.ivr.driver import CallEnded
 MAX_LINE = 4096  # bytes; Asterisk's own buffer holds 8192
 MAX_WORDS = 64  # Asterisk's own limit is 128
 MAX_REPLY = 16 * 1024
+ANSWERS_WITHIN_S = 30.0  # a switch that stands still for less loses none of its calls
 MAX_STRAY = 100  # lines that are no reply, before we give the connection up
 
 PLAIN = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
@@ -76,7 +77,7 @@ class AgiConnection:
         self._closed = False
         self.hung_up = False  # the switch has said that the contact is gone
 
-    async def command(self, *words: str | int, timeout_s: float = 10.0, after_hangup: bool = False) -> AgiReply:
+    async def command(self, *words: str | int, timeout_s: float = ANSWERS_WITHIN_S, after_hangup: bool = False) -> AgiReply:
         """Send one command and wait for its reply.
 
         Raises CallEnded: the contact is gone, or the switch is (with `after_hangup`, a gone contact is no reason: some commands
