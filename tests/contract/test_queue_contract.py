@@ -128,6 +128,28 @@ class QueueBench:
         assert not await self.states()
         await self.hang_up(self.said(QueueNewsKind.JOINED)[1].caller)
 
+    async def clear(self) -> None:
+        """Hang up everything of ours, and wait until it is gone: the lab is shared."""
+        for queue in ("support", "sales"):
+            for leg_id in await self.legs(queue):
+                await self.queues.leave(self.switch, queue, leg_id)
+        there = await self.agents.look(self.switch)
+        for consult_id in there.consults:
+            await self.agents.cancel_consult(consult_id)
+        for caller in there.callers:
+            await self.queues.drop(self.switch, caller.offer)
+        for leg in there.legs:
+            await self.agents.drop(leg.leg_id)
+        for _ in range(100):
+            there = await self.agents.look(self.switch)
+            if not (there.consults or there.callers or there.legs):
+                break
+            await asyncio.sleep(0.05)
+        for queue in ("support", "sales"):
+            left = await self.queues.look(self.switch, queue)
+            for waiting in left.callers if left is not None else ():
+                await self.hang_up(waiting.caller)
+
     def said(self, kind: QueueNewsKind) -> list[QueueNews]:
         return [one for one in self.heard if one.kind is kind]
 
@@ -180,19 +202,7 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[QueueBench]:
         made.voice.ready(made.switch)
         yield made
         if made.voice.state_of(made.switch) is SwitchState.READY:
-            for queue in ("support", "sales"):
-                for leg_id in await made.legs(queue):
-                    await made.queues.leave(made.switch, queue, leg_id)
-                left = await made.queues.look(made.switch, queue)
-                for caller in left.callers if left is not None else ():  # the lab is shared
-                    await made.hang_up(caller.caller)
-            there = await made.agents.look(made.switch)
-            for consult_id in there.consults:
-                await made.agents.cancel_consult(consult_id)
-            for caller_left in there.callers:
-                await made.queues.drop(made.switch, caller_left.offer)
-            for leg in there.legs:
-                await made.agents.drop(leg.leg_id)
+            await made.clear()
     finally:
         if made.fake is not None:
             await made.fake.stop()
@@ -370,6 +380,17 @@ async def test_a_third_party_who_has_not_answered_yet_gets_the_caller_when_they_
     await bench.until_over(offer)
     assert list((await bench.agents.look(bench.switch)).consults) == [third]
     assert not bench.answered, "the agent is free, and hears none of it"
+
+
+async def test_a_caller_who_is_passed_on_in_the_moment_in_which_the_third_party_goes_is_not_lost(bench: QueueBench) -> None:
+    offer, leg_id = await bench.talking()
+    third = await bench.asked(offer, leg_id)
+    await bench.agents.cancel_consult(third)
+    if await bench.agents.transfer(offer, third) is Missing.THIRD:  # known to be gone: the agent has the caller
+        assert await bench.agents.resume(offer, leg_id) is None
+        assert await bench.states() == [(ContactState.TALKING, leg_id)]
+    else:
+        await bench.until_waits_again(offer)
 
 
 async def test_a_caller_whom_nobody_answers_waits_in_the_queue_again(bench: QueueBench) -> None:
