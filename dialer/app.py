@@ -36,6 +36,7 @@ from dialer.ivr.workers import IvrWorkers, WorkerOptions
 from dialer.ivr_apps import SHIPPED_APPS
 from dialer.message_apps import SHIPPED_MESSAGE_APPS
 from dialer.ports import Clock, ResultTarget
+from dialer.services.campaigns import delete_campaign
 from dialer.services.custom_actions import CustomActions
 from dialer.services.custom_restrictions import CustomRestrictions
 from dialer.services.export_runs import ExportPlace
@@ -292,7 +293,7 @@ async def call_once(settings: Settings, *, app: str, number: str, parameters: Ma
     apps.load_entry_points()
     for folder in settings.app_folders:
         apps.load_folder(folder)
-    chosen = apps.get(app)
+    chosen, by = apps.get(app), "dialer ivr call"
     async with AsyncExitStack() as stack:
         try:
             store = (await stack.enter_async_context(Dialer.started(settings))).store
@@ -309,13 +310,14 @@ async def call_once(settings: Settings, *, app: str, number: str, parameters: Ma
             codes=chosen.codes,
             parameters=parameters,
             now=SystemClock().now(),
-            by="dialer ivr call",
+            by=by,
         )
         while True:  # the job may be run by another process: there is nothing to wait on
             if (await store.read(lambda tx: tx.jobs(None).get(job.id))).state is JobState.COMPLETED:
                 break
             await asyncio.sleep(0.2)
         attempts = await store.read(lambda tx: tx.attempts.of_job(job.id))
+        await delete_campaign(store, org_id, job.campaign_name, by=by)  # what it did stays on record
     return attempts[-1].code or SystemCode.UNKNOWN.value
 
 

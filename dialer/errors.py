@@ -102,3 +102,8 @@ class Rejected(WireError):
 
 class MaybeSent(WireError):
     """The link broke, or the answer did not come in time: it may have been carried out. Reconcile; never repeat."""
+
+
+def unreadable(exc: OSError | UnicodeDecodeError) -> str:
+    """Why a file cannot be read, for a message that names the file already."""
+    return (exc.strerror or str(exc)) if isinstance(exc, OSError) else f"it is not UTF-8 (byte {exc.start})"

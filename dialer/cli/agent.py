@@ -11,7 +11,7 @@ from rich.table import Table
 
 from dialer.cli.agent_floor import floor, listened
 from dialer.cli.agent_play import play
-from dialer.cli.context import Config, Org, opened, out, plain_errors
+from dialer.cli.context import Config, Org, opened, out, plain_errors, print_rows
 from dialer.domain.agent import AgentState
 from dialer.services import agent_times, agents
 from dialer.services.organisations import DEFAULT
@@ -84,7 +84,7 @@ def list_agents(config: Config = None, org: Org = DEFAULT) -> None:
             (state + (f" ({last.reason})" if last and last.reason else "")) if one.active else "passive",
             "" if last is None else f"{last.at:%Y-%m-%d %H:%M:%S} UTC",
         )
-    out.print(table)
+    print_rows(table, "no agents yet: `dialer agent add LOGIN`")
 
 
 @agent_app.command("change")
@@ -181,7 +181,7 @@ def states(
                 why = one.reason + (" (walked away)" if one.walked_away else "")
                 job = "" if one.job_id is None else str(one.job_id)
                 table.add_row(f"{one.at:%Y-%m-%d %H:%M:%S}", one.state.value, why, job, one.attempt_id or "")
-    out.print(table)
+    print_rows(table, "nothing: nobody was at work in these hours")
 
 
 @reason_app.command("add")

@@ -12,13 +12,15 @@ import typer
 from aiohttp import ClientError, ClientSession, ClientTimeout
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
-from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings
+from dialer.cli.context import Config, Org, opened, out, plain_errors, print_rows, read_settings
 from dialer.errors import BadInput, Forbidden, OutdialError
 from dialer.services.listenings import Listened, list_listenings
 from dialer.services.organisations import DEFAULT
 
 ANSWER_S = 5.0
+STYLES = {"talking": "green", "conference": "green", "not_ready": "dim", "held": "magenta"}  # read on dark and on light
 LOST_MOST = 10  # looks in a row that fail: then it is told, and not tried any longer
 
 
@@ -66,7 +68,7 @@ def listened(
     """Show which supervisor listened to whom, when and how."""
     with opened(config, org) as (store, org_id):
         found = asyncio.run(list_listenings(store, org_id, login=login, limit=limit))
-    out.print(_listened_table(found))
+    print_rows(_listened_table(found), "nobody has listened to anybody")
 
 
 async def _watch(address: str, token: str, *, once: bool, every: float) -> None:
@@ -75,17 +77,20 @@ async def _watch(address: str, token: str, *, once: bool, every: float) -> None:
         if once:
             out.print(_floor_table(agents))
             return
-        lost = 0
+        lost, seen = 0, datetime.now(UTC)
         with Live(_floor_table(agents), console=out, auto_refresh=False) as shown:
             while True:
                 await asyncio.sleep(every)
                 try:
-                    shown.update(_floor_table(await _look(http, address)), refresh=True)
-                    lost = 0
+                    agents, seen, lost = await _look(http, address), datetime.now(UTC), 0
+                    table = _floor_table(agents)
                 except NoFloor:  # such as while the dialer begins anew
                     lost += 1
                     if lost >= LOST_MOST:
                         raise
+                    table = _floor_table(agents, seen)
+                    table.caption = f"the dialer does not answer: this is how it was ({lost} of {LOST_MOST} looks)"
+                shown.update(table, refresh=True)
 
 
 async def _look(http: ClientSession, address: str) -> list[dict[str, Any]]:
@@ -94,7 +99,7 @@ async def _look(http: ClientSession, address: str) -> list[dict[str, Any]]:
         async with http.get(address) as answer:
             said = await answer.json()
     except (ClientError, TimeoutError, json.JSONDecodeError) as exc:
-        raise NoFloor(f"no dialer answers at {address}: {exc or 'in time'}") from exc
+        raise NoFloor(f"no dialer answers at {address}: is `dialer serve` running, and does [agents] listen name it?") from exc
     if answer.status in (401, 409):
         raise Forbidden(f"{said.get('because', 'it is refused')} ({said.get('mend', '')})")
     if answer.status != 200:
@@ -103,16 +108,21 @@ async def _look(http: ClientSession, address: str) -> list[dict[str, Any]]:
     return agents
 
 
-def _floor_table(agents: Sequence[dict[str, Any]]) -> Table:
-    now = datetime.now(UTC)
+def _floor_table(agents: Sequence[dict[str, Any]], at: datetime | None = None) -> Table:
+    now = at or datetime.now(UTC)
     table = Table("Agent", "State", "For", "Campaign or queue", "With", "Line", "Heard by", title=f"{now:%H:%M:%S} UTC")
+    for column in table.columns[:3]:
+        column.no_wrap = True
     for one in agents:
         seconds = max(0, round((now - datetime.fromisoformat(one["since"])).total_seconds()))
         reason = f" ({one['reason']})" if one["state"] == "not_ready" and one["reason"] else ""
         heard_by = ", ".join(f"{login} ({how})" for login, how in one["heard_by"].items())
         line = one["line"] + (", desktop silent" if one["silent"] else "")
         clock = f"{seconds // 60}:{seconds % 60:02}"
-        table.add_row(one["agent"], one["state"] + reason, clock, one["queue"] or one["campaign"], one["number"], line, heard_by)
+        state = Text(one["state"].replace("_", " ") + reason, style=STYLES.get(one["state"], ""))
+        gone = "red" if one["silent"] or one["line"] == "down" else ""
+        campaign = one["queue"] or one["campaign"]
+        table.add_row(one["agent"], state, clock, campaign, one["number"], Text(line, style=gone), heard_by)
     if not agents:
         table.caption = "nobody is at work"
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ import typer
 from rich.table import Table
 
 from dialer.cli.context import out, plain_errors
-from dialer.errors import BadInput
+from dialer.errors import BadInput, unreadable
 
 if TYPE_CHECKING:
     from dialer.lab.shift import Seat, ShiftResult
@@ -44,7 +45,21 @@ def play(
     from dialer.services.floor_words import length_of
 
     habits = Habits(talk=length_of(talk, "talk"), wrap=length_of(wrap, "wrap"), speed=speed, codes=_weights(code or ()))
-    show_shift(asyncio.run(work_a_shift(url, _seats(seats), habits, seconds=minutes * 60, seed=seed)))
+    taken = _seats(seats)
+
+    async def work() -> ShiftResult:
+        loop, closing = asyncio.get_running_loop(), asyncio.Event()
+
+        def close() -> None:
+            out.print("They finish what is before them, and go home. Ctrl-C again: at once.")
+            loop.remove_signal_handler(signal.SIGINT)
+            closing.set()
+
+        loop.add_signal_handler(signal.SIGINT, close)
+        return await work_a_shift(url, taken, habits, seconds=minutes * 60, seed=seed, closing=closing.is_set)
+
+    out.print(f"agents at work: {len(taken)}, for {minutes:g} minutes; Ctrl-C sends them home")
+    show_shift(asyncio.run(work()))
 
 
 def show_shift(result: ShiftResult) -> None:
@@ -63,9 +78,9 @@ def show_shift(result: ShiftResult) -> None:
     for name, count in result.codes.most_common():
         out.print(f"{count:>7}  {name}", highlight=False)
     for why, times in _counted(result.refused):
-        out.print(f"[yellow]refused {times} times[/] {why}", highlight=False)
+        out.print(f"refused {times} times: {why}", style="yellow", soft_wrap=True)
     for why in result.lost:
-        out.print(f"[red]a desk was lost[/] {why}", highlight=False)
+        out.print(f"a desk was lost: {why}", style="red", soft_wrap=True)
 
 
 def _counted(words: Sequence[str]) -> list[tuple[str, int]]:
@@ -78,7 +93,7 @@ def _seats(file: Path) -> list[Seat]:
     try:
         lines = [line.split() for line in file.read_text(encoding="utf-8").splitlines() if line.strip() and line[0] != "#"]
     except (OSError, UnicodeDecodeError) as exc:
-        raise BadInput(f"cannot be read: {exc}", where=str(file)) from exc
+        raise BadInput(f"cannot be read: {unreadable(exc)}", where=str(file)) from exc
     if not lines or any(len(line) > 2 for line in lines):
         raise BadInput(
             "has no seats" if not lines else "has a line of more than two words", where=str(file), mend="TOKEN [PHONE]"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import date, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from dialer.cli.context import Config, Org, opened, out, plain_errors
+from dialer.cli.context import Config, Org, opened, out, plain_errors, print_rows
 from dialer.domain.ids import ScheduleId
-from dialer.domain.schedule import Missed, Schedule
+from dialer.domain.schedule import Missed, Schedule, Starts
 from dialer.errors import BadInput
 from dialer.services import schedules
 from dialer.services.organisations import DEFAULT
@@ -30,10 +31,32 @@ OfMissed = Annotated[Missed, typer.Option(help="What of runs whose time passed w
 Number = Annotated[int, typer.Argument(metavar="SCHEDULE", help="Its number, as `list` shows it.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Give a `schedule` noun the commands that take a schedule's number."""
-    for name, command in (("runs", runs), ("off", switch_off), ("on", switch_on), ("remove", remove)):
-        app.command(name)(command)
+def add_to(app: typer.Typer, of: Starts) -> None:
+    """Give a `schedule` noun the commands that take a schedule's number; they know the schedules that start `of`."""
+
+    @app.command("runs")
+    @plain_errors
+    def runs(number: Number, config: Config = None, org: Org = DEFAULT) -> None:
+        """Show what became of a schedule's runs."""
+        _runs(number, of, config, org)
+
+    @app.command("off")
+    @plain_errors
+    def off(number: Number, config: Config = None, org: Org = DEFAULT) -> None:
+        """Start nothing until it is switched on again."""
+        _switch(number, of, False, config, org)
+
+    @app.command("on")
+    @plain_errors
+    def on(number: Number, config: Config = None, org: Org = DEFAULT) -> None:
+        """Go on from now."""
+        _switch(number, of, True, config, org)
+
+    @app.command("remove")
+    @plain_errors
+    def remove(number: Number, config: Config = None, org: Org = DEFAULT) -> None:
+        """Forget a schedule; what it started goes on."""
+        _remove(number, of, config, org)
 
 
 def chosen_times(
@@ -43,7 +66,9 @@ def chosen_times(
     try:
         first, last = datetime.fromisoformat(at), date.fromisoformat(until) if until else None
     except ValueError as exc:
-        raise BadInput(str(exc), where="at" if not until else "at, until", mend="2026-03-28T09:00 and 2026-12-31") from exc
+        given = at if not until else f"{at}, {until}"
+        mend = "2026-03-28T09:00" if not until else "2026-03-28T09:00 and 2026-12-31"
+        raise BadInput(f"{given!r} is no time", where="at" if not until else "at, until", mend=mend) from exc
     if not every and (on or times or until or interval != 1) and not rule:
         raise BadInput("a single run has no weekdays, count or end", where="every", mend="hourly, daily, weekly or monthly")
     days = [day for day in on.split(",") if day.strip()]
@@ -57,7 +82,7 @@ def show_schedules(what: str, found: Sequence[Schedule]) -> None:
     for one in found:
         state = "ended" if one.next_at is None else "on" if one.active else "off"
         table.add_row(str(one.id), one.starts, one.rule or "once", next_of(one), one.missed.value, state)
-    out.print(table)
+    print_rows(table, "no schedules yet: `add` makes one")
 
 
 def next_of(one: Schedule) -> str:
@@ -65,38 +90,22 @@ def next_of(one: Schedule) -> str:
     return "none" if one.next_local is None else f"{one.next_local:%a %Y-%m-%d %H:%M} in {one.zone}"
 
 
-@plain_errors
-def runs(number: Number, config: Config = None, org: Org = DEFAULT) -> None:
-    """Show what became of a schedule's runs."""
+def _runs(number: int, of: Starts, config: Path | None, org: str) -> None:
     with opened(config, org) as (store, org_id):
-        found = asyncio.run(schedules.schedule_runs(store, org_id, ScheduleId(number)))
+        found = asyncio.run(schedules.schedule_runs(store, org_id, ScheduleId(number), of))
     table = Table("Local time", "Outcome", "Job or run", "Because")
     for one in found:
         table.add_row(f"{one.local:%Y-%m-%d %H:%M}", one.outcome.value, str(one.job_id or one.run_id or ""), one.because)
     out.print(table)
 
 
-@plain_errors
-def switch_off(number: Number, config: Config = None, org: Org = DEFAULT) -> None:
-    """Start nothing until it is switched on again."""
-    _switch(number, False, config, org)
-
-
-@plain_errors
-def switch_on(number: Number, config: Config = None, org: Org = DEFAULT) -> None:
-    """Go on from now."""
-    _switch(number, True, config, org)
-
-
-@plain_errors
-def remove(number: Number, config: Config = None, org: Org = DEFAULT) -> None:
-    """Forget a schedule; what it started goes on."""
+def _switch(number: int, of: Starts, on: bool, config: Path | None, org: str) -> None:
     with opened(config, org) as (store, org_id):
-        asyncio.run(schedules.remove_schedule(store, org_id, ScheduleId(number)))
-    out.print(f"schedule {number} removed")
-
-
-def _switch(number: int, on: bool, config: Config, org: str) -> None:
-    with opened(config, org) as (store, org_id):
-        one = asyncio.run(schedules.switch_schedule(store, org_id, ScheduleId(number), on=on))
+        one = asyncio.run(schedules.switch_schedule(store, org_id, ScheduleId(number), of, on=on))
     out.print(f"schedule {one.id} is {'on' if on else 'off'}; next run: {next_of(one)}", soft_wrap=True)
+
+
+def _remove(number: int, of: Starts, config: Path | None, org: str) -> None:
+    with opened(config, org) as (store, org_id):
+        asyncio.run(schedules.remove_schedule(store, org_id, ScheduleId(number), of))
+    out.print(f"schedule {number} removed")

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.table import Table
 
-from dialer.cli.context import Config, Org, opened, out, plain_errors, who
+from dialer.cli.context import Config, Org, opened, out, plain_errors, print_rows, who
 from dialer.domain.callback import Callback, CallbackType
 from dialer.domain.ids import CallbackId, JobId
 from dialer.errors import BadInput
@@ -90,7 +90,7 @@ def list_callbacks(
         until = "" if one.expires_at is None else _local(one.expires_at, one.zone)
         told = (_local(one.at, one.zone), until, _keeper(one), one.state.value, one.because, one.created_by, one.note)
         table.add_row(str(one.id), contact, name, str(one.job_id), *told)
-    out.print(table)
+    print_rows(table, "no callbacks: `dialer callbacks list --all` shows those that are over, too")
 
 
 @callbacks_app.command("edit")

@@ -10,14 +10,15 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings, who, words_in_force
+from dialer.cli.context import Config, Org, err, opened, out, plain_errors, read_settings, who, words_in_force
 from dialer.domain.campaign import Campaign
 from dialer.domain.ids import OrgId
 from dialer.domain.wording import Wording
-from dialer.errors import BadInput
+from dialer.errors import BadInput, unreadable
 from dialer.services import campaigns, knobs
 from dialer.services.campaign_edits import in_words
 from dialer.services.campaigns import NewCampaign
+from dialer.services.filter_attributes import unknown_attributes
 from dialer.services.organisations import DEFAULT
 from dialer.services.pacing_words import parse_pacing
 from dialer.store.store import Store
@@ -80,7 +81,7 @@ def create(
     wording = words_in_force(settings)
     with opened(org=org, settings=settings) as (store, org_id):
 
-        async def work() -> str:
+        async def work() -> Campaign:
             new = NewCampaign(
                 name=name,
                 strategy=await _strategy_name(store, org_id, strategy, wording),
@@ -103,13 +104,13 @@ def create(
                 pacing=parse_pacing(pacing, knob or ()),
             )
             trunks = [one.name for one in settings.trunk]
-            made = await campaigns.create_campaign(
+            return await campaigns.create_campaign(
                 store, org_id, new, trunks=trunks or None, mode=settings.agents.mode, wording=wording
             )
-            return made.name
 
         created = asyncio.run(work())
-    out.print(f"campaign created: {created} (start it with: dialer campaign start {created!r})", soft_wrap=True)
+        _warn_of_unknown(store, org_id, created)
+    out.print(f"campaign created: {created.name} (start it with: dialer campaign start {created.name!r})", soft_wrap=True)
 
 
 @plain_errors
@@ -192,6 +193,8 @@ def change(
             )
 
         changed = asyncio.run(work())
+        if where is not None or sort is not None:
+            _warn_of_unknown(store, org_id, changed)
     out.print(f"{changed.name} is at version {changed.version}", soft_wrap=True)
 
 
@@ -214,6 +217,11 @@ def delete(name: Name, config: Config = None, org: Org = DEFAULT) -> None:
     out.print(f"deleted: {gone.name}; what its jobs did stays on record", soft_wrap=True)
 
 
+def _warn_of_unknown(store: Store, org_id: OrgId, campaign: Campaign) -> None:
+    for name in asyncio.run(unknown_attributes(store, org_id, campaign)):
+        err.print(f"warning: no list of it has an attribute {name!r} (yet): nobody fits but by `is null`", style="yellow")
+
+
 def _several(given: list[str] | None) -> tuple[str, ...] | None:
     """The values that were given; one "" stands for none."""
     return None if given is None else tuple(one for one in given if one)
@@ -227,5 +235,5 @@ async def _strategy_name(store: Store, org_id: OrgId, given: str, wording: Wordi
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
-        raise BadInput(f"cannot be read: {exc}", where=given) from exc
+        raise BadInput(f"cannot be read: {unreadable(exc)}", where=given) from exc
     return (await campaigns.save_strategy(store, org_id, text, given, wording=wording)).name

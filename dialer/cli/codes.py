@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from dialer.cli.context import Config, Org, opened, out, plain_errors
+from dialer.cli.context import Config, Org, opened, out, plain_errors, print_rows
 from dialer.domain.codes import DAY_S, BlockScope, CustomCode, NextAction, SystemCode
 from dialer.domain.ids import JobId
 from dialer.services import codes as service
@@ -38,7 +38,7 @@ def list_codes(
     if system:
         for one in SystemCode:
             table.add_row(one.value, "system", "", "", one.meaning)
-    out.print(table)
+    print_rows(table, "no codes of your own yet: `dialer codes add NAME`; --system shows those of Outdial")
 
 
 @codes_app.command("add")

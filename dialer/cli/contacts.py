@@ -14,7 +14,7 @@ from rich.table import Table
 from dialer.cli.area_codes import area_codes_app
 from dialer.cli.contact_rules import add_to
 from dialer.cli.contact_show import show, unmaskings
-from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings
+from dialer.cli.context import Config, Org, opened, plain_errors, print_rows, read_settings
 from dialer.cli.import_options import (
     CheckDnc,
     CheckFormats,
@@ -120,4 +120,4 @@ def list_(
                 shown = ", ".join(zones) if len(zones) <= 2 else f"one of {len(zones)}"
                 said = ", ".join(f"{key}={value}" for key, value in attributes.items() if value)
                 table.add_row(person.user_contact_id, "\n".join(numbers), shown, person.language, said)
-    out.print(table)
+    print_rows(table, "nobody yet: `dialer contacts import FILE --list NAME`")

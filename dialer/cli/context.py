@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import pwd
@@ -12,6 +13,7 @@ from typing import Annotated, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from dialer.domain.ids import OrgId
 from dialer.domain.wording import Wording
@@ -24,6 +26,7 @@ from dialer.store.store import SchemaState, Store
 P = ParamSpec("P")
 T = TypeVar("T")
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 FAILED = 2  # the exit code of a command that could not do what it was asked
 
 Config = Annotated[
@@ -39,6 +42,11 @@ out = Console(markup=False, highlight=False)
 err = Console(stderr=True, markup=False, highlight=False)
 
 
+def print_rows(table: Table, nothing: str) -> None:
+    """Print a table, or what there is to say where it has no rows."""
+    out.print(table if table.row_count else nothing, soft_wrap=not table.row_count)
+
+
 def plain_errors(command: Callable[P, T]) -> Callable[P, T]:
     """A command whose expected errors are one message on standard error and exit code 2, without a traceback."""
 
@@ -48,6 +56,11 @@ def plain_errors(command: Callable[P, T]) -> Callable[P, T]:
             return command(*args, **kwargs)
         except OutdialError as exc:
             err.print(str(exc), style="red", soft_wrap=True)
+            raise typer.Exit(FAILED) from exc
+        except OSError as exc:  # a folder that cannot be made, a file without rights, a full disk
+            if exc.filename is None and exc.errno not in FULL:
+                raise
+            err.print(f"{exc.filename or 'the disk'}: {exc.strerror}", style="red", soft_wrap=True)
             raise typer.Exit(FAILED) from exc
 
     return wrapped

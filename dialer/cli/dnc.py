@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dialer.cli.context import Config, Org, err, opened, out, plain_errors, read_settings
+from dialer.cli.context import Config, Org, err, opened, out, plain_errors, print_rows, read_settings
 from dialer.cli.import_options import CheckFormats, CheckPatterns, Delimiter, Encoding, Region, delimiter_sign
 from dialer.domain.dnc import DncKind
 from dialer.services import dnc, dnc_groups
@@ -145,7 +145,7 @@ def list_numbers(
     for entry in entries:
         ends = f"{entry.ends_at:%Y-%m-%d %H:%M:%S}" if entry.ends_at else ""
         table.add_row(entry.value, entry.kind.value, entry.reason, f"{entry.created_at:%Y-%m-%d %H:%M:%S}", ends)
-    out.print(table)
+    print_rows(table, "nobody is on this list")
 
 
 @dnc_app.command("lists")
@@ -190,7 +190,7 @@ def group(
     table = Table("Group", "Lists", "Campaigns")
     for one in found:
         table.add_row(one.name, ", ".join(one.lists), ", ".join(one.campaigns))
-    out.print(table)
+    print_rows(table, "no groups yet: `dialer dnc group NAME --list LIST`")
 
 
 @dnc_app.command("campaign")

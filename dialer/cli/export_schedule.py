@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from dialer.cli.calendar import At, Every, Interval, On, Rule, Times, Until, Zone, chosen_times, next_of
-from dialer.cli.context import Config, Org, opened, out, plain_errors, who
+from dialer.cli.context import Config, Org, opened, out, plain_errors, print_rows, who
 from dialer.cli.export_words import Attributes, Bom, Columns, Days, Delimiter, OfList, OnlyThose, content_of
 from dialer.domain.export import ExportOf, Only, Per
 from dialer.domain.export_definition import ExportDefinition
@@ -86,7 +86,7 @@ def list_exports(config: Config = None, org: Org = DEFAULT) -> None:
     for each in found:
         one, rule = each.definition, each.schedule.rule if each.schedule else ""
         table.add_row(str(one.id), one.content.of.value, _whose(one), _when(each), rule, one.file)
-    out.print(table)
+    print_rows(table, "no export makes itself yet: `dialer export schedule add`")
 
 
 @schedule_app.command("runs")

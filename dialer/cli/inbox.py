@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dialer.cli.context import Config, Org, opened, out, plain_errors, who
+from dialer.cli.context import Config, Org, opened, out, plain_errors, print_rows, who
 from dialer.domain.ids import ReceivedId
 from dialer.domain.received import AnswerState, InboxState, Received
 from dialer.services import inbox
@@ -43,7 +43,7 @@ def list_inbox(
         of = f"{item.contact} ({item.campaign})" if item.contact else ""
         taken = f"{one.taken_for.value}: {one.code}" if one.code else one.taken_for.value
         table.add_row(str(one.id), came, one.sender, of, cut, taken, _state(one), one.note)
-    out.print(table)
+    print_rows(table, "nothing waits for a person")
 
 
 @inbox_app.command("show")

@@ -1,16 +1,28 @@
-"""A running job as one live line: how far it is, what is up, which codes came in."""
+"""A running job, live: how far it is in one line, and below it what is up, which codes came in, and what the pacer says."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from dialer.domain.campaign import JobTotals
 
 MOST_CODES = 3
+
+
+class _Lines(Progress):
+    """The bar whole, on however narrow a terminal; what there is to say has lines of its own."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """The bar, then the words."""
+        yield self.make_tasks_table(self.tasks)
+        for task in self.tasks:
+            yield Text(task.fields["said"])
 
 
 class JobBar:
@@ -18,12 +30,11 @@ class JobBar:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._bar = Progress(
+        self._bar = _Lines(
             TextColumn("[bold]contacts"),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[said]}"),
             console=console,
             disable=not console.is_terminal,
         )

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dialer.cli.context import Config, Org, err, opened, out, plain_errors, read_settings
+from dialer.cli.context import Config, Org, err, opened, out, plain_errors, print_rows, read_settings
 from dialer.cli.strategy import read_strategy
 from dialer.domain.dnc import DncKind
 from dialer.domain.message_template import MessageTemplate
@@ -76,7 +76,7 @@ def to(
         when = f"{one.message.put_at:%m-%d %H:%M:%S}"
         ids = "\n".join(one.provider_ids)
         table.add_row(when, one.message.gateway, one.message.sender, state, since, one.code or "(open)", reason, ids)
-    out.print(table)
+    print_rows(table, "nothing was written to this address")
 
 
 def _handler(strategy: Strategy, state: str) -> SmsHandler | EmailHandler:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dialer.cli.context import FAILED, Config, Org, opened, out, plain_errors, read_settings, who
+from dialer.cli.context import FAILED, Config, Org, opened, out, plain_errors, print_rows, read_settings, who
 from dialer.cli.import_progress import ImportBar, tell_report
 from dialer.domain.data_source import OVER, ImportRun, RunState
 from dialer.errors import Conflict
@@ -80,7 +80,7 @@ def runs(
         begun = f"{one.started_at:%Y-%m-%d %H:%M}" if one.started_at else ""
         counts = (f"{one.report.processed:,}", f"{one.report.rejected:,}")
         table.add_row(str(one.id), one.source_name, begun, one.state.value, *counts, one.because)
-    out.print(table)
+    print_rows(table, "no run yet: `dialer contacts source run NAME`")
 
 
 def said_of(run: ImportRun) -> str:

@@ -23,12 +23,12 @@ from dialer.cli.calendar import (
     show_schedules,
 )
 from dialer.cli.context import Config, Org, opened, out, plain_errors, who
-from dialer.domain.schedule import Missed
+from dialer.domain.schedule import Missed, Starts
 from dialer.services import schedules
 from dialer.services.organisations import DEFAULT
 
 source_schedule_app = typer.Typer(help="Fetch a data source at a time, once or again and again.", no_args_is_help=True)
-add_to(source_schedule_app)
+add_to(source_schedule_app, Starts.SOURCE)
 
 
 @source_schedule_app.command("add")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings, who
+from dialer.cli.context import Config, Org, opened, out, plain_errors, print_rows, read_settings, who
 from dialer.cli.import_options import (
     CheckDnc,
     CheckFormats,
@@ -126,7 +126,7 @@ def list_(config: Config = None, org: Org = DEFAULT) -> None:
     for one in found:
         run = last[one.id]
         table.add_row(one.name, one.place.kind.value, str(one.place), one.list_name, said_of(run) if run else "never")
-    out.print(table)
+    print_rows(table, "no data sources yet: `dialer contacts source add NAME`")
 
 
 @source_app.command("show")

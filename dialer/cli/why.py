@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from dialer.cli.context import Config, Org, opened, plain_errors
@@ -44,11 +45,14 @@ def why(
 
 
 def _show(console: Console, answer: Why) -> None:
-    console.print(f"\n[bold]{answer.contact.user_contact_id}[/] in job {answer.job.id} of [bold]{answer.job.campaign_name}[/]")
+    contact, campaign = escape(answer.contact.user_contact_id), escape(answer.job.campaign_name)
+    console.print(f"\n[bold]{contact}[/] in job {answer.job.id} of [bold]{campaign}[/]")
     console.print(answer.because, markup=False, highlight=False)
     table = Table("gate", "", "because", "opens (UTC)", box=None, pad_edge=False)
     for gate in answer.gates:
-        table.add_row(gate.name, SIGN[gate.verdict], gate.because, f"{gate.until:%Y-%m-%d %H:%M:%S}" if gate.until else "")
+        table.add_row(
+            gate.name, SIGN[gate.verdict], escape(gate.because), f"{gate.until:%Y-%m-%d %H:%M:%S}" if gate.until else ""
+        )
     console.print(table)
     if answer.attempts:
         tried = Table(box=None, pad_edge=False)

@@ -24,6 +24,14 @@ class RunOutcome(StrEnum):
     REFUSED = "refused"  # it could not be started: the run before is not over, or the definition is not fit
 
 
+class Starts(StrEnum):
+    """What a schedule starts."""
+
+    CAMPAIGN = "campaign"  # a job of it
+    SOURCE = "data source"  # a run of it
+    EXPORT = "export"  # a file is written
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """`first` is naive: what the wall clocks of `zone` show. `rule` is an RRULE (RFC 5545) without DTSTART; "" = once.
@@ -44,6 +52,13 @@ class Schedule:
     active: bool = True
     next_local: datetime | None = None  # naive; None = no run is left
     next_at: datetime | None = None  # aware UTC
+
+    @property
+    def what(self) -> Starts:
+        """What it starts."""
+        if self.campaign_id is not None:
+            return Starts.CAMPAIGN
+        return Starts.SOURCE if self.source_id is not None else Starts.EXPORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,7 +113,7 @@ class DeskClient:
                             if message.type is WSMsgType.TEXT:
                                 self._take(json.loads(message.data))
                 except (ClientError, ConnectionError, TimeoutError, DeskLost) as exc:
-                    self.because = str(exc) or "the desk does not answer"
+                    self.because = str(exc) if isinstance(exc, DeskLost) else f"no desk answers at {self._url}"
                     if not self.welcome:
                         return  # it was never there: no use in waiting
                 finally:

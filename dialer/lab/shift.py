@@ -50,11 +50,13 @@ async def work_a_shift(
     watch: Callable[[Sequence[SyntheticAgent]], None] = lambda agents: None,
     meanwhile: Callable[[Sequence[SyntheticAgent]], Awaitable[None]] | None = None,
     then: Callable[[], Awaitable[None]] | None = None,
+    closing: Callable[[], bool] = lambda: False,
 ) -> ShiftResult:
     """Let as many agents as there are seats work for `seconds`, then finish what is before them and log out. Raises DeskLost.
 
     The same seed gives the same talks, as far as contacts come in the same order. `watch` is called each second; `meanwhile` is
     what befalls them, and its errors end the shift; `then` is awaited at the end of the time, before anybody goes home.
+    The time ends within a second where `closing` says so.
     """
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(ClientSession())
@@ -74,7 +76,7 @@ async def work_a_shift(
                 fate = asyncio.ensure_future(meanwhile(agents))
             loop = asyncio.get_running_loop()
             ends = loop.time() + seconds
-            while (left := ends - loop.time()) > 0 and not all(task.done() for task in tasks):
+            while (left := ends - loop.time()) > 0 and not all(task.done() for task in tasks) and not closing():
                 watch(agents)
                 if fate is not None and fate.done():
                     fate.result()

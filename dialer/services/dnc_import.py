@@ -79,8 +79,8 @@ def import_dnc(
     """List what stands in the rows of a CSV file, in batches, each in its own transaction. It blocks; memory stays flat.
 
     A first line may name the columns: number (or phone, address, email, id, ...), and if they are there reason, days and until.
-    Without names the first column counts. Lines that begin with # are passed over. Calls obey each batch from its commit on; the
-    same import can run again and does no harm. Raises BadInput, NotFound, StoreDown.
+    Without names the first column counts. Lines that begin with # are passed over, before it, too. Calls obey each batch from
+    its commit on; the same import can run again and does no harm. Raises BadInput, NotFound, StoreDown.
     """
     if not known_region(options.region):
         raise BadInput(f"there is no region {options.region!r}", where="--region", mend="a country code such as US or GB")
@@ -90,14 +90,19 @@ def import_dnc(
     rules = NumberRules(region=options.region, patterns=options.check_patterns, formats=options.check_formats, checks=checks)
     with closing(source.open()) as rows, closing(ErrorFile(options.errors_to)) as errors:
         run = _Run(store, org_id, options, NumberReader(rules), errors, now or datetime.now(UTC))
-        first = rows.header()
-        names = _Columns.named(first, options.kind)
-        top = [] if names is not None else [Record(0, 1, first)]  # the first line is the first row
-        run.columns, run.shift = names or _Columns(), len(top)
-        for record in chain(top, rows.records()):
+        records = chain([Record(0, 1, rows.header())], rows.records())
+        first = next((one for one in records if not _is_remark(one)), None)
+        names = _Columns.named(first.cells, options.kind) if first is not None and first.cells else None
+        top = [first] if first is not None and names is None else []  # the first line is the first row
+        run.columns, run.shift = names or _Columns(), 1 if top and top[0].row == 0 else 0
+        for record in chain(top, records):
             run.take(record)
         run.flush()
         return replace(run.report, errors_file=options.errors_to if errors.count else None)
+
+
+def _is_remark(record: Record) -> bool:
+    return (record.cells or [record.text])[0].lstrip(" \ufeff").startswith("#")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +122,7 @@ class _Columns:
         value = next((place[name] for name in _VALUES[kind] if name in place), None)
         if value is None:
             some = kind is DncKind.ADDRESS and "@" not in header[0] and not any(sign.isdigit() for sign in header[0])
-            if not some or header[0].lstrip().startswith("#"):
+            if not some:
                 return None
             value = 0
         return cls(value, *(place.get(name) for name in ("reason", "days", "until")))
@@ -139,7 +144,7 @@ class _Run:
     def take(self, record: Record) -> None:
         """One more row."""
         cells = record.cells or [record.text]
-        if cells[0].lstrip(" \ufeff").startswith("#"):
+        if _is_remark(record):
             return
         self.report = replace(self.report, processed=self.report.processed + 1)
         try:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from dialer.domain.export_definition import ExportDefinition
 from dialer.domain.ids import CampaignId, ImportRunId, JobId, OrgId, ScheduleId, SourceId
-from dialer.domain.schedule import Missed, RunOutcome, Schedule, ScheduledRun
+from dialer.domain.schedule import Missed, RunOutcome, Schedule, ScheduledRun, Starts
 from dialer.errors import BadInput, Conflict, NotFound
 from dialer.services.import_runs import queue_in
 from dialer.services.jobs import start_in
@@ -100,20 +100,33 @@ async def list_source_schedules(store: Store, org_id: OrgId, source: str | None 
     return await store.read(work)
 
 
-async def schedule_runs(store: Store, org_id: OrgId, schedule_id: ScheduleId) -> list[ScheduledRun]:
-    """What became of a schedule's runs, the latest first. Raises NotFound."""
-    return await store.read(lambda tx: tx.schedules(org_id).runs(schedule_id))
+async def schedule_runs(store: Store, org_id: OrgId, schedule_id: ScheduleId, of: Starts = Starts.CAMPAIGN) -> list[ScheduledRun]:
+    """What became of a schedule's runs, the latest first. Raises NotFound, also for one that starts something else than `of`."""
+
+    def work(tx: Tx) -> list[ScheduledRun]:
+        _known(tx, org_id, schedule_id, of)
+        return tx.schedules(org_id).runs(schedule_id)
+
+    return await store.read(work)
 
 
-async def remove_schedule(store: Store, org_id: OrgId, schedule_id: ScheduleId) -> None:
+async def remove_schedule(store: Store, org_id: OrgId, schedule_id: ScheduleId, of: Starts = Starts.CAMPAIGN) -> None:
     """Forget a schedule; what it started goes on. Raises NotFound."""
-    await store.write(lambda tx: tx.schedules(org_id).remove(schedule_id))
+
+    def work(tx: Tx) -> None:
+        _known(tx, org_id, schedule_id, of)
+        tx.schedules(org_id).remove(schedule_id)
+
+    await store.write(work)
 
 
-async def switch_schedule(store: Store, org_id: OrgId, schedule_id: ScheduleId, *, on: bool) -> Schedule:
+async def switch_schedule(
+    store: Store, org_id: OrgId, schedule_id: ScheduleId, of: Starts = Starts.CAMPAIGN, *, on: bool
+) -> Schedule:
     """Switch a schedule off, or on again from now: what fell due meanwhile is left out. Raises NotFound."""
 
     def work(tx: Tx) -> Schedule:
+        _known(tx, org_id, schedule_id, of)
         schedules = tx.schedules(org_id)
         schedule = schedules.get(schedule_id, for_update=True)
         if on and not schedule.active:
@@ -148,6 +161,13 @@ async def reckon_again(store: Store, now: datetime) -> int:
         return moved
 
     return await store.write(work)
+
+
+def _known(tx: Tx, org_id: OrgId, schedule_id: ScheduleId, of: Starts) -> None:
+    """A wrong number must not switch off what somebody else has planned."""
+    found = tx.schedules(org_id).get(schedule_id)
+    if found.what is not of:
+        raise NotFound(f"the schedule {schedule_id} starts a {found.what.value} ({found.starts}), not a {of.value}")
 
 
 def _from(schedule: Schedule, local: datetime) -> list[Occurrence]:

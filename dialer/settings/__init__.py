@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, StringConstraints, ValidationError
 
 from dialer.domain.installation import InstallationMode
-from dialer.errors import BadSettings
+from dialer.errors import BadSettings, unreadable
 from dialer.settings.check import cross_checks, explain
 from dialer.settings.messages import EmailGateway, Messages, SmsGateway, Web
 from dialer.settings.section import LISTEN_OR_NOT, Listen, Name, Seconds, Section
@@ -340,7 +340,7 @@ def _text_of(path: Path | None) -> tuple[str, Path | None]:
     except FileNotFoundError as exc:
         raise BadSettings([f"{path}: there is no such file ('dialer init' writes one)"]) from exc
     except (OSError, UnicodeDecodeError) as exc:
-        raise BadSettings([f"{path}: cannot be read: {exc}"]) from exc
+        raise BadSettings([f"{path}: cannot be read: {unreadable(exc)}"]) from exc
 
 
 def _syntax_mistake(source: Path | None, said: str) -> str:

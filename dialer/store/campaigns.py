@@ -17,6 +17,7 @@ from dialer.errors import Conflict, NotFound
 from dialer.store.campaign_json import campaign_from_json, campaign_to_json
 from dialer.store.codes import Codes
 from dialer.store.contact_lists import ContactLists
+from dialer.store.no_such import no_such
 from dialer.store.sort_index import ensure_sort_index
 from dialer.store.tables import campaign_lists, campaigns, contact_lists
 
@@ -90,13 +91,17 @@ class Campaigns:
 
     def get(self, campaign_id: CampaignId) -> Campaign:
         """One campaign. Raises NotFound."""
-        return self._one(campaigns.c.id == campaign_id, f"no campaign with the id {campaign_id}")
+        row = self._row(campaigns.c.id == campaign_id)
+        if row is None:
+            raise NotFound(f"no campaign with the id {campaign_id}")
+        return self._campaign(row)
 
     def by_name(self, name: str) -> Campaign:
         """One campaign. Raises NotFound."""
-        return self._one(
-            sa.and_(campaigns.c.name_key == name_key(name), campaigns.c.deleted_at.is_(None)), f"no campaign {name!r}"
-        )
+        row = self._row(sa.and_(campaigns.c.name_key == name_key(name), campaigns.c.deleted_at.is_(None)))
+        if row is None:
+            raise no_such("campaign", name, (one.name for one in self.all()))
+        return self._campaign(row)
 
     def all(self) -> list[Campaign]:
         """Every campaign of the organisation, by name."""
@@ -108,11 +113,8 @@ class Campaigns:
         """The campaign's contact lists in the order in which they are dialled."""
         return [ContactListId(row.id) for row in self._lists(campaign_id)]
 
-    def _one(self, which: sa.ColumnElement[bool], missing: str) -> Campaign:
-        row = self._connection.execute(sa.select(campaigns).where(campaigns.c.org_id == self._org_id, which)).first()
-        if row is None:
-            raise NotFound(missing)
-        return self._campaign(row)
+    def _row(self, which: sa.ColumnElement[bool]) -> sa.Row[Any] | None:
+        return self._connection.execute(sa.select(campaigns).where(campaigns.c.org_id == self._org_id, which)).first()
 
     def _campaign(self, row: sa.Row[Any]) -> Campaign:
         campaign_id = CampaignId(row.id)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from dialer.domain.codes import BlockScope, CustomCode, NextAction, name_key
 from dialer.domain.ids import CampaignId, OrgId
 from dialer.errors import Conflict, NotFound
+from dialer.store.no_such import no_such
 from dialer.store.tables import attempts, campaign_codes, campaigns, completion_codes, job_code_counts, jobs, organisations
 
 _FIELDS = tuple(field.name for field in fields(CustomCode))
@@ -143,7 +144,7 @@ class Codes:
     def _id_of(self, name: str) -> int:
         found: int | None = self._connection.scalar(sa.select(completion_codes.c.id).where(self._called(name)))
         if found is None:
-            raise NotFound(f"no completion code {name!r}")
+            raise no_such("completion code", name, (one.name for one in self.all()))
         return found
 
     def _called(self, name: str) -> sa.ColumnElement[bool]:

@@ -13,6 +13,7 @@ from dialer.domain.codes import name_key
 from dialer.domain.contact import ContactList
 from dialer.domain.ids import ContactListId, OrgId
 from dialer.errors import Conflict, NotFound
+from dialer.store.no_such import no_such
 from dialer.store.tables import contact_lists, contacts
 
 GONE = "(deleted contacts)"  # where the bare rows of removed contacts stay, for the sake of the ledger of attempts
@@ -68,7 +69,7 @@ class ContactLists:
     def by_name(self, name: str) -> ContactList:
         """The list of that name. Raises NotFound."""
         if (found := self.find(name)) is None:
-            raise NotFound(f"no contact list {name!r}")
+            raise no_such("contact list", name, (one.name for one in self.all()))
         return found
 
     def get(self, list_id: ContactListId) -> ContactList:

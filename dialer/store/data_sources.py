@@ -13,6 +13,7 @@ from dialer.domain.data_source import DataSource
 from dialer.domain.ids import OrgId, SourceId
 from dialer.errors import Conflict, NotFound
 from dialer.store.data_source_json import source_from_json, source_to_json
+from dialer.store.no_such import no_such
 from dialer.store.tables_schedules import schedule_runs, schedules
 from dialer.store.tables_sources import data_sources, import_runs
 
@@ -54,7 +55,7 @@ class DataSources:
         """The data source of that name. Raises NotFound."""
         row = self._connection.execute(self._mine().where(data_sources.c.name_key == name_key(name))).first()
         if row is None:
-            raise NotFound(f"no data source {name!r}")
+            raise no_such("data source", name, (one.name for one in self.all()))
         return _source(row)
 
     def get(self, source_id: SourceId) -> DataSource:

@@ -14,7 +14,8 @@ from dialer.domain.attempt import COMPLIANCE
 from dialer.domain.codes import SystemCode, name_key
 from dialer.domain.ids import CampaignId, ContactId, OrgId
 from dialer.domain.rules import SYSTEM_RULES, Kind, Past, Per, Rule, Then
-from dialer.errors import Conflict, NotFound
+from dialer.errors import Conflict
+from dialer.store.no_such import no_such
 from dialer.store.tables import attempts, contact_lists, contacts
 from dialer.store.tables_rules import rules
 
@@ -55,7 +56,7 @@ class Rules:
         for rule in self.all():
             if name_key(rule.name) == name_key(name):
                 return rule
-        raise NotFound(f"no rule {name!r}")
+        raise no_such("rule", name, (one.name for one in self.all()))
 
     def create(self, rule: Rule) -> Rule:
         """A new rule, in force from the next transaction on. Raises Conflict for a name in use."""

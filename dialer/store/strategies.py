@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from dialer.domain.ids import OrgId, StrategyId
 from dialer.errors import Conflict, NotFound
+from dialer.store.no_such import no_such
 from dialer.store.tables import strategies
 
 
@@ -55,7 +56,7 @@ class Strategies:
     def latest(self, name: str) -> StoredStrategy:
         """The newest version. Raises NotFound."""
         if (found := self.find(name)) is None:
-            raise NotFound(f"no strategy {name!r}")
+            raise no_such("strategy", name, (one.name for one in self.all()))
         return found
 
     def version(self, name: str, version: int) -> StoredStrategy:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import re
+from collections.abc import Mapping
 from html import escape
 from typing import Any, get_args
 
@@ -69,17 +71,35 @@ def openapi(commands: Commands) -> dict[str, Any]:
 def page(commands: Commands) -> str:
     """A list of commands and events with their fields, to read."""
     described = openapi(commands)["components"]["schemas"]
-    listed = "".join(_section(name, described[kind.__name__], _first_line(kind)) for name, kind in commands.kinds.items())
-    asked = "".join(f"<dt><code>{name}</code></dt><dd>{escape(about)}</dd>" for name, about in QUESTIONS.items())
-    told = "".join(_section(wire_name(kind), described[kind.__name__], _first_line(kind)) for kind in get_args(AgentEvent))
+    listed = "".join(_section(name, kind, described) for name, kind in commands.kinds.items())
+    asked = "".join(f"<dt><code><b>{name}</b></code></dt><dd>{_marked(about)}</dd>" for name, about in QUESTIONS.items())
+    told = "".join(_section(wire_name(kind), kind, described) for kind in get_args(AgentEvent))
     return (
-        "<!doctype html><html lang=en><meta charset=utf-8><title>Outdial agents' desk</title>"
-        "<style>body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}code{background:#eee}</style>"
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<title>Outdial agents' desk</title><link rel=icon href='data:,'><style>{_STYLE}</style>"
         "<h1>The agents' desk</h1><p>WebSocket <code>/agent/v1/ws</code>; each command also "
-        "<code>POST /agent/v1/commands/&lt;name&gt;</code> with a token. <a href=openapi.json>OpenAPI</a>.</p>"
-        f"<p>Results: {_NUMBERS}.</p><h2>Commands</h2><dl>{listed}</dl>"
-        f"<h2>Questions</h2><dl>{asked}</dl><h2>Events</h2><dl>{told}</dl></html>"
+        "<code>POST /agent/v1/commands/&lt;name&gt;</code> with its fields as the body. The token of "
+        "<code>dialer agent token LOGIN</code> is in the first message, or in the header <code>Authorization: Bearer ...</code>. "
+        f"For programs: <a href=openapi.json>OpenAPI</a>.</p><pre>{escape(_EXAMPLE)}</pre>"
+        f"<p>Results: {_NUMBERS}. What is refused has changed nothing. A field with <code>?</code> may be left out.</p>"
+        "<p><a href=#commands>Commands</a> · <a href=#questions>Questions</a> · <a href=#events>Events</a></p>"
+        f"<h2 id=commands>Commands</h2><dl>{listed}</dl><h2 id=questions>Questions</h2>"
+        f"<p><code>GET /agent/v1/&lt;name&gt;</code>, or asked like a command.</p><dl>{asked}</dl>"
+        f"<h2 id=events>Events</h2><dl>{told}</dl></html>"
     )
+
+
+_STYLE = (
+    ":root{color-scheme:light dark}body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
+    "code{background:#8882;padding:0 .2em}pre{background:#8882;padding:.6em 1em;overflow-x:auto}"
+    "dt{margin-top:.6em}small{opacity:.7}"
+)
+_EXAMPLE = """\
+> {"hello": 1, "token": "..."}
+< {"type": "welcome", "agent": "ann", ...}
+> {"id": 1, "command": "log_in", "arguments": {"phone": "ann-phone"}}
+< {"type": "event", "seq": 1, "event": "state_changed", "state": "not_ready", ...}
+< {"type": "answer", "id": 1, "result": 0}"""
 
 
 _ANSWER = {
@@ -106,9 +126,31 @@ def _answers(description: str) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"schema": {"$ref": REF.format(model="Answer")}}}}
 
 
-def _section(name: str, schema: dict[str, Any], about: str) -> str:
-    fields = ", ".join(f"<code>{escape(field)}</code>" for field in schema.get("properties", {}) if field not in ("event", "seq"))
-    return f"<dt><code>{escape(name)}</code> {fields}</dt><dd>{escape(about)}</dd>"
+def _section(name: str, kind: type[Any], described: Mapping[str, Any]) -> str:
+    schema = described[kind.__name__]
+    fields = schema.get("properties", {})
+    sure = fields if "event" in fields else schema.get("required", ())  # an event has all of them
+    listed = ", ".join(
+        f"<code>{escape(field)}{'' if field in sure else '?'}</code> <small>{_kind(of, described)}</small>"
+        for field, of in fields.items()
+        if field not in ("event", "seq")
+    )
+    return f"<dt><code><b>{escape(name)}</b></code> {listed}</dt><dd>{_marked(_first_line(kind))}</dd>"
+
+
+def _kind(of: Mapping[str, Any], described: Mapping[str, Any]) -> str:
+    """What a field holds, in a word or two, or the words that it may be."""
+    if "anyOf" in of:
+        return " or ".join(dict.fromkeys(_kind(one, described) for one in of["anyOf"] if one.get("type") != "null"))
+    if "$ref" in of:
+        return _kind(described[of["$ref"].rpartition("/")[2]], described)
+    if "enum" in of:
+        return escape(" | ".join(str(one) for one in of["enum"]))
+    return "time" if of.get("format") == "date-time" else escape(str(of.get("type", "")))
+
+
+def _marked(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _first_line(kind: type[Any]) -> str:

@@ -22,7 +22,7 @@ def test_seats_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     seats = tmp_path / "seats.txt"
     assert said("agent", "play", "http://127.0.0.1:9", str(seats)) == (
         2,
-        f"{seats}: cannot be read: [Errno 2] No such file or directory: '{seats}'\n",
+        f"{seats}: cannot be read: No such file or directory\n",
     )
     seats.write_text("# token phone\n")
     assert "has no seats (TOKEN [PHONE])" in said("agent", "play", "http://127.0.0.1:9", str(seats))[1]
@@ -38,7 +38,7 @@ def test_a_desk_that_is_not_there_is_told(tmp_path: Path) -> None:
     seats.write_text("token-1 phone-1\n")
     code, text = said("agent", "play", "http://127.0.0.1:9", str(seats), "--minutes", "0.05")
     assert code == 2
-    assert "Cannot connect to host 127.0.0.1:9" in text
+    assert "no desk answers at http://127.0.0.1:9/" in text
 
 
 def test_a_floor_that_cannot_be_simulated_is_told() -> None:

@@ -92,6 +92,11 @@ def test_a_campaign_from_an_empty_folder_to_an_export(dialer: Dialer, tmp_path: 
     words = ["Blood", "--strategy", "ask.yaml", "--list", "donors", "--code", "interested", "--finish", "Interested=5"]
     assert "campaign created: Blood" in dialer.does("campaign", "create", *words, "--pace", "5/second", "--max-ports", "7")
     assert "already" in dialer.refuses("campaign", "create", *words)
+    assert "no campaign 'Bloot'; there are: Blood" in dialer.refuses("campaign", "start", "Bloot")
+    assert "no completion code 'Sold'; there are: Interested" in dialer.refuses("campaign", "change", "Blood", "--code", "Sold")
+    mistyped = dialer.run("campaign", "change", "Blood", "--where", "town is null")
+    assert (mistyped.exit_code, "no list of it has an attribute 'town'" in mistyped.stderr) == (0, True)
+    assert dialer.run("campaign", "change", "Blood", "--where", "").stderr == ""
     assert "not started yet" in dialer.does("campaign", "status", "blood")
     assert "is queued" in dialer.does("campaign", "start", "Blood")
     assert "not over yet" in dialer.refuses("campaign", "start", "Blood")

@@ -18,12 +18,20 @@ from dialer.domain.data_source import (
 )
 from dialer.domain.ids import OrgId
 from dialer.domain.imports import ImportReport, RowOptions
-from dialer.domain.schedule import RunOutcome
+from dialer.domain.schedule import RunOutcome, Starts
 from dialer.errors import BadInput, Conflict, NotFound, RunTaken
 from dialer.services.data_sources import get_source, list_sources, remove_source
 from dialer.services.import_runs import cancel_run, list_runs, pause_run, queue_run, resume_run
 from dialer.services.knobs import parse_filter
-from dialer.services.schedules import add_source_schedule, list_schedules, list_source_schedules, run_due, schedule_runs
+from dialer.services.schedules import (
+    add_source_schedule,
+    list_schedules,
+    list_source_schedules,
+    remove_schedule,
+    run_due,
+    schedule_runs,
+    switch_schedule,
+)
 from dialer.store.store import Store
 from tests.source_kit import LEASE, add, claim, in_batches_of
 
@@ -158,7 +166,11 @@ async def test_the_calendar_queues_a_run_once_and_tells_why_it_could_not(store: 
     assert [one.outcome for one in await run_due(store, days[1])] == [RunOutcome.REFUSED]  # the first one is not over
     await cancel_run(store, org_id, "Daily", by="test")
     assert [one.outcome for one in await run_due(store, days[2])] == [RunOutcome.STARTED]
-    ran = await schedule_runs(store, org_id, made.id)
+    with pytest.raises(NotFound, match="starts a data source"):  # a campaign's number, mistyped
+        await switch_schedule(store, org_id, made.id, on=False)
+    with pytest.raises(NotFound, match="starts a data source"):
+        await remove_schedule(store, org_id, made.id)
+    ran = await schedule_runs(store, org_id, made.id, Starts.SOURCE)
     assert [f"{one.local:%d %H:%M}" for one in ran] == ["30 02:30", "29 02:30", "28 02:30"]
     await cancel_run(store, org_id, "Daily", by="test")
     await remove_source(store, org_id, "Daily")

@@ -106,6 +106,7 @@ async def test_a_timed_row_never_shortens_an_entry_and_a_later_end_lengthens_it(
         (DncKind.CONTACT, "customer_id,contact_id\n7,d1\n8,d2\n", ["d1", "d2"]),
         (DncKind.CUSTOMER, "customer_id,contact_id\n7,d1\n8,d2\n", ["7", "8"]),
         (DncKind.CONTACT, "d1\n# left\nd2\n", ["d1", "d2"]),
+        (DncKind.ADDRESS, "# from the CRM\nreason,number\nasked,+12125550100\n", ["+12125550100"]),  # names after a remark
         (DncKind.ADDRESS, "name|number\nAna|+12125550100\n", ["+12125550100"]),
         (DncKind.ADDRESS, "\ufeff+12125550100\r\n+12125550101\r\n", ["+12125550100", "+12125550101"]),
     ],

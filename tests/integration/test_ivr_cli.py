@@ -94,6 +94,7 @@ def test_an_app_that_fails_is_told_and_is_no_success(tmp_path: Path) -> None:
         ("try", "press1", "--keys", "one"),
         ("call", "nowhere.py", "+15550100001"),
         ("new", "Bad-Name"),
+        ("new", "good", "--folder", "/proc/nowhere"),
         ("new", "test_x"),
     ],
 )
