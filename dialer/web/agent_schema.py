@@ -72,11 +72,11 @@ def page(commands: Commands) -> str:
     """A list of commands and events with their fields, to read."""
     described = openapi(commands)["components"]["schemas"]
     listed = "".join(_section(name, kind, described) for name, kind in commands.kinds.items())
-    asked = "".join(f"<dt><code><b>{name}</b></code></dt><dd>{_marked(about)}</dd>" for name, about in QUESTIONS.items())
+    asked = "".join(f"<dt><code>{name}</code></dt><dd>{_marked(about)}</dd>" for name, about in QUESTIONS.items())
     told = "".join(_section(wire_name(kind), kind, described) for kind in get_args(AgentEvent))
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        f"<title>Outdial agents' desk</title><link rel=icon href='data:,'><style>{_STYLE}</style>"
+        f"<title>Outdial agents' desk</title><style>{_STYLE}</style>"
         "<h1>The agents' desk</h1><p>WebSocket <code>/agent/v1/ws</code>; each command also "
         "<code>POST /agent/v1/commands/&lt;name&gt;</code> with its fields as the body. The token of "
         "<code>dialer agent token LOGIN</code> is in the first message, or in the header <code>Authorization: Bearer ...</code>. "
@@ -92,7 +92,7 @@ def page(commands: Commands) -> str:
 _STYLE = (
     ":root{color-scheme:light dark}body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
     "code{background:#8882;padding:0 .2em}pre{background:#8882;padding:.6em 1em;overflow-x:auto}"
-    "dt{margin-top:.6em}small{opacity:.7}"
+    "dt{margin-top:.6em}dt>code:first-child{font-weight:bold}small{opacity:.7}"
 )
 _EXAMPLE = """\
 > {"hello": 1, "token": "..."}
@@ -135,7 +135,7 @@ def _section(name: str, kind: type[Any], described: Mapping[str, Any]) -> str:
         for field, of in fields.items()
         if field not in ("event", "seq")
     )
-    return f"<dt><code><b>{escape(name)}</b></code> {listed}</dt><dd>{_marked(_first_line(kind))}</dd>"
+    return f"<dt><code>{escape(name)}</code> {listed}</dt><dd>{_marked(_first_line(kind))}</dd>"
 
 
 def _kind(of: Mapping[str, Any], described: Mapping[str, Any]) -> str:

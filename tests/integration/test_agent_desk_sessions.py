@@ -178,6 +178,8 @@ async def test_the_interface_describes_itself(served: Served) -> None:
         assert "script" not in shown
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert all(f"<code>{name}</code>" in shown for name in COMMANDS.kinds)
+    assert "<code>log_in</code> <code>phone?</code> <small>string</small>, <code>force?</code> <small>boolean</small>" in shown
+    assert "<code>stage</code> <small>offered | dialling | joined | held" in shown
 
 
 def test_every_command_has_a_name_on_the_wire() -> None:
