@@ -64,7 +64,7 @@ class Codes:
         except IntegrityError as exc:
             raise Conflict(f"there is a completion code {code.name!r} already (capitals make no difference)") from exc
         if row is None:
-            raise NotFound(f"no completion code {name!r}")
+            raise no_such("completion code", name, (one.name for one in self.all()))
         return _code(row)
 
     def delete(self, name: str) -> None:
@@ -74,7 +74,7 @@ class Codes:
         except IntegrityError as exc:
             raise Conflict(f"the completion code {name!r} is associated with a campaign") from exc
         if not gone:
-            raise NotFound(f"no completion code {name!r}")
+            raise no_such("completion code", name, (one.name for one in self.all()))
 
     def has_history(self, name: str) -> bool:
         """Whether an attempt ended with the code (by its name in the ledger), or is about to."""
@@ -93,7 +93,7 @@ class Codes:
     def by_name(self, name: str) -> CustomCode:
         """The code of that name. Raises NotFound."""
         if (found := self.find(name)) is None:
-            raise NotFound(f"no completion code {name!r}")
+            raise no_such("completion code", name, (one.name for one in self.all()))
         return found
 
     def all(self, *, active_only: bool = False) -> list[CustomCode]:
