@@ -66,6 +66,16 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'outdial.db'}"
 
 
+@pytest.fixture
+def cli_settings(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The settings that commands find: they name a database that does not exist yet."""
+    file = tmp_path / "dialer.toml"
+    file.write_text(f'[database]\nurl = "{sqlite_url}"\n')
+    monkeypatch.setenv("OUTDIAL_CONFIG", str(file))
+    monkeypatch.setenv("COLUMNS", "200")
+    return file
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
     """The address of an empty database; the test runs once on each kind."""

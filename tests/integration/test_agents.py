@@ -149,11 +149,7 @@ async def test_where_reasons_are_defined_one_of_them_must_be_given(store: Store,
     assert await agents.list_reasons(store, org_id) == []
 
 
-def test_agents_are_looked_after_from_the_command_line(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = tmp_path / "dialer.toml"
-    config.write_text(f'[database]\nurl = "{sqlite_url}"\n')
-    monkeypatch.setenv("OUTDIAL_CONFIG", str(config))
-    monkeypatch.setenv("COLUMNS", "200")
+def test_agents_are_looked_after_from_the_command_line(sqlite_url: str, cli_settings: Path) -> None:
     store = Store(sqlite_url)
     store.migrate()
     store.close_now()

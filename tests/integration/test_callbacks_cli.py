@@ -18,12 +18,8 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def ready(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def ready(sqlite_url: str, cli_settings: Path) -> None:
     """Give a database with a running job that has called d0 once: busy; it has not come to d1."""
-    config = tmp_path / "dialer.toml"
-    config.write_text(f'[database]\nurl = "{sqlite_url}"\n')
-    monkeypatch.setenv("OUTDIAL_CONFIG", str(config))
-    monkeypatch.setenv("COLUMNS", "200")
     store = Store(sqlite_url)
     store.migrate()
     org_id = store.write_now(lambda tx: tx.organisations.ensure(DEFAULT))

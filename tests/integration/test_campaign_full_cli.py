@@ -16,13 +16,9 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def ready(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def ready(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli_settings: Path) -> None:
     """Give a database with three donors, and a strategy's file."""
-    config = tmp_path / "dialer.toml"
-    config.write_text(f'[database]\nurl = "{sqlite_url}"\n')
     (tmp_path / "ask.yaml").write_text(STRATEGY.replace("        Interested: {next_state: done}\n", ""))
-    monkeypatch.setenv("OUTDIAL_CONFIG", str(config))
-    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
     store = Store(sqlite_url)
     store.migrate()

@@ -36,13 +36,9 @@ def command() -> typer.Typer:
 
 
 @pytest.fixture
-def dialer(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dialer:
+def dialer(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli_settings: Path) -> Dialer:
     """Give the `dialer` command on a database of its own."""
-    config = tmp_path / "dialer.toml"
-    config.write_text(f'[database]\nurl = "{sqlite_url}"\n')
     (tmp_path / "ask.yaml").write_text(STRATEGY)
-    monkeypatch.setenv("OUTDIAL_CONFIG", str(config))
-    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
     return Dialer(sqlite_url)
 

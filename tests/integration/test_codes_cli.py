@@ -15,11 +15,7 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def ready(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = tmp_path / "dialer.toml"
-    config.write_text(f'[database]\nurl = "{sqlite_url}"\n')
-    monkeypatch.setenv("OUTDIAL_CONFIG", str(config))
-    monkeypatch.setenv("COLUMNS", "200")
+def ready(sqlite_url: str, cli_settings: Path) -> None:
     store = Store(sqlite_url)
     store.migrate()
     store.write_now(lambda tx: tx.organisations.create("Red Crescent"))

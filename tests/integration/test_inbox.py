@@ -79,11 +79,7 @@ async def test_the_inbox_can_be_exported_and_no_cell_is_a_formula(store: Store, 
     assert not rows[2][1].startswith("=")
 
 
-def test_the_inbox_from_the_command_line(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = tmp_path / "dialer.toml"
-    config.write_text(f'[database]\nurl = "{sqlite_url}"\n')
-    monkeypatch.setenv("OUTDIAL_CONFIG", str(config))
-    monkeypatch.setenv("COLUMNS", "200")
+def test_the_inbox_from_the_command_line(sqlite_url: str, cli_settings: Path) -> None:
     store = Store(sqlite_url)
     store.migrate()
     org_id = store.write_now(lambda tx: tx.organisations.ensure("default"))

@@ -40,15 +40,6 @@ def give_id_cards(store: Store, value: str = SECRET) -> None:
         store.write_now(lambda tx, one=one: tx.contacts(org_id).set_attribute(one, "id_card", value))  # type: ignore[misc]
 
 
-@pytest.fixture
-def settings(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    config = tmp_path / "dialer.toml"
-    config.write_text(f'[database]\nurl = "{sqlite_url}"\n')
-    monkeypatch.setenv("OUTDIAL_CONFIG", str(config))
-    monkeypatch.setenv("COLUMNS", "200")
-    return config
-
-
 def run(*words: str, code: int = 0) -> str:
     result = CliRunner().invoke(app, words, catch_exceptions=False)
     assert result.exit_code == code, result.output
@@ -57,7 +48,7 @@ def run(*words: str, code: int = 0) -> str:
 
 @pytest.mark.row(95)
 def test_no_output_shows_a_masked_value_and_unmasking_needs_the_right_and_is_on_record(
-    settings: Path, sqlite_url: str, tmp_path: Path
+    cli_settings: Path, sqlite_url: str, tmp_path: Path
 ) -> None:
     logs = io.StringIO()
     configure(level="debug", out=logs)
@@ -104,7 +95,7 @@ def test_no_output_shows_a_masked_value_and_unmasking_needs_the_right_and_is_on_
         assert "may not see masked attributes" in refused
         assert SECRET not in refused
     assert "cli:" not in run("contacts", "unmaskings")
-    settings.write_text(settings.read_text() + f'[access]\nunmask = ["{os_user()}"]\n')
+    cli_settings.write_text(cli_settings.read_text() + f'[access]\nunmask = ["{os_user()}"]\n')
     assert SECRET in run("contacts", "list", "Donors", "--unmask")
     assert SECRET in run("contacts", "show", "d0", "--unmask")
     seen = run("contacts", "unmaskings")

@@ -53,13 +53,10 @@ def test_shifts_say_who_works_when() -> None:
 
 
 def test_a_campaigns_own_pacing_budget_and_ports_are_taken(
-    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli_settings: Path
 ) -> None:
-    config = tmp_path / "dialer.toml"
-    config.write_text(f'[database]\nurl = "{sqlite_url}"\n')
     (tmp_path / "ask.yaml").write_text(STRATEGY)
     (tmp_path / "donors.csv").write_text("name,phone1\nAda,+14155550100\n")
-    monkeypatch.setenv("OUTDIAL_CONFIG", str(config))
     monkeypatch.chdir(tmp_path)
     created = "campaign create ask --strategy ask.yaml --list donors --code Interested --max-ports 3"
     for words in (

@@ -108,10 +108,7 @@ def test_words_of_the_settings_are_reserved_where_strategies_are_checked_and_cam
 
 
 @pytest.mark.row(137)
-def test_a_code_gets_its_next_action(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    config = tmp_path / "dialer.toml"
-    config.write_text(f'[database]\nurl = "{sqlite_url}"\n')
-    monkeypatch.setenv("OUTDIAL_CONFIG", str(config))
+def test_a_code_gets_its_next_action(sqlite_url: str, cli_settings: Path) -> None:
     store = Store(sqlite_url)
     try:
         store.migrate()
