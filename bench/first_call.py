@@ -21,7 +21,7 @@ from dialer.domain.campaign import Pace, PaceUnit
 from dialer.domain.ids import OrgId
 from dialer.engine.clock import SystemClock
 from dialer.engine.engine import Engine, EngineOptions
-from dialer.engine.supervisor import Trunk
+from dialer.engine.trunk import Trunk
 from dialer.services.campaigns import NewCampaign, create_campaign, save_strategy
 from dialer.services.jobs import campaign_status, gate_totals, start_campaign
 from dialer.store.store import Store

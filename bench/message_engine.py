@@ -28,7 +28,7 @@ from dialer.domain.ids import JobId
 from dialer.engine.clock import SystemClock
 from dialer.engine.engine import Engine, EngineOptions
 from dialer.engine.replies import ReplyDesk
-from dialer.engine.supervisor import Trunk
+from dialer.engine.trunk import Trunk
 from dialer.lab.gateway_process import GatewayProcess
 from dialer.lab.ports import free_ports
 from dialer.services.jobs import start_campaign

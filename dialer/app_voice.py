@@ -13,7 +13,7 @@ from dialer.channels.asterisk.queues import AsteriskQueues
 from dialer.channels.asterisk.voice import AsteriskVoice
 from dialer.channels.no_voice import NOWHERE, NoVoice
 from dialer.domain.installation import InstallationMode
-from dialer.engine.supervisor import Trunk
+from dialer.engine.trunk import Trunk
 from dialer.errors import BadInput
 from dialer.ivr.config import IvrConfig
 from dialer.ivr.driver import PromptFailed

@@ -14,7 +14,7 @@ from dialer.domain.campaign import JobState
 from dialer.domain.ids import JobId
 from dialer.domain.installation import InstallationMode
 from dialer.engine.engine import Engine, EngineOptions
-from dialer.engine.supervisor import Trunk
+from dialer.engine.trunk import Trunk
 from dialer.ports import VoicePort
 from dialer.store.store import Store
 from tests.patience import PATIENCE_S, own_s

@@ -29,8 +29,9 @@ from dialer.engine.message_looks import MessageLooks
 from dialer.engine.publisher import Publisher, Target
 from dialer.engine.reconcile import Reconciler
 from dialer.engine.replies import ReplyDesk
+from dialer.engine.running_jobs import RunningJobs
 from dialer.engine.scheduler import Scheduler
-from dialer.engine.supervisor import Supervisor, Trunk
+from dialer.engine.trunk import Trunk
 from dialer.ports import ChannelPort, Clock, SwitchEvent, SwitchState, VoicePort
 from dialer.ports_agents import AgentVoicePort, SoundOf, as_it_is
 from dialer.ports_queues import QueuePort
@@ -136,7 +137,7 @@ class Engine:
             sound_of=sound_of,
             queues=queues,
         )
-        self.supervisor = Supervisor(
+        self.jobs = RunningJobs(
             store=store,
             voice=voice,
             calls=self.calls,
@@ -159,7 +160,7 @@ class Engine:
             voice=voice,
             node=options.node,
             memory=options.memory,
-            jobs=self.supervisor.status,
+            jobs=self.jobs.status,
             targets=self._publisher.status,
             gateways=self.deliveries.gateways,
         )
@@ -191,7 +192,7 @@ class Engine:
                 if self._housekeeper is not None:
                     tasks.append(vital.create_task(self._housekeeper.run(), name="keep house"))
                 await self._draining.wait()
-                self.supervisor.drain()
+                self.jobs.drain()
                 await self._wait_for_calls()
                 for task in tasks:
                     task.cancel()
@@ -262,7 +263,7 @@ class Engine:
 
     async def _supervise(self) -> None:
         await self._treatment_ready.wait()
-        await self.supervisor.run()
+        await self.jobs.run()
 
     async def _link(self, event: SwitchEvent) -> None:
         if await self._reconciler.linked(event.switch, restarted=event.restarted):

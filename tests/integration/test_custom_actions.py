@@ -21,7 +21,7 @@ from dialer.domain.dnc import DncKind
 from dialer.domain.ids import OrgId
 from dialer.domain.rules import Rule
 from dialer.engine.engine import Engine, EngineOptions
-from dialer.engine.supervisor import Trunk
+from dialer.engine.trunk import Trunk
 from dialer.ports import SwitchState
 from dialer.services.campaigns import NewCampaign, create_campaign, save_strategy
 from dialer.services.codes import create_code
@@ -195,7 +195,7 @@ async def test_actions_that_hang_keep_their_places_and_no_more_begin(store: Stor
     clock = FastClock(20)
     async with running(store, FakeVoice(clock), clock=clock, channels=installed(ticket, places=2)) as engine:
         await until(lambda: sum(one.code is not None for one in made(store, job)) == 2)
-        await until(lambda: "no room" in engine.supervisor.status()[int(job.id)].because)
+        await until(lambda: "no room" in engine.jobs.status()[int(job.id)].because)
         assert len(asked) == 2
         release.set()
         await until(completed(store, job.id))

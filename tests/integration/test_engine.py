@@ -17,7 +17,7 @@ from dialer.domain.codes import SystemCode
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.domain.ids import CampaignId, JobId
 from dialer.engine.engine import Engine, EngineOptions
-from dialer.engine.supervisor import Trunk
+from dialer.engine.trunk import Trunk
 from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.ports import SwitchState, VoiceEventKind
 from dialer.services.callback_promise import Wanted, promise
@@ -161,7 +161,7 @@ async def test_a_refusing_switch_burns_no_contacts(store: Store) -> None:
     async with running(store, voice) as engine:
         await until(lambda: bool(attempts(store, job_id)))
         await asyncio.sleep(2)
-        status = engine.supervisor.status()[int(job_id)]
+        status = engine.jobs.status()[int(job_id)]
         assert "Extension does not exist." in status.because
     assert len(attempts(store, job_id)) < 15, "the trunk rests instead of using up the list"
     totals = store.read_now(lambda tx: tx.jobs(None).totals(job_id))
@@ -173,7 +173,7 @@ async def test_a_trunk_that_only_fails_rests(store: Store) -> None:
     job_id = make_job(store, 200, max_ports=20)
     voice = FakeVoice(CLOCK, default=CONGESTION)
     async with running(store, voice) as engine:
-        await until(lambda: "trunk resting" in engine.supervisor.status().get(int(job_id), _NOTHING).because)
+        await until(lambda: "trunk resting" in engine.jobs.status().get(int(job_id), _NOTHING).because)
         await asyncio.sleep(0.5)  # what was decided before goes out, once its intents are on disk
         await until(lambda: engine.calls.in_flight() == 0)
         dialled = len(voice.placed)

@@ -33,7 +33,7 @@ PLAN = Pacing(kind=PacingKind.PROGRESSIVE, wrap_up_s=30.0, inbound=InboundPlan(q
 
 def because(engine: Engine, job_id: JobId) -> str:
     """Why the job places as many calls as it does."""
-    status = engine.supervisor.status().get(int(job_id))
+    status = engine.jobs.status().get(int(job_id))
     return status.because if status is not None else ""
 
 

@@ -70,7 +70,7 @@ async def test_nobody_is_called_before_the_message_is_a_sound(store: Store) -> N
     async with running(store, voice, clock=clock, agents=FakeAgentVoice(clock, voice), sound_of=sound_of) as engine:
         _, tasks = await crew(engine, staff, clock, talk_s=3.0)
         shown = "the nuisance message cannot be made: the speech engine is not there"
-        await until(lambda: [one.because for one in engine.supervisor.status().values()] == [shown])
+        await until(lambda: [one.because for one in engine.jobs.status().values()] == [shown])
         assert voice.placed == []
         can = True
         await until(completed(store, job_id))

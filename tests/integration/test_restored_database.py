@@ -15,7 +15,7 @@ from dialer.domain.campaign import JobState
 from dialer.domain.ids import OrgId
 from dialer.domain.node_status import NodeStatus
 from dialer.engine.engine import Engine, EngineOptions
-from dialer.engine.supervisor import Trunk
+from dialer.engine.trunk import Trunk
 from dialer.services.jobs import resume_campaign, start_campaign
 from dialer.services.restored import RESTORED, Memory, pause_all
 from dialer.store.store import Store

@@ -11,7 +11,7 @@ from dialer.domain.ids import OrgId
 from dialer.domain.result import AttemptResult
 from dialer.engine.clock import SystemClock
 from dialer.engine.engine import Engine, EngineOptions
-from dialer.engine.supervisor import Trunk
+from dialer.engine.trunk import Trunk
 from dialer.services.result_processors import ResultProcessors
 from dialer.store.store import Store
 from dialer.testing.voice import FakeCallee, FakeVoice

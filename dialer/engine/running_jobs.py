@@ -19,6 +19,7 @@ from dialer.engine.deliveries import Deliveries
 from dialer.engine.exhaustion import Exhaustion
 from dialer.engine.floor.floor import Floor
 from dialer.engine.job_runner import JobRunner
+from dialer.engine.trunk import Trunk
 from dialer.errors import Conflict, NotFound, OutdialError, StoreDown
 from dialer.pacing.shares import Shares
 from dialer.ports import Clock, VoicePort
@@ -36,21 +37,13 @@ LEASE_SWEEP_S = 5.0
 CONDITIONS_S = 0.9  # how often the clock and the conditions of call pausing are asked
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trunk:
-    """A way out and its caller id."""
-
-    name: str
-    caller_id: str
-
-
 @dataclass(slots=True)
 class _Running:
     runner: JobRunner
     task: asyncio.Task[None] = field(repr=False)
 
 
-class Supervisor:
+class RunningJobs:
     """Looks after all jobs of the database."""
 
     def __init__(
