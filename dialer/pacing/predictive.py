@@ -22,7 +22,7 @@ BLIND_ANSWERS = 5  # before so many (and one for ten agents) nothing is known of
 BLIND_HIT_RATE = 0.6  # ... and it is taken for one on which so many calls are answered by persons
 DOUBT = 2.0  # answers for each agent after which the forecast is trusted by half
 LONGEST_STEP_S = 60.0  # of the window, that one step may use up: a restart is no time in which calls were placed
-NOT_ALONE = 3.0  # who is late seldom is the only one: while fewer have room in the level, less is risked
+NOT_ALONE = 2.0  # times the root of the number of agents: late ones come in company; with less room for them, less is risked
 LEVEL_AIM = 0.8  # of those whom a service level lets be late is what is aimed at: chance, and a slow moment, take the rest
 SURPRISE = 6.0  # times as often as now a list may answer from one moment to the next, and the budget must stand it ...
 SURPRISE_MOST = 0.9  # ... up to so many of the calls
@@ -101,7 +101,8 @@ class CruiseControl:
         account, share = memory.late_account(self.level, seen.late), self.level.late_share
         _roll_on(account, seen.timed)
         room = share * seen.timed - seen.late - seen.waiting
-        care = min(1.0, max(0.0, room) / NOT_ALONE) ** 2
+        many = NOT_ALONE * math.sqrt(max(1, seen.idle + len(seen.talking_s) + len(seen.wrapping_s)))
+        care = min(1.0, max(0.0, room) / many) ** 2
         late = _Target("the service level", LEVEL_AIM * share, self.level.within_s, account, seen.timed, seen.late, care)
         targets = ((budget, outlook), (late, self._outlook(seen, memory, late, ringing, persons)))
         target, found = min(targets, key=lambda one: (one[1].n, one[1].risk_allowed / max(one[1].risk_next, 1e-9)))
