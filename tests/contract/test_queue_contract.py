@@ -114,6 +114,14 @@ class QueueBench:
         """The callers whom agents have, by the switch's own list."""
         return [(one.state, one.leg_id) for one in (await self.agents.look(self.switch)).callers]
 
+    async def until_states(self, wanted: list[tuple[ContactState, LegId | None]]) -> None:
+        """They are so: the dialplan has said so a moment before the list does."""
+        for _ in range(100):
+            if (found := await self.states()) == wanted:
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"{found}, not {wanted}")
+
     async def until_over(self, offer: OfferId) -> None:
         """The talk has ended, and nobody waits in its queue."""
         await self.until(lambda: [one.offer for one in self.said(QueueNewsKind.GONE)] == [offer])
@@ -319,13 +327,13 @@ async def test_without_a_link_nothing_is_seen_and_that_is_said(bench: QueueBench
 @pytest.mark.row(126)
 async def test_a_caller_is_held_and_taken_back_and_keys_are_pressed(bench: QueueBench) -> None:
     offer, leg_id = await bench.talking()
-    assert await bench.states() == [(ContactState.TALKING, leg_id)]
+    await bench.until_states([(ContactState.TALKING, leg_id)])
     assert await bench.agents.hold(offer) is None
     await bench.until_leg(leg_id, LegState.PARKED)
-    assert await bench.states() == [(ContactState.HELD, None)]
+    await bench.until_states([(ContactState.HELD, None)])
     assert [(one.offer, one.held) for one in await bench.queues.talks(bench.switch)] == [(offer, True)]
     assert await bench.agents.resume(offer, leg_id) is None
-    assert await bench.states() == [(ContactState.TALKING, leg_id)]
+    await bench.until_states([(ContactState.TALKING, leg_id)])
     assert await bench.agents.send_digits(offer, "4*") is None
     assert [(one.offer, one.held) for one in await bench.queues.talks(bench.switch)] == [(offer, False)]
     await bench.queues.drop(bench.switch, offer)
@@ -355,12 +363,12 @@ async def test_a_held_caller_can_be_put_back_into_the_queue(bench: QueueBench) -
 async def test_a_third_party_is_asked_let_go_asked_again_and_gets_the_caller(bench: QueueBench) -> None:
     offer, leg_id = await bench.talking()
     refused = await bench.asked(offer, leg_id)
-    assert await bench.states() == [(ContactState.HELD, None)]
+    await bench.until_states([(ContactState.HELD, None)])
     await bench.agents.cancel_consult(refused)
     await bench.until(lambda: refused in bench.gone)
     assert await bench.agents.transfer(offer, refused) is Missing.THIRD
     assert await bench.agents.resume(offer, leg_id) is None
-    assert await bench.states() == [(ContactState.TALKING, leg_id)]
+    await bench.until_states([(ContactState.TALKING, leg_id)])
     third = await bench.asked(offer, leg_id)
     assert await bench.agents.transfer(offer, third) is None
     await bench.until_over(offer)
@@ -375,7 +383,7 @@ async def test_a_third_party_who_has_not_answered_yet_gets_the_caller_when_they_
     offer, leg_id = await bench.talking()
     third = await bench.rung(offer, leg_id, SLOW)
     assert await bench.agents.transfer(offer, third) is None
-    assert await bench.states() == [(ContactState.HELD, None)]
+    await bench.until_states([(ContactState.HELD, None)])
     await bench.agents.drop(leg_id)  # nobody needs the agent any more
     await bench.until_over(offer)
     assert list((await bench.agents.look(bench.switch)).consults) == [third]
@@ -388,7 +396,7 @@ async def test_a_caller_who_is_passed_on_in_the_moment_in_which_the_third_party_
     await bench.agents.cancel_consult(third)
     if await bench.agents.transfer(offer, third) is Missing.THIRD:  # known to be gone: the agent has the caller
         assert await bench.agents.resume(offer, leg_id) is None
-        assert await bench.states() == [(ContactState.TALKING, leg_id)]
+        await bench.until_states([(ContactState.TALKING, leg_id)])
     else:
         await bench.until_waits_again(offer)
 
@@ -406,9 +414,9 @@ async def test_three_talk_and_the_agent_goes_on_alone_with_the_caller_or_leaves_
     offer, leg_id = await bench.talking()
     third = await bench.asked(offer, leg_id)
     assert list(await bench.agents.conference(offer, [leg_id], [third])) == []
-    assert await bench.states() == [(ContactState.TALKING, leg_id)]
+    await bench.until_states([(ContactState.TALKING, leg_id)])
     assert await bench.agents.end_conference(offer, leg_id) is None
-    assert await bench.states() == [(ContactState.TALKING, leg_id)]
+    await bench.until_states([(ContactState.TALKING, leg_id)])
     third = await bench.asked(offer, leg_id)
     assert list(await bench.agents.conference(offer, [leg_id], [third])) == []
     assert await bench.agents.transfer(offer, third) is None
@@ -423,7 +431,7 @@ async def test_a_caller_whom_all_others_leave_in_a_conference_waits_in_the_queue
     assert list(await bench.agents.conference(offer, [leg_id], [third])) == []
     await bench.agents.drop(leg_id)
     await bench.until(lambda: (AgentVoiceKind.LEG_DOWN, leg_id) in bench.told)
-    assert await bench.states() == [(ContactState.TALKING, None)]
+    await bench.until_states([(ContactState.TALKING, None)])
     await bench.agents.cancel_consult(third)
     await bench.until_waits_again(offer)
 
@@ -436,5 +444,5 @@ async def test_on_a_switch_with_an_older_dialplan_the_talk_goes_on_and_why_is_sa
     await bench.voice.switch(bench.switch).link.call(older)
     with pytest.raises(Rejected, match="dialer switch config"):
         await bench.agents.hold(offer)
-    assert await bench.states() == [(ContactState.TALKING, leg_id)]
+    await bench.until_states([(ContactState.TALKING, leg_id)])
     await bench.queues.drop(bench.switch, offer)
