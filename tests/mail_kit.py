@@ -21,7 +21,8 @@ from dialer.lab.message_behaviours import GatewayFault
 from dialer.lab.truth_log import TruthLog
 from dialer.ports import Accepted, EmailOrder, EmailPort
 from dialer.testing.messages import FakeMessages
-from tests.message_kit import CLOCK, SLOW_S, ByEnding, Desk, until
+from tests.message_kit import CLOCK, SLOW_S, ByEnding, Desk
+from tests.patience import until
 
 ANSWERS = MailAddresses(domain="mail.example.org", keys=(b"k" * 32,))
 SENDER = "Blood Service <donate@example.org>"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import secrets
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,7 +27,7 @@ from dialer.lab.truth_log import TruthLog
 from dialer.ports import Accepted, Inbound, MessageReceived, MessageUpdate, SmsOrder, SmsPort
 from dialer.testing.messages import FakeMessages, FakeReader
 from dialer.web.hooks import make_hooks_app
-from tests.patience import PATIENCE_S
+from tests.patience import until
 
 CLOCK = SystemClock()
 OURS = "+15550100000"
@@ -99,14 +97,6 @@ class SmsLine:
         state = self.facts(order).state
         assert state is not None
         return state
-
-
-async def until(condition: Callable[[], Any], within_s: float = PATIENCE_S) -> None:
-    """Wait for it, for so long."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        await asyncio.sleep(0.01)
 
 
 class ByEnding(dict[str, FakeReader]):

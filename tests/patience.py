@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
+from collections.abc import Callable
+from typing import Any
 
 # So long that only a hang takes longer, on the busiest machine. Where users are promised a time, the test says that time.
 PATIENCE_S = 90.0
+
+
+async def until(condition: Callable[[], Any], within_s: float = PATIENCE_S) -> None:
+    """Wait for what must come, and not a moment longer."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, f"it did not come about within {within_s:g} s"
+        await asyncio.sleep(0.005)
 
 
 def waited_s(pid: int) -> float:

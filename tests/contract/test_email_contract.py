@@ -10,7 +10,8 @@ from dialer.domain.message_state import Refusal
 from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.lab.message_behaviours import GatewayFault
 from dialer.ports import CannotTell, GatewayState
-from tests.mail_kit import EMAIL_LINES, EmailLine, until
+from tests.mail_kit import EMAIL_LINES, EmailLine
+from tests.patience import until
 
 pytestmark = pytest.mark.contract
 

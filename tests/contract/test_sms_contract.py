@@ -11,7 +11,8 @@ from dialer.domain.message_state import MessageState, Refusal
 from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.lab.message_behaviours import GatewayFault
 from dialer.ports import CannotTell, Found, GatewayState, NoTrace
-from tests.message_kit import OURS, SMS_LINES, SmsLine, until
+from tests.message_kit import OURS, SMS_LINES, SmsLine
+from tests.patience import until
 
 pytestmark = pytest.mark.contract
 

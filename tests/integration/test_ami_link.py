@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -21,7 +21,7 @@ from dialer.channels.asterisk.protocol import AmiFrame, check_action
 from dialer.errors import MaybeSent, NotSent, Rejected, WireError
 from dialer.ports import SwitchState
 from tests.fake_ami import Action, FakeAmi, FakeConnection
-from tests.patience import PATIENCE_S, own_s
+from tests.patience import own_s, until
 
 pytestmark = pytest.mark.integration
 
@@ -52,14 +52,6 @@ class Ear:
 
     def on_delay(self, switch: str, kind: str, seconds: float) -> None:
         assert seconds >= 0
-
-
-async def until(condition: Callable[[], Any], within_s: float = PATIENCE_S) -> None:
-    """Wait for a condition, at most so long."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        await asyncio.sleep(0.005)
 
 
 def config(ami: FakeAmi, **changes: Any) -> SwitchConfig:

@@ -13,7 +13,8 @@ from dialer.errors import MaybeSent
 from dialer.ports import SwitchState
 from tests.ami_proxy import AmiProxy
 from tests.fake_ami import FakeAmi
-from tests.integration.test_ami_link import ORIGINATE, WANTED, Ear, config, until
+from tests.integration.test_ami_link import ORIGINATE, WANTED, Ear, config
+from tests.patience import until
 
 pytestmark = pytest.mark.integration
 

@@ -17,8 +17,9 @@ from dialer.channels.inbound_email import InboundConfig, InboundMail, LmtpListen
 from dialer.domain.ids import AttemptId, new_attempt_id
 from dialer.domain.mail_token import TokenUse, signed_address
 from dialer.ports import GatewayState
-from tests.mail_kit import ANSWERS, until
+from tests.mail_kit import ANSWERS
 from tests.message_kit import CLOCK, Desk
+from tests.patience import until
 
 pytestmark = pytest.mark.integration
 

@@ -27,7 +27,8 @@ from dialer.lab.message_behaviours import MESSAGE_BEHAVIOURS, GatewayFault, Mess
 from dialer.lab.ports import free_ports
 from dialer.ports import GatewayState, SmsOrder
 from tests.mail_kit import ANSWERS, SENDER, smtp_line
-from tests.message_kit import CLOCK, OURS, Desk, SmsLine, smpp_line, twilio_line, until
+from tests.message_kit import CLOCK, OURS, Desk, SmsLine, smpp_line, twilio_line
+from tests.patience import until
 
 pytestmark = pytest.mark.integration
 

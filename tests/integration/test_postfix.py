@@ -16,7 +16,8 @@ from dialer.lab.fake_mail import FakeMail
 from dialer.lab.truth_log import TruthLog
 from dialer.ports import EmailOrder, GatewayState
 from tests.mail_kit import ANSWERS, CONTENT, SENDER, VALUES
-from tests.message_kit import CLOCK, Desk, until
+from tests.message_kit import CLOCK, Desk
+from tests.patience import until
 from tests.postfix_kit import postfix
 
 pytestmark = pytest.mark.integration

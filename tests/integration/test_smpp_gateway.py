@@ -22,7 +22,8 @@ from dialer.lab.ports import free_port
 from dialer.lab.truth_log import TruthLog
 from dialer.ports import GatewayState, Inbound, MessageReceived, SmsOrder
 from dialer.smpp_pdu import Address, Command, Pdu, ShortMessage, Status, Tag, read_pdu
-from tests.message_kit import CLOCK, OURS, Desk, SmsLine, smpp_line, until
+from tests.message_kit import CLOCK, OURS, Desk, SmsLine, smpp_line
+from tests.patience import until
 
 pytestmark = pytest.mark.integration
 

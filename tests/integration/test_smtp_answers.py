@@ -6,7 +6,7 @@ import pytest
 
 from dialer.domain.message_state import Refusal
 from dialer.errors import MaybeSent, NotSent, Rejected
-from tests.mail_kit import until
+from tests.patience import until
 from tests.scripted_mail import CLOSES, SILENT, scripted
 
 pytestmark = [pytest.mark.integration, pytest.mark.parametrize("pipelining", [False, True])]

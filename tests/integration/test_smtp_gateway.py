@@ -26,8 +26,9 @@ from dialer.domain.message_template import MessageTemplate
 from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.lab.message_behaviours import GatewayFault
 from dialer.ports import EmailOrder, GatewayState
-from tests.mail_kit import ANSWERS, CONTENT, SENDER, VALUES, EmailLine, smtp_line, until
+from tests.mail_kit import ANSWERS, CONTENT, SENDER, VALUES, EmailLine, smtp_line
 from tests.message_kit import CLOCK
+from tests.patience import until
 
 pytestmark = pytest.mark.integration
 

@@ -28,7 +28,8 @@ from dialer.errors import MaybeSent, NotSent
 from dialer.lab.message_behaviours import MESSAGE_BEHAVIOURS, GatewayFault
 from dialer.lab.twilio_wire import signature
 from dialer.ports import CannotTell, Found, GatewayState, MessageUpdate, NoTrace
-from tests.message_kit import CLOCK, OURS, SmsLine, twilio_line, until
+from tests.message_kit import CLOCK, OURS, SmsLine, twilio_line
+from tests.patience import until
 
 pytestmark = pytest.mark.integration
 

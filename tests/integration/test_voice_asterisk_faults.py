@@ -17,7 +17,8 @@ from dialer.engine.clock import SystemClock
 from dialer.errors import NotSent, Rejected, WireError
 from dialer.lab.lab import Lab
 from dialer.ports import CallOrder, SwitchState
-from tests.integration.test_voice_fake_switch import Heard, until
+from tests.integration.test_voice_fake_switch import Heard
+from tests.patience import until
 
 pytestmark = pytest.mark.integration
 

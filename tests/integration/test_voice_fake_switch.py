@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -18,16 +17,9 @@ from dialer.engine.clock import SystemClock
 from dialer.errors import BadInput, MaybeSent, NotFound, NotSent, Rejected
 from dialer.ports import CallOrder, SwitchEvent, SwitchState, VoiceEvent, VoiceEventKind
 from tests.fake_ami import FakeAmi, FakeConnection
-from tests.patience import PATIENCE_S
+from tests.patience import until
 
 pytestmark = pytest.mark.integration
-
-
-async def until(condition: Callable[[], Any], within_s: float = PATIENCE_S) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        await asyncio.sleep(0.005)
 
 
 def switch(name: str, ami: FakeAmi, **changes: Any) -> SwitchConfig:
