@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -21,6 +22,7 @@ from dialer.errors import NotSent, Rejected, StoreDown
 from dialer.ports import Accepted, Clock, Found, MessageUpdate
 from dialer.services.completion import Completed, StrategyOf
 from dialer.services.message_news import no_such_mailbox, settle
+from dialer.store.messages import Taken
 from dialer.store.store import Store, Tx
 
 log = structlog.get_logger()
@@ -46,6 +48,7 @@ class MessageBook:
         self._on_completed: Callable[[Completed], None] = _nobody
         self._sending: set[AttemptId] = set()
         self._puts: Together[NewMessage, None] = Together("put messages", self._put_all, pause_s=PAUSE_S)
+        self._takes: Together[Taken, Completed | None] = Together("write of what was taken", self._take_all, pause_s=PAUSE_S)
         self._works: Together[Callable[[Tx], Any], Any] = Together("write of messages", self._write_all, pause_s=PAUSE_S)
         self.gateways: dict[str, MessageGateway[Any]] = {}
 
@@ -82,15 +85,24 @@ class MessageBook:
 
     async def accepted(self, attempt_id: AttemptId, gateway: str, taken: Accepted) -> None:
         """Its gateway has it: by these ids it is spoken of. Returns when that is on disk, however long it takes."""
+        one = Taken(attempt_id=attempt_id, gateway=gateway, provider_ids=taken.provider_ids, segments=taken.segments)
+        self._tell(await self._surely(partial(self._takes.ask, one), attempt_id))
+
+    async def _take_all(self, taken: Sequence[Taken]) -> Sequence[Any]:
         now = self._clock.now()
-        look_at = now + timedelta(seconds=QUIET_S[0])
 
-        def work(tx: Tx) -> Completed | None:
-            news = tx.messages.accepted(attempt_id, gateway, taken.provider_ids, segments=taken.segments, look_at=look_at)
-            tx.attempts.mark_sent(attempt_id, now)
-            return None if news is None else self._settled(tx, news.message)
+        def work(some: Sequence[Taken], tx: Tx) -> list[Completed | None]:
+            news = tx.messages.accepted_all(some, look_at=now + timedelta(seconds=QUIET_S[0]))
+            tx.attempts.mark_all_sent([one.attempt_id for one in some], now)
+            return [self._settled(tx, news[one.attempt_id].message) if one.attempt_id in news else None for one in some]
 
-        self._tell(await self._surely(work, attempt_id))
+        try:
+            return await self._store.write(partial(work, taken))
+        except StoreDown:
+            raise
+        except Exception:  # noqa: BLE001 - one of them is at fault, and may not take the others with it: each by itself
+            alone = await asyncio.gather(*(self._store.write(partial(work, [one])) for one in taken), return_exceptions=True)
+            return [one if isinstance(one, BaseException) else one[0] for one in alone]
 
     async def found(self, message: Message, answer: Found) -> None:
         """Its gateway was asked, and has it. Raises StoreDown."""
@@ -125,12 +137,12 @@ class MessageBook:
             if why.refusal == Refusal.ADDRESS and (message := tx.messages.get(new.attempt_id)) is not None:
                 no_such_mailbox(tx, message, now)
 
-        await self._surely(work, new.attempt_id)
+        await self._surely(partial(self._write, work), new.attempt_id)
 
     async def doubtful(self, attempt_id: AttemptId) -> None:
         """Nobody knows whether its gateway has it: it is asked for soon."""
         at = self._clock.now() + timedelta(seconds=DOUBT_S[0])
-        await self._surely(lambda tx: tx.messages.look_again(attempt_id, at), attempt_id)
+        await self._surely(partial(self._write, lambda tx: tx.messages.look_again(attempt_id, at)), attempt_id)
 
     # ── what is told ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -169,10 +181,10 @@ class MessageBook:
         except Exception:  # noqa: BLE001 - one of them is at fault, and may not take the others with it: each by itself
             return await asyncio.gather(*(self._store.write(work) for work in works), return_exceptions=True)
 
-    async def _surely(self, work: Callable[[Tx], T], attempt_id: AttemptId) -> T:
+    async def _surely(self, write: Callable[[], Awaitable[T]], attempt_id: AttemptId) -> T:
         while True:
             try:
-                return await self._write(work)
+                return await write()
             except StoreDown as down:
                 log.error("what became of a message waits for the database", attempt=attempt_id, reason=str(down))
                 await self._clock.sleep(AGAIN_S)

@@ -62,6 +62,12 @@ _SENT = (
     .where(attempts.c.id == sa.bindparam("attempt_id"), attempts.c.state == AttemptState.INTENT.value)
     .values(state=AttemptState.SENT.value, sent_at=sa.bindparam("at"))
 )
+_SENT_ALL = (
+    sa.update(attempts)
+    .where(attempts.c.id.in_(sa.bindparam("attempt_ids", expanding=True)), attempts.c.state == AttemptState.INTENT.value)
+    .values(state=AttemptState.SENT.value, sent_at=sa.bindparam("at"))
+    .returning(attempts.c.id)
+)
 _ANSWERED = (
     sa.update(attempts)
     .where(attempts.c.id == sa.bindparam("attempt_id"), _OPEN, attempts.c.answered_at.is_(None))
@@ -181,6 +187,11 @@ class AttemptLedger:
     def mark_sent(self, attempt_id: AttemptId, at: datetime) -> None:
         """The switch has accepted the order. Harmless when the call is already further, or over."""
         self.mark([(attempt_id, AttemptState.SENT, at)])
+
+    def mark_all_sent(self, attempt_ids: Collection[AttemptId], at: datetime) -> None:
+        """`mark_sent` for many."""
+        marked = self._connection.scalars(_SENT_ALL, {"attempt_ids": list(attempt_ids), "at": at}).all()
+        self.add_events((AttemptId(one), at, AttemptState.SENT.value, {}) for one in marked)
 
     def mark(self, marks: Iterable[Mark]) -> None:
         """Many of the two above at once: SENT or ANSWERED, in the order in which they came."""

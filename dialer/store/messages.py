@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from dialer.domain.channel import Channel
 from dialer.domain.ids import AttemptId, ContactId, OrgId
@@ -35,6 +37,12 @@ _FRESH_IDS = sa.text(
 ).bindparams(sa.bindparam("at", type_=Instant))
 _ACCEPTED = sa.update(messages).where(messages.c.attempt_id == sa.bindparam("attempt"), messages.c.state.is_(None))
 _ACCEPTED = _ACCEPTED.values({name: sa.bindparam(name) for name in ("segments", "expected", "look_at", "state", "state_at")})
+_ACCEPTED_ALL = (
+    sa.update(messages)
+    .where(messages.c.attempt_id.in_(sa.bindparam("attempts", expanding=True)), messages.c.state.is_(None))
+    .values({name: sa.bindparam(name) for name in ("segments", "expected", "look_at", "state", "state_at")})
+    .returning(messages.c.attempt_id)
+)
 _TAKEN = sa.update(messages).where(messages.c.attempt_id == sa.bindparam("attempt"))
 _TAKEN = _TAKEN.values({name: sa.bindparam(name) for name in ("segments", "expected", "look_at")})
 _CHANGED = sa.update(messages).where(messages.c.attempt_id == sa.bindparam("attempt"))
@@ -64,6 +72,24 @@ _SET_ID = (
     .where(message_ids.c.gateway == sa.bindparam("of_gateway"), message_ids.c.provider_id == sa.bindparam("of_id"))
     .values({name: sa.bindparam(name) for name in ("attempt_id", "at", "state", "refusal", "told_code", "told_text")})
 )
+
+
+@cache
+def _fresh_ids(dialect: str) -> Any:
+    """`_FRESH_IDS` for many; returns whose they are."""
+    insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    fresh = insert(message_ids).on_conflict_do_nothing(index_elements=["gateway", "provider_id"])
+    return fresh.returning(message_ids.c.attempt_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A gateway has taken a message, and speaks of it by these ids."""
+
+    attempt_id: AttemptId
+    gateway: str
+    provider_ids: Sequence[str]
+    segments: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +171,31 @@ class Messages:
             self._tell(message.gateway, one, attempt_id, _Told(state, "", "", ""))
         self._connection.execute(_TAKEN, {"attempt": attempt_id, **taken})
         return self._fold(replace(message, segments=segments, expected=expected, look_at=look_at))
+
+    def accepted_all(self, taken: Sequence[Taken], *, look_at: datetime) -> dict[AttemptId, MessageNews]:
+        """`accepted` for many at once: what it returns, of those of which there was news before."""
+        usual, news = self._usual(taken, look_at), {}
+        for one in taken:
+            if one.attempt_id not in usual:
+                told = self.accepted(one.attempt_id, one.gateway, one.provider_ids, segments=one.segments, look_at=look_at)
+                if told is not None:
+                    news[one.attempt_id] = told
+        return news
+
+    def _usual(self, taken: Sequence[Taken], look_at: datetime) -> frozenset[AttemptId]:
+        """Those of whom that was all: one segment with one id, and nobody has spoken before of the message or the id."""
+        short = [one for one in taken if one.segments == 1 and len(one.provider_ids) == 1 and one.provider_ids[0]]
+        if len(short) < 2:
+            return frozenset()
+        accepted, now = MessageState.ACCEPTED.value, self._now
+        said = {"at": now, "state": accepted, "refusal": None, "told_code": "", "told_text": ""}
+        ids = [
+            {"gateway": one.gateway, "provider_id": one.provider_ids[0][:400], "attempt_id": one.attempt_id, **said}
+            for one in short
+        ]
+        fresh = self._connection.scalars(_fresh_ids(self._connection.dialect.name), ids).all()
+        values = {"segments": 1, "expected": 1, "look_at": look_at, "state": accepted, "state_at": now}
+        return frozenset(self._connection.scalars(_ACCEPTED_ALL, {"attempts": fresh, **values}).all())
 
     def _taken_first(self, attempt_id: AttemptId, gateway: str, ids: Sequence[str], taken: dict[str, Any]) -> bool:
         """The usual case, in two statements: nobody has spoken of the message before, nor of any of its ids."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import permutations
@@ -13,11 +14,12 @@ import sqlalchemy as sa
 
 from dialer.domain.channel import Channel
 from dialer.domain.ids import AttemptId, OrgId
-from dialer.domain.message import Message, NewMessage
+from dialer.domain.message import Message, MessageNews, NewMessage
 from dialer.domain.message_state import MessageState, Refusal
 from dialer.domain.retention import RetentionClass
 from dialer.ports import MessageUpdate
 from dialer.services.retention import run_retention
+from dialer.store.messages import Taken
 from dialer.store.store import Store, Tx
 from dialer.store.tables_messages import message_ids, messages
 from tests.export_kit import AT, called_job, finish_job
@@ -128,6 +130,48 @@ def test_news_that_nobody_can_place_yet_waits_for_its_message(store: Store, org_
     assert told.message.state is DELIVERED
     assert get(store, attempt_id).look_at is None, "there is nothing left to ask"
     assert store.read_now(lambda tx: tx.messages.ids_of(attempt_id)) == ["early"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        (("x", ["1"], 1), ("y", ["2"], 1), ("z", ["3"], 1)),  # as usual
+        (("x", ["early"], 1), ("y", ["2"], 1), ("z", ["3"], 1)),  # news of the id was there before
+        (("x", ["1"], 1), ("y", ["1"], 1), ("z", ["3"], 1)),  # an id that its provider has given twice
+        (("x", ["1"], 1), ("y", ["2", "2b"], 2), ("z", [], 1)),  # several ids, and none
+    ],
+    ids=["as usual", "early", "twice", "several"],
+)
+def test_many_that_are_taken_at_once_stand_as_if_one_had_been_taken_after_another(
+    store: Store, org_id: OrgId, attempt_ids: list[AttemptId], said: tuple[tuple[str, list[str], int], ...]
+) -> None:
+    names = dict(zip("xyz", attempt_ids, strict=True))
+    taken = [Taken(attempt_id=names[name], gateway="twilio", provider_ids=ids, segments=segments) for name, ids, segments in said]
+    ended = []
+    for together in (False, True):
+        for one in attempt_ids:
+            put(store, org_id, one)
+        store.write_now(lambda tx: tx.messages.fold(news(DELIVERED, "early")))
+        store.write_now(lambda tx: tx.messages.fold(news(SENT, "", attempt_id=names["z"])))  # of the message, by no id
+
+        def one_by_one(tx: Tx) -> dict[AttemptId, MessageNews | None]:
+            return {
+                one.attempt_id: tx.messages.accepted(
+                    one.attempt_id, one.gateway, one.provider_ids, segments=one.segments, look_at=NOW
+                )
+                for one in taken
+            }
+
+        told = store.write_now(lambda tx: tx.messages.accepted_all(taken, look_at=NOW)) if together else {}
+        if not together:
+            told = {name: one for name, one in store.write_now(one_by_one).items() if one is not None}
+        stands = [replace(get(store, one), put_at=NOW, state_at=None) for one in attempt_ids]
+        owners = store.read_now(lambda tx: [tx.messages.ids_of(one) for one in attempt_ids])
+        states = {name: (one.before, one.message.state) for name, one in told.items()}
+        ended.append((stands, owners, states))
+        store.write_now(lambda tx: (tx.connection.execute(sa.delete(message_ids)), tx.connection.execute(sa.delete(messages))))
+    assert ended[0] == ended[1]
+    assert names["z"] in ended[0][2], "of it there was news before"
 
 
 def test_news_of_no_message_of_ours_changes_nothing(store: Store, attempt_ids: list[AttemptId]) -> None:
