@@ -245,7 +245,8 @@ class Deliveries:
         closings = [(one.id, self._unheard(one, unheard)) for one in group]
 
         def work(tx: Tx) -> list[Completed | None]:
-            return [close_in(tx, attempt_id, closing, self._strategy_of) for attempt_id, closing in closings]
+            seen = tx.attempts.some([attempt_id for attempt_id, _ in closings])  # as they are now, in one statement
+            return [close_in(tx, one, closing, self._strategy_of, seen=seen.get(one)) for one, closing in closings]
 
         try:
             ended = await self._store.write(work)

@@ -64,9 +64,14 @@ async def record_completion(store: Store, attempt_id: AttemptId, system: Closing
     return completed
 
 
-def close_in(tx: Tx, attempt_id: AttemptId, system: Closing, strategy_of: StrategyOf) -> Completed | None:
-    """`record_completion` as part of a transaction that does more."""
-    attempt = tx.attempts.get(attempt_id)
+def close_in(
+    tx: Tx, attempt_id: AttemptId, system: Closing, strategy_of: StrategyOf, *, seen: Attempt | None = None
+) -> Completed | None:
+    """`record_completion` as part of a transaction that does more.
+
+    `seen`: the attempt as it was read in this very transaction, where the caller has it.
+    """
+    attempt = seen or tx.attempts.get(attempt_id)
     if attempt is None or attempt.code is not None:
         return None
     by_agent = system.source in (AGENT, DEFAULT)
