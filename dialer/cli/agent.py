@@ -11,7 +11,8 @@ from rich.table import Table
 
 from dialer.cli.agent_floor import floor, listened
 from dialer.cli.agent_play import play
-from dialer.cli.context import Config, Org, opened, out, plain_errors, print_rows
+from dialer.cli.context import Config, Org, opened, out, plain_errors
+from dialer.cli.rows import print_rows
 from dialer.domain.agent import AgentState
 from dialer.services import agent_times, agents
 from dialer.services.organisations import DEFAULT

@@ -14,7 +14,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from dialer.cli.context import Config, Org, opened, out, plain_errors, print_rows, read_settings
+from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings
+from dialer.cli.rows import print_rows
 from dialer.errors import BadInput, Forbidden, OutdialError
 from dialer.services.listenings import Listened, list_listenings
 from dialer.services.organisations import DEFAULT

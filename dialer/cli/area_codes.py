@@ -12,6 +12,7 @@ from rich.table import Table
 
 from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings
 from dialer.cli.import_options import Delimiter, Encoding, delimiter_sign
+from dialer.cli.rows import print_rows
 from dialer.services import area_codes
 from dialer.services.area_code_import import import_area_codes
 from dialer.services.organisations import DEFAULT
@@ -37,7 +38,7 @@ def list_(
     for row in rows:
         dst = "yes" if area_codes.changes_clocks(row.zone, now) else "no"
         table.add_row(f"+{row.calling_code}", row.digits, row.state, row.zone, dst, "locked" if row.locked else "")
-    out.print(table)
+    print_rows(table)
 
 
 @area_codes_app.command("add")

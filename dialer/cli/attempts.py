@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dialer.cli.context import Config, Org, opened, out, plain_errors
+from dialer.cli.context import Config, Org, opened, plain_errors
+from dialer.cli.rows import print_rows
 from dialer.domain.ids import JobId
 from dialer.logs import mask
 from dialer.services.organisations import DEFAULT
@@ -30,7 +31,7 @@ def attempts(
     with opened(config, org) as (store, org_id):
         campaign_id = None if campaign is None else store.read_now(lambda tx: tx.campaigns(org_id).by_name(campaign).id)
         found = store.read_now(lambda tx: tx.history(org_id).latest(job_id=job_id, campaign_id=campaign_id, limit=limit))
-    out.print(attempts_table(found))
+    print_rows(attempts_table(found), "no attempts yet")
 
 
 def attempts_table(rows: list[AttemptRow]) -> Table:

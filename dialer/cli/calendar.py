@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dialer.cli.context import Config, Org, opened, out, plain_errors, print_rows
+from dialer.cli.context import Config, Org, opened, out, plain_errors
+from dialer.cli.rows import print_rows
 from dialer.domain.ids import ScheduleId
 from dialer.domain.schedule import Missed, Schedule, Starts
 from dialer.errors import BadInput
@@ -96,7 +97,7 @@ def _runs(number: int, of: Starts, config: Path | None, org: str) -> None:
     table = Table("Local time", "Outcome", "Job or run", "Because")
     for one in found:
         table.add_row(f"{one.local:%Y-%m-%d %H:%M}", one.outcome.value, str(one.job_id or one.run_id or ""), one.because)
-    out.print(table)
+    print_rows(table)
 
 
 def _switch(number: int, of: Starts, on: bool, config: Path | None, org: str) -> None:

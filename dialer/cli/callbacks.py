@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.table import Table
 
-from dialer.cli.context import Config, Org, opened, out, plain_errors, print_rows, who
+from dialer.cli.context import Config, Org, opened, out, plain_errors, who
+from dialer.cli.rows import print_rows
 from dialer.domain.callback import Callback, CallbackType
 from dialer.domain.ids import CallbackId, JobId
 from dialer.errors import BadInput

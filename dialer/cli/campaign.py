@@ -12,7 +12,8 @@ from rich.table import Table
 
 from dialer.cli.campaign_define import Name, change, create, delete, show
 from dialer.cli.campaign_live import gates, live_edit, recycle
-from dialer.cli.context import Config, Org, opened, out, plain_errors, print_rows, read_settings, who
+from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings, who
+from dialer.cli.rows import print_rows
 from dialer.cli.schedule import schedule_app
 from dialer.cli.watch import watch
 from dialer.domain.campaign import Job, JobState, Pace

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from dialer.cli.campaign_define import Knob, Name, Pacing
 from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings, who
+from dialer.cli.rows import print_rows
 from dialer.domain.campaign import Job
 from dialer.domain.ids import JobId
 from dialer.services import jobs, knobs
@@ -80,4 +81,4 @@ def gates(name: Name, config: Config = None, org: Org = DEFAULT) -> None:
     table.columns[1].justify = "right"
     for one in found:
         table.add_row(one.gate, f"{one.contacts:,}", one.because, f"{one.until:%Y-%m-%d %H:%M:%S} UTC" if one.until else "")
-    out.print(table)
+    print_rows(table)

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from dialer.cli.context import Config, Org, opened, out, plain_errors, print_rows
+from dialer.cli.context import Config, Org, opened, out, plain_errors
+from dialer.cli.rows import print_rows
 from dialer.domain.codes import DAY_S, BlockScope, CustomCode, NextAction, SystemCode
 from dialer.domain.ids import JobId
 from dialer.services import codes as service

@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings
+from dialer.cli.rows import print_rows
 from dialer.domain.attributes import AttributeType
 from dialer.domain.phone_checks import MAX_LENGTH, MIN_LENGTH, PhoneFormat, RejectPattern
 from dialer.services import contacts
@@ -95,7 +96,7 @@ def attribute(
     table = Table("Attribute", "Type", "Masked")
     for one in found.values():
         table.add_row(one.name, one.type.value, "yes" if one.masked else "")
-    out.print(table)
+    print_rows(table)
 
 
 @plain_errors
@@ -132,4 +133,4 @@ def phone_check(
         table.add_row(pattern.calling_code or "any", pattern.pattern, "", "")
     for one in checks.formats:
         table.add_row(one.calling_code, "", f"{one.min_length} to {one.max_length}", one.prefix)
-    out.print(table)
+    print_rows(table)

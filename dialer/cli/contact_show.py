@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings
+from dialer.cli.rows import print_rows
 from dialer.cli.unmask import Unmask, unmask_for
 from dialer.logs import mask
 from dialer.services.contact_cards import Card, cards_of, list_unmaskings
@@ -43,7 +44,7 @@ def unmaskings(
     table = Table("Time (UTC)", "By", "Saw")
     for one in found:
         table.add_row(f"{one.at:%Y-%m-%d %H:%M:%S}", one.by, one.what)
-    out.print(table)
+    print_rows(table)
 
 
 def _table(card: Card) -> Table:

@@ -14,7 +14,7 @@ from rich.table import Table
 from dialer.cli.area_codes import area_codes_app
 from dialer.cli.contact_rules import add_to
 from dialer.cli.contact_show import show, unmaskings
-from dialer.cli.context import Config, Org, opened, plain_errors, print_rows, read_settings
+from dialer.cli.context import Config, Org, opened, plain_errors, read_settings
 from dialer.cli.import_options import (
     CheckDnc,
     CheckFormats,
@@ -33,6 +33,7 @@ from dialer.cli.import_options import (
     row_options,
 )
 from dialer.cli.import_progress import ImportBar, tell_report
+from dialer.cli.rows import print_rows
 from dialer.cli.sources import source_app
 from dialer.cli.unmask import Unmask, unmask_for
 from dialer.logs import mask

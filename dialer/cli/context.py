@@ -13,7 +13,6 @@ from typing import Annotated, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from dialer.domain.ids import OrgId
 from dialer.domain.wording import Wording
@@ -40,11 +39,6 @@ Org = Annotated[str, typer.Option("--org", help="The organisation.")]
 # Names and texts are the users' own: a bracket in them is a bracket, not markup.
 out = Console(markup=False, highlight=False)
 err = Console(stderr=True, markup=False, highlight=False)
-
-
-def print_rows(table: Table, nothing: str) -> None:
-    """Print a table, or what there is to say where it has no rows."""
-    out.print(table if table.row_count else nothing, soft_wrap=not table.row_count)
 
 
 def plain_errors(command: Callable[P, T]) -> Callable[P, T]:

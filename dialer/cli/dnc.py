@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dialer.cli.context import Config, Org, err, opened, out, plain_errors, print_rows, read_settings
+from dialer.cli.context import Config, Org, err, opened, out, plain_errors, read_settings
 from dialer.cli.import_options import CheckFormats, CheckPatterns, Delimiter, Encoding, Region, delimiter_sign
+from dialer.cli.rows import print_rows
 from dialer.domain.dnc import DncKind
 from dialer.services import dnc, dnc_groups
 from dialer.services.dnc_import import DncImportOptions, import_dnc
@@ -168,7 +169,7 @@ def lists(
     for one in found:
         applies = "always" if one.always else "through groups"
         table.add_row(one.name, "all organisations" if one.common else "the organisation", applies, f"{one.entries:,}")
-    out.print(table)
+    print_rows(table)
 
 
 @dnc_app.command("group")

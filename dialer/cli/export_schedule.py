@@ -9,8 +9,9 @@ import typer
 from rich.table import Table
 
 from dialer.cli.calendar import At, Every, Interval, On, Rule, Times, Until, Zone, chosen_times, next_of
-from dialer.cli.context import Config, Org, opened, out, plain_errors, print_rows, who
+from dialer.cli.context import Config, Org, opened, out, plain_errors, who
 from dialer.cli.export_words import Attributes, Bom, Columns, Days, Delimiter, OfList, OnlyThose, content_of
+from dialer.cli.rows import print_rows
 from dialer.domain.export import ExportOf, Only, Per
 from dialer.domain.export_definition import ExportDefinition
 from dialer.domain.ids import ExportId
@@ -103,7 +104,7 @@ def runs(number: Number, config: Config = None, org: Org = DEFAULT) -> None:
         table.add_row(name, one.state.value, rows, size, ended, one.file, one.because)
     for lost in missed:
         table.add_row(f"{lost.local:%Y-%m-%d %H:%M}", lost.outcome.value, "", "", "", "", lost.because)
-    out.print(table)
+    print_rows(table)
 
 
 @schedule_app.command("remove")

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dialer.cli.context import Config, Org, opened, out, plain_errors, print_rows, who
+from dialer.cli.context import Config, Org, opened, out, plain_errors, who
+from dialer.cli.rows import print_rows
 from dialer.domain.ids import ReceivedId
 from dialer.domain.received import AnswerState, InboxState, Received
 from dialer.services import inbox

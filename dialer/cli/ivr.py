@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 
 from dialer.cli.context import Config, out, plain_errors, read_settings
+from dialer.cli.rows import print_rows
 from dialer.errors import BadInput
 from dialer.ivr.driver import ALL_KEYS, Sound
 from dialer.ivr.player import SILENCE, Player
@@ -37,7 +38,7 @@ def list_apps(config: Config = None) -> None:
         table.add_row(app.name, app.summary, ", ".join(sorted(app.codes)))
     for name, because in apps.broken.items():
         table.add_row(name, f"BROKEN: {because}", "")
-    out.print(table)
+    print_rows(table)
 
 
 @ivr_app_cli.command("new")

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dialer.cli.context import Config, Org, err, opened, out, plain_errors, print_rows, read_settings
+from dialer.cli.context import Config, Org, err, opened, out, plain_errors, read_settings
+from dialer.cli.rows import print_rows
 from dialer.cli.strategy import read_strategy
 from dialer.domain.dnc import DncKind
 from dialer.domain.message_template import MessageTemplate

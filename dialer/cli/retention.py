@@ -11,6 +11,7 @@ from rich.table import Table
 
 from dialer.app import retention_plan
 from dialer.cli.context import FAILED, Config, err, opened, out, plain_errors, read_settings, who
+from dialer.cli.rows import print_rows
 from dialer.domain.retention import ClassReport, RetentionState
 from dialer.services.retention import retention_report, run_retention
 from dialer.settings import Settings
@@ -32,7 +33,7 @@ def report(config: Config = None) -> None:
         table = _table("Would go")
         for one in retention_report(store, plan):
             _row(table, one, one.found)
-    out.print(table)
+    print_rows(table)
 
 
 @retention_app.command("run")
@@ -47,7 +48,7 @@ def run(config: Config = None) -> None:
             done = run_retention(store, retention_plan(settings), by=who(), told=lambda one: _row(table, one, one.purged))
     finally:
         signal.signal(signal.SIGTERM, before)
-    out.print(table)
+    print_rows(table)
     if done is not None and done.state is not RetentionState.DONE:
         err.print(f"{done.because} (nothing was purged that is not in the archive)", style="red", soft_wrap=True)
         raise typer.Exit(FAILED)
@@ -66,7 +67,7 @@ def runs(
     for one in found:
         purged = ", ".join(f"{each.purged:,} {each.of.value}" for each in one.report if each.purged)
         table.add_row(f"{one.started_at:%Y-%m-%d %H:%M:%S}", one.by, one.state.value, purged, one.because)
-    out.print(table)
+    print_rows(table)
 
 
 @retention_app.command("compact")

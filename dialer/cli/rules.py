@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from dialer.cli.context import Config, Org, opened, out, plain_errors
+from dialer.cli.rows import print_rows
 from dialer.domain.rules import Kind, Per, Rule, Then
 from dialer.services import rules
 from dialer.services.organisations import DEFAULT
@@ -48,7 +49,7 @@ def list_(config: Config = None, org: Org = DEFAULT) -> None:
         zones += f" but {', '.join(one.except_zones)}" if one.except_zones else ""
         on = "on" if one.active else "off"
         table.add_row(one.name, on, window, per, codes, campaigns, zones, ", ".join(one.exempt), then)
-    out.print(table)
+    print_rows(table)
 
 
 @rules_app.command("add")

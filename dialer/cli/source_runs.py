@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dialer.cli.context import FAILED, Config, Org, opened, out, plain_errors, print_rows, read_settings, who
+from dialer.cli.context import FAILED, Config, Org, opened, out, plain_errors, read_settings, who
 from dialer.cli.import_progress import ImportBar, tell_report
+from dialer.cli.rows import print_rows
 from dialer.domain.data_source import OVER, ImportRun, RunState
 from dialer.errors import Conflict
 from dialer.services import import_runs

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dialer.cli.context import Config, Org, opened, out, plain_errors, print_rows, read_settings, who
+from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings, who
 from dialer.cli.import_options import (
     CheckDnc,
     CheckFormats,
@@ -28,6 +28,7 @@ from dialer.cli.import_options import (
     row_options,
 )
 from dialer.cli.import_progress import tell_report
+from dialer.cli.rows import print_rows
 from dialer.cli.source_runs import add_to, said_of
 from dialer.cli.source_schedule import source_schedule_app
 from dialer.domain.data_source import CustomPlace, DatabasePlace, DataSource, FilePlace, Place, SftpPlace

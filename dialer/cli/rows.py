@@ -1,0 +1,45 @@
+"""Show rows so that nothing of them is lost: as a table where it fits, else one below the other."""
+
+from __future__ import annotations
+
+import os
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from dialer.cli.context import out
+
+
+def print_rows(table: Table, nothing: str = "", *, on: Console = out) -> None:
+    """Print a table, or `nothing` where it has no rows. On a terminal that would cut its words off, each row is a block of lines.
+
+    What is no terminal and says no width, such as a pipe, gets every row in one line.
+    """
+    if not table.row_count and nothing:
+        on.print(nothing, soft_wrap=True)
+        return
+    room = Measurement.get(on, on.options.update(max_width=10_000), table)
+    if not on.is_terminal and "COLUMNS" not in os.environ:
+        wide = Console(file=on.file, width=max(on.width, room.maximum), markup=False, highlight=False)
+        wide.print(table)
+    elif room.minimum <= on.width or not table.row_count:
+        on.print(table)
+    else:
+        on.print(_blocks(table))
+
+
+def _blocks(table: Table) -> Table:
+    """Each row as lines of a name and a value; what is empty is left out."""
+    shown = Table(title=table.title, caption=table.caption, show_header=False, show_lines=False, box=None, pad_edge=False)
+    shown.add_column(no_wrap=True, style="bold")
+    shown.add_column(overflow="fold")
+    columns = [(str(column.header), list(column.cells)) for column in table.columns]
+    for row in range(table.row_count):
+        for name, cells in columns:
+            if str(cells[row]).strip():
+                shown.add_row(name, cells[row] if isinstance(cells[row], Text) else str(cells[row]))
+        if row < table.row_count - 1:
+            shown.add_row("", "")
+    return shown
