@@ -182,7 +182,7 @@ def states(
                 why = one.reason + (" (walked away)" if one.walked_away else "")
                 job = "" if one.job_id is None else str(one.job_id)
                 table.add_row(f"{one.at:%Y-%m-%d %H:%M:%S}", one.state.value, why, job, one.attempt_id or "")
-    print_rows(table, "nothing: nobody was at work in these hours")
+    print_rows(table)
 
 
 @reason_app.command("add")
