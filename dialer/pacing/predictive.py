@@ -25,7 +25,7 @@ LONGEST_STEP_S = 60.0  # of the window, that one step may use up: a restart is n
 NOT_ALONE = 2.0  # times the root of the number of agents: late ones come in company; with less room for them, less is risked
 LEVEL_AIM = 0.8  # of those whom a service level lets be late is what is aimed at: chance, and a slow moment, take the rest
 SURPRISE = 6.0  # times as often as now a list may answer from one moment to the next, and the budget must stand it ...
-SURPRISE_MOST = 0.9  # ... up to so many of the calls
+SURPRISE_MOST = 0.6  # ... up to so many of the calls: good lists answer so often
 RECKON_S = 2.0  # the curves are reckoned anew this often when nothing happens
 
 
