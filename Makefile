@@ -38,7 +38,7 @@ ifdef ARGS
 	$(PY) -m pytest $(ARGS)
 else
 	@# Tests wait more than they compute: four files at a time, each worker with a laboratory and a database server of its own,
-	@# those that take longest first (tests/conftest.py).
+	@# calls beside what computes (tests/conftest.py).
 	$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 endif
 

@@ -53,14 +53,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         raise pytest.UsageError("\n".join(sorted(complaints)))
     items.sort(key=lambda item: rank(_marks(item)))
     if hasattr(config, "workerinput"):
-        _longest_first(items)
+        _side_by_side(items)
 
 
-def _longest_first(items: list[pytest.Item]) -> None:
-    """Begin with the files that place calls, where workers take file after file: none is left with one while the others idle."""
+def _side_by_side(items: list[pytest.Item]) -> None:
+    """Where workers take file after file: calls, which wait, beside what computes, the long ones first and none at the end."""
     calling = {item.path for item in items if "lab" in getattr(item, "fixturenames", ())}
-    tests = Counter(item.path for item in items)
-    items.sort(key=lambda item: (item.path not in calling, -rank(_marks(item)), -tests[item.path], item.path))
+    tests, ranks = Counter(item.path for item in items), {item.path: rank(_marks(item)) for item in items}
+    longest_first = sorted(tests, key=lambda path: (-ranks[path], -tests[path], path))
+    places: dict[Path, float] = {}
+    for share, paths in ((0.7, calling), (1.0, tests.keys() - calling)):
+        mine = [path for path in longest_first if path in paths]
+        places |= {path: share * place / len(mine) for place, path in enumerate(mine)}
+    items.sort(key=lambda item: (places[item.path], item.path))
 
 
 def _marks(item: pytest.Item) -> set[str]:

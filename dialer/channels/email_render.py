@@ -124,6 +124,7 @@ def mailbox(name: str, address: str) -> bytes:
     if len(name) > LONGEST_PLAIN:
         raise BadInput(f"a name of {len(name)} characters", where="the name of a recipient")
     header_safe(name, "the name of a recipient")
+    name = " ".join(name.split())  # a phrase: white space in it only parts its words
     if name.isascii() and "=?" not in name:
         return b'"' + re.sub(r'(["\\])', r"\\\1", name).encode() + b'" ' + shown
     return _words(name) + b"\r\n " + shown

@@ -57,9 +57,7 @@ class MailLine(asyncio.Protocol):
         if self._ended or self._transport.is_closing():
             raise LineLost(self._ended or "the connection is closed")
         self._owed += answers
-        self._transport.write(
-            octets
-        )  # what the other side does not take yet is kept: one mail, which we have in our hands anyway
+        self._transport.write(octets)  # what the other side does not take yet is kept: one mail, which is in our hands anyway
 
     async def answer(self, timeout_s: float) -> Answer:
         """The next answer that is owed. Raises LineLost, TimeoutError."""
