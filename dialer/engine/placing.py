@@ -24,6 +24,7 @@ from dialer.ports import CallOrder, Clock, VoicePort
 log = structlog.get_logger()
 
 DETECTOR_S = 5.0  # the longest that the answering-machine detector listens
+FIRST_WORD_S = 0.15  # from the moment at which the switch begins the message until its first word is heard, at the most
 
 
 class Placing:
@@ -86,4 +87,5 @@ class Placing:
         plan = self.job.definition.pacing
         if self._nuisance is None:
             return {}
-        return {"floor": True, "wait_s": wait_s(plan.budget, detected=detected), "nuisance": self._nuisance.sound}
+        silent_s = max(FIRST_WORD_S, wait_s(plan.budget, detected=detected) - FIRST_WORD_S)
+        return {"floor": True, "wait_s": silent_s, "nuisance": self._nuisance.sound}
