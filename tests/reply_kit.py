@@ -105,7 +105,7 @@ class Writing:
                     sender=self.sender,
                     recipient=one.address,
                 )
-                tx.messages.put(new)
+                tx.messages.put_all([new])
                 tx.attempts.update_open(one.id, {"state": AttemptState.SENT.value, "sent_at": now})
 
         await self.store.write(work)

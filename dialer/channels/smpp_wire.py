@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import cast
 
 from dialer.smpp_pdu import Malformed, Pdu, Pdus
 
@@ -59,8 +60,7 @@ class Wire(asyncio.Protocol):
     # -- what the loop calls -----------------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  narrows for the type checker
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, octets: bytes) -> None:
         self.heard_s = self._now_s()

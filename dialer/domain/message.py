@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -65,3 +66,13 @@ class MessageNews:
 
     message: Message  # with the news
     before: MessageState | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenMessage:
+    """A gateway has taken a message, and speaks of it by these ids."""
+
+    attempt_id: AttemptId
+    gateway: str
+    provider_ids: Sequence[str]
+    segments: int

@@ -14,7 +14,7 @@ import structlog
 from dialer import failpoints
 from dialer.domain.attempt import AttemptState
 from dialer.domain.ids import AttemptId
-from dialer.domain.message import Message, NewMessage
+from dialer.domain.message import Message, NewMessage, TakenMessage
 from dialer.domain.message_state import Refusal
 from dialer.engine.message_gateway import MessageGateway
 from dialer.engine.together import PAUSE_S, Together
@@ -22,7 +22,6 @@ from dialer.errors import NotSent, Rejected, StoreDown
 from dialer.ports import Accepted, Clock, Found, MessageUpdate
 from dialer.services.completion import Completed, StrategyOf
 from dialer.services.message_news import no_such_mailbox, settle
-from dialer.store.messages import Taken
 from dialer.store.store import Store, Tx
 
 log = structlog.get_logger()
@@ -48,7 +47,9 @@ class MessageBook:
         self._on_completed: Callable[[Completed], None] = _nobody
         self._sending: set[AttemptId] = set()
         self._puts: Together[NewMessage, None] = Together("put messages", self._put_all, pause_s=PAUSE_S)
-        self._takes: Together[Taken, Completed | None] = Together("write of what was taken", self._take_all, pause_s=PAUSE_S)
+        self._takes: Together[TakenMessage, Completed | None] = Together(
+            "write of what was taken", self._take_all, pause_s=PAUSE_S
+        )
         self._works: Together[Callable[[Tx], Any], Any] = Together("write of messages", self._write_all, pause_s=PAUSE_S)
         self.gateways: dict[str, MessageGateway[Any]] = {}
 
@@ -85,13 +86,13 @@ class MessageBook:
 
     async def accepted(self, attempt_id: AttemptId, gateway: str, taken: Accepted) -> None:
         """Its gateway has it: by these ids it is spoken of. Returns when that is on disk, however long it takes."""
-        one = Taken(attempt_id=attempt_id, gateway=gateway, provider_ids=taken.provider_ids, segments=taken.segments)
+        one = TakenMessage(attempt_id=attempt_id, gateway=gateway, provider_ids=taken.provider_ids, segments=taken.segments)
         self._tell(await self._surely(partial(self._takes.ask, one), attempt_id))
 
-    async def _take_all(self, taken: Sequence[Taken]) -> Sequence[Any]:
+    async def _take_all(self, taken: Sequence[TakenMessage]) -> Sequence[Any]:
         now = self._clock.now()
 
-        def work(some: Sequence[Taken], tx: Tx) -> list[Completed | None]:
+        def work(some: Sequence[TakenMessage], tx: Tx) -> list[Completed | None]:
             news = tx.messages.accepted_all(some, look_at=now + timedelta(seconds=QUIET_S[0]))
             tx.attempts.mark_all_sent([one.attempt_id for one in some], now)
             return [self._settled(tx, news[one.attempt_id].message) if one.attempt_id in news else None for one in some]

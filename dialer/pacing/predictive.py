@@ -40,6 +40,7 @@ class Outlook:
     idle: int
     expected_answers: float  # of calls that are out, until a call ordered now is answered
     expected_free: float  # agents, until then
+    braced: bool = False  # no more, because the budget would not stand it if the list turned
     binds: str = ""  # with a service level: which of the two targets allows the fewer calls
 
     @property
@@ -49,6 +50,7 @@ class Outlook:
         return (
             f"{self.idle} idle, {self.expected_free:.1f} more soon, {self.expected_answers:.1f} answers under way; {binds}"
             f"the next call risks {self.risk_next:.1%} of {self.risk_allowed:.1%} (hit rate {self.hit_rate:.0%})"
+            f"{'; no more, in case the list turns' if self.braced else ''}"
         )
 
     def __str__(self) -> str:
@@ -132,10 +134,10 @@ class CruiseControl:
             most = int(seen.idle / BLIND_HIT_RATE) - len(ringing)
         room = seen.idle - seen.waiting - seen.inbound_waiting
         risk = crowd.exceeds(room, 0)
-        if self.braced:
-            most = min(most, self._stands(seen, hit_rate, answers, free))
-        n = 0 if most < 1 or risk > allowed else _largest(crowd, room, allowed, most)
-        return Outlook(n, allowed, risk, hit_rate, seen.idle, answers, free)
+        stands = self._stands(seen, hit_rate, answers, free) if self.braced else most
+        n = 0 if min(most, stands) < 1 or risk > allowed else _largest(crowd, room, allowed, min(most, stands))
+        held = risk <= allowed and stands < most and n >= stands
+        return Outlook(n, allowed, risk, hit_rate, seen.idle, answers, free, braced=held)
 
     def _stands(self, seen: Floor, hit_rate: float, answers: float, free: float) -> int:
         """How many calls more the budget stands even if the list turned now; one for each idle agent always."""

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from dialer.domain.channel import Channel
 from dialer.domain.ids import AttemptId, ContactId, OrgId
-from dialer.domain.message import Message, MessageNews, NewMessage, SentMessage
+from dialer.domain.message import Message, MessageNews, NewMessage, SentMessage, TakenMessage
 from dialer.domain.message_state import MessageFacts, MessageState, Refusal
 from dialer.ports import MessageUpdate
 from dialer.store.many_rows import ManyRows
@@ -31,10 +31,6 @@ _BY_ID = sa.select(message_ids).where(
 )
 # Each is made once: a statement that is put together for every message would cost more than what it does.
 _NEW = ManyRows(messages)
-_FRESH_IDS = sa.text(
-    "INSERT INTO message_ids (gateway, provider_id, attempt_id, at, state, refusal, told_code, told_text)"
-    " VALUES (:gateway, :provider_id, :attempt_id, :at, :state, NULL, '', '') ON CONFLICT (gateway, provider_id) DO NOTHING"
-).bindparams(sa.bindparam("at", type_=Instant))
 _ACCEPTED = sa.update(messages).where(messages.c.attempt_id == sa.bindparam("attempt"), messages.c.state.is_(None))
 _ACCEPTED = _ACCEPTED.values({name: sa.bindparam(name) for name in ("segments", "expected", "look_at", "state", "state_at")})
 _ACCEPTED_ALL = (
@@ -76,20 +72,10 @@ _SET_ID = (
 
 @cache
 def _fresh_ids(dialect: str) -> Any:
-    """`_FRESH_IDS` for many; returns whose they are."""
+    """Ids of which nobody has spoken yet; returns whose they are."""
     insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
     fresh = insert(message_ids).on_conflict_do_nothing(index_elements=["gateway", "provider_id"])
     return fresh.returning(message_ids.c.attempt_id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """A gateway has taken a message, and speaks of it by these ids."""
-
-    attempt_id: AttemptId
-    gateway: str
-    provider_ids: Sequence[str]
-    segments: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +106,6 @@ class Messages:
         self._connection, self._now = connection, now
 
     # -- out -----------------------------------------------------------------------------------------------------------------
-
-    def put(self, new: NewMessage, *, look_at: datetime | None = None) -> None:
-        """`put_all` for one."""
-        self.put_all([new], look_at=look_at)
 
     def put_all(self, new: Sequence[NewMessage], *, look_at: datetime | None = None) -> None:
         """Write what is about to be handed to gateways. `look_at`: when to ask for it if nothing more is written till then."""
@@ -172,7 +154,7 @@ class Messages:
         self._connection.execute(_TAKEN, {"attempt": attempt_id, **taken})
         return self._fold(replace(message, segments=segments, expected=expected, look_at=look_at))
 
-    def accepted_all(self, taken: Sequence[Taken], *, look_at: datetime) -> dict[AttemptId, MessageNews]:
+    def accepted_all(self, taken: Sequence[TakenMessage], *, look_at: datetime) -> dict[AttemptId, MessageNews]:
         """`accepted` for many at once: what it returns, of those of which there was news before."""
         usual, news = self._usual(taken, look_at), {}
         for one in taken:
@@ -182,26 +164,26 @@ class Messages:
                     news[one.attempt_id] = told
         return news
 
-    def _usual(self, taken: Sequence[Taken], look_at: datetime) -> frozenset[AttemptId]:
+    def _usual(self, taken: Sequence[TakenMessage], look_at: datetime) -> frozenset[AttemptId]:
         """Those of whom that was all: one segment with one id, and nobody has spoken before of the message or the id."""
         short = [one for one in taken if one.segments == 1 and len(one.provider_ids) == 1 and one.provider_ids[0]]
         if len(short) < 2:
             return frozenset()
         accepted, now = MessageState.ACCEPTED.value, self._now
-        said = {"at": now, "state": accepted, "refusal": None, "told_code": "", "told_text": ""}
-        ids = [
-            {"gateway": one.gateway, "provider_id": one.provider_ids[0][:400], "attempt_id": one.attempt_id, **said}
-            for one in short
-        ]
-        fresh = self._connection.scalars(_fresh_ids(self._connection.dialect.name), ids).all()
+        fresh = self._note_fresh([(one.gateway, one.provider_ids[0][:400], one.attempt_id) for one in short])
         values = {"segments": 1, "expected": 1, "look_at": look_at, "state": accepted, "state_at": now}
         return frozenset(self._connection.scalars(_ACCEPTED_ALL, {"attempts": fresh, **values}).all())
+
+    def _note_fresh(self, ids: Sequence[tuple[str, str, AttemptId]]) -> Sequence[str]:
+        """Note the ids of messages that were taken, of which nobody has spoken yet; whose they are."""
+        said = {"at": self._now, "state": MessageState.ACCEPTED.value, "refusal": None, "told_code": "", "told_text": ""}
+        rows = [{"gateway": gateway, "provider_id": one, "attempt_id": attempt_id, **said} for gateway, one, attempt_id in ids]
+        return self._connection.scalars(_fresh_ids(self._connection.dialect.name), rows).all()
 
     def _taken_first(self, attempt_id: AttemptId, gateway: str, ids: Sequence[str], taken: dict[str, Any]) -> bool:
         """The usual case, in two statements: nobody has spoken of the message before, nor of any of its ids."""
         accepted = MessageState.ACCEPTED.value
-        fresh = {"gateway": gateway, "attempt_id": attempt_id, "at": self._now, "state": accepted}
-        if not ids or any(self._connection.execute(_FRESH_IDS, {**fresh, "provider_id": one}).rowcount != 1 for one in ids):
+        if not ids or len(self._note_fresh([(gateway, one, attempt_id) for one in ids])) < len(ids):
             return False
         said = {"state": accepted, "state_at": self._now}
         return self._connection.execute(_ACCEPTED, {"attempt": attempt_id, **taken, **said}).rowcount == 1

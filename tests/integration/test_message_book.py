@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -13,18 +14,30 @@ from dialer.domain.message_state import MessageState
 from dialer.engine.message_book import MessageBook
 from dialer.ports import Accepted
 from dialer.services.completion import Completed
-from dialer.store.store import Store
+from dialer.store.store import Store, Tx
 from tests.reply_kit import GATEWAY, NOW, Writing
 from tests.still_clock import StillClock
 
 pytestmark = pytest.mark.integration
 
 
+def in_its_gateways_hands(attempt_id: AttemptId, tx: Tx) -> None:
+    tx.attempts.update_open(attempt_id, {"state": AttemptState.INTENT.value, "sent_at": None})
+
+
+def on_record(attempt_id: AttemptId, tx: Tx) -> tuple[MessageState | None, AttemptState, int]:
+    """Where its message and its attempt stand, and how often it is told that it was sent."""
+    message, attempt = tx.messages.get(attempt_id), tx.attempts.get(attempt_id)
+    assert message is not None
+    assert attempt is not None
+    return message.state, attempt.state, [kind for _, kind, _ in tx.attempts.events_of(attempt_id)].count("sent")
+
+
 async def test_one_message_at_fault_does_not_take_with_it_what_was_taken_in_the_same_moment(store: Store, org_id: OrgId) -> None:
     writing, clock = await Writing.ready(store, org_id), StillClock(NOW)
     sent = [one.id for one in await writing.send()]
-    for one in sent:  # as they are while their gateway has them in its hands
-        store.write_now(lambda tx, one=one: tx.attempts.update_open(one, {"state": AttemptState.INTENT.value, "sent_at": None}))  # type: ignore[misc]
+    for one in sent:
+        store.write_now(partial(in_its_gateways_hands, one))
     book, ended = MessageBook(store, clock), list[Completed]()
     book.belongs_to(writing.strategy_of, ended.append)
     nobody = AttemptId("0" * 26)
@@ -34,10 +47,5 @@ async def test_one_message_at_fault_does_not_take_with_it_what_was_taken_in_the_
     )
     assert [type(one) for one in told] == [*[type(None)] * len(sent), IntegrityError]
     for one in sent:
-        message, attempt = store.read_now(lambda tx, one=one: (tx.messages.get(one), tx.attempts.get(one)))  # type: ignore[misc]
-        assert message is not None
-        assert attempt is not None
-        assert (message.state, attempt.state) == (MessageState.ACCEPTED, AttemptState.SENT)
-        events = store.read_now(lambda tx, one=one: [kind for _, kind, _ in tx.attempts.events_of(one)])  # type: ignore[misc]
-        assert events.count("sent") == 1
+        assert store.read_now(partial(on_record, one)) == (MessageState.ACCEPTED, AttemptState.SENT, 1)
     assert not ended

@@ -7,6 +7,7 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,10 @@ from tests.message_kit import CLOCK
 from tests.patience import until
 
 pytestmark = pytest.mark.integration
+
+
+def is_ready(gateway: SmtpEmail) -> bool:
+    return gateway.state() is GatewayState.READY
 
 
 @pytest.fixture
@@ -276,7 +281,7 @@ async def test_mails_go_over_tls_whichever_way_it_begins_large_ones_too(tmp_path
             )
             gateway = SmtpEmail(config, CLOCK)
             await gateway.start()
-            await until(lambda gateway=gateway: gateway.state() is GatewayState.READY)  # type: ignore[misc]
+            await until(partial(is_ready, gateway))
             for one in (CONTENT, content, CONTENT):
                 await gateway.send(EmailOrder(attempt_id=new_attempt_id(), address="zoe@lab.test", content=one, values=VALUES))
             assert handler.kept == 3

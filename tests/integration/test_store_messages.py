@@ -14,12 +14,11 @@ import sqlalchemy as sa
 
 from dialer.domain.channel import Channel
 from dialer.domain.ids import AttemptId, OrgId
-from dialer.domain.message import Message, MessageNews, NewMessage
+from dialer.domain.message import Message, MessageNews, NewMessage, TakenMessage
 from dialer.domain.message_state import MessageState, Refusal
 from dialer.domain.retention import RetentionClass
 from dialer.ports import MessageUpdate
 from dialer.services.retention import run_retention
-from dialer.store.messages import Taken
 from dialer.store.store import Store, Tx
 from dialer.store.tables_messages import message_ids, messages
 from tests.export_kit import AT, called_job, finish_job
@@ -52,7 +51,7 @@ def put(
         body="Hello",
         expected=expected,
     )
-    store.write_now(lambda tx: tx.messages.put(new))
+    store.write_now(lambda tx: tx.messages.put_all([new]))
 
 
 def news(
@@ -146,7 +145,10 @@ def test_many_that_are_taken_at_once_stand_as_if_one_had_been_taken_after_anothe
     store: Store, org_id: OrgId, attempt_ids: list[AttemptId], said: tuple[tuple[str, list[str], int], ...]
 ) -> None:
     names = dict(zip("xyz", attempt_ids, strict=True))
-    taken = [Taken(attempt_id=names[name], gateway="twilio", provider_ids=ids, segments=segments) for name, ids, segments in said]
+    taken = [
+        TakenMessage(attempt_id=names[name], gateway="twilio", provider_ids=ids, segments=segments)
+        for name, ids, segments in said
+    ]
     ended = []
     for together in (False, True):
         for one in attempt_ids:
