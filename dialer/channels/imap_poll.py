@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import imaplib
 import re
+import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from email.parser import BytesHeaderParser
 from email.policy import default as POLICY
 from email.utils import getaddresses, parseaddr
+from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
 
@@ -21,10 +23,12 @@ from dialer.channels.inbound_parse import Unreadable
 from dialer.errors import BadInput
 from dialer.ports import Clock, GatewayState
 
+P = ParamSpec("P")
+T = TypeVar("T")
 log = structlog.get_logger()
 
 BATCH = 50  # mails whose sizes are asked for at once
-STOP_S = 2.0  # a login that is under way when we are stopped gets so long
+STOP_S = 2.0  # what is under way with the server when we are stopped gets so long
 TRACES = ("Delivered-To", "X-Original-To", "Envelope-To", "To", "Cc")  # of whom a mail was for, the surest first
 _SIZE = re.compile(rb"RFC822\.SIZE (\d+)")
 _UID = re.compile(rb"UID (\d+)")
@@ -94,15 +98,15 @@ class ImapPoller:
             await self._clock.sleep(pause_s)
 
     async def _look(self) -> None:
-        """All new mails, in batches. The library blocks: every word with the server is said in a thread."""
+        """All new mails, in batches."""
         session = await self._logged_in()
         try:
-            for uids in await asyncio.to_thread(_new, session):
-                for uid, size in await asyncio.to_thread(_sizes, session, uids):
+            for uids in await _say(session, _new):
+                for uid, size in await _say(session, _sizes, uids):
                     if await self._done_with(session, uid, size):
-                        await asyncio.to_thread(_seen, session, uid)
+                        await _say(session, _seen, uid)
         finally:
-            await asyncio.shield(asyncio.to_thread(_log_out, session))
+            await _say(session, _log_out)
 
     async def _logged_in(self) -> imaplib.IMAP4:
         """A session. One that is there only after we were stopped is closed."""
@@ -119,7 +123,7 @@ class ImapPoller:
         if size > self._inbound.config.max_octets:
             log.warning("a mail that is too large", gateway=self._inbound.config.gateway, octets=size)
             return True
-        octets = await asyncio.to_thread(_fetch, session, uid)
+        octets = await _say(session, _fetch, uid)
         if octets is None:  # somebody else has taken it away meanwhile
             return True
         recipient, sender = self._envelope(octets)
@@ -148,6 +152,20 @@ class ImapPoller:
 
 class _Refused(Exception):
     """The login was refused."""
+
+
+async def _say(session: imaplib.IMAP4, work: Callable[Concatenate[imaplib.IMAP4, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Say something to the server, in a thread, as the library blocks. Stopped meanwhile, hear the answer first, or hang up."""
+    saying = asyncio.ensure_future(asyncio.to_thread(work, session, *args, **kwargs))
+    try:
+        return await asyncio.shield(saying)
+    except asyncio.CancelledError:
+        answered, _ = await asyncio.wait([saying], timeout=STOP_S)
+        if not answered:
+            with contextlib.suppress(OSError):  # the other side has hung up, too
+                session.socket().shutdown(socket.SHUT_RDWR)
+        await asyncio.gather(saying, return_exceptions=True)
+        raise
 
 
 def _log_in(config: ImapConfig) -> imaplib.IMAP4:
@@ -204,4 +222,7 @@ def _seen(session: imaplib.IMAP4, uid: bytes) -> None:
 
 def _log_out(session: imaplib.IMAP4) -> None:
     with contextlib.suppress(imaplib.IMAP4.error, OSError):
-        session.logout()
+        try:
+            session.logout()
+        except (imaplib.IMAP4.error, OSError):  # no good-bye on a broken link; its socket is ours to close
+            session.shutdown()

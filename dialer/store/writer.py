@@ -155,17 +155,20 @@ class GroupWriter:
     def _fail(self, group: list[_Unit], exc: Exception) -> None:
         down = exc if isinstance(exc, StoreDown) else store_down(exc)
         log.error("store_down", because=str(down), writes=len(group))
-        for unit in group:
+        meanwhile = self._withdraw()  # before anybody has an answer: who writes again on hearing it is tried afresh
+        for unit in group + meanwhile:
             unit.future.set_exception(_copy(down, exc))
+
+    def _withdraw(self) -> list[_Unit]:
+        """What is queued now, out of the queue."""
+        units: list[_Unit] = []
         for _ in range(self._queue.qsize()):
-            try:
-                waiting = self._queue.get_nowait()
-            except queue.Empty:
-                return
-            if waiting is None:
+            unit = self._queue.get_nowait()  # nobody else takes from it
+            if unit is None:
                 self._queue.put(None)
-            elif waiting.future.set_running_or_notify_cancel():
-                waiting.future.set_exception(_copy(down, exc))
+            elif unit.future.set_running_or_notify_cancel():
+                units.append(unit)
+        return units
 
 
 def _run_unit(unit: _Unit, tx: Tx, driver: Any) -> None:

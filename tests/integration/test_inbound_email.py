@@ -19,7 +19,7 @@ from dialer.domain.mail_token import TokenUse, signed_address
 from dialer.ports import GatewayState
 from tests.mail_kit import ANSWERS
 from tests.message_kit import CLOCK, Desk
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 
 pytestmark = pytest.mark.integration
 
@@ -144,7 +144,11 @@ class Mailbox:
         self.logins = 0
         self.fetched: list[int] = []
         self.port = 0
+        self.hung_up = 0
+        self.muted = 0
+        self.mute_at = "never"  # the command that gets no answer
         self._server: asyncio.Server | None = None
+        self._serving: set[asyncio.Task[None]] = set()
 
     def put(self, octets: bytes) -> int:
         number = len(self.mails) + 7
@@ -152,23 +156,33 @@ class Mailbox:
         return number
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._come_in, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
+            await asyncio.gather(*self._serving)
+
+    def _come_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"* OK ready\r\n")
         with contextlib.suppress(ConnectionError):
             while line := (await reader.readline()).decode().strip():
                 tag, _, command = line.partition(" ")
+                if command.startswith(self.mute_at):
+                    self.muted += 1
+                    continue
                 for told in self._answers(command):
                     writer.write(told)
                 no = command.startswith("LOGIN") and "secret" not in command
                 writer.write(f"{tag} {'NO' if no else 'OK'} done\r\n".encode())
+        self.hung_up += 1
         writer.close()
 
     def _answers(self, command: str) -> list[bytes]:
@@ -194,10 +208,16 @@ class Mailbox:
 
 
 @contextlib.asynccontextmanager
-async def polled(desk: Desk, box: Mailbox, password: str, **more: int) -> AsyncIterator[ImapPoller]:
+async def polled(desk: Desk, box: Mailbox, password: str, *, timeout_s: float = 2.0, **more: int) -> AsyncIterator[ImapPoller]:
     await box.start()
     config = ImapConfig(
-        host="127.0.0.1", port=box.port, security=MailSecurity.NONE, username="me", password=password, every_s=0.05, timeout_s=2.0
+        host="127.0.0.1",
+        port=box.port,
+        security=MailSecurity.NONE,
+        username="me",
+        password=password,
+        every_s=0.05,
+        timeout_s=timeout_s,
     )
     poller = ImapPoller(config, inbound(desk, **more), CLOCK)
     await poller.start()
@@ -238,3 +258,13 @@ async def test_a_refused_login_is_told_and_a_server_that_is_away_is_found_again(
         await until(lambda: poller.state is GatewayState.CONNECTING)
         await box.start()
         await until(lambda: poller.state is GatewayState.READY)
+
+
+async def test_who_is_stopped_while_a_server_says_nothing_hangs_up() -> None:
+    box = Mailbox()
+    box.put(answer("1", MAILBOX).replace(b"\n", b"\r\n"))
+    box.mute_at = "UID FETCH"
+    async with polled(Desk(), box, "secret", timeout_s=PATIENCE_S) as poller:
+        await until(lambda: box.muted)
+        await poller.stop()
+    assert (box.logins, box.hung_up, box.seen) == (1, 1, set())

@@ -10,7 +10,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -19,8 +21,10 @@ import sqlalchemy as sa
 
 from dialer.domain.ids import OrgId
 from dialer.errors import Conflict, StoreDown
-from dialer.store.engines import sqlite_path
+from dialer.store.engines import sqlite_path, writer_engine
 from dialer.store.store import Store, Tx
+from dialer.store.writer import GroupWriter
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -115,6 +119,27 @@ async def test_a_lock_of_somebody_else_means_store_down_and_then_all_is_well_aga
         assert {type(answer) for answer in answers} == {StoreDown}
     assert await store.write(adding(org_id, "+15550100003"))
     assert await store.read(lambda tx: tx.dnc(org_id).count()) == 2
+
+
+def test_who_hears_a_no_and_writes_again_at_once_is_tried_afresh(store: Store, org_id: OrgId) -> None:
+    down = [StoreDown("the link is gone")]
+
+    def ready(connection: sa.Connection) -> None:
+        if down:
+            raise down.pop()
+
+    engine = writer_engine(store.url)
+    writer = GroupWriter(engine, lambda connection: Tx(connection, datetime.now(UTC)), ready, group_commit_s=0.02)
+    again: list[Future[bool]] = []
+    try:
+        first = writer.submit(adding(org_id, "+15550100001"))
+        first.add_done_callback(lambda _: again.append(writer.submit(adding(org_id, "+15550100002"))))
+        with pytest.raises(StoreDown, match="the link is gone"):
+            first.result(PATIENCE_S)
+    finally:
+        writer.close()
+        engine.dispose()
+    assert [one.result(0) for one in again] == [True]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
