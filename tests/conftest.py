@@ -56,6 +56,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         _side_by_side(items)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is there before the first test is nobody's leftover: each look for some (`house_rules`) need not go through it."""
+    gc.collect()
+    gc.freeze()
+
+
 def _side_by_side(items: list[pytest.Item]) -> None:
     """Where workers take file after file: calls, which wait, beside what computes, the long ones first and none at the end."""
     calling = {item.path for item in items if "lab" in getattr(item, "fixturenames", ())}
