@@ -10,6 +10,7 @@ import inspect
 import os
 import random
 import secrets
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -25,6 +26,10 @@ from tests.leaks import leaked_tasks, no_processes_left
 
 TESTS = Path(__file__).parent
 SEED = int(os.environ.get("OUTDIAL_SEED") or secrets.randbelow(2**32))
+
+# Hundreds of processes are started by the tests: one that compiles every module anew needs thrice the time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 os.environ.setdefault("COLUMNS", "160")  # what a command prints may not depend on the terminal that runs the tests
 
