@@ -15,6 +15,7 @@ from dialer.domain.message_state import MessageState, Refusal
 from dialer.domain.node_status import GatewayStatus
 from dialer.domain.published import PublishedResult
 from dialer.domain.strategy import Handler
+from dialer.domain.wording import Wish
 from dialer.errors import Rejected
 
 
@@ -227,6 +228,9 @@ class MessageReceived:
     attempt_id: AttemptId | None = None  # the message that it answers, where it says so
     subject: str = ""
     automatic: bool = False  # a machine wrote it (out of office, a list): never answer it
+    asks: Wish | None = None  # what its provider took it for, by keywords that are kept there
+    attached: int = 0  # files that came with it; they are not kept
+    national: bool = False  # the sender's number is written as at home, without its country's code
 
 
 Inbound: TypeAlias = MessageUpdate | MessageReceived

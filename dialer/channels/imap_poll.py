@@ -11,7 +11,6 @@ import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from email.parser import BytesHeaderParser
-from email.policy import default as POLICY
 from email.utils import getaddresses, parseaddr
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -20,6 +19,7 @@ import structlog
 from dialer.channels.email_config import MailSecurity
 from dialer.channels.inbound_email import InboundMail
 from dialer.channels.inbound_parse import Unreadable
+from dialer.channels.mail_policy import LENIENT
 from dialer.errors import BadInput
 from dialer.ports import Clock, GatewayState
 
@@ -138,7 +138,7 @@ class ImapPoller:
 
     def _envelope(self, octets: bytes) -> tuple[str, str]:
         """Whom it was delivered to and who sent it, by the traces that the mail server left in the header."""
-        header = BytesHeaderParser(policy=POLICY.clone(refold_source="none")).parsebytes(octets[: 256 * 1024])
+        header = BytesHeaderParser(policy=LENIENT).parsebytes(octets[: 256 * 1024])
         try:
             named = [str(one) for name in TRACES for one in header.get_all(name, [])]
             addresses = [address for _name, address in getaddresses(named) if address]

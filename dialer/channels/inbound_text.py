@@ -2,35 +2,61 @@
 
 from __future__ import annotations
 
-from email.message import EmailMessage
+import codecs
+from email.message import EmailMessage, Message
 from html.parser import HTMLParser
+
+from dialer.channels.mail_policy import guessed
+from dialer.channels.reply_quotes import above_quote, below_quote, without_signature
 
 # What is looked at: an answer is short, and what follows is a quote. The patterns of the library take seconds for some thousand
 # empty lines, and time grows faster than the text.
 MAX_TEXT, MAX_LINES, MAX_LINE = 6000, 150, 500
+MAX_OCTETS = 20 * MAX_TEXT  # of a page or a text that are decoded
 LANGUAGES = ["en", "de", "fr", "es", "it", "nl", "pl", "sv", "da", "cs"]
+# Text encodings of the language's own library that no mail is in, and that would be slow or refuse to guess.
+_NO_CHARSETS = frozenset(
+    {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "unicode-escape", "raw-unicode-escape"}
+)
 _BREAKS = frozenset({"br", "p", "div", "tr", "li", "blockquote", "h1", "h2", "h3"})
 _SILENT = frozenset({"script", "style", "head", "title"})
 
 
 def reply_text(mail: EmailMessage) -> str:
     """The text of an answer without quotes and signatures; "" where there is none."""
-    text = _plain(mail)
+    text = _bounded(_plain(mail))
     from mailparser_reply import EmailReplyParser
 
-    bounded = _bounded(text)
-    found = str(EmailReplyParser(languages=LANGUAGES).parse_reply(bounded) or "")
-    return _unquoted(found) or _unquoted(bounded)
+    upper = above_quote(text)
+    found = str(EmailReplyParser(languages=LANGUAGES).parse_reply(upper) or "") if upper else ""
+    written = above_quote(found) or upper or below_quote(text) or ("" if text.lstrip().startswith(">") else text)
+    return without_signature(written)
 
 
 def _plain(mail: EmailMessage) -> str:
-    body = mail.get_body(preferencelist=("plain", "html"))
-    if body is None:
+    """The text part, or that of the page where the other says nothing."""
+    for kind in ("plain", "html"):
+        body = mail.get_body(preferencelist=(kind,))
+        text = "" if body is None else _decoded(body)
+        if kind == "html":
+            text = _from_html(text)
+        if text.strip():
+            return text
+    return ""
+
+
+def _decoded(part: Message) -> str:
+    """Its characters. An encoding that we do not know, or that is not told, is no reason to refuse what a person wrote."""
+    octets = part.get_payload(decode=True)
+    if not isinstance(octets, bytes):
         return ""
-    content = body.get_content()
-    if not isinstance(content, str):
-        return ""
-    return _from_html(content[: 20 * MAX_TEXT]) if body.get_content_type() == "text/html" else content
+    octets, charset = octets[:MAX_OCTETS], part.get_content_charset("us-ascii")
+    try:
+        if charset in ("us-ascii", "ascii") or codecs.lookup(charset).name in _NO_CHARSETS:
+            return guessed(octets)
+        return octets.decode(charset, errors="replace")
+    except (LookupError, ValueError):
+        return guessed(octets)
 
 
 def _bounded(text: str) -> str:
@@ -41,20 +67,6 @@ def _bounded(text: str) -> str:
         if short or (kept and kept[-1]):
             kept.append(short)
     return "\n".join(kept[:MAX_LINES])
-
-
-def _unquoted(text: str) -> str:
-    """The lines before the first quoted one, without the line that announces it: patterns know many languages, and not all."""
-    lines = text.strip().split("\n")
-    first = next((place for place, line in enumerate(lines) if line.startswith(">")), None)
-    if first is None:
-        return text.strip()
-    kept = lines[:first]
-    while kept and not kept[-1].strip():
-        kept.pop()
-    if kept and kept[-1].rstrip().endswith(":") and any(mark.isdigit() or mark == "@" for mark in kept[-1]):
-        kept.pop()
-    return "\n".join(kept).strip()
 
 
 class _Text(HTMLParser):
@@ -69,6 +81,8 @@ class _Text(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _SILENT:
             self.silent += 1
+        if tag == "body":  # ends a head that nobody closed
+            self.silent = 0
         if tag == "blockquote":
             self.quoted += 1
         if tag in _BREAKS:

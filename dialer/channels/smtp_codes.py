@@ -9,6 +9,15 @@ from dialer.domain.message_state import Refusal
 from dialer.errors import NotSent, Rejected, WireError
 
 _ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
+# Where the three numbers say little ("other", "no answer from host"), servers still write in words that nobody has this address;
+# the last one is what a large provider says of an address that its customer does not have.
+_NO_SUCH = re.compile(
+    r"user unknown|unknown user|no such (user|recipient|mailbox|address|person)|(mailbox|user|recipient) (was )?not found"
+    r"|(user|mailbox|recipient|account|address)\b.{0,60}? (does not|doesn.t) (exist|have an? )"
+    r"|recipient address rejected: access denied",
+    re.IGNORECASE,
+)
+_SAY_LITTLE = re.compile(r"(5\.(0\.0|4\.1))?\Z")
 LOGIN = frozenset({454, 530, 534, 535, 538})
 
 
@@ -28,7 +37,8 @@ def verdict(stage: Stage, code: int, text: str, *, later_s: float) -> WireError:
         return NotSent(words, retry_after_s=later_s)
     if code in LOGIN:
         return NotSent(words, retry_after_s=later_s)
-    return Rejected(words, refusal=refusal_of(stage, enhanced_status(text)), code=enhanced_status(text) or str(code))
+    status = enhanced_status(text)
+    return Rejected(words, refusal=refusal_of(stage, status, text), code=status or str(code))
 
 
 def enhanced_status(text: str) -> str:
@@ -37,8 +47,10 @@ def enhanced_status(text: str) -> str:
     return found[0] if found else ""
 
 
-def refusal_of(stage: Stage | None, status: str) -> Refusal:
-    """Whose doing it is. Of a bounce, the stage is not known: None."""
+def refusal_of(stage: Stage | None, status: str, words: str = "") -> Refusal:
+    """Whose doing it is, by the three numbers, else by the server's words. Of a bounce, the stage is not known: None."""
+    if _SAY_LITTLE.match(status) and _NO_SUCH.search(words):
+        return Refusal.ADDRESS
     _class, _, rest = status.partition(".")
     subject, _, detail = rest.partition(".")
     match subject, detail:

@@ -127,6 +127,62 @@ def test_a_mail_without_an_id_has_one_that_stays_the_same() -> None:
     assert received(mail).provider_id == received(mail).provider_id != ""
 
 
+@pytest.mark.parametrize("message_id", ["", "<>", "< >", "none"])
+def test_an_id_that_says_nothing_makes_one_message_of_no_two(message_id: str) -> None:
+    first, second = (received(plain(text).replace("<abc@lab.test>", message_id)) for text in ("STOP", "START"))
+    assert first.provider_id != second.provider_id
+
+
+@pytest.mark.parametrize("encoding", ["8bit", "base64"])
+@pytest.mark.parametrize(
+    "charset", ["x-unknown", "iso-8859-8-i", "utf8mb4", "default", "hex", "idna", "punycode", "undefined", '"']
+)
+def test_an_encoding_that_nobody_knows_is_no_reason_to_lose_an_opt_out(charset: str, encoding: str) -> None:
+    body = "STOP" if encoding == "8bit" else "U1RPUA=="
+    kind = f"Content-Type: text/plain; charset={charset}\nContent-Transfer-Encoding: {encoding}\n"
+    assert received(plain(body, kind)).text == "STOP"
+
+
+def test_letters_of_no_declared_encoding_are_read_as_most_programs_write_them() -> None:
+    for encoding in ("utf-8", "latin-1"):
+        found = received(plain("Ja, für dich").replace("Will you come?", "für Zoë").encode(encoding))
+        assert (found.text, found.subject) == ("Ja, für dich", "Re: für Zoë")
+
+
+@pytest.mark.parametrize(
+    "broken", ["From: @a,<<b", "From: a@[", "Content-Type: ;;", "Content-Disposition: =?x?", "Date: =?", "To: @"]
+)
+def test_a_header_that_breaks_every_rule_is_no_reason_to_refuse_a_mail(broken: str) -> None:
+    assert received(f"{broken}\nMessage-ID: <a@lab.test>\nSubject: Re\n\nSTOP\n").text == "STOP"
+
+
+def test_a_complaint_about_spam_is_an_opt_out() -> None:
+    text = "This is a complaint."
+    complaint = (
+        "From: fbl@isp.test\nSubject: complaint\nMessage-ID: <f@isp.test>\nMIME-Version: 1.0\n"
+        f"Content-Type: multipart/report; report-type=feedback-report; boundary=b\n\n--b\nContent-Type: text/plain\n\n{text}\n"
+        "--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\nVersion: 1\n\n"
+        f"--b\nContent-Type: message/rfc822\n\nMessage-ID: <{ATTEMPT}@mail.example.org>\nSubject: x\n\nhello\n--b--\n"
+    )
+    for recipient in ("donate@example.org", BOUNCE, REPLY):
+        found = received(complaint, recipient=recipient)
+        assert (found.text, found.attempt_id, found.automatic) == ("UNSUBSCRIBE", ATTEMPT, True)
+    good = received(complaint.replace("abuse", "not-spam"), recipient=REPLY)
+    assert (good.text, good.automatic) == (text, True)
+    stranger = complaint.replace("@mail.example.org", "@elsewhere.org")
+    assert isinstance(read(stranger, recipient="donate@example.org"), Nobodys)
+
+
+def test_files_that_come_with_an_answer_are_counted_and_logos_are_not() -> None:
+    mail = EmailMessage()
+    mail["From"], mail["Subject"] = "zoe@lab.test", "Re"
+    mail.set_content("see below")
+    mail.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="Überweisung für März.pdf")  # RFC 2231
+    mail.add_attachment(b"GIF", maintype="image", subtype="gif", filename="logo.gif", cid="<logo@lab.test>")
+    found = received(mail.as_bytes())
+    assert (found.text, found.attached) == ("see below", 1)
+
+
 def test_one_click_by_mail_is_the_word_for_it() -> None:
     found = received(plain("anything"), recipient=UNSUBSCRIBE)
     assert (found.text, found.attempt_id) == ("UNSUBSCRIBE", ATTEMPT)
@@ -142,12 +198,34 @@ def test_one_click_by_mail_is_the_word_for_it() -> None:
         "X-Autoreply: yes",
         "X-Autorespond: vacation",
         "X-Auto-Response-Suppress: All",
+        "X-Auto-Reply: yes",
+        "X-POST-MessageClass: 9; Autoresponder",
         "List-Id: <a.b>",
     ],
 )
 def test_a_machines_answer_is_known_as_one(header: str) -> None:
     found = received(plain("I am away", header + "\n"))
     assert (found.automatic, found.attempt_id) == (True, ATTEMPT)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Automatic reply: Will you come?",
+        "Out of Office: Will you come?",
+        "Automatische Antwort: Will you come?",
+        "Abwesenheitsnotiz: Will you come?",
+        "=?utf-8?q?R=C3=A9ponse_automatique_=3A_Will_you_come=3F?=",
+        "Respuesta automática: Will you come?",
+    ],
+)
+def test_an_absence_is_known_by_what_programs_put_before_the_subject(subject: str) -> None:
+    assert received(plain("not here").replace("Re: Will you come?", subject)).automatic
+    assert not received(plain("1").replace("Re: Will", f"Re: {subject}")).automatic  # a person's answer to such a mail
+
+
+def test_a_header_that_mail_servers_write_for_people_makes_no_machine_of_them() -> None:
+    assert not received(plain("1", "Feedback-ID: 1.eu-central-1.x:AmazonSES\n")).automatic
 
 
 def test_a_person_is_no_machine_and_an_empty_envelope_sender_is_one() -> None:
@@ -175,6 +253,24 @@ def test_a_bounce_says_for_good_or_for_now(kind: str, state: MessageState, refus
         found = told(octets, recipient=recipient, sender="")
         assert (found.state, found.refusal, found.code, found.attempt_id) == (state, refusal, code, ATTEMPT)
         assert found.provider_id == f"<{ATTEMPT}@mail.example.org>"
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "refusal", "code"),
+    [
+        ("Status: 5.1.10\n", "smtp;550 5.1.10 RESOLVER.ADR.RecipientNotFound", Refusal.ADDRESS, "5.1.10"),
+        ("Status: 5.4.1\n", "smtp;550 5.4.1 Recipient address rejected: Access denied. AS(2018)", Refusal.ADDRESS, "5.4.1"),
+        ("Status: 5.2.2\n", "smtp;554 5.2.2 mailbox full; QuotaExceededException", Refusal.UNREACHABLE, "5.2.2"),
+        ("Status: 5.0.0\n", "smtp; 550 No such user here", Refusal.ADDRESS, "5.0.0"),
+        ("Status: 5.0.0\n", "smtp; 554 This user doesn't have a yahoo.com account", Refusal.ADDRESS, "5.0.0"),
+        ("Status: 5.0.0\n", "smtp; 554 rejected for policy reasons", Refusal.NETWORK, "5.0.0"),
+        ("", "smtp; 550-5.1.1 The account that you tried to reach does not exist", Refusal.ADDRESS, "5.1.1"),
+    ],
+)
+def test_a_bounce_that_says_little_in_numbers_is_read_by_its_words(status: str, words: str, refusal: Refusal, code: str) -> None:
+    octets = bounce_of(ours(), BOUNCE, "zoe@lab.test", "no mailbox").replace(b"Status: 5.1.1\r\n", status.encode())
+    found = told(re.sub(rb"Diagnostic-Code: .*", f"Diagnostic-Code: {words}".encode(), octets), recipient=BOUNCE, sender="")
+    assert (found.state, found.refusal, found.code) == (MessageState.BOUNCED, refusal, code)
 
 
 def test_a_server_that_gave_up_trying_is_an_end_and_not_the_addresss_fault() -> None:
