@@ -46,6 +46,7 @@ REASONS = {
     MessageState.FAILED: Refusal.NETWORK,
 }
 
+LONGEST_ID = 65  # characters of a message's id (4.7.1)
 CHARSETS = {1: "ascii", 3: "latin-1", 6: "iso8859-5", 7: "iso8859-8"}  # 5.2.19; 0 is the centre's own, which is GSM-7
 
 _ID = re.compile(r"\bid:\s*(\S+)", re.IGNORECASE)
@@ -92,7 +93,7 @@ def read_receipt(message: ShortMessage, ids: ReceiptIds) -> Receipt | None:
 
 def as_in_answer(message_id: str, ids: ReceiptIds) -> str:
     """The id of a receipt's text as the answer to the message wrote it, in its plainest form."""
-    if ids is ReceiptIds.HEX_IN_ANSWER and message_id.isdecimal():
+    if ids is ReceiptIds.HEX_IN_ANSWER and message_id.isdecimal() and len(message_id) <= LONGEST_ID:
         return f"{int(message_id):x}"
     return message_id
 
@@ -109,10 +110,17 @@ def plain_id(message_id: str, ids: ReceiptIds) -> str:
 
 def text_of(message: ShortMessage) -> str:
     """The text of a message in its alphabet, without its user data header. What cannot be read becomes a replacement mark."""
+    return read_text(octets_of(message), message.data_coding)
+
+
+def octets_of(message: ShortMessage) -> bytes:
+    """The octets of its text, without its user data header."""
     octets = message.text
-    if message.has_header and octets:
-        octets = octets[1 + octets[0] :]
-    coding = message.data_coding
+    return octets[1 + octets[0] :] if message.has_header and octets else octets
+
+
+def read_text(octets: bytes, coding: int) -> str:
+    """Octets in the alphabet that a data coding names."""
     if coding == 8 or coding & 0xFC == 0x18 or coding & 0xF0 == 0xE0:
         return octets.decode("utf-16-be", errors="replace")
     charset = CHARSETS.get(coding)

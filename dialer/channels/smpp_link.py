@@ -236,6 +236,9 @@ class SmppLink:
         except Malformed as exc:
             log.warning("a message that cannot be read", gateway=self._config.name, why=str(exc))
             status = Status.RX_P_APPN
+        except Exception:  # the outer edge of one message: its trouble may not end the link, and with it what others are told
+            log.exception("a message could not be dealt with", gateway=self._config.name)
+            status = Status.RX_P_APPN
         wire.write(pdu.answer(status, b"\0"))
         self._in_hand -= 1
         if self._in_hand == DELIVERIES - 1:

@@ -48,6 +48,8 @@ log = structlog.get_logger()
 
 REMEMBERED = 100_000  # ids of messages by which a receipt finds its attempt without the database
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0  # after "throttled", doubled each time
+PARTS_EVERY_S = 30.0  # how often messages are looked for whose missing parts are waited for no longer
+NATIONAL = 2  # a type of number: without its country's code
 RECEIPT = 1  # registered_delivery: tell us how it ends
 
 
@@ -61,14 +63,24 @@ class SmppSms:
         self._link = SmppLink(config, clock, self._delivered)
         self._attempts: OrderedDict[str, AttemptId] = OrderedDict()
         self._parts = Parts(clock)
+        self._halves: list[MessageReceived] = []  # messages that miss a part, and could not be kept
+        self._task: asyncio.Task[None] | None = None
         self._reference = random.randrange(256)
         self._pause_s = FIRST_PAUSE_S
 
     async def start(self) -> None:
         self._link.start()
+        if self._task is None:
+            self._task = asyncio.create_task(self._look_for_late_parts(), name=f"smpp-parts-{self.name}")
 
     async def stop(self) -> None:
+        """Say goodbye; what has come of messages that miss a part is kept."""
         await self._link.stop()
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await self._keep_incomplete(all_of_them=True)
 
     def state(self) -> GatewayState:
         return self._link.state
@@ -225,6 +237,8 @@ class SmppSms:
         """Keep what the centre tells; the status that it is answered."""
         news = self._receipt(message) if message.message_type else self._received(message)
         if news is None:
+            if self._parts.too_many:
+                await self._keep_incomplete()
             return Status.ROK
         try:
             await self._sink(news)
@@ -257,6 +271,9 @@ class SmppSms:
         text = self._parts.whole(message)
         if text is None:
             return None  # a part of it; the rest will come
+        return self._news(message, text)
+
+    def _news(self, message: ShortMessage, text: str) -> MessageReceived:
         return MessageReceived(
             gateway=self.name,
             provider_id="",
@@ -264,7 +281,25 @@ class SmppSms:
             recipient=_shown(message.destination),
             text=text,
             at=self._clock.now(),
+            national=message.source.ton == NATIONAL,
         )
+
+    async def _look_for_late_parts(self) -> None:
+        while True:
+            await self._clock.sleep(PARTS_EVERY_S)
+            await self._keep_incomplete()
+
+    async def _keep_incomplete(self, *, all_of_them: bool = False) -> None:
+        """Half a message is better than none: it may hold an opt-out, and a person sees that something is missing."""
+        halves = [*self._halves, *(self._news(*half) for half in self._parts.given_up(all_of_them=all_of_them))]
+        self._halves = []
+        for news in halves:
+            log.warning("a message of which a part never came", gateway=self.name)
+            try:
+                await self._sink(news)
+            except Exception:
+                log.exception("half a message could not be kept", gateway=self.name)
+                self._halves.append(news)
 
 
 def _worst(failures: Sequence[WireError], *, some_taken: bool) -> WireError:

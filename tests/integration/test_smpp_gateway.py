@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import smpp34
 
-from dialer.channels.smpp_config import LongMessages, SmppConfig
+from dialer.channels.smpp_config import LongMessages, ReceiptIds, SmppConfig
 from dialer.channels.smpp_link import DELIVERIES
 from dialer.channels.smpp_sms import SmppSms
 from dialer.domain.ids import new_attempt_id
@@ -154,6 +154,29 @@ async def test_a_long_answer_in_parts_is_one_message_also_when_it_could_not_be_k
     assert statuses == [Status.ROK, Status.RX_T_APPN, Status.ROK]
     (received,) = line.desk.received("+15550001")
     assert received.text == "hello world"
+
+
+async def test_half_a_message_is_kept_when_the_dialer_stops(line: SmsLine) -> None:
+    half = ShortMessage(
+        source=Address(number="15550001"),
+        destination=Address(number=OURS[1:]),
+        text=bytes((5, 0, 3, 9, 2, 1)) + b"STOP",
+        esm_class=0x40,
+    )
+    assert (await line.provider.sessions[-1].ask(Command.DELIVER_SM, half.body())).status == Status.ROK
+    assert line.desk.heard == []
+    await line.port.stop()
+    (received,) = line.desk.received("+15550001")
+    assert received.text == "STOP\n[...]"
+
+
+async def test_a_receipt_that_nobody_can_make_sense_of_leaves_the_link_up() -> None:
+    async with smpp_line(receipt_ids=ReceiptIds.HEX_IN_ANSWER) as line:
+        await until(lambda: line.port.state() is GatewayState.READY)
+        text = b"id:" + b"9" * 5000 + b" stat:DELIVRD"
+        receipt = ShortMessage(source=Address(number="1"), destination=Address(number="2"), text=text, esm_class=4)
+        assert (await line.provider.sessions[-1].ask(Command.DELIVER_SM, receipt.body())).status == Status.ROK
+        assert (line.provider.binds, line.port.state()) == (1, GatewayState.READY)
 
 
 async def test_what_comes_while_all_hands_are_full_waits_and_none_of_it_is_lost() -> None:

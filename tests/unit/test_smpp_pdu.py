@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from dialer.channels.smpp_codes import is_text, part_of, plain_id, read_receipt, text_of, verdict
 from dialer.channels.smpp_config import ReceiptIds, SmppConfig
-from dialer.channels.smpp_parts import Parts
+from dialer.channels.smpp_parts import WAIT_S, Parts
 from dialer.domain.message_state import MessageState, Refusal
+from dialer.domain.sms_text import to_gsm7
 from dialer.errors import BadInput, MaybeSent, NotSent, Rejected
 from dialer.smpp_pdu import (
     Address,
@@ -199,6 +200,42 @@ def test_the_parts_of_a_message_come_together_in_any_order_and_only_once() -> No
     assert part_of(message(tlvs=sar)) == (7, 2, 1)
     for odd in (b"", b"\x05", b"\x05\x00\x03\x01\x00\x00", b"\x05\x00\x03\x01\x02\x03", b"\xff\x00"):
         assert part_of(message(odd, esm_class=0x40)) is None
+
+
+def test_a_character_that_a_telephone_cut_in_two_is_whole_again() -> None:
+    for text, coding, cut in (("a" * 66 + "😀 yes", 8, 134), ("x" * 152 + "€ yes", 0, 153)):
+        octets, parts = to_gsm7(text) if coding == 0 else text.encode("utf-16-be"), Parts(TurnedClock())
+        halves = [bytes((5, 0, 3, 1, 2, place)) + half for place, half in ((1, octets[:cut]), (2, octets[cut:]))]
+        told = [parts.whole(message(half, esm_class=0x40, data_coding=coding)) for half in halves]
+        assert told == [None, text]
+
+
+def test_parts_of_two_messages_with_one_reference_are_not_mixed() -> None:
+    parts = Parts(TurnedClock())
+
+    def part(total: int, place: int, text: bytes) -> ShortMessage:
+        return message(bytes((5, 0, 3, 7, total, place)) + text, esm_class=0x40)
+
+    assert [parts.whole(part(3, 1, b"old")), parts.whole(part(3, 3, b"old")), parts.whole(part(2, 1, b"new "))] == [None] * 3
+    assert parts.whole(part(2, 2, b"text")) == "new text"
+
+
+def test_what_misses_a_part_is_given_up_after_a_while_with_what_has_come() -> None:
+    clock = TurnedClock()
+    parts = Parts(clock)
+    for place, text in ((1, b"STOP"), (3, b"and never again")):
+        assert parts.whole(message(bytes((5, 0, 3, 7, 3, place)) + text, esm_class=0x40)) is None
+    assert parts.given_up() == []
+    clock.at_s += WAIT_S + 1
+    assert [text for _, text in parts.given_up()] == ["STOP\n[...]\nand never again"]
+    assert parts.given_up(all_of_them=True) == []
+
+
+def test_an_id_of_thousands_of_digits_is_an_id() -> None:
+    text = b"id:" + b"9" * 5000 + b" stat:DELIVRD"
+    found = read_receipt(message(text, esm_class=4), ReceiptIds.HEX_IN_ANSWER)
+    assert found is not None
+    assert found.message_id == "9" * 5000
 
 
 def test_a_status_is_a_plain_no_a_later_or_a_doubt() -> None:
