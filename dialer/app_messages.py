@@ -164,7 +164,13 @@ def make_replies(
 def reply_rules(settings: Settings) -> ReplyRules:
     """What these settings say of those who write to us. Raises BadInput."""
     said, wording = settings.replies, load_wording(settings.reply_words)
-    return ReplyRules(wording=wording, confirm=said.confirm, names=dict(said.names), helps=dict(said.help))
+    return ReplyRules(
+        wording=wording,
+        region=settings.numbers.region,
+        confirm=said.confirm,
+        names=dict(said.names),
+        helps=dict(said.help),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 from dialer.channels.twilio_codes import reason_of, state_of
 from dialer.channels.twilio_config import TwilioConfig
 from dialer.domain.ids import ALPHABET, AttemptId
+from dialer.domain.wording import Wish
 from dialer.errors import BadInput, Forged
 from dialer.ports import Clock, MessageReceived, MessageUpdate
 
 SIGNATURE_HEADER = "X-Twilio-Signature"
 MAX_FIELDS = 100
+ASKED = {wish.name: wish for wish in Wish}  # OptOutType: a keyword of Advanced Opt-Out, which may be none that we know
 Form = Sequence[tuple[str, str]]  # every field as it came, repeated ones too: the signature covers them all
 
 
@@ -65,6 +67,8 @@ class TwilioWebhooks:
             recipient=fields.get("To", ""),
             text=fields.get("Body", ""),
             at=self._clock.now(),
+            asks=ASKED.get(fields.get("OptOutType", "").upper()),
+            attached=_count(fields.get("NumMedia", "")),
         )
 
     def _genuine(self, path: str, form: Form, signature: str) -> dict[str, str]:
@@ -99,6 +103,10 @@ def attempt_in(path: str) -> AttemptId | None:
     """Our id in the query of a callback."""
     given = parse_qs(urlsplit(path).query).get("attempt", [""])[0]
     return AttemptId(given) if len(given) == 26 and not set(given) - set(ALPHABET) else None
+
+
+def _count(said: str) -> int:
+    return int(said) if said.isascii() and said.isdecimal() and len(said) < 4 else 0
 
 
 def _with_and_without_port(url: str) -> tuple[str, str]:

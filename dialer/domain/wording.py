@@ -48,8 +48,8 @@ class Wording:
 
         The whole text, its first line, or for an opt-out one of its first lines, must be such a word: "stop by at five" is none.
         """
-        whole = fold(text) if len(text) <= 4 * LONGEST else ""
-        folded = (fold(line) for line in text[: 40 * LONGEST].splitlines() if len(line) <= LONGEST)
+        whole = once(fold(text)) if len(text) <= 4 * LONGEST else ""
+        folded = (once(fold(line)) for line in text[: 40 * LONGEST].splitlines() if len(line) <= LONGEST)
         lines = list(islice((line for line in folded if line), FIRST_LINES))
         if self._marks.isdisjoint(word for line in (whole, *lines) for word in line.split()):
             return None
@@ -61,12 +61,17 @@ class Wording:
         return None
 
     def may_mean_stop(self, text: str) -> bool:
-        """Whether a word that stops messages stands anywhere in it: a person should look.
+        """Whether a word or a phrase that stops messages stands anywhere in it: a person should look.
 
         Short words are left out ("end", "para"): they mean much else inside a sentence.
         """
-        words = {one for one in fold(text[: 40 * LONGEST]).split() if len(one) >= TELLING or one == Wish.STOP}
-        return any(not words.isdisjoint(language.words[Wish.STOP]) for language in self.languages.values())
+        folded = fold(text[: 40 * LONGEST])
+        words = {one for one in folded.split() if len(one) >= TELLING or one == Wish.STOP}
+        inside = f" {folded} "
+        return any(
+            not words.isdisjoint(stops) or any(f" {phrase} " in inside for phrase in stops if " " in phrase)
+            for stops in (language.words[Wish.STOP] for language in self.languages.values())
+        )
 
     def taken(self, word: str) -> Wish | None:
         """What a word always means, so that no strategy can give it another meaning."""
@@ -103,6 +108,12 @@ def fold(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text.casefold().replace("ß", "ss"))
     kept = "".join(char if char.isalnum() else "" if unicodedata.combining(char) or char in "'’`" else " " for char in plain)
     return " ".join(kept.split())
+
+
+def once(said: str) -> str:
+    """A folded text that is one word again and again ("stop stop stop") as that word."""
+    words = said.split()
+    return words[0] if len(words) > 1 and len(set(words)) == 1 else said
 
 
 def without(said: str, polite: Iterable[str]) -> str:

@@ -73,7 +73,7 @@ class ReplyDesk:
 
     async def take(self, news: MessageReceived) -> None:
         """Keep a message and act on it; returns when that is on disk. Raises StoreDown: tell it again."""
-        heard = await self._queue.ask(read_incoming(news, self._rules.wording))
+        heard = await self._queue.ask(read_incoming(news, self._rules.wording, region=self._rules.region))
         failpoints.hit("M3")
         if heard.completed is not None:
             self._on_completed(heard.completed)

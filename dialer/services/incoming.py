@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from dialer.domain.channel import Channel
 from dialer.domain.ids import OrgId, ReceivedId
 from dialer.domain.received import Received, TakenFor, channel_of, digest_of
-from dialer.domain.wording import Wish, Wording
+from dialer.domain.wording import ENGLISH, Wish, Wording
 from dialer.ports import MessageReceived
+from dialer.services.phone import Rejected, normalise
 
 TEXT_LIMIT = 20_000
 
@@ -33,15 +34,17 @@ class Incoming:
         return self.wish is not None and self.wish[0] in (Wish.STOP, Wish.START)
 
 
-def read_incoming(news: MessageReceived, wording: Wording) -> Incoming:
-    """What fits the table, and nothing that a database or a terminal could stumble over."""
+def read_incoming(news: MessageReceived, wording: Wording, *, region: str = "US") -> Incoming:
+    """What fits the table, and nothing that a database or a terminal could stumble over. `region`: of numbers without a
+    country code.
+    """
     channel = channel_of(news.sender)
     sender = plain(news.sender, 254)
     one = Received(
         id=ReceivedId(0),  # given by the database
         gateway=news.gateway[:40],
         channel=channel,
-        sender=sender.casefold() if channel is Channel.EMAIL else _number(sender),
+        sender=sender.casefold() if channel is Channel.EMAIL else _number(sender, region, national=news.national),
         recipient=plain(news.recipient, 254),
         subject=plain(news.subject, 500),
         text=plain(news.text, TEXT_LIMIT, lines=True),
@@ -53,12 +56,32 @@ def read_incoming(news: MessageReceived, wording: Wording) -> Incoming:
         digest = digest_of("id", one.sender, news.provider_id)
     else:
         digest = digest_of("words", one.sender, one.recipient, one.text, one.at.isoformat())
-    return Incoming(news=news, message=one, wish=wording.wish_in(one.text or one.subject), digest=digest)
+    return Incoming(news=news, message=one, wish=_wish(news, one, wording), digest=digest)
 
 
-def _number(sender: str) -> str:
-    """A number as the ledger writes it: some gateways leave the plus sign out."""
-    return f"+{sender}" if sender.isascii() and sender.isdecimal() and 8 <= len(sender) <= 15 else sender
+def _wish(news: MessageReceived, one: Received, wording: Wording) -> tuple[Wish, str] | None:
+    """What it asks for: by its words, or as its provider took it. An opt-out goes before the others.
+
+    A mail whose subject is such a word is an opt-out whatever stands below, be it a signature or nothing.
+    """
+    found = wording.wish_in(one.text or one.subject)
+    if found is not None and found[0] is Wish.STOP:
+        return found
+    if one.channel is Channel.EMAIL and (by_subject := wording.wish_in(one.subject)) and by_subject[0] is Wish.STOP:
+        return by_subject
+    if news.asks is not None and (found is None or news.asks is Wish.STOP):
+        return news.asks, ENGLISH
+    return found
+
+
+def _number(sender: str, region: str, *, national: bool) -> str:
+    """A number as the ledger writes it: some gateways leave the plus sign out, or the country's code."""
+    if not (sender.isascii() and sender.isdecimal() and 8 <= len(sender) <= 15):
+        return sender
+    if national or sender.startswith("0"):  # no number in the world begins with a zero
+        found = normalise(sender, region)
+        return sender if isinstance(found, Rejected) else found.e164
+    return f"+{sender}"
 
 
 def plain(text: str, limit: int, *, lines: bool = False) -> str:

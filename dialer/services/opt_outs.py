@@ -31,6 +31,7 @@ class ReplyRules:
     """What an installation says of answers."""
 
     wording: Wording
+    region: str = "US"  # of numbers that come without a country code
     confirm: bool = True  # answer opt-outs and opt-ins; false where the provider does
     names: Mapping[str, str] = field(default_factory=dict)  # organisation -> its name as contacts know it
     helps: Mapping[str, str] = field(default_factory=dict)  # organisation -> its answer to HELP

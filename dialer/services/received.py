@@ -15,6 +15,7 @@ from dialer.domain.ids import AttemptId
 from dialer.domain.message import Message
 from dialer.domain.received import InboxState, Received, TakenFor
 from dialer.domain.reply import Matched, Replies, ReplyRow, match
+from dialer.domain.wording import fold
 from dialer.errors import BadInput, Conflict, NotFound
 from dialer.services.completion import Completed, StrategyOf
 from dialer.services.incoming import Incoming
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 
 AGAIN_S = 600.0  # where a provider gives no ids, the same words within this time are the same message
 NO_ANSWER = "the campaign asks for no answer"
+MAY_STOP = "may be meant as an opt-out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,13 +186,23 @@ class _Taking:
         return self._replied(one, attempt, replies)
 
     def _hint(self, one: Received) -> str:
-        return "may be meant as an opt-out" if self._rules.wording.may_mean_stop(one.text) else ""
+        """What a person should know of a message that is read by nobody else."""
+        hints = [MAY_STOP] if self._rules.wording.may_mean_stop(f"{one.subject}\n{one.text}") else []
+        if attached := self._news.attached:
+            hints.append(
+                f"{attached} file{'s' if attached > 1 else ''} came with it, and {'are' if attached > 1 else 'is'} not kept"
+            )
+        return "; ".join(hints)
 
     def _replied(self, one: Received, attempt: Attempt, replies: Replies) -> Received:
         found = match(replies, one.text or one.subject, search, self._rules.wording.polite)
         taken_for = TakenFor.REPLY if found.understood else TakenFor.NOT_UNDERSTOOD
         one = replace(one, taken_for=taken_for)
-        notes = [] if found.understood else [self._hint(one)]
+        if not found.understood:
+            notes = [self._hint(one)]
+        else:  # "Yes\nbut stop texting me": a row fits, and a person should look all the same
+            more = fold(one.text) not in found.row.words and self._rules.wording.may_mean_stop(one.text)
+            notes = [MAY_STOP] if more else []
         notes += self._set(attempt, found)
         if found.row.app:
             # Until the app has done its work, the message is a person's: so it is not lost where the dialer dies before.

@@ -13,6 +13,7 @@ from dialer.ports import InboundSink
 
 log = structlog.get_logger()
 
+FORM = "application/x-www-form-urlencoded"
 MAX_BODY = 64 * 1024
 NO_ANSWER = '<?xml version="1.0" encoding="UTF-8"?><Response/>'  # TwiML: do not reply by yourself
 
@@ -29,7 +30,14 @@ def make_hooks_app(twilio: Mapping[str, TwilioWebhooks], sink: InboundSink) -> w
         hooks = twilio.get(gateway)
         if hooks is None:
             return web.Response(status=404)
-        form = [(name, value) for name, value in (await request.post()).items() if isinstance(value, str)]
+        try:
+            if request.content_type != FORM:
+                raise ValueError(f"it is {request.content_type[:80]}")
+            posted = await request.post()
+        except (ValueError, LookupError) as odd:  # no form, or in letters that there are not
+            log.warning("a webhook that is no form", gateway=gateway, kind=kind, why=str(odd)[:200], peer=request.remote)
+            return web.Response(status=400)
+        form = [(name, value) for name, value in posted.items() if isinstance(value, str)]
         signature = request.headers.get(SIGNATURE_HEADER, "")
         try:
             news = (hooks.status if kind == "status" else hooks.inbound)(request.raw_path, form, signature)

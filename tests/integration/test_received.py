@@ -10,11 +10,13 @@ from itertools import permutations
 import pytest
 
 from dialer.domain.campaign import JobContactState, JobState
+from dialer.domain.codes import SystemCode
 from dialer.domain.ids import OrgId
 from dialer.domain.message_state import MessageState
 from dialer.domain.received import AnswerState, InboxState, TakenFor
 from dialer.domain.reply import Replies, ReplyRow
 from dialer.domain.strategy import Result
+from dialer.domain.wording import Wish
 from dialer.ports import MessageReceived
 from dialer.services.incoming import read_incoming
 from dialer.services.launching import Intents, commit_intents
@@ -22,7 +24,7 @@ from dialer.services.received import receive
 from dialer.store.store import Store
 from tests.engine_kit import ON_SQLITE
 from tests.launch_kit import ROUTE
-from tests.reply_kit import GATEWAY, NOW, RULES, TABLE, Writing, writes
+from tests.reply_kit import GATEWAY, NOW, OURS, RULES, TABLE, Writing, writes
 
 pytestmark = pytest.mark.integration
 
@@ -163,6 +165,56 @@ async def test_a_number_without_its_plus_sign_is_the_same_number(store: Store, o
 
 
 @ON_SQLITE
+async def test_a_national_number_is_that_of_its_country(store: Store, org_id: OrgId) -> None:
+    writing = await Writing.delivered(store, org_id)
+    for sender, national in (("5550100000", True), ("0115550100001", False)):
+        news = MessageReceived(
+            gateway=GATEWAY, provider_id=sender, sender=sender, recipient=OURS, text="STOP", at=NOW, national=national
+        )
+        await receive(store, [read_incoming(news, RULES.wording)], RULES, writing.strategy_of)
+    german = MessageReceived(gateway=GATEWAY, provider_id="x", sender="01701234567", recipient=OURS, text="STOP", at=NOW)
+    assert read_incoming(german, RULES.wording, region="DE").message.sender == "+491701234567"
+    assert writing.attempt("d0").code == SystemCode.OPTED_OUT
+    assert writing.on_dnc("+15550100000")
+
+
+@ON_SQLITE
+async def test_what_the_provider_takes_for_an_opt_out_is_one_in_whatever_words(store: Store, org_id: OrgId) -> None:
+    writing = await Writing.delivered(store, org_id)
+    await writing.says("d0", "basta cosi", asks=Wish.STOP)
+    assert writing.on_dnc("+15550100000")
+    await writing.says("d0", "di nuovo", asks=Wish.START)
+    assert not writing.on_dnc("+15550100000")
+    await writing.says("d1", "STOP", asks=Wish.HELP)  # it says so itself
+    assert writing.on_dnc("+15550100001")
+
+
+@ON_SQLITE
+async def test_a_mail_whose_subject_is_the_word_is_an_opt_out_whatever_stands_below(store: Store, org_id: OrgId) -> None:
+    writing = await Writing.delivered(store, org_id)
+    await writing.says("zoe@example.org", "Zoe Miller, 1 High Street", subject="Unsubscribe")
+    assert writing.on_dnc("zoe@example.org")
+    assert writing.kept()[-1].taken_for is TakenFor.OPT_OUT
+    await writing.says("ann@example.org", "I will come", subject="Re: Stop by on Monday")
+    assert writing.kept()[-1].taken_for is TakenFor.UNMATCHED
+
+
+@ON_SQLITE
+async def test_an_answer_that_fits_and_may_be_an_opt_out_is_shown_to_a_person(store: Store, org_id: OrgId) -> None:
+    writing = await Writing.delivered(store, org_id)
+    await writing.says("d0", "yes\nbut stop texting me at night")
+    one = writing.kept()[-1]
+    assert (one.code, one.inbox, one.note) == ("Interested", InboxState.OPEN, "may be meant as an opt-out")
+
+
+@ON_SQLITE
+async def test_what_came_with_a_message_that_nobody_understood_is_told(store: Store, org_id: OrgId) -> None:
+    writing = await Writing.delivered(store, org_id)
+    await writing.says("d0", "", attached=2)
+    one = writing.kept()[-1]
+    assert (one.taken_for, one.note) == (TakenFor.NOT_UNDERSTOOD, "2 files came with it, and are not kept")
+
+
 async def test_of_two_messages_from_two_of_our_numbers_the_one_that_was_answered_counts(store: Store, org_id: OrgId) -> None:
     writing = await Writing.delivered(store, org_id)
     second = await Writing.ready(store, org_id, name="Second", sender="+15550188888")

@@ -24,6 +24,7 @@ from dialer.channels.twilio_sms import TwilioSms
 from dialer.channels.twilio_webhooks import SIGNATURE_HEADER
 from dialer.domain.ids import new_attempt_id
 from dialer.domain.message_state import MessageState, Refusal
+from dialer.domain.wording import Wish
 from dialer.errors import MaybeSent, NotSent
 from dialer.lab.message_behaviours import MESSAGE_BEHAVIOURS, GatewayFault
 from dialer.lab.twilio_wire import signature
@@ -200,6 +201,32 @@ async def test_a_signed_webhook_that_makes_no_sense_is_refused_and_unknown_gatew
     assert await post(config.public("/hooks/twilio/other/status"), {}, token=config.auth_token) == 404
     assert await post(config.public("/hooks/twilio/twilio/else"), {}, token=config.auth_token) == 404
     assert line.desk.heard == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded; charset=x-unknown", b"MessageSid=SM1"),
+        ("application/x-www-form-urlencoded", b"MessageSid=\xff\xfe"),
+        ("application/json", b"{}"),
+        ("multipart/form-data; boundary=b", b"--b\r\nno header\r\n\r\nx\r\n--b--"),
+    ],
+)
+async def test_a_webhook_that_is_no_form_is_refused_in_order(line: SmsLine, kind: str, body: bytes) -> None:
+    config = gateway(line).config
+    async with aiohttp.ClientSession() as http:
+        headers = {SIGNATURE_HEADER: "x", "Content-Type": kind}
+        async with http.post(config.public(config.inbound_path), data=body, headers=headers) as answer:
+            assert answer.status == 400
+    assert line.desk.heard == []
+
+
+async def test_twilios_own_keywords_and_what_came_with_a_message_are_told(line: SmsLine) -> None:
+    config = gateway(line).config
+    fields = {"MessageSid": "SM1", "From": "+15550001", "To": OURS, "Body": "basta", "OptOutType": "STOP", "NumMedia": "2"}
+    assert await post(config.public(config.inbound_path), fields, token=config.auth_token) == 200
+    (received,) = line.desk.received()
+    assert (received.asks, received.attached) == (Wish.STOP, 2)
 
 
 async def test_the_old_token_is_believed_while_it_is_being_changed() -> None:

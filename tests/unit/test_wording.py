@@ -70,6 +70,11 @@ def test_other_texts_are_not_taken_for_one(text: str) -> None:
     assert WORDING.wish_in(text) is None
 
 
+def test_a_word_that_is_said_again_and_again_is_that_word() -> None:
+    assert WORDING.wish_in("STOP STOP stop!!") == (Wish.STOP, "en")
+    assert WORDING.wish_in("stop start stop") is None
+
+
 def test_an_opt_out_goes_before_a_request_for_help() -> None:
     found = WORDING.wish_in("help\nSTOP")
     assert found is not None
@@ -79,6 +84,7 @@ def test_an_opt_out_goes_before_a_request_for_help() -> None:
 def test_a_text_that_may_be_meant_as_an_opt_out_is_pointed_out() -> None:
     assert WORDING.may_mean_stop("I told you to stop this nonsense")
     assert WORDING.may_mean_stop("how do I unsubscribe from this")
+    assert WORDING.may_mean_stop("I am not Zoë, please don't text me any more")  # none of its words says it alone
     assert not WORDING.may_mean_stop("para mañana, gracias")
 
 
