@@ -19,7 +19,16 @@ from typing import Any
 
 import structlog
 
-from dialer.domain.data_source import CustomPlace, DatabasePlace, DataSource, FilePlace, ImportRun, RunState, SftpPlace
+from dialer.domain.data_source import (
+    CustomPlace,
+    DatabasePlace,
+    DataSource,
+    FilePlace,
+    ImportRun,
+    RowProgram,
+    RunState,
+    SftpPlace,
+)
 from dialer.domain.ids import ImportRunId
 from dialer.engine.importer import GROUP, NICENESS, TROUBLE, RunOrder, fetched_file
 from dialer.errors import BadInput, NotSent, OutdialError, RunTaken, StoreDown
@@ -96,7 +105,7 @@ def _open(source: DataSource, access: Mapping[str, Any], fetched: Path) -> OpenS
 def _rows_of(name: str, value: str, parameters: Mapping[str, str], where: str) -> Iterator[Mapping[str, Any]]:
     """What a third party's program gives, and its troubles in our words."""
     try:
-        program = EntryPoint(name, value, GROUP).load()
+        program: RowProgram = EntryPoint(name, value, GROUP).load()
         rows: Iterable[Mapping[str, Any]] = program(parameters)
         for row in rows:
             if not isinstance(row, Mapping):

@@ -24,9 +24,9 @@ from dialer.services.pacing_words import parse_pacing
 def live_edit(
     name: Name,
     priority: Annotated[int | None, typer.Option(help="1 to 10.")] = None,
-    contact_list: Annotated[list[str], typer.Option("--list", help="All the lists that it calls from now on.")] = [],  # noqa: B006  typer copies it
-    where: Annotated[list[str], typer.Option(help='Who fits from now on; "" = everybody.')] = [],  # noqa: B006  typer copies it
-    hold: Annotated[list[str], typer.Option(help='Hold calls while ...; "" = never.')] = [],  # noqa: B006  typer copies it
+    contact_list: Annotated[list[str] | None, typer.Option("--list", help="All the lists that it calls from now on.")] = None,
+    where: Annotated[list[str] | None, typer.Option(help='Who fits from now on; "" = everybody.')] = None,
+    hold: Annotated[list[str] | None, typer.Option(help='Hold calls while ...; "" = never.')] = None,
     pacing: Annotated[str | None, Pacing] = None,
     knob: Annotated[list[str] | None, Knob] = None,
     version: Annotated[int | None, typer.Option(help="Refuse if somebody has changed it since this version.")] = None,
@@ -36,7 +36,7 @@ def live_edit(
     """Change the run that is not over; in force within a second. The pace has a command of its own."""
     edit = jobs.JobEdit(
         priority=priority,
-        contact_lists=tuple(contact_list) or None,
+        contact_lists=tuple(contact_list) if contact_list else None,
         filter=knobs.parse_filter([one for one in where if one]) if where else None,
         holds=tuple(knobs.parse_hold(one) for one in hold if one) if hold else None,
     )

@@ -122,7 +122,7 @@ def list_(config: Config = None, org: Org = DEFAULT) -> None:
     """Show the data sources and how the last run of each stands."""
     with opened(config, org) as (store, org_id):
         found = asyncio.run(data_sources.list_sources(store, org_id))
-        last = {one.id: store.read_now(lambda tx, one=one: tx.import_runs(org_id).latest(one.id)) for one in found}  # type: ignore[misc]  # a default binds the loop's value
+        last = store.read_now(lambda tx: {one.id: tx.import_runs(org_id).latest(one.id) for one in found})
     table = Table("Source", "Kind", "From", "List", "Last run")
     for one in found:
         run = last[one.id]

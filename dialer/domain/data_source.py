@@ -124,7 +124,6 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"  # by an operator; what was stored stays
 
 
-ACTIVE = (RunState.QUEUED, RunState.RUNNING, RunState.PAUSED)
 OVER = (RunState.COMPLETED, RunState.FAILED, RunState.CANCELLED)
 
 

@@ -44,7 +44,6 @@ class DeskCall:
     attempt_id: AttemptId | None = None  # a preview has none until it is called; a manual one from the offer on
     address: str = ""
     callback_id: CallbackId | None = None
-    offered_at: datetime | None = None
     joined_at: datetime | None = None
     ended_at: datetime | None = None
     fallback: str = ""  # the code that the dialer itself would give it, as far as it has come

@@ -48,7 +48,7 @@ WITH_CONTACT = (AgentState.TALKING, AgentState.HELD, AgentState.CONSULT, AgentSt
 
 def offered(desk: Desk, happened: Offered, now: datetime) -> Moved:
     """A contact to read about. Offered to an agent who is not free, it goes back at once."""
-    call = replace(happened.call, offered_at=now)
+    call = happened.call
     if not desk.can_take(call.kind):
         return Moved(desk=desk, tasks=(GiveBack(call=call),))
     timed = call.kind is not CallKind.MANUAL and call.rules.preview_s is not None
@@ -59,7 +59,7 @@ def offered(desk: Desk, happened: Offered, now: datetime) -> Moved:
 
 def assigned(desk: Desk, happened: Assigned, now: datetime) -> Moved:
     """A contact who has answered and waits."""
-    call = replace(happened.call, offered_at=now)
+    call = happened.call
     if not desk.can_take(call.kind):
         return Moved(desk=desk, tasks=(HandOver(call=call, code=SystemCode.AGENT_LOST.value),))
     moved = desk.with_call(call).to(AgentState.DIALLING, now)

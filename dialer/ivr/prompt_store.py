@@ -118,7 +118,7 @@ class PromptStore:
         digest = hashlib.sha256("\0".join((text, language, self._tts.identity)).encode()).hexdigest()[:40]
         base = self._cache / language / digest[:2] / digest
         if not _is_kept(f"{base}.ulaw"):
-            await self._at_home(self._make_once(str(base), text, language))
+            await self._at_home(self._make_once(self._tts, str(base), text, language))
         return Sound(path=str(base), text=text, key=key, language=language)
 
     async def _at_home(self, work: Coroutine[Any, Any, T]) -> T:
@@ -126,11 +126,11 @@ class PromptStore:
             return await work
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._home))
 
-    async def _make_once(self, base: str, text: str, language: str) -> None:
+    async def _make_once(self, tts: Tts, base: str, text: str, language: str) -> None:
         """Two calls that want the same words wait for one rendering; a call that goes away does not spoil it for the other."""
         task = self._under_way.get(base)
         if task is None:
-            task = asyncio.create_task(self._make(Path(base), text, language), name="speak-prompt")
+            task = asyncio.create_task(self._make(tts, Path(base), text, language), name="speak-prompt")
             self._under_way[base] = task
             task.add_done_callback(lambda done: self._made(base, done))
         await asyncio.shield(task)
@@ -140,10 +140,9 @@ class PromptStore:
         if not task.cancelled() and (exc := task.exception()) is not None:
             log.error("a prompt could not be spoken", error=str(exc))
 
-    async def _make(self, base: Path, text: str, language: str) -> None:
-        assert self._tts is not None  # noqa: S101 - seen by the caller
+    async def _make(self, tts: Tts, base: Path, text: str, language: str) -> None:
         async with self._room:
-            wav = await self._tts.speak(text, language)
+            wav = await tts.speak(text, language)
             try:
                 await asyncio.to_thread(_keep, base, wav)
             except (ValueError, OSError) as exc:

@@ -26,8 +26,6 @@ class Ending:
 
     outcome: str = ""  # a code name; "" where the contact hung up before the app had its answer
     error: str = ""  # what went wrong, where something did
-    apologised: bool = False  # the contact heard an apology to its end
-    spoken_for: bool = True  # False: nothing could be said; the dialplan must speak
 
 
 class AppExited(Exception):
@@ -153,9 +151,9 @@ class CallRun:
             return Ending(error=error)
         except PlaybackFailed:
             log.error("the apology cannot be played; the dialplan speaks")
-            return Ending(error=error, spoken_for=False)
+            return Ending(error=error)
         await self._hang_up()
-        return Ending(error=error, apologised=True)
+        return Ending(error=error)
 
     async def _tell(self, *, error: str) -> None:
         """End the session; tried once, for the contact waits. The dialer ends it by itself when the call is gone."""

@@ -66,7 +66,6 @@ class FloorPlan:
 class Slice:
     """A part of the day: what the curves are drawn from. Shares are 0 to 1."""
 
-    begins_s: float
     occupancy: float | None  # None = nobody was logged in
     live: int
     lost: int

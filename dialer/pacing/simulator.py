@@ -25,7 +25,7 @@ from dialer.pacing.floor import (
     Ring,
     Served,
 )
-from dialer.pacing.floor_plan import FloorPlan, FloorResult, Slice
+from dialer.pacing.floor_plan import Detector, FloorPlan, FloorResult, Slice
 from dialer.pacing.late_rings import late_of
 
 HALF_HOUR_S = 1800.0
@@ -192,11 +192,10 @@ class Simulation:
             return
         self._detecting[call_id] = call
         listens = (detector.person if call.person else detector.machine).draw(self._chance)
-        self._at(self._now + listens, self._detected, call_id)
+        self._at(self._now + listens, self._detected, call_id, detector)
 
-    def _detected(self, call_id: int) -> None:
-        call, detector = self._detecting.pop(call_id), self._plan.detector
-        assert detector is not None  # noqa: S101  only a detector calls this
+    def _detected(self, call_id: int, detector: Detector) -> None:
+        call = self._detecting.pop(call_id)
         wrong = self._breaks.random() < (detector.persons_lost if call.person else detector.machines_passed)
         if call.person is not wrong:
             self._present(call_id, call)
@@ -357,7 +356,7 @@ class Simulation:
             lost[at] += gone
         for at, logged in enumerate(self._logged):
             occupancy = self._busy[at] / logged if logged else None
-            yield Slice(begins_s=at * self._slice_s, occupancy=occupancy, live=live[at], lost=lost[at])
+            yield Slice(occupancy=occupancy, live=live[at], lost=lost[at])
 
     def _worst(self) -> float:
         when = np.array([at for at, _ in self._persons])

@@ -17,9 +17,6 @@ class Snapshot:
     due: int | None = None  # contacts that could be dialled now; None = not counted, take it as enough
     room: int = 0  # calls that the trunk could take now: its CPS budget, channels and back-off
     headroom: int | None = None  # calls that may still be placed before the job's end is reached; None = no such limit
-    agents_idle: int = 0
-    agents_busy: int = 0
-    agents_wrapping_up: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

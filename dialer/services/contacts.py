@@ -17,8 +17,6 @@ from dialer.services.import_rows import MAX_NAME, column_name
 from dialer.services.names import checked_text
 from dialer.store.store import Store, Tx
 
-BATCH = 500
-
 
 async def define_attribute(
     store: Store, org_id: OrgId, name: str, *, kind: AttributeType = AttributeType.STRING, masked: bool = False
@@ -81,15 +79,6 @@ async def delete_contact(store: Store, org_id: OrgId, list_name: str, user_conta
         return tx.contact_rules(org_id).remove([contact_named(tx, org_id, list_name, user_contact_id).id])
 
     await store.write(work)
-
-
-async def empty_list(store: Store, org_id: OrgId, list_name: str) -> int:
-    """Delete all contacts of a list, batch by batch; returns how many. Raises NotFound."""
-    found = await store.read(lambda tx: tx.contact_lists(org_id).by_name(list_name))
-    total = 0
-    while gone := await store.write(lambda tx: tx.contact_rules(org_id).remove_all(found.id, limit=BATCH)):
-        total += gone
-    return total
 
 
 async def add_to_job(store: Store, org_id: OrgId, campaign: str, list_name: str, user_contact_id: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from dialer.domain.export import ExportContent, ExportScope, counts
 from dialer.domain.ids import ContactId, ContactListId, JobId, OrgId, first_attempt_id
@@ -25,9 +25,9 @@ class Line:
     attributes: Mapping[str, str]
 
 
-def seconds(line_from: object, to: object) -> object:
+def seconds(since: datetime | None, until: datetime | None) -> str | None:
     """From one moment to another, where both are known."""
-    return None if line_from is None or to is None else f"{(to - line_from).total_seconds():.1f}"  # type: ignore[operator]
+    return None if since is None or until is None else f"{(until - since).total_seconds():.1f}"
 
 
 FACTS: Mapping[str, Getter[Line]] = {

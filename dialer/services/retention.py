@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from dialer.errors import OutdialError, StoreDown
 from dialer.services.archive import archive_files, archive_rows
 from dialer.services.old_files import old_files, packs, remove
 from dialer.services.whole_file import remove_stale_parts
-from dialer.store.old_rows import Key, OldRow
+from dialer.store.old_rows import Key, OldRow, Page
 from dialer.store.store import Store, Tx
 
 PAGE = 1000  # rows per look at the database
@@ -41,7 +42,7 @@ def retention_report(store: Store, plan: RetentionPlan, *, now: datetime | None 
     moment = now or datetime.now(UTC)
     for kind in _classes(plan):
         report = ClassReport(of=kind, days=plan.days[kind], notes=_notes(store, plan, kind))
-        for index in range(len(store.read_now(lambda tx, kind=kind: tx.old_data.of(kind, 1)))):  # type: ignore[misc]  # a default binds the loop's value
+        for index in _parts(store, kind):
             for row in _rows(store, kind, index, plan.days[kind], moment, lambda: None):
                 report = _counted(report, len(row.line) + 1, row.at)
         if (folder := plan.folders.get(kind)) is not None:
@@ -102,7 +103,7 @@ class _Run:
             self.reports.append(ClassReport(of=kind, days=self.plan.days[kind], notes=_notes(self.store, self.plan, kind)))
             if kind in self.plan.folders:
                 self._files_of(kind, self.plan.folders[kind])
-            for index in range(len(self.store.read_now(lambda tx, kind=kind: tx.old_data.of(kind, 1)))):  # type: ignore[misc]
+            for index in _parts(self.store, kind):
                 self._rows_of(kind, index)
             self._tell()
             self.told(self.reports[-1])
@@ -116,7 +117,7 @@ class _Run:
             else:
                 path = self._archive_file(kind, "jsonl.gz")
                 archived = archive_rows(path, map(self._seen, chunk), keep_free=self.plan.keep_free)
-                self._change(archived=self.reports[-1].archived + len(archived))
+                self._count(archived=len(archived))
             failpoints.hit("P1")
             self._purge(kind, index, archived)
 
@@ -134,7 +135,7 @@ class _Run:
                 return tx.old_data.of(kind, self.plan.days[kind], self.now)[index].remove(turn)
 
             began = time.monotonic()
-            self._change(purged=self.reports[-1].purged + self._patiently(work))
+            self._count(purged=self._patiently(work))
             self._told_at = time.monotonic()
             failpoints.hit("P2")
             took_s = self._told_at - began
@@ -159,16 +160,17 @@ class _Run:
                 self.reports[-1] = _counted(self.reports[-1], file.size, datetime.fromtimestamp(file.mtime_ns / 1e9, UTC))
             if kind not in self.plan.without_archive:
                 pack = archive_files(self._archive_file(kind, "tar.gz"), pack, keep_free=self.plan.keep_free)
-                self._change(archived=self.reports[-1].archived + len(pack))
+                self._count(archived=len(pack))
             self._tell()
-            self._change(purged=self.reports[-1].purged + remove(pack))
+            self._count(purged=remove(pack))
 
     def _archive_file(self, kind: RetentionClass, ending: str) -> Path:
         self._files += 1
         return self.plan.archive / f"{kind.value}-{self.run.started_at:%Y%m%dT%H%M%SZ}-{self.run.id}-{self._files:04}.{ending}"
 
-    def _change(self, **counts: int) -> None:
-        self.reports[-1] = replace(self.reports[-1], **counts)  # type: ignore[arg-type]  # counters only
+    def _count(self, *, archived: int = 0, purged: int = 0) -> None:
+        report = self.reports[-1]
+        self.reports[-1] = replace(report, archived=report.archived + archived, purged=report.purged + purged)
 
     def _alive(self) -> None:
         if time.monotonic() - self._told_at > TELL_S:
@@ -184,17 +186,26 @@ def _classes(plan: RetentionPlan) -> list[RetentionClass]:
     return [kind for kind in RetentionClass if plan.days.get(kind, 0)]
 
 
+def _parts(store: Store, kind: RetentionClass) -> range:
+    """The parts of a class, by number: what is kept in one table, each."""
+    return range(len(store.read_now(lambda tx: tx.old_data.of(kind, 1))))
+
+
 def _rows(
     store: Store, kind: RetentionClass, index: int, days: int, now: datetime, alive: Callable[[], None]
 ) -> Iterator[OldRow]:
     after: Key | None = None
     while True:
-        page = store.read_now(lambda tx, after=after: tx.old_data.of(kind, days, now)[index].page(after, PAGE))  # type: ignore[misc]
+        page = store.read_now(partial(_page, kind, index, days, now, after))
         alive()
         yield from page.rows
         if page.after is None:
             return
         after = page.after
+
+
+def _page(kind: RetentionClass, index: int, days: int, now: datetime, after: Key | None, tx: Tx) -> Page:
+    return tx.old_data.of(kind, days, now)[index].page(after, PAGE)
 
 
 def _notes(store: Store, plan: RetentionPlan, kind: RetentionClass) -> tuple[str, ...]:

@@ -69,8 +69,7 @@ def carry_out(
         except SourceChanged as changed:
             if run.fresh_starts >= FRESH_STARTS_MOST:
                 raise BadInput(f"the source has changed again and again: {changed}", where=source.name) from changed
-            because = f"started over: {changed}"
-            run = store.write_now(lambda tx: tx.import_runs(None).start_over(run_id, owner, because))  # noqa: B023 - it is used at once
+            run = _started_over(store, run_id, owner, changed)
             told(run)
             continue
         break
@@ -78,6 +77,11 @@ def carry_out(
     because = "every row was read" if report.processed else "the source gave no rows"
     because += ", from the beginning again, as the source had changed" if run.fresh_starts else ""
     store.write_now(lambda tx: tx.import_runs(None).end(run_id, owner, RunState.COMPLETED, because))
+
+
+def _started_over(store: Store, run_id: ImportRunId, owner: str, changed: SourceChanged) -> ImportRun:
+    because = f"started over: {changed}"
+    return store.write_now(lambda tx: tx.import_runs(None).start_over(run_id, owner, because))
 
 
 class _Reading:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from dialer.domain.export_definition import ExportDefinition
@@ -142,7 +143,7 @@ async def run_due(store: Store, now: datetime) -> list[ScheduledRun]:
     """Start what is due at `now`, of all organisations; returns what became of each run. Safe to be asked by several at once."""
     done: list[ScheduledRun] = []
     for schedule_id in await store.read(lambda tx: tx.schedules(None).due(now)):
-        done += await store.write(lambda tx, one=schedule_id: _run(tx, one, now))  # type: ignore[misc]  # a default binds the loop's value
+        done += await store.write(partial(_run, schedule_id, now))
     return done
 
 
@@ -178,7 +179,7 @@ def _from(schedule: Schedule, local: datetime) -> list[Occurrence]:
     return [] if ahead is None else [ahead]
 
 
-def _run(tx: Tx, schedule_id: ScheduleId, now: datetime) -> list[ScheduledRun]:
+def _run(schedule_id: ScheduleId, now: datetime, tx: Tx) -> list[ScheduledRun]:
     schedules = tx.schedules(None)
     schedule = schedules.get(schedule_id, for_update=True)
     if not schedule.active or schedule.next_at is None or schedule.next_at > now:

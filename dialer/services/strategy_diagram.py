@@ -19,6 +19,7 @@ from dialer.domain.strategy import (
     EmailHandler,
     Handler,
     Result,
+    Retry,
     SendingHandler,
     SmsHandler,
     Strategy,
@@ -43,7 +44,7 @@ def edges(strategy: Strategy) -> Iterator[Edge]:
     for handler in strategy.handlers:
         for key, row in handler.results.items():
             if row.retry is not None:
-                yield Edge(origin=handler.state, target=handler.state, label=f"{key}: {_retry(row)}")
+                yield Edge(origin=handler.state, target=handler.state, label=f"{key}: {_retry(row.retry)}")
                 yield Edge(origin=handler.state, target=row.retry.fail_state, label=f"{key}: retries used")
             else:
                 yield Edge(origin=handler.state, target=row.next_state, label=key + (_app(row)))
@@ -162,11 +163,10 @@ def _app(row: Result) -> str:
     return f": app {row.treatment.app}" if row.treatment.app else f": dialplan {row.treatment.dialplan}"
 
 
-def _retry(row: Result) -> str:
-    assert row.retry is not None  # noqa: S101  narrows for the type checker
-    times = ", ".join(f"{one:g}" for one in row.retry.intervals)
-    following = ", next address" if row.retry.address_looping else ""
-    return f"{row.retry.count} retries after {times} s{following}"
+def _retry(retry: Retry) -> str:
+    times = ", ".join(f"{one:g}" for one in retry.intervals)
+    following = ", next address" if retry.address_looping else ""
+    return f"{retry.count} retries after {times} s{following}"
 
 
 def _node(state: str) -> str:

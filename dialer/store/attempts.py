@@ -184,17 +184,13 @@ class AttemptLedger:
         """Nobody else holds or changes this attempt until the commit."""
         self._connection.execute(_BY_ID.with_for_update(), {"attempt_id": attempt_id})
 
-    def mark_sent(self, attempt_id: AttemptId, at: datetime) -> None:
-        """The switch has accepted the order. Harmless when the call is already further, or over."""
-        self.mark([(attempt_id, AttemptState.SENT, at)])
-
     def mark_all_sent(self, attempt_ids: Collection[AttemptId], at: datetime) -> None:
-        """`mark_sent` for many."""
+        """The other side has accepted these orders. Harmless where an attempt is already further, or over."""
         marked = self._connection.scalars(_SENT_ALL, {"attempt_ids": list(attempt_ids), "at": at}).all()
         self.add_events((AttemptId(one), at, AttemptState.SENT.value, {}) for one in marked)
 
     def mark(self, marks: Iterable[Mark]) -> None:
-        """Many of the two above at once: SENT or ANSWERED, in the order in which they came."""
+        """How far calls have come, SENT or ANSWERED, in the order in which it was told. Harmless where it is known already."""
         news: list[tuple[AttemptId, datetime, str, Mapping[str, Any]]] = []
         for attempt_id, state, at in marks:
             statement = _SENT if state is AttemptState.SENT else _ANSWERED

@@ -16,7 +16,6 @@ from tests.shift_kit import NUMBERS, At, at_work, campaign, codes, hired, sittin
 
 pytestmark = pytest.mark.faults
 
-RECONCILED_S = 4.0  # the link tries again, and two lists are read two seconds apart
 SOON_S = 2.0
 
 

@@ -24,7 +24,6 @@ WALKS = int(os.environ.get("OUTDIAL_WALKS", "4"))  # how many worlds; a night's 
 STEPS = 60
 
 NODES, NAMES, WHICH = st.sampled_from(["n1", "n2"]), st.sampled_from(sorted(CAMPAIGNS)), st.integers(0, 11)
-SOME_LISTS = st.sampled_from([(), LISTS, LISTS[:1], LISTS[1:]])
 SECONDS = st.sampled_from([0, 5, 45, 600, 4000, 30_000])
 LATER = st.sampled_from([0, 0, 0, 1, 5, 5, 20, 45, 45, 700, 30_000])  # most things happen one soon after the other
 

@@ -13,7 +13,6 @@ from dialer.ivr.driver import CallEnded
 
 MAX_LINE = 4096  # bytes; Asterisk's own buffer holds 8192
 MAX_WORDS = 64  # Asterisk's own limit is 128
-MAX_REPLY = 16 * 1024
 ANSWERS_WITHIN_S = 30.0  # a switch that stands still for less loses none of its calls
 MAX_STRAY = 100  # lines that are no reply, before we give the connection up
 

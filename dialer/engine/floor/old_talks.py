@@ -94,4 +94,4 @@ class OldTalks:
             known = await ground.store.read(lambda tx: tx.jobs(None).get(attempt.job_id))
             codes = await active_codes(ground.store, known)
             job = FloorJob(known, Ledger(known.definition.pacing.budget), codes, attempt.switch)
-        return replace(job.call_to(call), offered_at=attempt.joined_at, joined_at=attempt.joined_at)
+        return replace(job.call_to(call), joined_at=attempt.joined_at)
