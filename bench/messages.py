@@ -45,7 +45,7 @@ from dialer.domain.message_template import MessageTemplate
 from dialer.engine.clock import SystemClock
 from dialer.lab.gateway_process import GatewayProcess
 from dialer.lab.ports import free_ports
-from dialer.ports import EmailOrder, GatewayState, Inbound, SmsOrder
+from dialer.ports import EmailOrder, GatewayNews, GatewayState, SmsOrder
 from dialer.smpp_pdu import Address, Bind, Command, Pdu, ShortMessage, read_pdu
 from dialer.web.hooks import make_hooks_app
 
@@ -291,8 +291,8 @@ async def our_email(gateways: GatewayProcess, told: Counter[str]) -> AsyncIterat
 # -- both, in turns --------------------------------------------------------------------------------------------------------------
 
 
-def counting(told: Counter[str]) -> Callable[[Inbound], Awaitable[None]]:
-    async def take(news: Inbound) -> None:
+def counting(told: Counter[str]) -> Callable[[GatewayNews], Awaitable[None]]:
+    async def take(news: GatewayNews) -> None:
         told[type(news).__name__] += 1
 
     return take

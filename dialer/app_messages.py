@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import structlog
 from aiohttp import web
@@ -276,9 +276,9 @@ def _imap(one: messages_of.EmailGateway) -> ImapConfig:
     )
 
 
-def _ways_in(one: messages_of.EmailGateway, config: SmtpConfig, clock: Clock, inbound: Inbound) -> list[Any]:
+def _ways_in(one: messages_of.EmailGateway, config: SmtpConfig, clock: Clock, inbound: Inbound) -> list[_Part]:
     mail = InboundMail(InboundConfig(gateway=one.name, answers=config.answers, mailboxes=one.mailboxes), clock, inbound.take)
-    ways: list[Any] = []
+    ways: list[_Part] = []
     if one.lmtp is not None:
         host, port = split_listen(one.lmtp)
         ways.append(LmtpListener(mail, host=host, port=port))

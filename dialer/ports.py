@@ -233,9 +233,9 @@ class MessageReceived:
     national: bool = False  # the sender's number is written as at home, without its country's code
 
 
-Inbound: TypeAlias = MessageUpdate | MessageReceived
+GatewayNews: TypeAlias = MessageUpdate | MessageReceived
 # Returns when it is on disk, and only then is the other side told that we have it. Raises, and the other side will try again.
-InboundSink: TypeAlias = Callable[[Inbound], Awaitable[None]]
+InboundSink: TypeAlias = Callable[[GatewayNews], Awaitable[None]]
 
 
 class GatewayState(StrEnum):

@@ -24,7 +24,7 @@ from dialer.lab.fake_smsc import BARRED, FakeSmsc
 from dialer.lab.fake_twilio import FakeTwilio
 from dialer.lab.message_behaviours import GatewayFault, message_behaviour_of
 from dialer.lab.truth_log import TruthLog
-from dialer.ports import Accepted, Inbound, MessageReceived, MessageUpdate, SmsOrder, SmsPort
+from dialer.ports import Accepted, GatewayNews, MessageReceived, MessageUpdate, SmsOrder, SmsPort
 from dialer.testing.messages import FakeMessages, FakeReader
 from dialer.web.hooks import make_hooks_app
 from tests.patience import until
@@ -42,11 +42,11 @@ STATES = {
 class Desk:
     """Where news arrives. `refuse_next` makes the next so many of it fail, as a database that is down would."""
 
-    heard: list[Inbound] = field(default_factory=list)
+    heard: list[GatewayNews] = field(default_factory=list)
     refuse_next: int = 0
     refused: int = 0
 
-    async def take(self, news: Inbound) -> None:
+    async def take(self, news: GatewayNews) -> None:
         if self.refuse_next:
             self.refuse_next -= 1
             self.refused += 1

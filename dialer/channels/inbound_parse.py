@@ -20,7 +20,7 @@ from dialer.channels.smtp_codes import enhanced_status, refusal_of
 from dialer.domain.ids import ALPHABET, AttemptId
 from dialer.domain.mail_token import TokenUse, read_address
 from dialer.domain.message_state import MessageState, Refusal
-from dialer.ports import Inbound, MessageReceived, MessageUpdate
+from dialer.ports import GatewayNews, MessageReceived, MessageUpdate
 
 MAX_HEADER = 256 * 1024  # octets of the first header
 MAX_PARTS = 100  # boundaries and enclosed mails
@@ -44,7 +44,7 @@ class Nobodys:
 
 def read_mail(
     octets: bytes, *, gateway: str, recipient: str, sender: str, answers: MailAddresses, now: datetime
-) -> Inbound | Nobodys:
+) -> GatewayNews | Nobodys:
     """What one mail means. `recipient` and `sender` are the envelope's; an empty sender is a machine's.
 
     Raises Unreadable.
@@ -68,7 +68,7 @@ class _Reader:
     answers: MailAddresses
     now: datetime
 
-    def read(self) -> Inbound | Nobodys:
+    def read(self) -> GatewayNews | Nobodys:
         bounced = read_address(TokenUse.BOUNCE, self.recipient, self.answers.keys)
         if self._is_complaint():
             attempt_id = bounced or read_address(TokenUse.REPLY, self.recipient, self.answers.keys) or self._enclosed_attempt()

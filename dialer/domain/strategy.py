@@ -262,6 +262,13 @@ class Strategy:
                 return one
         raise KeyError(state)
 
+    def call_handler(self, state: str) -> CallHandler:
+        """The handler of a state whose attempts are calls. Raises KeyError where there is none."""
+        for one in self.handlers:
+            if one.state == state and isinstance(one, CallHandler):
+                return one
+        raise KeyError(state)
+
 
 # Who answered, in the words of call classification -> the rows that are asked for a treatment, in order.
 ANSWERED_BY: Mapping[str, tuple[SystemCode, ...]] = {

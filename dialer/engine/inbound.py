@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from dialer.engine.message_book import MessageBook
-from dialer.ports import Inbound as News
-from dialer.ports import MessageReceived, MessageUpdate
+from dialer.ports import GatewayNews, MessageReceived, MessageUpdate
 
 log = structlog.get_logger()
 
@@ -22,7 +21,7 @@ class Inbound:
         """`received` keeps messages to us; it may be given later, before the first one can come."""
         self._book, self.received = book, received
 
-    async def take(self, news: News) -> None:
+    async def take(self, news: GatewayNews) -> None:
         """Raises StoreDown, and whatever keeps messages to us raises: the gateway tells it again."""
         if isinstance(news, MessageUpdate):
             await self._book.heard(news)

@@ -27,6 +27,7 @@ from dialer.store.store import Store, Tx
 log = structlog.get_logger()
 
 T = TypeVar("T")
+A = TypeVar("A")
 
 AGAIN_S = 1.0  # what the database could not take is offered again this often
 LOST_S = 180.0  # a message of which nothing is written for so long after it was begun is asked for
@@ -89,7 +90,7 @@ class MessageBook:
         one = TakenMessage(attempt_id=attempt_id, gateway=gateway, provider_ids=taken.provider_ids, segments=taken.segments)
         self._tell(await self._surely(partial(self._takes.ask, one), attempt_id))
 
-    async def _take_all(self, taken: Sequence[TakenMessage]) -> Sequence[Any]:
+    async def _take_all(self, taken: Sequence[TakenMessage]) -> Sequence[Completed | Exception | None]:
         now = self._clock.now()
 
         def work(some: Sequence[TakenMessage], tx: Tx) -> list[Completed | None]:
@@ -97,13 +98,7 @@ class MessageBook:
             tx.attempts.mark_all_sent([one.attempt_id for one in some], now)
             return [self._settled(tx, news[one.attempt_id].message) if one.attempt_id in news else None for one in some]
 
-        try:
-            return await self._store.write(partial(work, taken))
-        except StoreDown:
-            raise
-        except Exception:  # noqa: BLE001 - one of them is at fault, and may not take the others with it: each by itself
-            alone = await asyncio.gather(*(self._store.write(partial(work, [one])) for one in taken), return_exceptions=True)
-            return [one if isinstance(one, BaseException) else one[0] for one in alone]
+        return await self._together(taken, work)
 
     async def found(self, message: Message, answer: Found) -> None:
         """Its gateway was asked, and has it. Raises StoreDown."""
@@ -175,12 +170,17 @@ class MessageBook:
         return done
 
     async def _write_all(self, works: Sequence[Callable[[Tx], Any]]) -> Sequence[Any]:
+        return await self._together(works, lambda some, tx: [work(tx) for work in some])
+
+    async def _together(self, asked: Sequence[A], work: Callable[[Sequence[A], Tx], Sequence[Any]]) -> Sequence[Any]:
+        """All in one transaction; where one is at fault, which may not take the others with it, each by itself, once more."""
         try:
-            return await self._store.write(lambda tx: [work(tx) for work in works])
+            return await self._store.write(partial(work, asked))
         except StoreDown:
             raise
-        except Exception:  # noqa: BLE001 - one of them is at fault, and may not take the others with it: each by itself
-            return await asyncio.gather(*(self._store.write(work) for work in works), return_exceptions=True)
+        except Exception:  # noqa: BLE001 - it is raised again to the one at fault
+            alone = await asyncio.gather(*(self._store.write(partial(work, [one])) for one in asked), return_exceptions=True)
+            return [one if isinstance(one, BaseException) else one[0] for one in alone]
 
     async def _surely(self, write: Callable[[], Awaitable[T]], attempt_id: AttemptId) -> T:
         while True:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import structlog
 
@@ -13,7 +12,7 @@ from dialer.domain.attempt import Attempt
 from dialer.domain.campaign import Job
 from dialer.domain.codes import SystemCode
 from dialer.domain.live_answer import wait_s
-from dialer.domain.strategy import CallHandler, Strategy
+from dialer.domain.strategy import Strategy
 from dialer.engine.breaker import Breaker
 from dialer.engine.call import UNSERVED_S, Call
 from dialer.engine.calls import Calls
@@ -48,8 +47,7 @@ class Placing:
 
     async def place(self, call: Call, attempt: Attempt, sender: str) -> None:
         """Its intent is on disk: ask the switch for the call. `sender`: the number to be shown; "" = the job's."""
-        handler = self._strategy.handler(attempt.handler)
-        assert isinstance(handler, CallHandler), "only calls are placed"  # noqa: S101  narrows for the type checker
+        handler = self._strategy.call_handler(attempt.handler)
         order = CallOrder(
             attempt_id=attempt.id,
             number=attempt.address,
@@ -58,8 +56,9 @@ class Placing:
             ring_timeout_s=handler.ring_timeout_s,
             nonce=attempt.nonce,
             amd=handler.detect_machine,
-            **self._for_agents(handler.detect_machine),
         )
+        if self._nuisance is not None:
+            order = self._for_agents(order, self._nuisance.sound)
         call.wait_s = order.wait_s
         call.facts = replace(call.facts, ring_timeout_at=self._clock.now() + timedelta(seconds=handler.ring_timeout_s))
         call.patience_s = UNSERVED_S + (DETECTOR_S if handler.detect_machine else 0.0)
@@ -83,9 +82,7 @@ class Placing:
         finally:
             call.placing = False
 
-    def _for_agents(self, detected: bool) -> dict[str, Any]:
-        plan = self.job.definition.pacing
-        if self._nuisance is None:
-            return {}
-        silent_s = max(FIRST_WORD_S, wait_s(plan.budget, detected=detected) - FIRST_WORD_S)
-        return {"floor": True, "wait_s": silent_s, "nuisance": self._nuisance.sound}
+    def _for_agents(self, order: CallOrder, nuisance: str) -> CallOrder:
+        """Whoever answers waits for an agent, in silence, until the message's first word is due."""
+        silent_s = max(FIRST_WORD_S, wait_s(self.job.definition.pacing.budget, detected=order.amd) - FIRST_WORD_S)
+        return replace(order, floor=True, wait_s=silent_s, nuisance=nuisance)

@@ -21,8 +21,8 @@ from dialer.ports import (
     Clock,
     EmailOrder,
     Found,
+    GatewayNews,
     GatewayState,
-    Inbound,
     InboundSink,
     LookUp,
     MessageReceived,
@@ -162,7 +162,7 @@ class FakeMessages(Generic[OrderT]):
             await self.clock.sleep(reader.reply_after_s)
             await self.receive(address, reader.replies, attempt_id=attempt_id, automatic=reader.automatic)
 
-    async def tell(self, news: Inbound) -> None:
+    async def tell(self, news: GatewayNews) -> None:
         """Until it is taken, as a provider does."""
         for _ in range(5):
             try:

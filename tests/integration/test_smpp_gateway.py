@@ -20,7 +20,7 @@ from dialer.lab.fake_smsc import FakeSmsc
 from dialer.lab.message_behaviours import GatewayFault
 from dialer.lab.ports import free_port
 from dialer.lab.truth_log import TruthLog
-from dialer.ports import GatewayState, Inbound, MessageReceived, SmsOrder
+from dialer.ports import GatewayNews, GatewayState, MessageReceived, SmsOrder
 from dialer.smpp_pdu import Address, Command, Pdu, ShortMessage, Status, Tag, read_pdu
 from tests.message_kit import CLOCK, OURS, Desk, SmsLine, smpp_line
 from tests.patience import until
@@ -180,9 +180,9 @@ async def test_a_receipt_that_nobody_can_make_sense_of_leaves_the_link_up() -> N
 
 
 async def test_what_comes_while_all_hands_are_full_waits_and_none_of_it_is_lost() -> None:
-    centre, free, in_hand = FakeSmsc(system_id="u", password="p", truth=TruthLog()), asyncio.Event(), list[Inbound]()
+    centre, free, in_hand = FakeSmsc(system_id="u", password="p", truth=TruthLog()), asyncio.Event(), list[GatewayNews]()
 
-    async def slow(news: Inbound) -> None:
+    async def slow(news: GatewayNews) -> None:
         in_hand.append(news)
         await free.wait()
 

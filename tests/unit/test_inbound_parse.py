@@ -19,7 +19,7 @@ from dialer.domain.ids import new_attempt_id
 from dialer.domain.mail_token import TokenUse, signed_address
 from dialer.domain.message_state import MessageState, Refusal
 from dialer.lab.mail_answers import bounce_of, reply_to
-from dialer.ports import Inbound, MessageReceived, MessageUpdate
+from dialer.ports import GatewayNews, MessageReceived, MessageUpdate
 
 pytestmark = pytest.mark.unit
 
@@ -36,7 +36,7 @@ def address(use: TokenUse) -> str:
 REPLY, BOUNCE, UNSUBSCRIBE = address(TokenUse.REPLY), address(TokenUse.BOUNCE), address(TokenUse.UNSUBSCRIBE)
 
 
-def read(octets: bytes | str, *, recipient: str = REPLY, sender: str = "zoe@lab.test") -> Inbound | Nobodys:
+def read(octets: bytes | str, *, recipient: str = REPLY, sender: str = "zoe@lab.test") -> GatewayNews | Nobodys:
     raw = octets.encode() if isinstance(octets, str) else octets
     return read_mail(re.sub(rb"\r?\n", b"\r\n", raw), gateway="m", recipient=recipient, sender=sender, answers=ANSWERS, now=NOW)
 

@@ -13,7 +13,7 @@ from dialer.domain.inbound_plan import Blend
 from dialer.engine.floor.desks import Desks
 from dialer.engine.floor.ground import Ground
 from dialer.engine.floor.job import FloorJob
-from dialer.engine.floor.queues import Inbound
+from dialer.engine.floor.queues import CallersWaiting
 from dialer.engine.floor.seat import Seat
 from dialer.engine.floor.takers import takers_of
 
@@ -23,9 +23,9 @@ COMING = (AgentState.READY, AgentState.DIALLING, AgentState.WRAP_UP)  # from the
 class Blending:
     """Of one floor. It moves nobody for whom somebody who answers may be waiting soon."""
 
-    def __init__(self, ground: Ground, desks: Desks, inbound: Callable[[FloorJob], Inbound]) -> None:
-        """`inbound`: who waits in the queues that a job gives way to."""
-        self._ground, self._desks, self._inbound = ground, desks, inbound
+    def __init__(self, ground: Ground, desks: Desks, callers: Callable[[FloorJob], CallersWaiting]) -> None:
+        """`callers`: who waits in the queues that a job gives way to."""
+        self._ground, self._desks, self._callers = ground, desks, callers
         self._sent: dict[AgentId, JobId] = {}  # whom we have sent over, and for which campaign
         self._declined: dict[AgentId, JobId] = {}  # who went back by their own word: not again before the queue was empty
         self._above_s: dict[JobId, float] = {}  # since when
@@ -39,29 +39,29 @@ class Blending:
         for agent_id in [one for one, job_id in self._sent.items() if job_id not in running]:
             self._send_back(agent_id, "the campaign is over: contacts come to you again")
         for job in running.values():
-            self._look_at(job, self._inbound(job))
+            self._look_at(job, self._callers(job))
 
-    def _look_at(self, job: FloorJob, inbound: Inbound) -> None:
+    def _look_at(self, job: FloorJob, callers: CallersWaiting) -> None:
         job_id, now_s, plan = job.job.id, self._ground.clock.monotonic_s(), job.inbound
-        if inbound.unknown or not plan.is_above(inbound.waiting, inbound.longest_s):
+        if callers.unknown or not plan.is_above(callers.waiting, callers.longest_s):
             self._above_s.pop(job_id, None)
         elif now_s - self._above_s.setdefault(job_id, now_s) >= plan.blend_after_s:
-            self._send_over(job, inbound)
-        if inbound.unknown or inbound.waiting:
+            self._send_over(job, callers)
+        if callers.unknown or callers.waiting:
             self._empty_s.pop(job_id, None)
         elif now_s - self._empty_s.setdefault(job_id, now_s) >= plan.blend_back_s:
             for agent_id in [one for one, whose in self._sent.items() if whose == job_id]:
                 self._send_back(agent_id, f"nobody waits in {', '.join(plan.queues)}: contacts come to you again")
             self._declined = {one: whose for one, whose in self._declined.items() if whose != job_id}
 
-    def _send_over(self, job: FloorJob, inbound: Inbound) -> None:
+    def _send_over(self, job: FloorJob, callers: CallersWaiting) -> None:
         coming = sum(seat.desk.state in COMING and seat.desk.caller is None for seat in takers_of(job, self._ground.seats))
-        for _ in range(inbound.waiting - coming):
+        for _ in range(callers.waiting - coming):
             seat = self._next(job)
             if seat is None:
                 return
             self._sent[seat.desk.agent.id] = job.job.id
-            because = f"{inbound.waiting} callers wait in {inbound.where}: you take callers now"
+            because = f"{callers.waiting} callers wait in {callers.where}: you take callers now"
             self._desks.apply(seat, Blended(inbound=True, because=because))
 
     def _next(self, job: FloorJob) -> Seat | None:

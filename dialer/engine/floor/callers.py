@@ -17,7 +17,7 @@ from dialer.engine.floor.blending import Blending
 from dialer.engine.floor.desks import Desks
 from dialer.engine.floor.ground import Ground
 from dialer.engine.floor.job import FloorJob
-from dialer.engine.floor.queues import Inbound, Queues
+from dialer.engine.floor.queues import CallersWaiting, Queues
 from dialer.engine.floor.seat import Seat
 from dialer.engine.floor.takers import Takers, name_of, takers_of
 from dialer.errors import WireError
@@ -58,7 +58,7 @@ class Callers:
         """Jobs have begun, ended or changed: look after the queues that they name now."""
         self.queues.watch({(job.switch, one) for job in self._ground.jobs.values() for one in job.inbound.queues})
 
-    def seen(self, job: FloorJob) -> Inbound:
+    def seen(self, job: FloorJob) -> CallersWaiting:
         """Who waits in the queues that a job gives way to."""
         return self.queues.seen(job.switch, job.inbound.queues)
 

@@ -70,7 +70,7 @@ class Floor:
             seats=self.seats,
             records=self.records,
             behind_s=lambda switch: self._events.behind_s(switch),
-            inbound=lambda job: self._callers.seen(job),
+            callers=lambda job: self._callers.seen(job),
         )
         self.ground = Ground(
             store=store,

@@ -15,7 +15,7 @@ from dialer.domain.ids import AttemptId, CampaignId, ContactId, OrgId
 from dialer.domain.inbound_plan import InboundPlan
 from dialer.domain.live_answer import LiveAnswer, answer_began
 from dialer.engine.call import Call
-from dialer.engine.floor.queues import Inbound
+from dialer.engine.floor.queues import CallersWaiting
 from dialer.engine.floor.seat import Seat
 from dialer.pacing.abandonment import Ledger
 from dialer.pacing.floor import Ended, Fact, Floor, NobodyAnswered, PersonAnswered, Ring
@@ -119,7 +119,14 @@ class FloorJob:
             self.learn(NobodyAnswered(age_s=_s((call.facts.ended_at or now) - ordered), how=how))
 
     def picture(
-        self, now_s: float, now: datetime, seats: Iterable[Seat], calls: Iterable[Call], *, behind_s: float, inbound: Inbound
+        self,
+        now_s: float,
+        now: datetime,
+        seats: Iterable[Seat],
+        calls: Iterable[Call],
+        *,
+        behind_s: float,
+        callers: CallersWaiting,
     ) -> Floor:
         """What a pacer sees: agents whose time is this job's, its calls, and the window of its budget."""
         idle, talking, wrapping = 0, [], []
@@ -163,10 +170,10 @@ class FloorJob:
             timed=stand.answered,
             late=stand.late,
             behind_s=behind_s,
-            inbound_waiting=inbound.waiting,
-            inbound_longest_s=inbound.longest_s,
-            inbound_where=inbound.where,
-            inbound_unknown=inbound.unknown,
+            inbound_waiting=callers.waiting,
+            inbound_longest_s=callers.longest_s,
+            inbound_where=callers.where,
+            inbound_unknown=callers.unknown,
         )
 
 

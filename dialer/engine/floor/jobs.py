@@ -13,7 +13,7 @@ from dialer.domain.ids import JobId
 from dialer.engine.call import Call
 from dialer.engine.calls import Calls
 from dialer.engine.floor.job import FloorJob, answer_of
-from dialer.engine.floor.queues import Inbound
+from dialer.engine.floor.queues import CallersWaiting
 from dialer.engine.floor.records import FloorRecords
 from dialer.engine.floor.seat import Seat
 from dialer.engine.floor.seats import Seats
@@ -37,11 +37,11 @@ class FloorJobs(Mapping[JobId, FloorJob]):
         seats: Seats,
         records: FloorRecords,
         behind_s: Callable[[str], float],
-        inbound: Callable[[FloorJob], Inbound],
+        callers: Callable[[FloorJob], CallersWaiting],
     ) -> None:
-        """`behind_s`: how old what is known of a switch is; `inbound`: who waits in the queues that a job gives way to."""
+        """`behind_s`: how old what is known of a switch is; `callers`: who waits in the queues that a job gives way to."""
         self._store, self._clock, self._calls, self._seats, self._records = store, clock, calls, seats, records
-        self._behind_s, self._inbound = behind_s, inbound
+        self._behind_s, self._callers = behind_s, callers
         self._of: dict[JobId, FloorJob] = {}
         self.placers: dict[JobId, Placer] = {}  # how each job calls somebody for an agent
 
@@ -90,8 +90,8 @@ class FloorJobs(Mapping[JobId, FloorJob]):
         """What a pacer sees of the job now."""
         job = self._of[job_id]
         seats = (seat for seat in self._seats.values() if seat.attached == job_id and not seat.moving)
-        late, inbound, calls = self._behind_s(job.switch), self._inbound(job), self._calls.up(job_id)
-        return job.picture(self._clock.monotonic_s(), self._clock.now(), seats, calls, behind_s=late, inbound=inbound)
+        late, callers, calls = self._behind_s(job.switch), self._callers(job), self._calls.up(job_id)
+        return job.picture(self._clock.monotonic_s(), self._clock.now(), seats, calls, behind_s=late, callers=callers)
 
     def take_facts(self, job_id: JobId) -> list[Fact]:
         """What has happened since this was asked last."""

@@ -46,7 +46,7 @@ class WaitingRoom:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inbound:
+class CallersWaiting:
     """Some queues together at one moment."""
 
     waiting: int = 0
@@ -74,13 +74,13 @@ class Queues:
         """Look after these queues, and no others."""
         self._rooms = {place: self._rooms.get(place) or WaitingRoom() for place in places}
 
-    def seen(self, switch: str, queues: Collection[str]) -> Inbound:
+    def seen(self, switch: str, queues: Collection[str]) -> CallersWaiting:
         """Who waits in some queues of a switch."""
         now_s = self._clock.monotonic_s()
         rooms = {queue: self._rooms.get((switch, queue)) for queue in queues}
         unknown = [f"{queue}: {_unknown(room, now_s)}" for queue, room in rooms.items() if _unknown(room, now_s)]
         since = {queue: list(room.callers.values()) for queue, room in rooms.items() if room is not None and room.callers}
-        return Inbound(
+        return CallersWaiting(
             waiting=sum(map(len, since.values())),
             longest_s=max((now_s - one for room in since.values() for one in room), default=0.0),
             where=", ".join(since),
