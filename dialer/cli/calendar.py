@@ -19,6 +19,7 @@ from dialer.errors import BadInput
 from dialer.services import schedules
 from dialer.services.organisations import DEFAULT
 from dialer.services.recurrence import rule_for
+from dialer.services.recurrence_words import in_words
 
 At = Annotated[str, typer.Option(help="The first run, by the clocks of the zone: 2026-03-28T09:00.")]
 Zone = Annotated[str, typer.Option(help="The time zone: Europe/Istanbul.")]
@@ -29,6 +30,7 @@ Times = Annotated[int | None, typer.Option(help="So many runs, then no more.")]
 Until = Annotated[str, typer.Option(help="The last day: 2026-12-31.")]
 Rule = Annotated[str, typer.Option(help="An RRULE of your own instead (RFC 5545).")]
 OfMissed = Annotated[Missed, typer.Option(help="What of runs whose time passed with no dialer running.")]
+Raw = Annotated[bool, typer.Option("--rules", help="The rules as they are kept (RRULE), too.")]
 Number = Annotated[int, typer.Argument(metavar="SCHEDULE", help="Its number, as `list` shows it.")]
 
 
@@ -77,18 +79,24 @@ def chosen_times(
     return first, chosen
 
 
-def show_schedules(what: str, found: Sequence[Schedule]) -> None:
-    """A table of schedules; `what` they start."""
-    table = Table("Schedule", what, "Rule", "Next run", "Missed runs", "State")
+def show_schedules(what: str, found: Sequence[Schedule], *, raw: bool) -> None:
+    """A table of schedules; `what` they start. `raw`: with their rules."""
+    table = Table("Schedule", what, "When", "Next run", "Missed runs", "State", *(["Rule"] if raw else []))
     for one in found:
         state = "ended" if one.next_at is None else "on" if one.active else "off"
-        table.add_row(str(one.id), one.starts, one.rule or "once", next_of(one), one.missed.value, state)
+        told = (in_words(one), next_of(one), one.missed.value, state)
+        table.add_row(str(one.id), one.starts, *told, *([one.rule or "once"] if raw else []))
     print_rows(table, "no schedules yet: `add` makes one")
 
 
 def next_of(one: Schedule) -> str:
     """When it runs next."""
     return "none" if one.next_local is None else f"{one.next_local:%a %Y-%m-%d %H:%M} in {one.zone}"
+
+
+def next_and_then(one: Schedule) -> str:
+    """When it runs next, and by which rule it goes on."""
+    return next_of(one) + (f" ({in_words(one)})" if one.rule else "")
 
 
 def _runs(number: int, of: Starts, config: Path | None, org: str) -> None:

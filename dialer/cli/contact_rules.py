@@ -13,7 +13,9 @@ from dialer.cli.context import Config, Org, opened, out, plain_errors, read_sett
 from dialer.cli.rows import print_rows
 from dialer.domain.attributes import AttributeType
 from dialer.domain.phone_checks import MAX_LENGTH, MIN_LENGTH, PhoneFormat, RejectPattern
+from dialer.errors import BadInput
 from dialer.services import contacts
+from dialer.services.import_rows import column_name
 from dialer.services.organisations import DEFAULT
 
 ListName = Annotated[str, typer.Option("--list", help="The list on which the contact stands.", show_default=False)]
@@ -83,20 +85,23 @@ def add_to_job(
 @plain_errors
 def attribute(
     name: Annotated[str, typer.Argument(help="The attribute; without it the definitions are shown.")] = "",
-    kind: Annotated[AttributeType, typer.Option("--type", help="What it holds.")] = AttributeType.STRING,
-    masked: Annotated[bool, typer.Option("--masked", help="Show it only to those who unmask.")] = False,
+    kind: Annotated[AttributeType | None, typer.Option("--type", help="What it holds; string if nothing was said.")] = None,
+    masked: Annotated[bool | None, typer.Option("--masked/--shown", help="Show it only to those who unmask, or to all.")] = None,
     config: Config = None,
     org: Org = DEFAULT,
 ) -> None:
-    """Say what an attribute holds, or show what was said."""
+    """Say what an attribute holds, or show what was said; what is not given stays as it is."""
     with opened(config, org) as (store, org_id):
-        if name:
+        if name and (kind is not None or masked is not None):
             asyncio.run(contacts.define_attribute(store, org_id, name, kind=kind, masked=masked))
+        elif kind is not None or masked is not None:
+            raise BadInput("of which attribute?", where="attribute", mend="its name")
         found = store.read_now(lambda tx: tx.contact_rules(org_id).definitions())
     table = Table("Attribute", "Type", "Masked")
     for one in found.values():
-        table.add_row(one.name, one.type.value, "yes" if one.masked else "")
-    print_rows(table)
+        if not name or one.name == column_name(name):
+            table.add_row(one.name, one.type.value, "yes" if one.masked else "")
+    print_rows(table, f"nothing was said of {name or 'any attribute'}: what is not said is text")
 
 
 @plain_errors
@@ -110,6 +115,10 @@ def phone_check(
     org: Org = DEFAULT,
 ) -> None:
     """Show the reject patterns and formats of numbers, after changing them."""
+    if prefix and not length:
+        raise BadInput("a prefix goes with a length", where="prefix", mend="--length FEWEST MOST")
+    if country and not (reject or drop or length):
+        raise BadInput("what of that country?", where="country", mend="--reject, --drop or --length")
     with opened(config, org) as (store, org_id):
         asyncio.run(
             contacts.change_phone_checks(

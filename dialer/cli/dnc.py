@@ -13,8 +13,10 @@ from rich.table import Table
 from dialer.cli.context import Config, Org, err, opened, out, plain_errors, read_settings
 from dialer.cli.import_options import CheckFormats, CheckPatterns, Delimiter, Encoding, Region, delimiter_sign
 from dialer.cli.rows import print_rows
+from dialer.domain.codes import name_key
 from dialer.domain.dnc import DncKind
-from dialer.services import dnc, dnc_groups
+from dialer.errors import BadInput, NotFound
+from dialer.services import campaigns, dnc, dnc_groups
 from dialer.services.dnc_import import DncImportOptions, import_dnc
 from dialer.services.organisations import DEFAULT
 from dialer.settings import Settings
@@ -176,7 +178,9 @@ def lists(
 @plain_errors
 def group(
     name: Annotated[str, typer.Argument(help="A group; without it all are shown.", show_default=False)] = "",
-    holds: Annotated[list[str] | None, typer.Option("--list", help="A list in it; up to five.")] = None,
+    holds: Annotated[
+        list[str] | None, typer.Option("--list", help='A list in it; up to five, instead of what it held; "" = none.')
+    ] = None,
     drop: Annotated[bool, typer.Option("--drop", help="Remove the group.")] = False,
     config: Config = None,
     org: Org = DEFAULT,
@@ -185,12 +189,17 @@ def group(
     with opened(config, org) as (store, org_id):
         if name and drop:
             asyncio.run(dnc_groups.drop_dnc_group(store, org_id, name))
-        elif name:
-            asyncio.run(dnc_groups.save_dnc_group(store, org_id, name, holds or ()))
+        elif name and holds is not None:
+            asyncio.run(dnc_groups.save_dnc_group(store, org_id, name, [one for one in holds if one]))
+        elif drop or holds is not None:
+            raise BadInput("which group?", where="group", mend="its name")
         found = asyncio.run(dnc_groups.dnc_groups(store, org_id))
     table = Table("Group", "Lists", "Campaigns")
     for one in found:
-        table.add_row(one.name, ", ".join(one.lists), ", ".join(one.campaigns))
+        if not name or drop or name_key(one.name) == name_key(name):
+            table.add_row(one.name, ", ".join(one.lists), ", ".join(one.campaigns))
+    if found and not table.row_count:
+        raise NotFound(f"no DNC group {name!r}; there are: {', '.join(one.name for one in found)}")
     print_rows(table, "no groups yet: `dialer dnc group NAME --list LIST`")
 
 
@@ -198,14 +207,19 @@ def group(
 @plain_errors
 def campaign(
     name: Annotated[str, typer.Argument(help="The campaign.", show_default=False)],
-    groups: Annotated[list[str] | None, typer.Option("--group", help="A group that binds it; up to five.")] = None,
+    groups: Annotated[
+        list[str] | None, typer.Option("--group", help='A group that binds it; up to five, instead of those before; "" = none.')
+    ] = None,
     config: Config = None,
     org: Org = DEFAULT,
 ) -> None:
-    """Make exactly these groups bind a campaign; a running job obeys with its next call."""
+    """Show which groups bind a campaign; with --group, make exactly these bind it: a running job obeys with its next call."""
     with opened(config, org) as (store, org_id):
-        asyncio.run(dnc_groups.set_campaign_dnc(store, org_id, name, groups or ()))
-    out.print(f"{name}: {', '.join(groups or ()) or 'only the lists that always apply'}")
+        if groups is not None:
+            asyncio.run(dnc_groups.set_campaign_dnc(store, org_id, name, [one for one in groups if one]))
+        found = asyncio.run(campaigns.campaign_named(store, org_id, name))
+        bound = [one.name for one in asyncio.run(dnc_groups.dnc_groups(store, org_id)) if found.name in one.campaigns]
+    out.print(f"{found.name}: {', '.join(bound) or 'only the lists that always apply'}", soft_wrap=True)
 
 
 def _ends_at(settings: Settings, days: int | None, until: datetime | None, zone: str) -> datetime | None:

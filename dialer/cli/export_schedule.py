@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dialer.cli.calendar import At, Every, Interval, On, Rule, Times, Until, Zone, chosen_times, next_of
+from dialer.cli.calendar import At, Every, Interval, On, Raw, Rule, Times, Until, Zone, chosen_times, next_and_then, next_of
 from dialer.cli.context import Config, Org, opened, out, plain_errors, who
 from dialer.cli.export_words import Attributes, Bom, Columns, Days, Delimiter, OfList, OnlyThose, content_of
 from dialer.cli.rows import print_rows
@@ -18,6 +18,7 @@ from dialer.domain.ids import ExportId
 from dialer.errors import BadInput
 from dialer.services import recurring_exports
 from dialer.services.organisations import DEFAULT
+from dialer.services.recurrence_words import in_words
 from dialer.services.recurring_exports import NewExport, RecurringExport
 
 schedule_app = typer.Typer(help="Export again and again: after each job, or by the calendar.", no_args_is_help=True)
@@ -74,19 +75,21 @@ def add(
     with opened(config, org) as (store, org_id):
         made = asyncio.run(recurring_exports.add_export(store, org_id, new, by=who()))
     one = made.definition
-    out.print(f"export {one.id}: {one.content.of.value} of {_whose(one)}, {_when(made)}", soft_wrap=True)
+    out.print(f"export {one.id}: {one.content.of.value} of {_whose(one)}, {_next(made)}", soft_wrap=True)
 
 
 @schedule_app.command("list")
 @plain_errors
-def list_exports(config: Config = None, org: Org = DEFAULT) -> None:
+def list_exports(rules: Raw = False, config: Config = None, org: Org = DEFAULT) -> None:
     """Show the exports and when each runs next."""
     with opened(config, org) as (store, org_id):
         found = asyncio.run(recurring_exports.list_exports(store, org_id))
-    table = Table("Export", "What", "Of", "When", "Rule", "File")
+    table = Table("Export", "What", "Of", "When", "Next run", "File", *(["Rule"] if rules else []))
     for each in found:
-        one, rule = each.definition, each.schedule.rule if each.schedule else ""
-        table.add_row(str(one.id), one.content.of.value, _whose(one), _when(each), rule, one.file)
+        one, schedule = each.definition, each.schedule
+        told = (_when(each), "" if schedule is None else next_of(schedule), one.file)
+        rule = "" if schedule is None else schedule.rule or "once"
+        table.add_row(str(one.id), one.content.of.value, _whose(one), *told, *([rule] if rules else []))
     print_rows(table, "no export makes itself yet: `dialer export schedule add`")
 
 
@@ -120,7 +123,9 @@ def _whose(one: ExportDefinition) -> str:
     return one.campaign_name or "all campaigns"
 
 
+def _next(one: RecurringExport) -> str:
+    return _when(one) if one.schedule is None else next_and_then(one.schedule)
+
+
 def _when(one: RecurringExport) -> str:
-    if one.definition.after_jobs:
-        return "after each job"
-    return "no more" if one.schedule is None or one.schedule.next_local is None else next_of(one.schedule)
+    return "after each job" if one.schedule is None else in_words(one.schedule)

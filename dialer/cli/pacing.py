@@ -13,6 +13,7 @@ from rich.table import Table
 
 from dialer.cli.context import Config, Org, opened, out, plain_errors
 from dialer.cli.pacing_figures import figures_of, figures_table, last_of
+from dialer.cli.rows import print_rows
 from dialer.domain.ids import JobId
 from dialer.domain.live_answer import LiveAnswer, Verdict
 from dialer.domain.pacing_plan import AbandonBudget
@@ -121,7 +122,7 @@ def replay_job(
     for one in (found.was, *found.others):
         table.add_row(*figures_of(one), f"{one.placed:,.0f}", *last_of(one))
     out.print(f"{found.job.campaign_name}: job {found.job.id} again, at most {found.cap:.2%} abandoned", soft_wrap=True)
-    out.print(table)
+    print_rows(table)
 
 
 def _line(one: LiveAnswer, budget: AbandonBudget) -> dict[str, object]:

@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from dialer.cli.context import out
+from dialer.cli.rows import room
 
 if TYPE_CHECKING:  # it loads numpy, which commands that simulate nothing can do without
     from dialer.services.floor_simulation import PacingResult
 
 
 LAST = {"Given up": 100, "Waited": 120, "wait p99": 120}  # by the columns of the terminal that leave room for them
+LEGEND = {
+    "Idle": "idle: seconds between contacts",
+    "Persons": "persons and calls: per agent hour",
+    "Given up": "given up: late rings, of all calls",
+    "Waited": "waited: persons who found no agent free",
+    "wait p99": "wait p99: of those who got one",
+}
 
 
 def figures_table(idle: str, worst: str, persons: str, calls: str) -> Table:
@@ -22,6 +29,16 @@ def figures_table(idle: str, worst: str, persons: str, calls: str) -> Table:
     for column in table.columns[1:]:
         column.justify = "right"
     return table
+
+
+def legend_of(table: Table) -> str:
+    """What the columns that are there mean, and which are not there for want of room."""
+    there = [str(column.header) for column in table.columns]
+    missing = [name for name in LAST if name not in there]
+    told = [words for name, words in LEGEND.items() if name in there]
+    if missing:
+        told.append(f"{max(LAST.values())} columns show more ({', '.join(missing).lower()})")
+    return "; ".join(told)
 
 
 def figures_of(one: PacingResult) -> tuple[str, ...]:
@@ -43,4 +60,4 @@ def last_of(one: PacingResult) -> tuple[str, ...]:
 
 
 def _room_for(columns: Mapping[str, int]) -> list[str]:
-    return [name for name, width in columns.items() if out.width >= width]
+    return [name for name, width in columns.items() if room() >= width]

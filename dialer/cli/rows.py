@@ -20,14 +20,23 @@ def print_rows(table: Table, nothing: str = "", *, on: Console = out) -> None:
     if not table.row_count and nothing:
         on.print(nothing, soft_wrap=True)
         return
-    room = Measurement.get(on, on.options.update(max_width=10_000), table)
-    if not on.is_terminal and "COLUMNS" not in os.environ:
-        wide = Console(file=on.file, width=max(on.width, room.maximum), markup=False, highlight=False)
+    wanted = Measurement.get(on, on.options.update(max_width=10_000), table)
+    if not _bounded(on):
+        wide = Console(file=on.file, width=max(on.width, wanted.maximum), markup=False, highlight=False)
         wide.print(table)
-    elif room.minimum <= on.width or not table.row_count:
+    elif wanted.minimum <= on.width or not table.row_count:
         on.print(table)
     else:
         on.print(_blocks(table))
+
+
+def room(on: Console = out) -> int:
+    """So many columns may a table have: those of the terminal, or as many as it likes where nobody says a width."""
+    return on.width if _bounded(on) else 10_000
+
+
+def _bounded(on: Console) -> bool:
+    return on.is_terminal or "COLUMNS" in os.environ
 
 
 def _blocks(table: Table) -> Table:

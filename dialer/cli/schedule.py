@@ -13,13 +13,14 @@ from dialer.cli.calendar import (
     Interval,
     OfMissed,
     On,
+    Raw,
     Rule,
     Times,
     Until,
     Zone,
     add_to,
     chosen_times,
-    next_of,
+    next_and_then,
     show_schedules,
 )
 from dialer.cli.context import Config, Org, opened, out, plain_errors, who
@@ -53,16 +54,17 @@ def add(
         made = asyncio.run(
             schedules.add_schedule(store, org_id, campaign, first=first, zone=zone, rule=chosen, missed=missed, by=who())
         )
-    out.print(f"schedule {made.id}: {made.starts} starts next at {next_of(made)}", soft_wrap=True)
+    out.print(f"schedule {made.id}: {made.starts} starts next at {next_and_then(made)}", soft_wrap=True)
 
 
 @schedule_app.command("list")
 @plain_errors
 def list_schedules(
     campaign: Annotated[str | None, typer.Argument(metavar="[CAMPAIGN]", help="Of one campaign only.")] = None,
+    rules: Raw = False,
     config: Config = None,
     org: Org = DEFAULT,
 ) -> None:
     """Show the schedules and when each runs next."""
     with opened(config, org) as (store, org_id):
-        show_schedules("Campaign", asyncio.run(schedules.list_schedules(store, org_id, campaign)))
+        show_schedules("Campaign", asyncio.run(schedules.list_schedules(store, org_id, campaign)), raw=rules)

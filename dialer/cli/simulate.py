@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings
-from dialer.cli.pacing_figures import figures_of, figures_table, last_of
+from dialer.cli.pacing_figures import figures_of, figures_table, last_of, legend_of
+from dialer.cli.rows import print_rows, room
 from dialer.services.campaigns import campaign_named
 from dialer.services.organisations import DEFAULT
 
@@ -114,17 +115,15 @@ def _show(results: list[PacingResult]) -> None:
 
     seen = [value for one in results for value in one.occupancy_curve if value is not None]
     least, most = min(seen, default=0.0), max(seen, default=1.0)
-    curves = out.width >= CURVES_FROM
+    curves = room() >= CURVES_FROM
     table = figures_table("Idle", "worst ½ h", "Persons", "Calls")
     if curves:
         table.add_column("Occupancy over the day", no_wrap=True)
     for one in results:
         row = (*figures_of(one), f"{one.placed_per_agent_hour:.0f}", *last_of(one))
         table.add_row(*row, *([blocks(one.occupancy_curve, least, most)] if curves else []))
-    out.print(table)
+    print_rows(table)
     hours = sum(one.agent_hours for one in results)
     scale = f"the curve goes from {least:.0%} to {most:.0%}; " if curves else ""
-    columns = "idle: seconds between contacts; persons and calls: per agent hour; given up: late rings, of all calls"
-    columns += "; waited: persons who found no agent free; wait p99: of those who got one"
-    said = f"{scale}{columns}; {hours:,.0f} agent hours simulated"
+    said = f"{scale}{legend_of(table)}; {hours:,.0f} agent hours simulated"
     out.print(said, soft_wrap=True)

@@ -13,9 +13,11 @@ import typer
 from rich.table import Table
 
 from dialer.cli.context import Config, err, out, plain_errors, read_settings, words_in_force
+from dialer.cli.rows import print_rows, room
 from dialer.domain.codes import SYSTEM_NAME_KEYS, SystemCode, name_key
 from dialer.domain.simulated_replies import Answering
 from dialer.domain.simulation import USUAL_ACTIONS, USUAL_MAILS, USUAL_OUTCOMES, USUAL_TEXTS, Report, Scene, simulate
+from dialer.domain.strategy import CallHandler, Strategy
 from dialer.domain.window import zone_named
 from dialer.errors import BadInput
 from dialer.services.reply_patterns import search
@@ -49,7 +51,7 @@ def check(
     strategy = checked.strategy
     selects = ", a selector" if strategy.selector is not None else ""
     out.print(f"{strategy.name}: {strategy.status.value}, {len(strategy.handlers)} handler(s){selects}, no mistakes")
-    out.print(as_text(strategy), markup=False, highlight=False, soft_wrap=True)
+    out.print(as_text(strategy, room()), markup=False, highlight=False, soft_wrap=True)
 
 
 @strategy_app.command("show")
@@ -61,7 +63,7 @@ def show(
 ) -> None:
     """Draw the states of a strategy and what leads from one to the other."""
     strategy = read_strategy(file, config=config).strategy
-    drawn = as_mermaid(strategy) if form is Format.MERMAID else as_text(strategy)
+    drawn = as_mermaid(strategy) if form is Format.MERMAID else as_text(strategy, room())
     out.print(drawn, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -111,18 +113,18 @@ def simulate_file(
         attributes=dict(_attribute(one) for one in attribute or ()),
     )
     report = simulate(strategy, scene, random.Random(seed))
-    for table in _tables(report):
-        out.print(table)
-    out.print(_told(report, scene), soft_wrap=True)
+    for table in _tables(strategy, report):
+        print_rows(table)
+    out.print(_told(strategy, report, scene), soft_wrap=True)
 
 
-def _tables(report: Report) -> list[Table]:
+def _tables(strategy: Strategy, report: Report) -> list[Table]:
     codes = Table("Code", "Attempts", "Contacts that end with it", "Share")
     names = sorted(report.codes | report.ends, key=lambda name: (-report.codes[name], name))
     for name in names:
         ends = report.ends[name]
         codes.add_row(name or "(not attempted)", str(report.codes[name]), str(ends), f"{100 * ends / report.contacts:.1f} %")
-    calls = Table("Calls of a contact", "Contacts")
+    calls = Table(f"{_attempts(strategy).capitalize()} of a contact", "Contacts")
     for count, people in sorted(report.attempts.items()):
         calls.add_row(str(count), str(people))
     replies = Table("Answer", "What it comes to", "Times")
@@ -131,10 +133,15 @@ def _tables(report: Report) -> list[Table]:
     return [codes, calls, *([replies] if report.replies else [])]
 
 
-def _told(report: Report, scene: Scene) -> str:
+def _attempts(strategy: Strategy) -> str:
+    """What its attempts are called: a text message is no call."""
+    return "calls" if all(isinstance(one, CallHandler) for one in strategy.handlers) else "attempts"
+
+
+def _told(strategy: Strategy, report: Report, scene: Scene) -> str:
     hours = 0.0 if report.last_call_at is None else (report.last_call_at - scene.starts_at).total_seconds() / 3600
     return (
-        f"{report.contacts} contacts, {report.calls} calls, the last after {hours:.1f} h; "
+        f"{report.contacts} contacts, {report.calls} {_attempts(strategy)}, the last after {hours:.1f} h; "
         f"put off {report.put_off} times, {report.unfinished} not done after 30 days"
     )
 

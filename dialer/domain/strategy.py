@@ -96,6 +96,7 @@ class Result:
     treatment: Treatment | None = None
     retry: Retry | None = None
     processor: str = ""  # the result processor that is told; "" = the handler's
+    code: str = field(default="", compare=False)  # the code's name as it is written, for people to read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

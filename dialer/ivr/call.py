@@ -15,6 +15,7 @@ from dialer.ivr.driver import (
     ALL_KEYS,
     CallDriver,
     CallEnded,
+    CallLost,
     PlaybackFailed,
     PromptFailed,
     Recording,
@@ -77,6 +78,7 @@ class Call:
         self._typed_ahead = ""
         self._closed = False
         self.pdc: CallPdc = pulsing(pdc, self._pulse)
+        self.lost = False  # it ended because we gave it up, and not because the contact went
         self.language = normal_language(session.contact.language)
         self.last_input = ""  # the keys of the last question's last try, also where they meant nothing
         self.unanswered: Outcome | None = None  # how the last question ended, where nobody answered it: NO_INPUT or NO_MATCH
@@ -272,7 +274,8 @@ class Call:
         self._alive()
         try:
             return await verb()
-        except CallEnded:
+        except CallEnded as ended:
+            self.lost = self.lost or isinstance(ended, CallLost)
             self.close()
             raise
 

@@ -16,6 +16,10 @@ class CallEnded(OutdialError):
     """The contact has hung up. Apps do not catch it."""
 
 
+class CallLost(CallEnded):
+    """The call was given up by us: the switch did not do in time what it was asked. The contact may still be there."""
+
+
 class PlaybackFailed(OutdialError):
     """The switch could not play a sound that we named: the file is missing, or unreadable to it."""
 

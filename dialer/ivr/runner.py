@@ -10,7 +10,7 @@ import structlog
 
 from dialer.domain.codes import SystemCode
 from dialer.ivr.call import Call, Prompts
-from dialer.ivr.driver import CallDriver, CallEnded, NoSuchDialplan, PlaybackFailed
+from dialer.ivr.driver import CallDriver, CallEnded, CallLost, NoSuchDialplan, PlaybackFailed
 from dialer.ivr.outcome import Outcome
 from dialer.ivr.registry import Apps, IvrApp
 from pdc import PdcError, SessionPdc
@@ -61,7 +61,7 @@ class CallRun:
         if self._dialplan:
             return await self._hand_over()
         if not self._app_name:  # the strategy has no treatment for who answered (a fax, silence): hang up without a word
-            await self._tell(error="")
+            await self._tell()
             await self._hang_up()
             return Ending()
         if self._app is None:
@@ -88,8 +88,8 @@ class CallRun:
         """The session stays open: what the switch's dialplan has to say of the call, it says itself."""
         try:
             await self._driver.hand_over(self._dialplan)
-        except CallEnded:
-            await self._tell(error="")
+        except CallEnded as ended:
+            await self._tell(hung_up=isinstance(ended, CallLost))
         except NoSuchDialplan as exc:
             return await self._fail(str(exc))
         return Ending()
@@ -97,8 +97,10 @@ class CallRun:
     async def _conclude(self, work: asyncio.Task[Outcome | None]) -> Ending:
         try:
             outcome = await work
-        except CallEnded:
-            await self._tell(error="")
+        except CallEnded as ended:
+            if self._call.lost:
+                log.error("a call was given up", app=self._app_name, because=str(ended))
+            await self._tell(hung_up=self._call.lost)
             return Ending()
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) is not None and task.cancelling():
@@ -155,10 +157,10 @@ class CallRun:
         await self._hang_up()
         return Ending(error=error)
 
-    async def _tell(self, *, error: str) -> None:
+    async def _tell(self, *, error: str = "", hung_up: bool = False) -> None:
         """End the session; tried once, for the contact waits. The dialer ends it by itself when the call is gone."""
         try:
-            await self._pdc.end_session(error=error[:500])
+            await self._pdc.end_session(error=error[:500], hung_up=hung_up)
         except PdcError as exc:
             log.error("the end of a call could not be told to the dialer", app=self._app_name, kind=exc.kind, error=str(exc))
 

@@ -16,6 +16,8 @@ from dialer.services.completion import StrategyOf
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store, Tx
 
+MOST_OF_A_LIMIT = 100_000_000  # seconds or callbacks: three years, or any number
+
 
 async def add_callback(
     store: Store,
@@ -182,8 +184,8 @@ def _check_limits(limits: CallbackLimits) -> None:
     least = {"most": 0, "min_interval_s": 0, "span_most": 1, "span_s": 0, "queue_most": 1, "retry_s": 1, "tries_most": 1}
     for name, smallest in least.items():
         value = getattr(limits, name)
-        if value is not None and value < smallest:
-            raise BadInput(f"{value:g}", where=name, mend=f"{smallest} or more")
+        if value is not None and not smallest <= value <= MOST_OF_A_LIMIT:  # also what is no number
+            raise BadInput(f"{value:g}", where=name, mend=f"{smallest} to {MOST_OF_A_LIMIT}")
     if (limits.span_most is None) != (limits.span_s == 0):
         raise BadInput("so many callbacks in how many minutes?", where="limits", mend="both numbers, or none")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,17 +20,26 @@ from dialer.store.store import Store, Tx
 
 
 async def define_attribute(
-    store: Store, org_id: OrgId, name: str, *, kind: AttributeType = AttributeType.STRING, masked: bool = False
+    store: Store, org_id: OrgId, name: str, *, kind: AttributeType | None = None, masked: bool | None = None
 ) -> AttributeDefinition:
-    """Say what an attribute holds; values that are written from now on are checked. Raises BadInput."""
+    """Say what an attribute holds; values that are written from now on are checked. What is None stays as it is.
+
+    Raises BadInput.
+    """
     tidy = column_name(name)
     if not tidy or len(tidy) > MAX_NAME:
         raise BadInput(f"{name!r} cannot be an attribute's name", where="name", mend=f"letters and digits, at most {MAX_NAME}")
     if tidy in HISTORY_ATTRIBUTES:
         raise BadInput(f"{tidy} is kept by the dialer itself", where="name", mend="another name")
-    definition = AttributeDefinition(name=tidy, type=kind, masked=masked)
-    await store.write(lambda tx: tx.contact_rules(org_id).define(definition))
-    return definition
+
+    def work(tx: Tx) -> AttributeDefinition:
+        rules = tx.contact_rules(org_id)
+        before = rules.definitions().get(tidy) or AttributeDefinition(name=tidy)
+        after = replace(before, type=kind or before.type, masked=before.masked if masked is None else masked)
+        rules.define(after)
+        return after
+
+    return await store.write(work)
 
 
 async def exclude_contact(
@@ -111,6 +121,10 @@ async def change_phone_checks(
             compiled(add_pattern.pattern)
         except BadPattern as exc:
             raise BadInput(str(exc), where="pattern") from exc
+    if add_format is not None and not re.fullmatch(r"[1-9]\d{0,2}", add_format.calling_code, re.ASCII):
+        raise BadInput("a format belongs to a country", where="country", mend="its calling code, such as 90")
+    if add_format is not None and not re.fullmatch(r"\d{0,15}", add_format.prefix, re.ASCII):
+        raise BadInput(f"{add_format.prefix!r} cannot be dialled", where="prefix", mend="digits")
     if add_format is not None and not 1 <= add_format.min_length <= add_format.max_length <= 99:
         raise BadInput("the lengths make no sense", where="format", mend="1 to 99, the smaller one first")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from dateutil.rrule import rruleset, rrulestr
+from dateutil.rrule import DAILY, rrule, rruleset, rrulestr
 
 from dialer.domain.clock_change import instant_of
 from dialer.domain.schedule import Schedule
@@ -16,6 +16,7 @@ from dialer.errors import BadInput
 FREQUENCIES = ("hourly", "daily", "weekly", "monthly")
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 LOOK_BACK = timedelta(days=2)  # no zone's clocks are further from UTC, or were ever turned further
+INTERVAL_MOST = 9999
 LATE_MOST = 1000  # missed runs that are recorded one by one
 
 
@@ -52,7 +53,7 @@ def rule_for(
 
 
 def check_rule(first: datetime, zone: str, rule: str) -> None:
-    """Raises BadInput for a zone that does not exist, or a rule that cannot be read or names a zone of its own."""
+    """Raises BadInput for a zone that does not exist, and for a rule that cannot be read, never happens or names a zone."""
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
@@ -61,13 +62,25 @@ def check_rule(first: datetime, zone: str, rule: str) -> None:
         raise BadInput("the first run has a zone of its own", where="at", mend="a local time: 2026-03-28T09:00")
     if not rule:
         return
+    for part in rule.upper().removeprefix("RRULE:").split(";"):
+        name, _, value = part.strip().partition("=")
+        if name in ("INTERVAL", "COUNT") and not (value.isdecimal() and 1 <= int(value) <= INTERVAL_MOST):
+            raise BadInput(f"{value!r} is no {name}", where="rule", mend=f"1 to {INTERVAL_MOST}")
     try:
         found = rrulestr(rule, dtstart=first)
-        next(iter(found), None)
-    except (ValueError, TypeError) as exc:
+        happens = isinstance(found, rruleset) or _happens(found)
+    except (ValueError, TypeError, OverflowError) as exc:
         raise BadInput(f"{rule!r} is no rule: {exc}", where="rule", mend="for example FREQ=WEEKLY;BYDAY=MO") from exc
-    if isinstance(found, rruleset) or any(word in rule.upper() for word in ("DTSTART", "SECONDLY", "MINUTELY")):
+    if isinstance(found, rruleset) or any(word in rule.upper() for word in ("DTSTART", "SECONDLY", "MINUTELY", "BYSECOND")):
         raise BadInput(f"{rule!r} is more than a rule", where="rule", mend="one RRULE, hourly or slower")
+    if not happens:
+        raise BadInput(f"{rule!r} never happens", where="rule", mend="a day that there is")
+
+
+def _happens(rule: rrule) -> bool:
+    """Whether it ever runs. The 30th of February is looked for to the end of the calendar, some seconds: days before hours."""
+    by_day = rule.replace(freq=DAILY, interval=1) if "FREQ=HOURLY" in str(rule) else rule
+    return next(iter(by_day), None) is not None and next(iter(rule), None) is not None
 
 
 def next_run(schedule: Schedule, after: datetime) -> Occurrence | None:

@@ -41,7 +41,7 @@ class RecurringExport:
 async def add_export(store: Store, org_id: OrgId, new: NewExport, *, by: str, now: datetime | None = None) -> RecurringExport:
     """Export this from now on. Raises BadInput, NotFound; Conflict when another export writes files of these names."""
     first = new.first
-    check_rule(first or datetime.now(UTC).replace(tzinfo=None), new.zone, new.rule)
+    await asyncio.to_thread(check_rule, first or datetime.now(UTC).replace(tzinfo=None), new.zone, new.rule)
     if first is None and new.rule:
         raise BadInput("a rule without a first time", where="at", mend="2026-03-28T06:00")
     if first is None and new.content.days:

@@ -125,6 +125,8 @@ def _checked(tx: Tx, org_id: OrgId, rule: Rule, campaigns: Sequence[str] | None)
     for zone in (*rule.zones, *rule.except_zones):
         if zone_named(zone) is None:
             raise BadInput(f"no such time zone {zone!r}", where="zone", mend="for example Europe/Berlin")
+    if both := set(rule.zones) & set(rule.except_zones):
+        raise BadInput(f"a rule for {', '.join(sorted(both))} that does not hold there", where="zone", mend="one of the two")
     if rule.only_last and not rule.codes:
         raise BadInput("a rule about the last code names the code", where="codes")
     known = {code.value for code in SystemCode}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -37,6 +38,8 @@ async def add_schedule(
     Raises BadInput (also when no run lies ahead), NotFound.
     """
 
+    await asyncio.to_thread(check_rule, first, zone, rule)  # not in the transaction: others write meanwhile
+
     def work(tx: Tx) -> Schedule:
         found = tx.campaigns(org_id).by_name(campaign)
         new = _new(org_id, found.name, first=first, zone=zone, rule=rule, missed=missed)
@@ -62,6 +65,8 @@ async def add_source_schedule(
     Raises BadInput (also when no run lies ahead), NotFound.
     """
 
+    await asyncio.to_thread(check_rule, first, zone, rule)
+
     def work(tx: Tx) -> Schedule:
         found = tx.data_sources(org_id).by_name(source)
         new = _new(org_id, found.name, first=first, zone=zone, rule=rule, missed=missed)
@@ -75,7 +80,7 @@ def schedule_export_in(
 ) -> Schedule:
     """Let an export be made at the local time `first` of its zone, and again by `rule`; what was missed is made good once.
 
-    Raises BadInput, also when no run lies ahead.
+    The rule was checked before (`check_rule`). Raises BadInput when no run lies ahead.
     """
     new = _new(export.org_id, f"export {export.id}", first=first, zone=export.zone, rule=rule, missed=Missed.RUN_ONCE)
     return _add(tx, replace(new, export_id=export.id), by, now)
@@ -203,7 +208,6 @@ def _run(schedule_id: ScheduleId, now: datetime, tx: Tx) -> list[ScheduledRun]:
 
 
 def _new(org_id: OrgId, starts: str, *, first: datetime, zone: str, rule: str, missed: Missed) -> Schedule:
-    check_rule(first, zone, rule)
     no_number = ScheduleId(0)  # given by the database
     return Schedule(id=no_number, org_id=org_id, starts=starts, first=first, zone=zone, rule=rule, missed=missed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from dialer.domain.strategy import (
     Strategy,
 )
 
+WIDE = 10_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
@@ -43,11 +46,12 @@ def edges(strategy: Strategy) -> Iterator[Edge]:
         yield Edge(origin=INITIAL, target=strategy.selector.otherwise, label="otherwise")
     for handler in strategy.handlers:
         for key, row in handler.results.items():
+            code = row.code or key
             if row.retry is not None:
-                yield Edge(origin=handler.state, target=handler.state, label=f"{key}: {_retry(row.retry)}")
-                yield Edge(origin=handler.state, target=row.retry.fail_state, label=f"{key}: retries used")
+                yield Edge(origin=handler.state, target=handler.state, label=f"{code}: {_retry(row.retry)}")
+                yield Edge(origin=handler.state, target=row.retry.fail_state, label=f"{code}: retries used")
             else:
-                yield Edge(origin=handler.state, target=row.next_state, label=key + (_app(row)))
+                yield Edge(origin=handler.state, target=row.next_state, label=code + _app(row))
         yield Edge(origin=handler.state, target=handler.otherwise, label="any other code")
         if any(edge_target == WAIT for edge_target in _targets(handler)):
             yield Edge(origin=WAIT, target=handler.wait.then, label=f"from {handler.state}: after {handler.wait.for_s:g} s")
@@ -67,12 +71,12 @@ def as_mermaid(strategy: Strategy) -> str:
     return "\n".join(lines)
 
 
-def as_text(strategy: Strategy) -> str:
-    """Each state with its arrows."""
+def as_text(strategy: Strategy, width: int = WIDE) -> str:
+    """Each state with its arrows; no line is longer than `width` where words can be broken."""
     lines = [f"{strategy.name} ({strategy.status.value})"]
     if strategy.selector is not None:
         lines.append(f"\n[{INITIAL}] selects")
-        lines += _arrows({INITIAL: ""}, [edge for edge in edges(strategy) if edge.origin == INITIAL])
+        lines += _arrows({INITIAL: ""}, [edge for edge in edges(strategy) if edge.origin == INITIAL], width)
     by_origin: defaultdict[str, list[Edge]] = defaultdict(list)
     for edge in edges(strategy):
         by_origin[edge.origin].append(edge)
@@ -85,12 +89,12 @@ def as_text(strategy: Strategy) -> str:
             lines += [f"  shows {one.shown}: {said(one.when)}" for one in handler.senders]
         if isinstance(handler, SmsHandler):
             lines.append(f"  {segments_told(handler)}")
-        lines += _arrows({handler.state: "again"}, by_origin[handler.state])
-        lines += [] if handler.replies is None else _answers(handler.replies)
+        lines += _arrows({handler.state: "again"}, by_origin[handler.state], width)
+        lines += [] if handler.replies is None else _answers(handler.replies, width)
     if by_origin[WAIT]:
         lines.append(f"\n[{WAIT}] until a code comes")
-        lines += _arrows({}, by_origin[WAIT])
-    return "\n".join(lines)
+        lines += _arrows({}, by_origin[WAIT], width)
+    return "\n".join(part for line in lines for part in _folded(line, width))
 
 
 def attempts_by(handler: Handler) -> str:
@@ -131,17 +135,33 @@ def _window(rule: AddressRule) -> str:
     return f"{rule.name} ({hours})"
 
 
-def _arrows(names: Mapping[str, str], leading: list[Edge]) -> list[str]:
-    width = max((len(edge.label) for edge in leading), default=0)
-    return [f"  {edge.label.ljust(width)}  → {names.get(edge.target) or edge.target}" for edge in leading]
+def _arrows(names: Mapping[str, str], leading: list[Edge], width: int) -> list[str]:
+    return _aligned([(edge.label, f"→ {names.get(edge.target) or edge.target}") for edge in leading], width)
 
 
-def _answers(replies: Replies) -> list[str]:
+def _aligned(rows: list[tuple[str, str]], width: int) -> list[str]:
+    """What leads to what, in two columns; what is too long for them has its second part on a line of its own."""
+    room = width - 4 - max((len(to) for _, to in rows), default=0)
+    column = max((len(what) for what, _ in rows if len(what) <= room), default=0)
+    lines: list[str] = []
+    for what, to in rows:
+        lines += [f"  {what.ljust(column)}  {to}"] if len(what) <= column else [f"  {what}", f"      {to}"]
+    return lines
+
+
+def _folded(line: str, width: int) -> list[str]:
+    if len(line) <= width:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip(" ")))
+    parts = textwrap.wrap(line.strip(), max(20, width - len(indent) - 6), break_long_words=False, break_on_hyphens=False)
+    return [indent + parts[0], *(f"{indent}      {part}" for part in parts[1:])]
+
+
+def _answers(replies: Replies, width: int) -> list[str]:
     """What each answer means."""
     rows = [(" or ".join([*row.words, *([f"/{row.pattern}/"] if row.pattern else [])]), row) for row in replies.rows]
     said = [(f"answer {words}", row) for words, row in rows] + [("any other answer", replies.otherwise)]
-    width = max(len(label) for label, _ in said)
-    return [f"  {label.ljust(width)}  = {_meaning(row)}" for label, row in said]
+    return _aligned([(label, f"= {_meaning(row)}") for label, row in said], width)
 
 
 def _meaning(row: ReplyRow) -> str:

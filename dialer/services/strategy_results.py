@@ -108,11 +108,17 @@ class ResultsReader:
         row = Table.read(results.values[code], results.path(code), self.mistakes, _ROW_KEYS)
         if row is None:
             return Result()
-        treatment = self._treatment(row, code)
+        known, treatment = _SYSTEM.get(name_key(code)), self._treatment(row, code)
         retry = self._retry(row, code)
         if retry is not None and row.has("next_state"):
             row.bad("next_state", "has no meaning beside a retry", "say where the contact goes in `retry: {fail_state: ...}`")
-        return Result(next_state=row.text("next_state", DONE), treatment=treatment, retry=retry, processor=processor_name(row))
+        return Result(
+            next_state=row.text("next_state", DONE),
+            treatment=treatment,
+            retry=retry,
+            processor=processor_name(row),
+            code=code if known is None else known.value,
+        )
 
     def _treatment(self, row: Table, code: str) -> Treatment | None:
         if row.has("dialplan"):

@@ -45,7 +45,10 @@ def test_a_campaign_manager_can_say_all_of_it() -> None:
         "schedule", "add", "Ask", "--at", "2099-01-05T09:00", "--zone", "Europe/Istanbul", "--every", "weekly", "--on", "MO"
     )
     assert "Mon 2099-01-05 09:00 in Europe/Istanbul" in said
-    assert "FREQ=WEEKLY;INTERVAL=1;BYDAY=MO" in run("schedule", "list")
+    assert "(every Monday at 09:00, Europe/Istanbul)" in said
+    assert "every Monday at 09:00, Europe/Istanbul" in (listed := run("schedule", "list"))
+    assert "FREQ=" not in listed
+    assert "FREQ=WEEKLY;INTERVAL=1;BYDAY=MO" in run("schedule", "list", "--rules")
     assert "is off" in run("schedule", "off", "1")
     assert "is on" in run("schedule", "on", "1")
     assert "Outcome" in run("schedule", "runs", "1")

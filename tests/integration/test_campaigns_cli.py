@@ -139,7 +139,9 @@ def test_exports_recur_by_the_word_of_a_manager(dialer: Dialer) -> None:
     assert "export 1: codes of all campaigns, Sat 2126-05-11 00:30 in UTC" in said
     assert "after each job" in dialer.does("export", "schedule", "add", "contacts", "--after-job", "--only", "reached", "--bom")
     listed = dialer.does("export", "schedule", "list")
-    assert "FREQ=HOURLY;INTERVAL=6" in listed
+    assert "every 6 hours from Sat 2126-05-11 at minute 30, UTC" in listed
+    assert "FREQ=" not in listed
+    assert "FREQ=HOURLY;INTERVAL=6" in dialer.does("export", "schedule", "list", "--rules")
     assert "{what}-{campaign}-{job}.csv" in listed
     assert "Because" in dialer.does("export", "schedule", "runs", "1")
     dialer.does("export", "schedule", "remove", "1")

@@ -16,7 +16,7 @@ from dialer.ivr.fake_pdc import FakePdc, FakeVerbs
 from pdc import Session, Unreachable
 from tests.fake_asterisk import SwitchCall
 from tests.ivr_kit import NONCE, Hum, blocking_app, eventually, served
-from tests.patience import own_s
+from tests.patience import PATIENCE_S, own_s
 
 pytestmark = pytest.mark.integration
 
@@ -102,6 +102,19 @@ async def test_a_blocking_app_loses_only_its_own_call(tmp_path: Path) -> None:
         assert not call.hung_up_by_app
         assert (await _ended(at.pdc, call)).startswith("hung: ")
         release.set()
+
+
+async def test_a_call_that_we_cut_is_not_said_to_be_ended_by_its_contact(tmp_path: Path) -> None:
+    async with served(tmp_path) as at:
+        key = at.add("blood_donation")
+        call = SwitchCall(nonce=NONCE, attempt_id=key.attempt_id, key_delay_s=PATIENCE_S)
+        talking = asyncio.create_task(call.run(at.address))
+        await eventually(lambda: bool(call.commands))
+        await at.server.stop()  # a worker that is taken out of service while the contact listens
+        kept = at.pdc.calls[key.attempt_id]
+        assert (kept.ended, kept.hung_up, kept.code) == (True, True, "")
+        talking.cancel()
+        await asyncio.gather(talking, return_exceptions=True)
 
 
 async def test_an_app_that_computes_without_end_is_stopped_and_others_are_served(tmp_path: Path) -> None:

@@ -29,6 +29,16 @@ def test_a_floor_is_simulated_and_the_table_repeats() -> None:
     assert run(*QUICK, "--first-seed", "2")[1] != first
 
 
+@pytest.mark.parametrize(("columns", "curves"), [(80, False), (110, False), (160, True)])
+def test_the_legend_names_the_columns_that_are_there(columns: int, curves: bool) -> None:
+    result = CliRunner().invoke(app, ["simulate", *QUICK], catch_exceptions=False, env={"COLUMNS": str(columns)})
+    table, _, legend = result.output.rpartition("└")
+    assert ("Given up" in table) is ("given up:" in legend)
+    assert ("wait p99" in table) is ("wait p99:" in legend)
+    assert ("the curve goes" in legend) is curves
+    assert ("120 columns show more" in legend) is (columns < 120)
+
+
 def test_a_service_level_is_simulated_beside_the_pacing_without_it() -> None:
     status, said = run(*QUICK, "--service-level", "95", "--answer-within", "0.3")
     assert status == 0, said

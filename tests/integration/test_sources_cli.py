@@ -59,7 +59,8 @@ def test_a_manager_can_say_all_of_it(ready: Path, sqlite_url: str) -> None:
     assert "Daily starts next" in run(
         "source", "schedule", "add", "Daily", "--at", "2099-01-05T06:00", "--every", "weekly", "--on", "MO"
     )
-    assert "FREQ=WEEKLY" in run("source", "schedule", "list", "Daily")
+    assert "every Monday at 06:00, UTC" in run("source", "schedule", "list", "Daily")
+    assert "FREQ=WEEKLY" in run("source", "schedule", "list", "Daily", "--rules")
     assert "is off" in run("source", "schedule", "off", "1")
     assert "cancelled" in (said := run("source", "runs"))
     assert "completed" in said

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dialer.channels.asterisk.agi_handshake import AgiRequest, LineRequest, NotOurs, parse_request
 from dialer.channels.asterisk.agi_wire import AgiConnection, AgiReply, command_line, parse_reply
 from dialer.errors import BadInput, Rejected
-from dialer.ivr.driver import CallEnded, Target
+from dialer.ivr.driver import CallEnded, CallLost, Target
 from dialer.ivr.prompt_text import fill, spoken
 from tests.fake_asterisk import CALL_ARGUMENTS, HEADERS
 
@@ -160,7 +160,7 @@ async def test_whatever_the_switch_does_the_app_gets_one_clean_end(said: bytes) 
 
 async def test_a_switch_that_never_answers_is_given_up() -> None:
     agi = Wire(b"", end=False).agi()
-    with pytest.raises(CallEnded, match="did not answer"):
+    with pytest.raises(CallLost, match="did not answer"):
         await agi.command("NOOP", timeout_s=0.01)
 
 

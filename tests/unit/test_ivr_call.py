@@ -11,9 +11,10 @@ from structlog.testing import capture_logs
 from dialer import Call, Outcome, ivr_app
 from dialer.errors import BadInput
 from dialer.ivr.call import CallSettings
-from dialer.ivr.driver import CallEnded, PromptFailed, Sound, Typed
+from dialer.ivr.driver import CallEnded, CallLost, PromptFailed, Sound, Typed
 from dialer.ivr.fake_pdc import FakePdc
 from dialer.ivr.player import Player, TextPrompts
+from dialer.ivr.rehearsal import rehearse
 from dialer.testing import Played, play
 
 pytestmark = pytest.mark.unit
@@ -199,6 +200,25 @@ async def test_an_app_cannot_swallow_its_end_by_catching_everything() -> None:
         except Exception as exc:  # noqa: BLE001 - what a careless author does
             last: Exception = exc
     assert isinstance(last, CallEnded)
+
+
+class LetDown(Player):
+    """A switch that does not do in time what it is asked."""
+
+    async def get_data(self, sound: Sound | None, *, timeout_s: float, max_digits: int) -> Typed:
+        raise CallLost("the switch did not answer GET within 330 s")
+
+
+async def test_a_call_that_the_switch_lets_down_was_not_ended_by_its_contact() -> None:
+    @ivr_app("asks")
+    async def asks(call: Call) -> Outcome:
+        await call.menu("common.no_input", keys="1")
+        return Outcome.NO_INPUT
+
+    lost = await rehearse(asks, LetDown(), prompts=PROMPTS)
+    assert (lost.code, lost.error, lost.call.hung_up) == ("", "", True)
+    left = await rehearse(asks, Player(hangup_after=1), prompts=PROMPTS)
+    assert (left.code, left.error, left.call.hung_up) == ("", "", False)
 
 
 def _call(player: Player) -> tuple[Call, Player]:

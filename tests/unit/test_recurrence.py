@@ -12,6 +12,7 @@ from dialer.domain.ids import CampaignId, OrgId, ScheduleId
 from dialer.domain.schedule import Schedule
 from dialer.errors import BadInput
 from dialer.services.recurrence import check_rule, due_runs, next_run, rule_for
+from dialer.services.recurrence_words import in_words
 
 pytestmark = [pytest.mark.unit, pytest.mark.row(79)]
 
@@ -101,9 +102,52 @@ def test_all_runs_that_passed_while_nobody_was_there_are_found() -> None:
         ("2026-05-01T09:00+02:00", "UTC", "", "a zone of its own"),
         ("2026-05-01T09:00", "UTC", "FREQ=NEVER", "no rule"),
         ("2026-05-01T09:00", "UTC", "FREQ=SECONDLY", "hourly or slower"),
+        ("2026-05-01T09:00", "UTC", "FREQ=DAILY;BYSECOND=0,1,2", "hourly or slower"),
+        ("2026-05-01T09:00", "UTC", "FREQ=DAILY;INTERVAL=0", "'0' is no INTERVAL"),
+        ("2026-05-01T09:00", "UTC", "rrule:interval=-1;freq=daily", "'-1' is no INTERVAL"),
+        ("2026-05-01T09:00", "UTC", "FREQ=DAILY;COUNT=0", "'0' is no COUNT"),
+        ("2026-05-01T09:00", "UTC", "FREQ=DAILY;INTERVAL=99999999999999999999", "is no INTERVAL"),
+        ("2026-05-01T09:00", "UTC", "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "never happens"),
+        ("2026-05-03T09:00", "UTC", "FREQ=DAILY;INTERVAL=371;BYDAY=MO", "never happens"),  # always a Sunday
         ("2026-05-01T09:00", "UTC", "RRULE:FREQ=DAILY\nRDATE:20260601T090000", "more than a rule"),
     ],
 )
 def test_a_schedule_that_cannot_be_kept_is_refused(first: str, zone: str, rule: str, says: str) -> None:
     with pytest.raises(BadInput, match=says):
         check_rule(datetime.fromisoformat(first), zone, rule)
+
+
+@pytest.mark.parametrize(
+    ("first", "rule", "words"),
+    [
+        ("2026-01-31T09:30", "", "once: Sat 2026-01-31 at 09:30"),
+        ("2026-01-05T09:00", rule_for("weekly", weekdays=["MO"]), "every Monday at 09:00"),
+        ("2026-01-05T09:00", rule_for("weekly"), "every Monday at 09:00"),
+        ("2026-01-05T09:00", rule_for("weekly", weekdays=["FR", "MO", "WE"]), "every Monday, Wednesday and Friday at 09:00"),
+        ("2026-01-05T09:00", rule_for("weekly", weekdays=["MO", "TU", "WE", "TH", "FR"]), "every Monday to Friday at 09:00"),
+        ("2026-01-05T09:00", rule_for("weekly", interval=2), "every 2 weeks from 2026-01-05 on Monday at 09:00"),
+        ("2026-01-05T09:00", rule_for("daily", count=10), "every day at 09:00, 10 times"),
+        ("2026-01-05T09:00", rule_for("daily", until=date(2026, 12, 31)), "every day at 09:00, until 2026-12-31"),
+        ("2026-01-05T09:00", rule_for("daily", weekdays=["SA", "SU"]), "every Saturday and Sunday at 09:00"),
+        ("2026-01-05T09:00", rule_for("daily", interval=3), "every 3 days from Mon 2026-01-05 at 09:00"),
+        ("2026-01-05T09:30", rule_for("hourly"), "every hour at minute 30"),
+        ("2026-01-05T09:30", rule_for("hourly", interval=4), "every 4 hours from Mon 2026-01-05 at minute 30"),
+        ("2026-01-05T09:30", rule_for("monthly"), "every month on day 5 at 09:30"),
+        ("2026-01-31T09:30", rule_for("monthly"), "every month on day 31 (in months that have it) at 09:30"),
+        ("2026-01-05T09:00", "RRULE:FREQ=MONTHLY;BYDAY=1MO,-1FR", "every month on the first Monday and last Friday at 09:00"),
+        ("2026-01-05T09:00", "freq=monthly;bymonthday=-1", "every month on the last day at 09:00"),
+        ("2026-01-05T09:00", "FREQ=YEARLY;COUNT=1", "every year on 5 January at 09:00, one time"),
+        # What these words cannot say is shown as it is, and not half.
+        ("2026-01-05T09:00", "FREQ=DAILY;BYHOUR=9,12", "FREQ=DAILY;BYHOUR=9,12, first 2026-01-05 09:00"),
+        ("2026-01-05T09:00", "FREQ=DAILY;INTERVAL=2;BYDAY=MO", "FREQ=DAILY;INTERVAL=2;BYDAY=MO, first 2026-01-05 09:00"),
+        (
+            "2026-01-05T09:00",
+            "FREQ=MONTHLY;BYMONTHDAY=13;BYDAY=FR",
+            "FREQ=MONTHLY;BYMONTHDAY=13;BYDAY=FR, first 2026-01-05 09:00",
+        ),
+        ("2026-01-05T09:00", "FREQ=WEEKLY;INTERVAL=2;WKST=SU", "FREQ=WEEKLY;INTERVAL=2;WKST=SU, first 2026-01-05 09:00"),
+    ],
+)
+def test_a_rule_is_said_in_plain_words(first: str, rule: str, words: str) -> None:
+    check_rule(datetime.fromisoformat(first), "Europe/Berlin", rule)
+    assert in_words(schedule(first, "Europe/Berlin", rule)) == f"{words}, Europe/Berlin"

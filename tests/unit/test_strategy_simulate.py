@@ -72,6 +72,15 @@ def test_a_diagram_shows_every_state(name: str) -> None:
         assert line.count(":") == 1, "a colon inside a label ends it"
 
 
+@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_diagram_fits_a_narrow_terminal_and_names_codes_as_people_know_them(name: str, width: int) -> None:
+    text = as_text(load_strategy(resource(name).read_text(encoding="utf-8")), width)
+    assert [line for line in text.splitlines() if len(line) > width and "(?P<" not in line] == []  # a pattern is one word
+    assert "→ done" in text
+    assert [line for line in text.splitlines() if line.startswith(("  call busy", "  sms ", "  answer human"))] == []
+
+
 TWO_WAY = """\
 strategy: ask
 status: completed

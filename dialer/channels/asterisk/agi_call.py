@@ -49,6 +49,7 @@ class LiveCall:
         self._conn, self._rest = conn, rest
         self._lever = conn.dup()  # ours alone, so that the watchdog never cuts a socket that was closed and used again
         self._run: CallRun | None = None
+        self._agi: AgiConnection | None = None
         self.thread: AppThread | None = None
 
     def verdict(self, now: float, limits: IvrLimits) -> str:
@@ -63,7 +64,7 @@ class LiveCall:
         """Run the app over AGI to the end of the call."""
         with structlog.contextvars.bound_contextvars(attempt_id=self.key.attempt_id, ivr_app=self.session.app):
             reader, writer = await asyncio.open_connection(sock=self._conn, limit=16 * 1024)
-            agi = AgiConnection(reader, writer)
+            agi = self._agi = AgiConnection(reader, writer)
             try:
                 if self._rest:
                     reader.feed_data(self._rest)
@@ -83,6 +84,8 @@ class LiveCall:
 
     def cut(self) -> None:
         """Break the connection under the app: the switch goes on with the dialplan, which speaks and hangs up."""
+        if self._agi is not None:
+            self._agi.given_up = True
         with contextlib.suppress(OSError):
             self._lever.shutdown(socket.SHUT_RDWR)
 

@@ -9,7 +9,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from dialer.errors import BadInput, Rejected
-from dialer.ivr.driver import CallEnded
+from dialer.ivr.driver import CallEnded, CallLost
 
 MAX_LINE = 4096  # bytes; Asterisk's own buffer holds 8192
 MAX_WORDS = 64  # Asterisk's own limit is 128
@@ -75,12 +75,14 @@ class AgiConnection:
         self._owed = 0  # replies that are still to come for commands whose caller went away
         self._closed = False
         self.hung_up = False  # the switch has said that the contact is gone
+        self.given_up = False  # we break the connection ourselves, under whoever uses it
 
     async def command(self, *words: str | int, timeout_s: float = ANSWERS_WITHIN_S, after_hangup: bool = False) -> AgiReply:
         """Send one command and wait for its reply.
 
         Raises CallEnded: the contact is gone, or the switch is (with `after_hangup`, a gone contact is no reason: some commands
-        work on a dead channel, and a transfer's reply says how it went). Raises Rejected: the switch does not know the command.
+        work on a dead channel, and a transfer's reply says how it went). Raises CallLost: no reply in time; the connection is
+        closed then, so that the switch goes on with its dialplan. Raises Rejected: the switch does not know the command.
         """
         line = command_line(*words)
         async with self._turn:
@@ -95,10 +97,10 @@ class AgiConnection:
                     reply = await self._reply(after_hangup)
             except TimeoutError as exc:
                 self.close()
-                raise CallEnded(f"the switch did not answer {words[0]} within {timeout_s:g} s") from exc
+                raise CallLost(f"the switch did not answer {words[0]} within {timeout_s:g} s") from exc
             except (OSError, ValueError, asyncio.IncompleteReadError) as exc:
                 self.close()
-                raise CallEnded(f"the connection to the switch broke: {exc}") from exc
+                raise self._broken(f"the connection to the switch broke: {exc}") from exc
         if reply.code == 511:  # not on a dead channel
             self.hung_up = True
             raise CallEnded("the contact has hung up")
@@ -129,8 +131,11 @@ class AgiConnection:
         if not raw.endswith(b"\n"):
             self.hung_up = True
             self.close()
-            raise CallEnded("the switch has closed the connection")
+            raise self._broken("the switch has closed the connection")
         return raw.decode("utf-8", errors="replace").rstrip("\r\n")
+
+    def _broken(self, because: str) -> CallEnded:
+        return CallLost("we have closed the connection to the switch") if self.given_up else CallEnded(because)
 
     def close(self) -> None:
         """Close the socket."""
