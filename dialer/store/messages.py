@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from dialer.domain.channel import Channel
 from dialer.domain.ids import AttemptId, ContactId, OrgId
 from dialer.domain.message import Message, MessageNews, NewMessage, SentMessage, TakenMessage
-from dialer.domain.message_state import MessageFacts, MessageState, Refusal
+from dialer.domain.message_state import MessageState, Refusal
 from dialer.ports import MessageUpdate
 from dialer.store.many_rows import ManyRows
+from dialer.store.message_ids import WHOLE, MessageIds, Told
 from dialer.store.tables import Instant, attempts
 from dialer.store.tables_messages import message_ids, messages
 
 LATEST = 20  # messages to an address that somebody who writes from there may be answering
-WHOLE = "~"  # begins the id under which news of a message as one is kept, where it names no id of the provider's
 
 _BY_ATTEMPT = sa.select(messages).where(messages.c.attempt_id == sa.bindparam("attempt"))
 _HELD = _BY_ATTEMPT.with_for_update()
-_PARTS = sa.select(message_ids).where(message_ids.c.attempt_id == sa.bindparam("attempt"))
-_BY_ID = sa.select(message_ids).where(
-    message_ids.c.gateway == sa.bindparam("of_gateway"), message_ids.c.provider_id == sa.bindparam("of_id")
-)
 # Each is made once: a statement that is put together for every message would cost more than what it does.
 _NEW = ManyRows(messages)
 _ACCEPTED = sa.update(messages).where(messages.c.attempt_id == sa.bindparam("attempt"), messages.c.state.is_(None))
@@ -62,48 +56,13 @@ _LATEST = (
     .subquery()
 )
 _PUT_TO = sa.select(_LATEST).where(_LATEST.c.turn <= LATEST).order_by(_LATEST.c.recipient, _LATEST.c.turn)
-_NEW_ID = sa.insert(message_ids)
-_SET_ID = (
-    sa.update(message_ids)
-    .where(message_ids.c.gateway == sa.bindparam("of_gateway"), message_ids.c.provider_id == sa.bindparam("of_id"))
-    .values({name: sa.bindparam(name) for name in ("attempt_id", "at", "state", "refusal", "told_code", "told_text")})
-)
-
-
-@cache
-def _fresh_ids(dialect: str) -> Any:
-    """Ids of which nobody has spoken yet; returns whose they are."""
-    insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    fresh = insert(message_ids).on_conflict_do_nothing(index_elements=["gateway", "provider_id"])
-    return fresh.returning(message_ids.c.attempt_id)
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """What was said of one id. Of two pieces of news the weightier is kept, and of equal ones always the same."""
-
-    state: MessageState
-    refusal: str
-    code: str
-    text: str
-
-    def after(self, other: _Told) -> _Told:
-        return max(self, other, key=lambda one: (one.state.rank, one.refusal, one.code, one.text))
-
-    def values(self) -> dict[str, Any]:
-        return {
-            "state": self.state.value,
-            "refusal": self.refusal or None,
-            "told_code": self.code,
-            "told_text": self.text,
-        }
 
 
 class Messages:
     """Messages of all organisations, for the engine and for those who look after what comes in."""
 
     def __init__(self, connection: sa.Connection, now: datetime) -> None:
-        self._connection, self._now = connection, now
+        self._connection, self._now, self._ids = connection, now, MessageIds(connection, now)
 
     # -- out -----------------------------------------------------------------------------------------------------------------
 
@@ -150,7 +109,7 @@ class Messages:
         if message is None:
             return None
         for one in ids:
-            self._tell(message.gateway, one, attempt_id, _Told(state, "", "", ""))
+            self._ids.tell(message.gateway, one, attempt_id, Told(state, "", "", ""))
         self._connection.execute(_TAKEN, {"attempt": attempt_id, **taken})
         return self._fold(replace(message, segments=segments, expected=expected, look_at=look_at))
 
@@ -170,20 +129,14 @@ class Messages:
         if len(short) < 2:
             return frozenset()
         accepted, now = MessageState.ACCEPTED.value, self._now
-        fresh = self._note_fresh([(one.gateway, one.provider_ids[0][:400], one.attempt_id) for one in short])
+        fresh = self._ids.note_fresh([(one.gateway, one.provider_ids[0][:400], one.attempt_id) for one in short])
         values = {"segments": 1, "expected": 1, "look_at": look_at, "state": accepted, "state_at": now}
         return frozenset(self._connection.scalars(_ACCEPTED_ALL, {"attempts": fresh, **values}).all())
-
-    def _note_fresh(self, ids: Sequence[tuple[str, str, AttemptId]]) -> Sequence[str]:
-        """Note the ids of messages that were taken, of which nobody has spoken yet; whose they are."""
-        said = {"at": self._now, "state": MessageState.ACCEPTED.value, "refusal": None, "told_code": "", "told_text": ""}
-        rows = [{"gateway": gateway, "provider_id": one, "attempt_id": attempt_id, **said} for gateway, one, attempt_id in ids]
-        return self._connection.scalars(_fresh_ids(self._connection.dialect.name), rows).all()
 
     def _taken_first(self, attempt_id: AttemptId, gateway: str, ids: Sequence[str], taken: dict[str, Any]) -> bool:
         """The usual case, in two statements: nobody has spoken of the message before, nor of any of its ids."""
         accepted = MessageState.ACCEPTED.value
-        if not ids or len(self._note_fresh([(gateway, one, attempt_id) for one in ids])) < len(ids):
+        if not ids or len(self._ids.note_fresh([(gateway, one, attempt_id) for one in ids])) < len(ids):
             return False
         said = {"state": accepted, "state_at": self._now}
         return self._connection.execute(_ACCEPTED, {"attempt": attempt_id, **taken, **said}).rowcount == 1
@@ -202,19 +155,18 @@ class Messages:
         News under an id that nobody knows yet waits for its message, which may be on its way to the disk at this moment.
         """
         provider_id = update.provider_id[:400]
-        told = _Told(update.state, update.refusal.value if update.refusal else "", update.code[:40], update.text[:400])
+        told = Told(update.state, update.refusal.value if update.refusal else "", update.code[:40], update.text[:400])
         if provider_id and (known := self._known(update.gateway, provider_id, update.attempt_id)) is not None:
             return self._told_of_one(known[0], provider_id, known[1], told)
         attempt_id = update.attempt_id
         if attempt_id is None and provider_id:
-            row = self._id(update.gateway, provider_id)
-            attempt_id = None if row is None or row.attempt_id is None else AttemptId(row.attempt_id)
+            attempt_id = self._ids.owner(update.gateway, provider_id)
         message = None if attempt_id is None else self._hold(attempt_id)
         if message is None:
             if attempt_id is None and provider_id:
-                self._tell(update.gateway, provider_id, None, told)
+                self._ids.tell(update.gateway, provider_id, None, told)
             return None
-        self._tell(update.gateway, provider_id or f"{WHOLE}{message.attempt_id}", message.attempt_id, told)
+        self._ids.tell(update.gateway, provider_id or f"{WHOLE}{message.attempt_id}", message.attempt_id, told)
         return self._fold(message)
 
     # -- what is doubtful -----------------------------------------------------------------------------------------------------
@@ -263,8 +215,7 @@ class Messages:
 
     def ids_of(self, attempt_id: AttemptId) -> list[str]:
         """By which its provider knows it."""
-        rows = self._connection.execute(_PARTS, {"attempt": attempt_id})
-        return sorted(row.provider_id for row in rows if not row.provider_id.startswith(WHOLE))
+        return self._ids.of(attempt_id)
 
     def put_to(self, recipients: Collection[str], *, since: datetime) -> dict[str, list[Message]]:
         """The latest messages that we put for each of these addresses since then, whatever became of them, the latest first."""
@@ -279,7 +230,7 @@ class Messages:
         query = query.where(messages.c.recipient == recipient, messages.c.org_id == org_id)
         rows = self._connection.execute(query.order_by(messages.c.put_at.desc()).limit(limit)).all()
         return [
-            SentMessage(message=_message(row), code=row.code, provider_ids=tuple(self.ids_of(AttemptId(row.attempt_id))))
+            SentMessage(message=_message(row), code=row.code, provider_ids=tuple(self._ids.of(AttemptId(row.attempt_id))))
             for row in rows
         ]
 
@@ -289,53 +240,31 @@ class Messages:
         row = self._connection.execute(_HELD, {"attempt": attempt_id}).first()
         return None if row is None else _message(row)
 
-    def _known(self, gateway: str, provider_id: str, attempt_id: AttemptId | None) -> tuple[Message, _Told] | None:
+    def _known(self, gateway: str, provider_id: str, attempt_id: AttemptId | None) -> tuple[Message, Told] | None:
         """The usual case: a message with one id, which is known. None for all others."""
         row = self._connection.execute(_KNOWN, {"of_gateway": gateway, "of_id": provider_id}).first()
         if row is None or row.expected != 1 or attempt_id not in (None, row.attempt_id):
             return None
-        said = _Told(MessageState(row.id_state), row.id_refusal or "", row.id_told_code, row.id_told_text)
+        said = Told(MessageState(row.id_state), row.id_refusal or "", row.id_told_code, row.id_told_text)
         return _message(row), said
 
-    def _told_of_one(self, message: Message, provider_id: str, before: _Told, told: _Told) -> MessageNews | None:
+    def _told_of_one(self, message: Message, provider_id: str, before: Told, told: Told) -> MessageNews | None:
         """News of such a message: it stands where its id stands. None where another id of it has said more."""
         now = before.after(told)
         if now == before:
             return MessageNews(message=message, before=message.state)
-        key = {"of_gateway": message.gateway, "of_id": provider_id}
-        self._connection.execute(_SET_ID, {**key, "attempt_id": message.attempt_id, "at": self._now, **now.values()})
+        self._ids.change(message.gateway, provider_id, message.attempt_id, now)
         if message.state is not before.state:  # it has a further id, after all
             return self._fold(message)
         return MessageNews(message=self._write(message, now), before=message.state)
 
-    def _id(self, gateway: str, provider_id: str) -> sa.Row[Any] | None:
-        return self._connection.execute(_BY_ID, {"of_gateway": gateway, "of_id": provider_id}).first()
-
-    def _tell(self, gateway: str, provider_id: str, attempt_id: AttemptId | None, told: _Told) -> None:
-        """Keep what was said of an id. An id that belonged to another message is this one's now: providers use ids again."""
-        row, key = self._id(gateway, provider_id), {"of_gateway": gateway, "of_id": provider_id}
-        if row is None:
-            values = {"gateway": gateway, "provider_id": provider_id, "attempt_id": attempt_id, "at": self._now}
-            self._connection.execute(_NEW_ID, {**values, **told.values()})
-            return
-        owner = row.attempt_id if attempt_id is None else attempt_id
-        known = _Told(MessageState(row.state), row.refusal or "", row.told_code, row.told_text)
-        kept = told if row.attempt_id not in (None, owner) else known.after(told)
-        if kept != known or owner != row.attempt_id:
-            values = {"attempt_id": owner, "at": self._now, **kept.values()}
-            self._connection.execute(_SET_ID, {**values, **key})
-
     def _fold(self, message: Message) -> MessageNews:
         """Bring the message into line with all that was said of its ids."""
-        rows = list(self._connection.execute(_PARTS, {"attempt": message.attempt_id}))
-        state = _state_of(message.expected, rows)
-        if state is None:
-            return MessageNews(message=message, before=message.state)
-        said = [(row.refusal or "", row.told_code, row.told_text) for row in rows if row.state == state.value]
-        refusal, code, text = max(said, default=("", "", ""))
-        return MessageNews(message=self._write(message, _Told(state, refusal, code, text)), before=message.state)
+        told = self._ids.together(message.attempt_id, message.expected)
+        now = message if told is None else self._write(message, told)
+        return MessageNews(message=now, before=message.state)
 
-    def _write(self, message: Message, told: _Told) -> Message:
+    def _write(self, message: Message, told: Told) -> Message:
         """Put on record where a message stands; returns it as it is then."""
         now = replace(
             message,
@@ -362,18 +291,6 @@ def forget_texts(connection: sa.Connection, contact_ids: Sequence[ContactId]) ->
     """What was written to contacts who are deleted goes; that it was written stays."""
     theirs = sa.select(attempts.c.id).where(attempts.c.contact_id.in_(list(contact_ids)))
     connection.execute(sa.update(messages).where(messages.c.attempt_id.in_(theirs)).values(body="", subject=""))
-
-
-def strays_before(before: datetime) -> sa.ColumnElement[bool]:
-    """News that waited for its message, and none came."""
-    return sa.and_(message_ids.c.attempt_id.is_(None), message_ids.c.at < before)
-
-
-def _state_of(expected: int, rows: Iterable[sa.Row[Any]]) -> MessageState | None:
-    facts = MessageFacts(expected=expected)
-    for row in rows:
-        facts = facts.seen(MessageState(row.state), "" if row.provider_id.startswith(WHOLE) else row.provider_id)
-    return facts.state
 
 
 def _message(row: sa.Row[Any]) -> Message:

@@ -16,7 +16,7 @@ from dialer.domain.received import AnswerState, InboxState
 from dialer.domain.retention import ABANDON_WINDOW_DAYS, RetentionClass, RetentionState
 from dialer.domain.rules import Rule
 from dialer.store.contact_lists import GONE
-from dialer.store.messages import strays_before
+from dialer.store.message_ids import strays_before
 from dialer.store.old_attempts import OldAttempts
 from dialer.store.old_places import OldPlaces
 from dialer.store.old_rows import OldRows, PlainRows
