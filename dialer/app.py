@@ -9,7 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import entry_points
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -17,25 +17,25 @@ from aiohttp import web
 from dialer import settings as settings_of
 from dialer.app_agents import DeskSite, open_desk
 from dialer.app_messages import MessageParts, make_messages, make_replies
-from dialer.app_voice import has_telephony, make_sounds, make_voice
+from dialer.app_sources import make_importer
+from dialer.app_voice import VoiceParts, has_telephony, make_sounds, make_voice
 from dialer.channels.asterisk.agent_voice import AsteriskAgentVoice
 from dialer.channels.json_lines import JsonLines
 from dialer.channels.webhook import Webhook, WebhookConfig
 from dialer.domain.campaign import JobState
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode
-from dialer.domain.data_source import CustomPlace, DatabasePlace, DataSource, FilePlace, SftpPlace
 from dialer.domain.retention import NEVER_ARCHIVED, RetentionClass, RetentionPlan
 from dialer.engine.clock import SystemClock
 from dialer.engine.engine import Engine, EngineOptions
-from dialer.engine.importer import GROUP, Importer, ImporterOptions
 from dialer.engine.publisher import Target
-from dialer.errors import BadInput, BadSettings, Conflict
+from dialer.errors import BadSettings, Conflict
 from dialer.ivr.registry import Apps
 from dialer.ivr.workers import IvrWorkers, WorkerOptions
 from dialer.ivr_apps import SHIPPED_APPS
 from dialer.message_apps import SHIPPED_MESSAGE_APPS
 from dialer.ports import Clock, ResultTarget
+from dialer.ports_agents import SoundOf
 from dialer.services.campaigns import delete_campaign
 from dialer.services.custom_actions import CustomActions
 from dialer.services.custom_restrictions import CustomRestrictions
@@ -55,7 +55,6 @@ ACTIONS_GROUP = "outdial.actions"
 RESTRICTIONS_GROUP = "outdial.restrictions"
 PROCESSORS_GROUP = "outdial.result_processors"
 MESSAGE_APPS_GROUP = "outdial.message_apps"
-Named = TypeVar("Named", settings_of.Sftp, settings_of.ForeignDatabase)
 
 
 def installed(group: str) -> dict[str, Any]:
@@ -67,28 +66,6 @@ def installed(group: str) -> dict[str, Any]:
         except Exception:  # the outer edge of another's package: it may not keep the dialer from starting
             log.exception("a function of an installed package cannot be loaded", group=group, name=point.name)
     return found
-
-
-def installed_sources() -> dict[str, str]:
-    """The programs of third parties that give rows to import: name -> where each is, to be loaded by the process that runs it."""
-    return {point.name: point.value for point in entry_points(group=GROUP)}
-
-
-def make_importer(settings: Settings, store: Store, *, who: str, log_level: str = "") -> Importer:
-    """What carries out runs of data sources, with the servers and databases of these settings."""
-    programs = installed_sources()
-    return Importer(
-        store=store,
-        clock=SystemClock(),
-        access=lambda source: _access(settings, programs, source),
-        options=ImporterOptions(
-            who=who,
-            folder=settings.imports_folder,
-            most=settings.imports.at_once,
-            log_level=log_level or settings.log.level,
-            log_json=settings.log.json_lines,
-        ),
-    )
 
 
 def retention_plan(settings: Settings) -> RetentionPlan:
@@ -174,70 +151,14 @@ class Dialer:
         agi_address = settings.ivr.advertise or _address(ivr_socket)
         telephony = make_voice(settings, agi_address, clock)
         messages = make_messages(settings, store, clock, _listen)
-        apps = {**SHIPPED_MESSAGE_APPS, **installed(MESSAGE_APPS_GROUP)}
-        replies = None if messages is None else make_replies(settings, store, clock, messages, apps)
-        engine = Engine(
-            store=store,
-            voice=telephony.voice,
-            clock=clock,
-            trunks=telephony.trunks,
-            options=EngineOptions(
-                node=settings.node.name,
-                lease_s=settings.dialling.lease_s,
-                sweep_s=settings.dialling.sweep_s,
-                drain_s=settings.dialling.drain_s,
-                max_call_s=settings.dialling.max_call_s,
-                memory=settings.data_dir / f"{settings.node.name}.seen",
-                mode=settings.agents.mode,
-                region=settings.numbers.region,
-                unmask=frozenset(login.casefold() for login in settings.agents.unmask),
-                tell_of_listening=settings.agents.tell_of_listening,
-            ),
-            processors=ResultProcessors(installed(PROCESSORS_GROUP)),
-            channels={
-                Channel.CUSTOM: CustomActions(installed(ACTIONS_GROUP)),
-                **({} if messages is None else messages.channels),
-            },
-            messages=None if messages is None else messages.book,
-            replies=replies,
-            importer=make_importer(settings, store, who=f"dialer {settings.node.name}"),
-            retention=retention_plan(settings),
-            exports=ExportPlace(folder=settings.exports_folder, keep_free=settings.exports.keep_free_mb << 20),
-            restrictions=CustomRestrictions(installed(RESTRICTIONS_GROUP)),
-            targets={one.name: _target(settings, one) for one in settings.publish},
-            agents=telephony.agents,
-            queues=telephony.queues,
-            sound_of=make_sounds(settings, tts),
-        )
+        engine = _engine(settings, store, clock, telephony, messages, make_sounds(settings, tts))
         pdc = DirectPdc(store, strategy_of=engine.strategy_of, listener=engine.calls, now=clock.now)
         token = settings.pdc.token.get_secret_value() or secrets.token_urlsafe(32)
         site = web.AppRunner(make_pdc_app(pdc, token), access_log=None)
         await site.setup()
         pdc_socket = _listen(settings.pdc.listen)
         await web.SockSite(site, pdc_socket).start()
-        workers = IvrWorkers(
-            ivr_socket,
-            WorkerOptions(
-                pdc_url=f"http://{_address(pdc_socket)}",
-                pdc_timeout_s=settings.pdc.timeout_s,
-                workers=settings.ivr.workers if has_telephony(settings) else 0,
-                max_calls=settings.ivr.max_calls,
-                max_app_s=settings.ivr.max_app_s,
-                stall_s=settings.ivr.stall_s,
-                apps=tuple(str(one) for one in settings.app_folders),
-                prompts=tuple(str(one) for one in settings.prompt_folders),
-                language=settings.ivr.language,
-                tts_command=tuple(tts) or settings.ivr.tts.command,
-                tts_voice=settings.ivr.tts.voice,
-                cache=str((settings.data_dir / "prompts").resolve()),
-                recordings=str((settings.data_dir / "recordings").resolve()),
-                warm_apps=("blood_donation",),
-                transfer_trunk=next((one.endpoint or one.name for one in settings.trunk), ""),
-                log_level=settings.log.level,
-                log_json=settings.log.json_lines,
-            ),
-            token=token,
-        )
+        workers = IvrWorkers(ivr_socket, _worker_options(settings, f"http://{_address(pdc_socket)}", tts), token=token)
         log.info("dialer up", node=settings.node.name, ivr=agi_address, pdc=_address(pdc_socket), pid=os.getpid())
         return cls(
             settings=settings,
@@ -321,37 +242,65 @@ async def call_once(settings: Settings, *, app: str, number: str, parameters: Ma
     return attempts[-1].code or SystemCode.UNKNOWN.value
 
 
-def _access(settings: Settings, programs: Mapping[str, str], source: DataSource) -> Mapping[str, Any]:
-    """What the settings say of the place that a data source names; only this goes to the process that reads it."""
-    match source.place:
-        case FilePlace():
-            return {}
-        case SftpPlace(server=name):
-            server = _named(settings.sftp, name, "[[sftp]]")
-            return {
-                "name": server.name,
-                "host": server.host,
-                "port": server.port,
-                "username": server.username,
-                "password": server.secret.get_secret_value(),
-                "key_file": str(settings.root / server.key_file) if server.key_file else "",
-                "host_key": server.host_key,
-                "known_hosts": str(settings.root / server.known_hosts) if server.known_hosts else "",
-            }
-        case DatabasePlace(database=name):
-            database = _named(settings.foreign_database, name, "[[foreign_database]]")
-            return {"name": database.name, "url": database.url, "password": database.secret.get_secret_value()}
-        case CustomPlace(program=name):
-            if name not in programs:
-                raise BadInput(f"no program {name!r} is installed", where=f"data source {source.name!r}")
-            return {"program": programs[name]}
+def _engine(
+    settings: Settings, store: Store, clock: Clock, telephony: VoiceParts, messages: MessageParts | None, sound_of: SoundOf
+) -> Engine:
+    apps = {**SHIPPED_MESSAGE_APPS, **installed(MESSAGE_APPS_GROUP)}
+    return Engine(
+        store=store,
+        voice=telephony.voice,
+        clock=clock,
+        trunks=telephony.trunks,
+        options=EngineOptions(
+            node=settings.node.name,
+            lease_s=settings.dialling.lease_s,
+            sweep_s=settings.dialling.sweep_s,
+            drain_s=settings.dialling.drain_s,
+            max_call_s=settings.dialling.max_call_s,
+            memory=settings.data_dir / f"{settings.node.name}.seen",
+            mode=settings.agents.mode,
+            region=settings.numbers.region,
+            unmask=frozenset(login.casefold() for login in settings.agents.unmask),
+            tell_of_listening=settings.agents.tell_of_listening,
+        ),
+        processors=ResultProcessors(installed(PROCESSORS_GROUP)),
+        channels={
+            Channel.CUSTOM: CustomActions(installed(ACTIONS_GROUP)),
+            **({} if messages is None else messages.channels),
+        },
+        messages=None if messages is None else messages.book,
+        replies=None if messages is None else make_replies(settings, store, clock, messages, apps),
+        importer=make_importer(settings, store, who=f"dialer {settings.node.name}"),
+        retention=retention_plan(settings),
+        exports=ExportPlace(folder=settings.exports_folder, keep_free=settings.exports.keep_free_mb << 20),
+        restrictions=CustomRestrictions(installed(RESTRICTIONS_GROUP)),
+        targets={one.name: _target(settings, one) for one in settings.publish},
+        agents=telephony.agents,
+        queues=telephony.queues,
+        sound_of=sound_of,
+    )
 
 
-def _named(known: Sequence[Named], name: str, section: str) -> Named:
-    for one in known:
-        if one.name == name:
-            return one
-    raise BadInput(f"there is no {section} called {name!r} in the settings", where="data source")
+def _worker_options(settings: Settings, pdc_url: str, tts: Sequence[str]) -> WorkerOptions:
+    return WorkerOptions(
+        pdc_url=pdc_url,
+        pdc_timeout_s=settings.pdc.timeout_s,
+        workers=settings.ivr.workers if has_telephony(settings) else 0,
+        max_calls=settings.ivr.max_calls,
+        max_app_s=settings.ivr.max_app_s,
+        stall_s=settings.ivr.stall_s,
+        apps=tuple(str(one) for one in settings.app_folders),
+        prompts=tuple(str(one) for one in settings.prompt_folders),
+        language=settings.ivr.language,
+        tts_command=tuple(tts) or settings.ivr.tts.command,
+        tts_voice=settings.ivr.tts.voice,
+        cache=str((settings.data_dir / "prompts").resolve()),
+        recordings=str((settings.data_dir / "recordings").resolve()),
+        warm_apps=("blood_donation",),
+        transfer_trunk=next((one.endpoint or one.name for one in settings.trunk), ""),
+        log_level=settings.log.level,
+        log_json=settings.log.json_lines,
+    )
 
 
 def _target(settings: Settings, one: settings_of.Publish) -> Target:

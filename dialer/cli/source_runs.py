@@ -112,7 +112,7 @@ async def _watch(settings: Settings, store: Store, queued: ImportRun) -> ImportR
     nodes = await store.read(lambda tx: tx.node_statuses.all())
     here = None
     if not any(node.fresh(datetime.now(UTC)) for node in nodes):
-        from dialer.app import make_importer  # slow to load, and only needed where no dialer runs
+        from dialer.app_sources import make_importer  # slow to load, and only needed where no dialer runs
         from dialer.logs import configure
 
         configure(level="warning")

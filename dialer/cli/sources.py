@@ -178,7 +178,7 @@ def _place(
 
 
 def _reachable(settings: Settings) -> Reachable:
-    from dialer.app import installed_sources  # slow to load, and no other command of this file needs it
+    from dialer.app_sources import installed_sources  # slow to load, and no other command of this file needs it
 
     return Reachable(
         servers=[one.name for one in settings.sftp],
