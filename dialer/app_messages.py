@@ -64,28 +64,28 @@ class MessageParts:
     book: MessageBook
     inbound: Inbound
     channels: dict[Channel, ChannelPort] = field(default_factory=dict)
-    _gateways: list[_Part] = field(default_factory=list)
-    _ways_in: list[_Part] = field(default_factory=list)
-    _site: web.AppRunner | None = None
-    _listen: socket.socket | None = None
+    gateways: list[_Part] = field(default_factory=list)
+    ways_in: list[_Part] = field(default_factory=list)
+    site: web.AppRunner | None = None  # where providers post to us
+    listen: socket.socket | None = None
 
     async def start(self) -> None:
         """Connect, and listen. Raises BadSettings where an address cannot be listened on."""
-        for one in [*self._gateways, *self._ways_in]:
+        for one in [*self.gateways, *self.ways_in]:
             try:
                 await one.start()
             except OSError as taken:
                 raise BadSettings([f"email_gateway.lmtp: cannot be listened on: {taken.strerror or taken}"]) from taken
-        if self._site is not None and self._listen is not None:
-            await self._site.setup()
-            await web.SockSite(self._site, self._listen, backlog=BACKLOG).start()
-            log.info("providers are heard", address=self._listen.getsockname()[:2])
+        if self.site is not None and self.listen is not None:
+            await self.site.setup()
+            await web.SockSite(self.site, self.listen, backlog=BACKLOG).start()
+            log.info("providers are heard", address=self.listen.getsockname()[:2])
 
     async def stop(self) -> None:
         """Hear nothing more, then send nothing more. What was not heard is told again at the next start."""
-        if self._site is not None:
-            await self._site.cleanup()
-        for one in [*self._ways_in, *self._gateways]:
+        if self.site is not None:
+            await self.site.cleanup()
+        for one in [*self.ways_in, *self.gateways]:
             await one.stop()
 
 
@@ -96,33 +96,9 @@ def make_messages(settings: Settings, store: Store, clock: Clock, listen: Callab
         return None
     book = MessageBook(store, clock)
     parts = MessageParts(book=book, inbound=Inbound(book))
-    sink = parts.inbound.take
     hooks: dict[str, TwilioWebhooks] = {}
-    texts: list[MessageGateway[SmsOrder]] = []
-    for config, said in zip(configs.sms, settings.sms_gateway, strict=True):
-        per_segment = False
-        if isinstance(config, TwilioConfig):
-            port: TwilioSms | SmppSms = TwilioSms(config, clock)
-            hooks[config.name] = TwilioWebhooks(config, clock)
-        else:
-            port = SmppSms(config, clock, sink)
-            per_segment = config.long_messages is LongMessages.UDH
-        parts._gateways.append(port)
-        texts.append(
-            MessageGateway(
-                port=port,
-                clock=clock,
-                sender=config.sender,
-                sender_per_s=said.sender_per_s,
-                ids_per_segment=per_segment,
-            )
-        )
-    mails: list[MessageGateway[EmailOrder]] = []
-    for mail, of_mail in zip(configs.email, settings.email_gateway, strict=True):
-        smtp = SmtpEmail(mail, clock)
-        parts._gateways.append(smtp)
-        mails.append(MessageGateway(port=smtp, clock=clock, sender=mail.sender, sender_per_s=of_mail.sender_per_s))
-        parts._ways_in += _ways_in(of_mail, mail, clock, parts.inbound)
+    texts = [_sms_gateway(*one, clock, parts, hooks) for one in zip(configs.sms, settings.sms_gateway, strict=True)]
+    mails = [_email_gateway(*one, clock, parts) for one in zip(configs.email, settings.email_gateway, strict=True)]
     book.gateways.update({one.port.name: one for one in texts})
     book.gateways.update({one.port.name: one for one in mails})
     keys = _keys(settings)
@@ -138,12 +114,40 @@ def make_messages(settings: Settings, store: Store, clock: Clock, listen: Callab
             key=keys[0],
         )
     if settings.web.listen is not None:
+        sink = parts.inbound.take
         app = make_hooks_app(hooks, sink)
         if mails:
             add_unsubscribe(app, keys, lambda attempt_id: unsubscribe(store, attempt_id, clock.now(), sink))
-        parts._site = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        parts._listen = listen(settings.web.listen)
+        parts.site = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        parts.listen = listen(settings.web.listen)
     return parts
+
+
+def _sms_gateway(
+    config: SmsConfig, said: messages_of.SmsGateway, clock: Clock, parts: MessageParts, hooks: dict[str, TwilioWebhooks]
+) -> MessageGateway[SmsOrder]:
+    """A gateway of text messages, among the parts; `hooks` gets the address at which a provider tells us news."""
+    per_segment = False
+    if isinstance(config, TwilioConfig):
+        port: TwilioSms | SmppSms = TwilioSms(config, clock)
+        hooks[config.name] = TwilioWebhooks(config, clock)
+    else:
+        port = SmppSms(config, clock, parts.inbound.take)
+        per_segment = config.long_messages is LongMessages.UDH
+    parts.gateways.append(port)
+    return MessageGateway(
+        port=port, clock=clock, sender=config.sender, sender_per_s=said.sender_per_s, ids_per_segment=per_segment
+    )
+
+
+def _email_gateway(
+    config: SmtpConfig, said: messages_of.EmailGateway, clock: Clock, parts: MessageParts
+) -> MessageGateway[EmailOrder]:
+    """A gateway of mails, among the parts with its ways in."""
+    port = SmtpEmail(config, clock)
+    parts.gateways.append(port)
+    parts.ways_in += _ways_in(said, config, clock, parts.inbound)
+    return MessageGateway(port=port, clock=clock, sender=config.sender, sender_per_s=said.sender_per_s)
 
 
 def make_replies(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -171,26 +172,7 @@ class Engine:
         await self._voice.start()
         try:
             async with asyncio.TaskGroup() as vital:
-                tasks = [
-                    vital.create_task(self._route(vital), name="route events"),
-                    vital.create_task(self._supervise(), name="supervise jobs"),
-                    vital.create_task(Scheduler(store=self._store, clock=self._clock).run(), name="schedule jobs"),
-                    vital.create_task(ListEmptier(store=self._store, clock=self._clock).run(), name="empty lists"),
-                    vital.create_task(self._reconciler.run(), name="sweep"),
-                    vital.create_task(self.deliveries.run(), name="follow deliveries"),
-                    vital.create_task(self._publisher.run(), name="publish results"),
-                    *([vital.create_task(self._importer.run(), name="read data sources")] if self._importer else []),
-                    vital.create_task(self.floor.run(), name="the floor"),
-                    vital.create_task(self._heart.run(), name="tell status"),
-                ]
-                if self._looks is not None:
-                    tasks.append(vital.create_task(self._looks.run(), name="ask for messages"))
-                if self._replies is not None:
-                    tasks.append(vital.create_task(self._replies.run(), name="answer messages"))
-                if self._exporter is not None:
-                    tasks.append(vital.create_task(self._exporter.run(), name="make exports"))
-                if self._housekeeper is not None:
-                    tasks.append(vital.create_task(self._housekeeper.run(), name="keep house"))
+                tasks = [vital.create_task(work, name=name) for name, work in self._moving(vital).items()]
                 await self._draining.wait()
                 self.jobs.drain()
                 await self._wait_for_calls()
@@ -204,6 +186,28 @@ class Engine:
                 await self._replies.stop()
             await self._processors.drain(PROCESSORS_S)
             await self._voice.stop()
+
+    def _moving(self, vital: asyncio.TaskGroup) -> dict[str, Coroutine[Any, Any, None]]:
+        """What goes on at the same time for as long as the dialer dials, by its name; what begins with it goes into `vital`."""
+        moving = {
+            "route events": self._route(vital),
+            "supervise jobs": self._supervise(),
+            "schedule jobs": Scheduler(store=self._store, clock=self._clock).run(),
+            "empty lists": ListEmptier(store=self._store, clock=self._clock).run(),
+            "sweep": self._reconciler.run(),
+            "follow deliveries": self.deliveries.run(),
+            "publish results": self._publisher.run(),
+            "the floor": self.floor.run(),
+            "tell status": self._heart.run(),
+        }
+        perhaps = {
+            "read data sources": self._importer,
+            "ask for messages": self._looks,
+            "answer messages": self._replies,
+            "make exports": self._exporter,
+            "keep house": self._housekeeper,
+        }
+        return moving | {name: one.run() for name, one in perhaps.items() if one is not None}
 
     def treatment_ready(self) -> None:
         """Somebody is there to talk to those who answer: from now on calls may be placed."""

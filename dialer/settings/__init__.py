@@ -228,11 +228,6 @@ class Settings(Section):
 
     root: Path = Path()  # set by load_settings; not a key of the file
 
-    @property
-    def reply_words(self) -> Path | None:
-        """The file of an installation's own words for STOP and the like."""
-        return None if self.replies.words is None else self.root / self.replies.words
-
     node: Node = Node()
     database: Database = Database()
     switch: tuple[Switch, ...] = ()
@@ -285,6 +280,11 @@ class Settings(Section):
     def imports_folder(self) -> Path:
         """The folder for files of refused rows, and for files that are fetched to be imported."""
         return self.data_dir / "imports"
+
+    @property
+    def reply_words(self) -> Path | None:
+        """The file of an installation's own words for STOP and the like."""
+        return None if self.replies.words is None else self.root / self.replies.words
 
     @property
     def prompt_folders(self) -> tuple[Path, ...]:

@@ -12,6 +12,7 @@ from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from dialer.settings.messages import message_checks
 from dialer.settings.sources import LISTS, PREFIX, At, KeyLines, dotted, mistake
@@ -60,26 +61,30 @@ def explain(
     found = []
     for one in error.errors(include_url=False, include_context=True, include_input=False):
         at: At = tuple(one["loc"])
-        kind, context = one["type"], one.get("ctx", {})
-        key = next((str(part) for part in reversed(at) if isinstance(part, str)), "")
-        if kind == "extra_forbidden":
-            what = "unknown key" + _suggest(key, _keys_of(model, at[:-1]))
-        elif kind in ("model_type", "model_attributes_type", "dict_type"):
-            what = f"must be a table: [{dotted(at)}]"
-        elif kind == "tuple_type" and at[-1:] and at[-1] in LISTS:
-            what = f"must be a list of tables: write [[{key}]]"
-        elif kind == "string_pattern_mismatch":
-            what = _PATTERNS.get(key, f"must match {context.get('pattern')}")
-        elif kind == "enum":
-            what = f"must be {context.get('expected')}"
-        elif kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
+        found.append(mistake(lines.where(at, origins), _explained(at, one, model)))
+    return found
+
+
+def _explained(at: At, one: ErrorDetails, model: type[BaseModel]) -> str:
+    kind, context = one["type"], one.get("ctx", {})
+    key = next((str(part) for part in reversed(at) if isinstance(part, str)), "")
+    match kind:
+        case "extra_forbidden":
+            return "unknown key" + _suggest(key, _keys_of(model, at[:-1]))
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return f"must be a table: [{dotted(at)}]"
+        case "tuple_type" if at[-1:] and at[-1] in LISTS:
+            return f"must be a list of tables: write [[{key}]]"
+        case "string_pattern_mismatch":
+            return _PATTERNS.get(key, f"must match {context.get('pattern')}")
+        case "enum":
+            return f"must be {context.get('expected')}"
+        case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
             limit = next(value for name, value in context.items() if name in ("gt", "ge", "lt", "le"))
             words = {"greater_than": "more than", "greater_than_equal": "at least", "less_than": "less than"}
-            what = f"must be {words.get(kind, 'at most')} {limit:g}"
-        else:
-            what = _EXPECTED.get(kind) or one["msg"][:1].lower() + one["msg"][1:]
-        found.append(mistake(lines.where(at, origins), what))
-    return found
+            return f"must be {words.get(kind, 'at most')} {limit:g}"
+        case _:
+            return _EXPECTED.get(kind) or one["msg"][:1].lower() + one["msg"][1:]
 
 
 def _keys_of(model: type[BaseModel], at: At) -> list[str]:
@@ -110,6 +115,21 @@ def _suggest(word: str, known: list[str]) -> str:
 
 def cross_checks(raw: Mapping[str, Any]) -> Iterator[tuple[At, str]]:
     """What one key alone cannot tell. Reads the raw tables, so that it also runs when other keys are wrong."""
+    yield from _name_checks(raw)
+    for index, switch in _entries(raw.get("switch")):
+        yield from _switch_checks(index, switch)
+    for index, server in _entries(raw.get("sftp")):
+        yield from _sftp_checks(index, server)
+    for index, target in _entries(raw.get("publish")):
+        yield from _target_checks(index, target)
+    yield from message_checks(raw)
+    for section in ("ivr", "pdc", "agents", "web"):
+        yield from _listen_checks(section, raw.get(section))
+    for section, key in (("numbers", "default_time_zone"), ("retention", "time_zone")):
+        yield from _zone_checks(section, key, raw.get(section))
+
+
+def _name_checks(raw: Mapping[str, Any]) -> Iterator[tuple[At, str]]:
     switches = _names(raw.get("switch"))
     for section in LISTS:
         names = _names(raw.get(section))
@@ -121,44 +141,44 @@ def cross_checks(raw: Mapping[str, Any]) -> Iterator[tuple[At, str]]:
         if isinstance(named, str) and named not in switches:
             known = f" (there is {', '.join(sorted(filter(None, switches)))})" if any(switches) else " (there is no [[switch]])"
             yield ("trunk", index, "switch"), f"names the switch {named!r}, which does not exist{known}"
-    for index, switch in _entries(raw.get("switch")):
-        if not switch.get("secret") and "secret_file" not in switch:
-            yield (
-                ("switch", index, "secret"),
-                f"is missing (or secret_file, or the variable {_variable('switch', switch)})",
-            )
-        elif re.search(r"[\r\n]", str(switch.get("secret", ""))):
-            yield ("switch", index, "secret"), "must be one line of text"
-        host = switch.get("host", "127.0.0.1")
-        if isinstance(host, str) and not _is_true(switch.get("allow_remote")) and not _is_loopback(host):
-            yield ("switch", index, "host"), _remote("the manager interface is not encrypted")
-    for index, server in _entries(raw.get("sftp")):
-        if not server.get("secret") and not {"secret_file", "key_file"} & server.keys():
-            yield ("sftp", index, "secret"), f"is missing (or secret_file, key_file, or the variable {_variable('sftp', server)})"
-        if ("host_key" in server) == ("known_hosts" in server):
-            what = "either host_key or known_hosts, not both" if "host_key" in server else "is missing (or known_hosts)"
-            yield ("sftp", index, "host_key"), f"{what}: files are fetched from no server whose key is not known before"
-    for index, target in _entries(raw.get("publish")):
-        yield from _target_checks(index, target)
-    yield from message_checks(raw)
-    for section in ("ivr", "pdc", "agents", "web"):
-        table = raw.get(section)
-        if not isinstance(table, Mapping):
+
+
+def _switch_checks(index: int, switch: Mapping[str, Any]) -> Iterator[tuple[At, str]]:
+    if not switch.get("secret") and "secret_file" not in switch:
+        yield ("switch", index, "secret"), f"is missing (or secret_file, or the variable {_variable('switch', switch)})"
+    elif re.search(r"[\r\n]", str(switch.get("secret", ""))):
+        yield ("switch", index, "secret"), "must be one line of text"
+    host = switch.get("host", "127.0.0.1")
+    if isinstance(host, str) and not _is_true(switch.get("allow_remote")) and not _is_loopback(host):
+        yield ("switch", index, "host"), _remote("the manager interface is not encrypted")
+
+
+def _sftp_checks(index: int, server: Mapping[str, Any]) -> Iterator[tuple[At, str]]:
+    if not server.get("secret") and not {"secret_file", "key_file"} & server.keys():
+        yield ("sftp", index, "secret"), f"is missing (or secret_file, key_file, or the variable {_variable('sftp', server)})"
+    if ("host_key" in server) == ("known_hosts" in server):
+        what = "either host_key or known_hosts, not both" if "host_key" in server else "is missing (or known_hosts)"
+        yield ("sftp", index, "host_key"), f"{what}: files are fetched from no server whose key is not known before"
+
+
+def _listen_checks(section: str, table: object) -> Iterator[tuple[At, str]]:
+    if not isinstance(table, Mapping):
+        return
+    for key in ("listen", "advertise"):
+        value = table.get(key)
+        if not isinstance(value, str) or not (found := re.fullmatch(r"(.+):(\d{1,5})", value)):
             continue
-        for key in ("listen", "advertise"):
-            value = table.get(key)
-            if not isinstance(value, str) or not (found := re.fullmatch(r"(.+):(\d{1,5})", value)):
-                continue
-            if int(found[2]) > 65535:
-                yield (section, key), "a port is at most 65535"
-            if key == "listen" and not _is_true(table.get("allow_remote")) and not _is_loopback(found[1].strip("[]")):
-                yield (section, key), _remote("it is not encrypted")
-    for section, key in (("numbers", "default_time_zone"), ("retention", "time_zone")):
-        table = raw.get(section)
-        zone = table.get(key) if isinstance(table, Mapping) else None
-        if isinstance(zone, str) and zone and zone not in (zones := available_timezones()):
-            close = difflib.get_close_matches(zone, zones, n=1)
-            yield (section, key), "no such time zone" + (f" (did you mean {close[0]!r}?)" if close else "")
+        if int(found[2]) > 65535:
+            yield (section, key), "a port is at most 65535"
+        if key == "listen" and not _is_true(table.get("allow_remote")) and not _is_loopback(found[1].strip("[]")):
+            yield (section, key), _remote("it is not encrypted")
+
+
+def _zone_checks(section: str, key: str, table: object) -> Iterator[tuple[At, str]]:
+    zone = table.get(key) if isinstance(table, Mapping) else None
+    if isinstance(zone, str) and zone and zone not in (zones := available_timezones()):
+        close = difflib.get_close_matches(zone, zones, n=1)
+        yield (section, key), "no such time zone" + (f" (did you mean {close[0]!r}?)" if close else "")
 
 
 def _target_checks(index: int, target: Mapping[str, Any]) -> Iterator[tuple[At, str]]:
