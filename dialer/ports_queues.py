@@ -69,7 +69,7 @@ class QueueTalk:
     leg_id: LegId
     queue: str
     number: str  # of the caller; "" = not told
-    name: str  # with which the leg had entered the queue; "" = it has left
+    name: str  # of whom it was given to, else that with which the leg had entered the queue; "" = it has left
     held: bool = False  # the caller hears music
 
 
@@ -88,14 +88,20 @@ class QueuePort(Protocol):
     async def talks(self, switch: str) -> Sequence[QueueTalk]:
         """Who talks with callers now, for adoption after a restart; their ends are told. Raises NotSent."""
 
-    async def enter(self, switch: str, queue: str, leg_id: LegId, name: str, *, paused: bool) -> None:
-        """Let a leg take the queue's callers, from now on or, paused, later. Said again it changes the pause."""
+    async def enter(self, switch: str, queue: str, leg_id: LegId, name: str, *, paused: bool, anew: bool = False) -> None:
+        """Let a leg take the queue's callers, from now on or, paused, later. Said again it changes the pause.
+
+        `anew`: from then on callers are offered whether or not the queue takes the leg for busy, with one who was handed over.
+        """
 
     async def leave(self, switch: str, queue: str, leg_id: LegId) -> None:
         """No more callers for this leg; quiet where it had none. A talk goes on."""
 
     async def take(self, switch: str, offer: OfferId, leg_id: LegId) -> bool:
         """Let the caller and the agent talk (TAKEN tells when they do). False where the caller is gone."""
+
+    async def give(self, switch: str, offer: OfferId, name: str) -> None:
+        """Whose caller it is from now on, as `talks` tells it; the leg is that with which the caller talks. Quiet if gone."""
 
     async def drop(self, switch: str, offer: OfferId) -> None:
         """End an offer, or the talk that came of it; quiet where it has ended."""

@@ -66,9 +66,14 @@ class Desk:
         return self.is_idle and (kind is CallKind.MANUAL or self.leg is Leg.UP)
 
     @property
+    def can_be_asked(self) -> bool:
+        """A colleague may ask this agent for advice at this moment, about a contact or a caller."""
+        return self.state is AgentState.READY and self.leg is Leg.UP and self.lost_at is None
+
+    @property
     def can_take_caller(self) -> bool:
         """A caller of a queue may be given to this agent at this moment."""
-        return self.state is AgentState.READY and self.leg is Leg.UP and self.blended_in and self.lost_at is None
+        return self.can_be_asked and self.blended_in
 
     @property
     def is_engaged(self) -> bool:

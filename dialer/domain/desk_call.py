@@ -68,11 +68,12 @@ class DeskCaller:
     joined_at: datetime | None = None
     third: Third | None = None
     passed_to: str = ""  # the number with whom the caller still talks, after a transfer
+    asked_by: str = ""  # the login of the agent who has the caller and asks this one; "" = it is this agent's own
 
     @property
     def is_own(self) -> bool:
-        """Callers are nobody else's: they are not passed from desk to desk."""
-        return True
+        """This agent has taken the caller, or was handed them."""
+        return not self.asked_by
 
 
 Person: TypeAlias = DeskCall | DeskCaller

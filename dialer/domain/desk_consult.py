@@ -9,7 +9,7 @@ from dialer.domain.agent import NUMBER, AgentState
 from dialer.domain.agent_commands import Consult
 from dialer.domain.agent_events import CallStage, ConsultChanged
 from dialer.domain.codes import SystemCode
-from dialer.domain.desk import Answer, Desk, Leg, Moved, Refused, freed, said, told_of
+from dialer.domain.desk import Answer, Desk, Leg, Moved, Refused, freed, told_of
 from dialer.domain.desk_call import DeskCall, DeskCaller, Person, Third
 from dialer.domain.desk_caller import caller_over
 from dialer.domain.desk_happenings import Consulted, ThirdGone
@@ -42,8 +42,6 @@ def consult(desk: Desk, wanted: Consult, now: datetime) -> Answer:
         return Refused(f"{wanted.number[:80]!r} cannot be called", "digits, with a + before them if it is international")
     if wanted.agent.casefold() == desk.agent.login.casefold():
         return Refused("that is you")
-    if wanted.agent and isinstance(person, DeskCaller):
-        return Refused("a caller of a queue has no card that a colleague could take over", "ask the colleague's number")
     asked = replace(person, third=Third(number=wanted.number, agent=wanted.agent))
     music: tuple[Task, ...] = (HoldContact(call=asked),) if desk.state is AgentState.TALKING else ()
     return Moved(
@@ -89,19 +87,19 @@ def cancel(desk: Desk, now: datetime) -> Answer:
 def transfer(desk: Desk, now: datetime) -> Answer:
     """Leave who is on the line with the third person, also out of a conference.
 
-    A contact goes to another agent with the call and its code; a caller may go to somebody who has not answered yet.
+    Another agent has them from then on, a contact with its code; a caller may go to a number that has not answered yet.
     """
     call = _asking(desk)
     if call is None or call.third is None or desk.state not in (AgentState.CONSULT, AgentState.CONFERENCE):
         return NO_CONSULT
     if desk.state is AgentState.CONFERENCE and call.third.agent:
         return Refused(f"{call.third} is an agent, and in your conference", "change the owner, then hang up")
-    if not call.third.up and isinstance(call, DeskCall):
+    if not call.third.up and (call.third.agent or isinstance(call, DeskCall)):
         return Refused(f"{call.third} has not answered yet", "wait, or cancel the consult")
     told = _told(call, "transferred", now)
-    if isinstance(call, DeskCall) and call.third.agent:
+    if call.third.agent:
         given = GiveCall(call=call, to=call.third.agent, code=_left_alone(call))
-        return freed(desk, now, TransferContact(call=call), given, events=(told, said(call, CallStage.CLOSED, now)))
+        return freed(desk, now, TransferContact(call=call), given, events=(told, told_of(call, CallStage.CLOSED, now)))
     passed = replace(call, third=None, passed_to=call.third.number)
     if isinstance(passed, DeskCaller):
         moved = caller_over(desk, passed, now)
@@ -131,15 +129,15 @@ def end_conference(desk: Desk, now: datetime) -> Answer:
 
 
 def change_owner(desk: Desk, now: datetime) -> Answer:
-    """The other agent ends the conference, and says the code."""
+    """The other agent ends the conference, and says the code where there is one."""
     call = _asking(desk)
     if call is None or call.third is None or desk.state is not AgentState.CONFERENCE:
         return Refused("you have no conference of your own")
-    if isinstance(call, DeskCaller) or not call.third.agent:
+    if not call.third.agent:
         return Refused(f"{call.third} is no agent", "only an agent can take a call over")
     given = GiveCall(call=call, to=call.third.agent, stays=True, code=_left_alone(call))
     asked = replace(call, third=None, asked_by=call.third.agent)
-    return Moved(desk=desk.with_call(asked), tasks=(given,), events=(_told(call, "owner", now),))
+    return Moved(desk=desk.with_person(asked), tasks=(given,), events=(_told(call, "owner", now),))
 
 
 # ── the agent who is asked ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -148,15 +146,15 @@ def change_owner(desk: Desk, now: datetime) -> Answer:
 def consulted(desk: Desk, happened: Consulted, now: datetime) -> Moved:
     """Another agent asks. Only somebody who is free and has a telephone can be asked."""
     call = replace(happened.call, asked_by=happened.by, third=None)
-    if not desk.is_idle or desk.leg is not Leg.UP:
+    if not desk.can_be_asked:
         return Moved(desk=desk, tasks=(LeaveThree(call=call),))
     told = ConsultChanged(at=now, stage="asked", third=happened.by)
-    return Moved(desk=desk.with_call(call).to(AgentState.CONSULT, now), events=(told,))
+    return Moved(desk=desk.with_person(call).to(AgentState.CONSULT, now), events=(told,))
 
 
 def conference_began(desk: Desk, now: datetime) -> Moved:
     """The contact was brought in."""
-    call = desk.call
+    call = desk.on_line
     if call is None or call.is_own or desk.state is not AgentState.CONSULT:
         return Moved(desk=desk)
     told = ConsultChanged(at=now, stage="conference", third=call.asked_by)
@@ -165,27 +163,31 @@ def conference_began(desk: Desk, now: datetime) -> Moved:
 
 def call_given(desk: Desk, now: datetime) -> Moved:
     """The call is this agent's from now on: alone after a transfer, as the owner in a conference."""
-    call = desk.call
+    call = desk.on_line
     if call is None or call.is_own:
         return Moved(desk=desk)
-    own = replace(call, asked_by="", joined_at=call.joined_at or now, fallback=SystemCode.ANSWER_HUMAN.value)
+    own = replace(call, asked_by="", joined_at=call.joined_at or now)
+    if isinstance(own, DeskCall):
+        own = replace(own, fallback=SystemCode.ANSWER_HUMAN.value)
     told = ConsultChanged(at=now, stage="owner", third=call.asked_by)
     if desk.state is AgentState.CONFERENCE:
-        return Moved(desk=desk.with_call(replace(own, third=Third(agent=call.asked_by, up=True))), events=(told,))
-    moved = desk.with_call(own).to(AgentState.TALKING, now)
-    return Moved(desk=moved, events=(told, said(own, CallStage.JOINED, now)))
+        return Moved(desk=desk.with_person(replace(own, third=Third(agent=call.asked_by, up=True))), events=(told,))
+    moved = desk.with_person(own).to(AgentState.TALKING, now)
+    return Moved(desk=moved, events=(told, told_of(own, CallStage.JOINED, now)))
 
 
 def consult_over(desk: Desk, now: datetime) -> Moved:
     """Nobody asks any more."""
-    call = desk.call
+    call = desk.on_line
     if call is None or call.is_own:
         return Moved(desk=desk)
     return freed(desk, now, events=(ConsultChanged(at=now, stage="ended", third=call.asked_by),))
 
 
-def _left_alone(call: DeskCall) -> str:
-    """The code of a call that nobody owns any more."""
+def _left_alone(call: Person) -> str:
+    """The code of a call that nobody owns any more; callers have none."""
+    if isinstance(call, DeskCaller):
+        return ""
     return call.rules.default_code or call.fallback or SystemCode.AGENT_LOST.value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from dialer.domain.desk_call import DeskCall, DeskCaller
+from dialer.domain.desk_call import DeskCall, DeskCaller, Person
 from dialer.domain.ids import AttemptId, OfferId
 
 
@@ -97,7 +97,7 @@ class ThirdGone:
 class Consulted:
     """Another agent asks this one for advice about a call of theirs."""
 
-    call: DeskCall
+    call: Person
     by: str  # that agent's login
 
 

@@ -44,7 +44,8 @@ def _moved(desk: Desk, what: Command | Happening, now: datetime) -> Answer:
         return _time_is_up(desk, now)
     if _is_command(what) and desk.state is AgentState.LOGGED_OUT:
         return Refused("you are not logged in", "log in first")
-    if desk.caller is not None and (answer := caller.with_caller(desk, desk.caller, what, now)) is not None:
+    own = desk.caller if desk.caller is not None and desk.caller.is_own else None
+    if own is not None and (answer := caller.with_caller(desk, own, what, now)) is not None:
         return answer
     match what:
         case command.LogOut():

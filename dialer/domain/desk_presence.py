@@ -116,6 +116,8 @@ def leg_down(desk: Desk, happened: LegDown, now: datetime) -> Moved:
         return Moved(desk=desk)
     told = Notice(at=now, text=f"your telephone is down: {happened.because or 'hung up'}")
     desk = replace(desk, leg=Leg.DOWN)
+    if (asked := desk.on_line) is not None and not asked.is_own:
+        return freed(desk, now, LeaveThree(call=asked), events=(told,))
     call = desk.call
     if call is None:
         pending = Pending.NOTHING if desk.pending is Pending.READY else desk.pending
@@ -123,8 +125,6 @@ def leg_down(desk: Desk, happened: LegDown, now: datetime) -> Moved:
         return Moved(desk=replace(resting, pending=pending), events=(told,))
     if desk.state is AgentState.WRAP_UP or call.kind is CallKind.MANUAL:
         return Moved(desk=desk, events=(told,))  # nobody is on this line
-    if not call.is_own:
-        return freed(desk, now, LeaveThree(call=call), events=(told,))
     if desk.state is AgentState.PREVIEW:
         return freed(desk, now, GiveBack(call=call), events=(told,))
     if desk.state is AgentState.DIALLING and call.kind is not CallKind.PACED:

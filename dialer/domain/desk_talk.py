@@ -173,8 +173,8 @@ def release(desk: Desk, now: datetime) -> Answer:
     call = desk.call
     if call is not None and call.kind is CallKind.MANUAL and desk.state is not AgentState.WRAP_UP:
         return Refused("you called this contact elsewhere", "hang up there, then use manual release")
-    if call is not None and not call.is_own:
-        return freed(desk, now, LeaveThree(call=call), events=(said(call, CallStage.CLOSED, now),))
+    if (asked := desk.on_line) is not None and not asked.is_own:
+        return freed(desk, now, LeaveThree(call=asked), events=(told_of(asked, CallStage.CLOSED, now),))
     if call is None or desk.state not in (AgentState.DIALLING, *WITH_CONTACT):
         return Refused("no call is up")
     third: tuple[Task, ...] = () if call.third is None else (DropThird(call=call),)

@@ -111,7 +111,7 @@ class JoinThree:
 class LeaveThree:
     """Take this agent out of the consult or conference; the others go on, their owner is told `ThirdGone`."""
 
-    call: DeskCall
+    call: Person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +119,10 @@ class GiveCall:
     """The third person, an agent, owns the call from now on: tell that desk `CallGiven`. The call leaves this desk.
 
     If that desk has left it meanwhile (it does not own the call then), nobody will say its code: it is closed with `code`.
+    A caller has none, and waits in the queue again.
     """
 
-    call: DeskCall
+    call: Person
     to: str  # login
     stays: bool = False  # in the conference, as the one who was asked
     code: str = ""

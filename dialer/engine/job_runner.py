@@ -99,7 +99,12 @@ class JobRunner:
         )
         self._lanes = self._claims.lanes
         self._rooms: dict[Channel, int] = {}  # what the last decision found
-        self._stopping = False
+        self._stopping = self._leaving = False
+
+    @property
+    def stops(self) -> bool:
+        """Whether it places no more calls, and only looks after those that still ring."""
+        return self._stopping
 
     @property
     def calls(self) -> bool:
@@ -117,8 +122,12 @@ class JobRunner:
             self._floor.jobs.update(job)
 
     def stop(self) -> None:
-        """Place no more calls; `run` returns soon."""
+        """Place no more calls; `run` returns when none rings any more that could be given up."""
         self._stopping = True
+
+    def leave(self) -> None:
+        """Stop, and let what rings ring: `run` returns soon."""
+        self._stopping = self._leaving = True
 
     async def run(self) -> None:
         """Dial until stopped. What was claimed and not dialled is given back."""
@@ -136,13 +145,28 @@ class JobRunner:
                         log.error("no call is placed while the database cannot commit", job=self.job.id, reason=str(down))
                         await self._clock.sleep(AGAIN_S)
                     await self._clock.sleep(TICK_S)
-                self._claims.ask_no_more()
+                await self._ring_out(placing)
         finally:
             self._shares.leave(int(self.job.id))
             if self._floor is not None:
                 self._floor.records.end(self.job.id)
                 self._floor.close(self.job.id)
             await self._claims.give_back()
+
+    async def _ring_out(self, placing: asyncio.TaskGroup) -> None:
+        """No more calls are placed. Those that ring are given up as before, should agents run short: they go elsewhere now."""
+        self._shares.leave(int(self.job.id))
+        await self._claims.give_back()
+        if self._floor is None or self._pacing is None:
+            return
+        self._floor.close(self.job.id)
+        while self._pacing.gives_up and not self._leaving and self.job.id in self._floor.jobs:
+            if not (ringing := self._calls.ringing(self.job.id)):
+                break
+            self.progress.decision = Decision(n=0, because=f"no more calls are placed; {ringing} still ring")
+            self._pacing.decide(self._snapshot(self._clock.monotonic_s()), self._memory)
+            self._late.give_up(self._pacing.take_late(), placing)
+            await self._clock.sleep(TICK_S)
 
     async def _no_message(self) -> str:
         """Why nobody may be called: who finds no agent could not be told who called."""

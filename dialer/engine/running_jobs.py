@@ -166,6 +166,9 @@ class RunningJobs:
             self._running[job.id] = _Running(runner, task)
             return
         runner = running.runner
+        if runner.stops:  # another one goes on where it leaves
+            runner.leave()
+            return
         runner.update(job)
         if runner.progress.nobody_due and self._in_flight(job.id) == 0:
             await self._exhaustion.look(job)
@@ -235,7 +238,9 @@ class RunningJobs:
 
     async def _bring_to_end(self, job: Job) -> None:
         """No call is placed any more. Those in flight end by themselves, or now when the operator forces it."""
-        if job.id in self._running:
+        if (running := self._running.get(job.id)) is not None:
+            if job.force:
+                running.runner.leave()
             return
         if job.force:
             for attempt in self._calls.of_job(job.id):

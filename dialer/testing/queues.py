@@ -30,8 +30,9 @@ class FakeOffer:
     place: Place
     caller: str
     number: str
-    leg_id: LegId
+    leg_id: LegId  # to whom the queue offered them
     taken: bool = False
+    given_to: str = ""
 
 
 class FakeQueues:
@@ -53,6 +54,7 @@ class FakeQueues:
         self.numbers: dict[str, str] = {}
         self.legs: dict[Place, dict[LegId, bool]] = {place: {} for place in self.waiting}  # -> whether paused
         self.names: dict[LegId, str] = {}
+        self.never_busy: set[LegId] = set()  # have entered anew, although the queue took them for busy
         self.offers: dict[OfferId, FakeOffer] = {}
         self.unread: deque[QueueNews] = deque()
         self.arrived = asyncio.Event()
@@ -84,20 +86,22 @@ class FakeQueues:
         return [
             QueueTalk(
                 offer=offer,
-                leg_id=one.leg_id,
+                leg_id=self._talks_with(offer) or one.leg_id,
                 queue=one.place[1],
                 number=one.number,
-                name=self.names.get(one.leg_id, "") if one.leg_id in self.legs[one.place] else "",
+                name=one.given_to or (self.names.get(one.leg_id, "") if one.leg_id in self.legs[one.place] else ""),
                 held=self._held(offer),
             )
             for offer, one in self.offers.items()
             if one.taken and one.place[0] == switch
         ]
 
-    async def enter(self, switch: str, queue: str, leg_id: LegId, name: str, *, paused: bool) -> None:
+    async def enter(self, switch: str, queue: str, leg_id: LegId, name: str, *, paused: bool, anew: bool = False) -> None:
         self._reachable(switch)
         if (switch, queue) not in self.legs:
             raise Rejected("Unable to add interface to queue: No such queue")
+        if anew:
+            self.never_busy.add(leg_id)
         self.legs[switch, queue][leg_id], self.names[leg_id] = paused, name
         self._offer_all()
 
@@ -117,6 +121,11 @@ class FakeQueues:
             self.agents.took(switch, offer, leg_id)
         self._say(QueueNewsKind.TAKEN, found.place, offer=offer)
         return True
+
+    async def give(self, switch: str, offer: OfferId, name: str) -> None:
+        self._reachable(switch)
+        if offer in self.offers:
+            self.offers[offer].given_to = name
 
     async def drop(self, switch: str, offer: OfferId) -> None:
         self._reachable(switch)
@@ -179,7 +188,7 @@ class FakeQueues:
         for place, waiting in self.waiting.items():
             at_agents = {one.caller for one in self.offers.values()}
             for caller in [one for one in waiting if one not in at_agents]:
-                busy = {one.leg_id for one in self.offers.values()}
+                busy = {one.leg_id for one in self.offers.values()} - self.never_busy
                 free = [leg_id for leg_id, paused in self.legs[place].items() if not paused and leg_id not in busy]
                 if free:
                     self._offer(place, caller, free[0])
@@ -208,6 +217,10 @@ class FakeQueues:
     async def _offer_again(self) -> None:
         await self.clock.sleep(AGAIN_S)
         self._offer_all()
+
+    def _talks_with(self, offer: OfferId) -> LegId | None:
+        contact = None if self.agents is None else self.agents.contacts.get(offer)
+        return None if contact is None else next(iter(contact.legs), None)
 
     def _held(self, offer: OfferId) -> bool:
         contact = None if self.agents is None else self.agents.contacts.get(offer)

@@ -133,3 +133,44 @@ async def test_a_caller_is_passed_on_and_the_agent_takes_the_next_one_meanwhile(
         await at.do("release")
         await at.do("wrap_up")
         hang_up_passed(floor)
+
+
+@pytest.mark.row(128, 131)
+async def test_a_caller_is_handed_to_a_colleague_and_each_of_the_two_takes_the_next_one_when_free(floor: Rig) -> None:
+    ears = Ears(floor.lab)
+    async with at_work(floor, SPEAKS) as (colleague, _), blended(floor, EARS) as at:
+        caller = await talking(floor, at)
+        at.thirds.clear()
+        await at.do("consult", agent=colleague.login)
+        await at.until(lambda: at.thirds == ["calling", "answered"] and colleague.thirds == ["asked"])
+        await ears.hears(caller, MUSIC)
+        await at.do("start_conference")
+        await colleague.until(lambda: colleague.state == "conference")
+        ears.begin()
+        await ears.hears(caller, SPEAKS)
+        await at.do("change_owner")
+        await colleague.until(lambda: "owner" in colleague.thirds)
+        await at.do("release")
+        await colleague.until(lambda: colleague.state == "talking")
+        assert at.state == "ready"
+        ears.begin()
+        await ears.hears(caller, SPEAKS)
+        second = await talking(floor, at)  # although the queue's call to this agent goes on
+        await at.do("consult", agent=colleague.login)
+        await at.until(lambda: at.thirds[-1:] == ["failed"] and at.state == "talking")
+        await colleague.do("hold")
+        ears.begin()
+        await ears.hears(caller, MUSIC)
+        await colleague.do("release")
+        await colleague.until(lambda: colleague.state == "wrap_up")
+        await colleague.do("wrap_up")
+        await at.do("consult", agent=colleague.login)
+        await at.until(lambda: at.thirds[-1:] == ["answered"])
+        await at.do("complete_transfer")
+        await colleague.until(lambda: colleague.state == "talking")
+        ears.begin()
+        await ears.hears(second, SPEAKS)
+        assert colleague.stages[-1] == f"caller joined support {second}"
+        assert at.state == "ready"
+        await colleague.do("release")
+        await colleague.do("wrap_up")

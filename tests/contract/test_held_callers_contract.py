@@ -7,6 +7,7 @@ import pytest
 from dialer.channels.asterisk.voice import AsteriskVoice
 from dialer.errors import Rejected
 from dialer.ports_agents import AgentVoiceKind, ContactState, LegState, Missing
+from dialer.ports_queues import QueueNewsKind
 from tests.queue_bench import DECLINES, SLOW, QueueBench
 
 pytestmark = pytest.mark.contract
@@ -64,6 +65,30 @@ async def test_a_third_party_is_asked_let_go_asked_again_and_gets_the_caller(ben
     there = await bench.agents.look(bench.switch)
     assert (list(there.callers), list(there.consults)) == ([], [third])
     assert await bench.agents.transfer(offer, third) is Missing.CONTACT
+
+
+@pytest.mark.row(128)
+async def test_a_caller_is_handed_to_another_leg_which_has_them_from_then_on_and_the_first_is_offered_the_next(
+    bench: QueueBench,
+) -> None:
+    offer, first = await bench.talking()
+    second = await bench.parked()
+    assert await bench.agents.hold(offer) is None
+    assert await bench.agents.talk(first, second) is None
+    assert await bench.agents.join(offer, second, tone=False) is None
+    await bench.queues.give(bench.switch, offer, "bob@1")
+    await bench.until_leg(first, LegState.PARKED)
+    await bench.until_states([(ContactState.TALKING, second)])
+    assert [(one.leg_id, one.name) for one in await bench.queues.talks(bench.switch)] == [(second, "bob@1")]
+    await bench.queues.enter(bench.switch, "support", first, "ann@1", paused=False, anew=True)
+    assert await bench.legs("support") == {first: False}
+    await bench.call_in("support")
+    await bench.until(lambda: len(bench.said(QueueNewsKind.OFFERED)) == 2)
+    assert bench.said(QueueNewsKind.OFFERED)[1].leg_id == first
+    await bench.agents.drop(second)  # the caller is in the queue again
+    await bench.until(lambda: offer in [one.offer for one in bench.said(QueueNewsKind.GONE)])
+    await bench.until(lambda: len(bench.said(QueueNewsKind.JOINED)) == 3)
+    await bench.queues.give(bench.switch, offer, "bob@1")  # quiet: gone
 
 
 @pytest.mark.row(128)

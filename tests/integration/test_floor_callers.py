@@ -9,13 +9,24 @@ from dataclasses import dataclass, replace
 import pytest
 
 from dialer.domain.agent import AgentState
-from dialer.domain.agent_commands import BlendIn, CompleteTransfer, Consult, Hold, Resume, StartConference, WrapUp
+from dialer.domain.agent_commands import (
+    BlendIn,
+    ChangeOwner,
+    CompleteTransfer,
+    Consult,
+    Hold,
+    Release,
+    Resume,
+    StartConference,
+    WrapUp,
+)
 from dialer.domain.agent_events import CallerChanged, Notice
 from dialer.domain.desk_call import DeskCaller
 from dialer.domain.ids import ConsultId, LegId, PersonId
 from dialer.domain.inbound_plan import InboundPlan
 from dialer.domain.pacing_plan import Pacing
 from dialer.engine.engine import Engine
+from dialer.engine.floor.takers import name_of
 from dialer.errors import MaybeSent
 from dialer.ports import SwitchState
 from dialer.ports_agents import AgentVoiceKind, ContactState, LegOrder, Missing
@@ -46,16 +57,23 @@ class Talk:
     agents: FakeAgentVoice
     queues: FakeQueues
     worker: Worker
+    others: list[Worker]
+
+    def state_of(self, worker: Worker) -> AgentState:
+        return self.engine.floor.seats[worker.agent.id].desk.state
 
     @property
     def state(self) -> AgentState:
-        return self.engine.floor.seats[self.worker.agent.id].desk.state
+        return self.state_of(self.worker)
+
+    def caller_of(self, worker: Worker) -> DeskCaller:
+        found = self.engine.floor.seats[worker.agent.id].desk.caller
+        assert found is not None
+        return found
 
     @property
     def caller(self) -> DeskCaller:
-        found = self.engine.floor.seats[self.worker.agent.id].desk.caller
-        assert found is not None
-        return found
+        return self.caller_of(self.worker)
 
     @property
     def on_switch(self) -> ContactState:
@@ -64,26 +82,29 @@ class Talk:
     def stages(self) -> list[str]:
         return [one.stage.value for one in self.worker.told if isinstance(one, CallerChanged)]
 
-    async def asked(self) -> None:
+    async def asked(self, *, colleague: str = "") -> None:
         """A third person has answered."""
-        await self.worker.say(Consult(number=EXPERT))
+        await self.worker.say(Consult(agent=colleague) if colleague else Consult(number=EXPERT))
         await until(lambda: self.caller.third is not None and self.caller.third.up)
 
 
 @asynccontextmanager
-async def talk(store: Store, *, pacing: Pacing = PLAN, agents: type[FakeAgentVoice] = FakeAgentVoice) -> AsyncIterator[Talk]:
-    """An agent who talks with a caller."""
+async def talk(
+    store: Store, *, pacing: Pacing = PLAN, agents: type[FakeAgentVoice] = FakeAgentVoice, staff: int = 1
+) -> AsyncIterator[Talk]:
+    """An agent who talks with a caller, and others who are free."""
     clock = FastClock(factor=6)
-    make_job(store, 1, pacing)
-    staff = await hire(store, 1)
+    crowd = await hire(store, staff)
+    make_job(store, 1, replace(pacing, agents=(crowd[0].login,)))  # nobody else gets its contact
     voice = FakeVoice(clock, default=ANSWERS)
     phones = agents(clock, voice)
     queues = FakeQueues(clock, voice, agents=phones)
     queues.call_in("support", number="+15557000001")
     async with running(store, voice, clock=clock, agents=phones, queues=queues) as engine:
-        (worker,), tasks = await crew(engine, staff, clock)
-        made = Talk(engine, voice, phones, queues, worker)
-        await until(lambda: worker.agent.id in engine.floor.seats and made.state is AgentState.READY)
+        (worker, *others), tasks = await crew(engine, crowd, clock)
+        made = Talk(engine, voice, phones, queues, worker, others)
+        await until(lambda: all(one.agent.id in engine.floor.seats for one in (worker, *others)))
+        await until(lambda: all(made.state_of(one) is AgentState.READY for one in (worker, *others)))
         await worker.say(BlendIn())
         await until(lambda: made.state is AgentState.TALKING)
         yield made
@@ -215,4 +236,105 @@ async def test_whom_an_agent_held_when_the_dialer_died_is_in_the_queue_again(sto
     async with running(store, voice, clock=clock, agents=agents, queues=queues):
         await until(lambda: offer not in agents.contacts)
         await until(lambda: len(queues.waiting[PLACE]) == 1)
+    await queues.stop()
+
+
+# -- a colleague as the third person -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.row(128, 131)
+async def test_a_caller_is_handed_to_a_colleague_and_the_agent_gets_the_next_one_meanwhile(store: Store) -> None:
+    async with talk(store, staff=2) as on:
+        (colleague,) = on.others
+        offer = on.caller.offer
+        await on.asked(colleague=colleague.agent.login)
+        assert (on.state_of(colleague), on.on_switch) == (AgentState.CONSULT, ContactState.HELD)
+        await on.worker.say(CompleteTransfer())
+        assert on.state is AgentState.READY
+        await until(lambda: on.state_of(colleague) is AgentState.TALKING)
+        await until(lambda: on.agents.contacts[offer].state is ContactState.TALKING)
+        assert on.caller_of(colleague).number == "+15557000001"
+        assert [one.stage.value for one in colleague.told if isinstance(one, CallerChanged)] == ["joined"]
+        on.queues.call_in("support", number="+15557000002")
+        await until(lambda: on.state is AgentState.TALKING)
+        assert on.caller.number == "+15557000002"
+        await colleague.say(Hold())
+        await until(lambda: on.agents.contacts[offer].state is ContactState.HELD)
+        await colleague.say(Resume())
+        await until(lambda: on.agents.contacts[offer].state is ContactState.TALKING)
+        on.queues.hang_up("caller-1")
+        await until(lambda: on.state_of(colleague) is AgentState.WRAP_UP)
+        await colleague.say(WrapUp())
+        assert on.state_of(colleague) is AgentState.READY
+
+
+@pytest.mark.row(128, 131)
+async def test_three_confer_about_a_caller_until_the_new_owner_goes_on_alone(store: Store) -> None:
+    async with talk(store, staff=2) as on:
+        (colleague,) = on.others
+        offer = on.caller.offer
+        await on.asked(colleague=colleague.agent.login)
+        await on.worker.say(StartConference())
+        await until(lambda: on.state_of(colleague) is AgentState.CONFERENCE)
+        assert len(on.agents.contacts[offer].legs) == 2
+        await on.worker.say(ChangeOwner())
+        await until(lambda: on.caller_of(colleague).is_own)
+        await on.worker.say(Release())
+        await until(lambda: (on.state, on.state_of(colleague)) == (AgentState.READY, AgentState.TALKING))
+        await until(lambda: len(on.agents.contacts[offer].legs) == 1)
+
+
+async def test_a_caller_who_hangs_up_while_they_are_handed_over_leaves_both_agents_free(store: Store) -> None:
+    async with talk(store, staff=2) as on:
+        (colleague,) = on.others
+        await on.asked(colleague=colleague.agent.login)
+        on.queues.hang_up("caller-1")
+        await on.worker.say(CompleteTransfer())
+        await until(lambda: on.state_of(colleague) in (AgentState.WRAP_UP, AgentState.READY))
+        await colleague.say(WrapUp())
+        await until(lambda: on.state_of(colleague) is AgentState.READY)
+        assert not on.queues.offers
+
+
+async def test_a_caller_handed_to_a_colleague_whose_telephone_breaks_in_that_moment_is_in_the_queue_again(store: Store) -> None:
+    async with talk(store, staff=2) as on:
+        (colleague,) = on.others
+        offer = on.caller.offer
+        await on.asked(colleague=colleague.agent.login)
+        leg_id = on.engine.floor.seats[colleague.agent.id].leg_id
+        assert leg_id is not None
+        on.agents.hang_up_phone(leg_id)
+        await on.worker.say(CompleteTransfer())
+        await until(lambda: on.state is AgentState.TALKING)  # with the same caller: kept, or out of the queue again
+        assert on.caller.number == "+15557000001"
+        await until(lambda: on.state_of(colleague) is AgentState.NOT_READY)
+        assert offer not in on.agents.contacts or on.caller.offer == offer
+
+
+async def test_a_caller_who_was_handed_on_is_before_their_agent_again_when_the_next_dialer_is_up(store: Store) -> None:
+    clock = FastClock(factor=6)
+    staff = await hire(store, 2)
+    voice = FakeVoice(clock, default=ANSWERS)
+    agents = FakeAgentVoice(clock, voice)
+    queues = FakeQueues(clock, voice, agents=agents)
+    await voice.start()
+    for leg_id in (LegId("first"), LegId("second")):
+        await agents.ring(LegOrder(leg_id=leg_id, phone="6001", switch="switch"))
+    await until(lambda: len(agents.unread) >= 2)
+    await queues.enter("switch", "support", LegId("first"), name_of(staff[0]), paused=False)
+    queues.call_in("support", number="+15557000001")
+    (offer,) = queues.offers
+    assert await queues.take("switch", offer, LegId("first"))
+    assert await agents.join(offer, LegId("second"), tone=False) is None
+    await queues.give("switch", offer, name_of(staff[1]))
+    queues.unread.clear()  # all that was told to the one who is dead
+    agents.unread.clear()
+    async with running(store, voice, clock=clock, agents=agents, queues=queues) as engine:
+        workers, tasks = await crew(engine, staff, clock)
+        await until(lambda: all(one.agent.id in engine.floor.seats for one in workers))
+        first, second = (engine.floor.seats[one.agent.id] for one in workers)
+        await until(lambda: second.desk.state is AgentState.TALKING and first.desk.state is AgentState.READY)
+        assert second.desk.caller is not None
+        assert (second.desk.caller.offer, second.leg_id) == (offer, LegId("second"))
+        await dismiss(tasks)
     await queues.stop()

@@ -13,6 +13,7 @@ from dialer.domain.live_answer import Verdict
 from dialer.domain.pacing_plan import GIVEN_UP_NOTE, Pacing
 from dialer.errors import NotSent
 from dialer.services.budgets import evidence
+from dialer.services.jobs import pause_campaign, resume_campaign
 from dialer.services.pacing_replay import explain
 from dialer.store.store import Store
 from dialer.testing.agents import FakeAgentVoice
@@ -70,6 +71,49 @@ async def test_a_campaign_may_let_them_ring_for_longer(
     assert [one.code for one in late] == [SystemCode.RING_NO_ANSWER] * 2
     assert [one.app_note for one in late] == [None if least_ring_s is None else GIVEN_UP_NOTE] * 2
     assert all(least <= (one.ended_at - one.ringing_at).total_seconds() < most for one in late if one.ended_at and one.ringing_at)
+
+
+@pytest.mark.row(67)
+@pytest.mark.parametrize("least_ring_s", [15.0, None])
+async def test_a_job_that_is_paused_places_no_more_and_still_gives_up_late_rings(
+    store: Store, least_ring_s: float | None
+) -> None:
+    clock = FastClock(factor=15)
+    voice = FakeVoice(clock, callees={number(0): ANSWERS}, default=RINGS)
+    job_id = make_job(store, 4, replace(PROGRESSIVE, least_ring_s=least_ring_s))
+    staff = await hire(store, 3)
+    org = store.read_now(lambda tx: tx.organisations.by_name("default"))
+    async with running(store, voice, clock=clock, agents=FakeAgentVoice(clock, voice)) as engine:
+        workers, tasks = await crew(engine, staff, clock, talk_s=25.0)
+        await until(lambda: any(worker.seen[CallStage.JOINED] for worker in workers) and len(voice.calls) == 3)
+        await pause_campaign(store, org, "Floor", by="test")
+        for worker in workers:
+            if not worker.seen[CallStage.JOINED]:
+                await worker.leave()
+        await until(lambda: all(one.code for one in attempts(store, job_id)))
+        await resume_campaign(store, org, "Floor", by="test")
+        await until(lambda: len(attempts(store, job_id)) == 4)  # it goes on as before
+        await dismiss(tasks)
+    notes = [one.app_note for one in sorted(attempts(store, job_id), key=lambda one: one.address)]
+    assert notes[1:3] == [None if least_ring_s is None else GIVEN_UP_NOTE] * 2
+
+
+@ON_SQLITE
+async def test_a_job_that_is_resumed_goes_on_while_calls_of_before_the_pause_still_ring(store: Store) -> None:
+    clock = FastClock(factor=15)
+    voice = FakeVoice(clock, callees={number(0): ANSWERS}, default=RINGS)
+    job_id = make_job(store, 3, PROGRESSIVE)
+    staff = await hire(store, 2)
+    org = store.read_now(lambda tx: tx.organisations.by_name("default"))
+    async with running(store, voice, clock=clock, agents=FakeAgentVoice(clock, voice)) as engine:
+        workers, tasks = await crew(engine, staff, clock, talk_s=1.0)
+        await until(lambda: any(worker.seen[CallStage.JOINED] for worker in workers) and len(voice.calls) >= 1)
+        await pause_campaign(store, org, "Floor", by="test")
+        await until(lambda: "still ring" in str(engine.jobs.status()))
+        await resume_campaign(store, org, "Floor", by="test")
+        await until(completed(store, job_id))
+        await dismiss(tasks)
+    assert len(attempts(store, job_id)) == 3
 
 
 class SlowWire(FakeVoice):

@@ -21,21 +21,24 @@ from dialer.domain.desk_tasks import (
     DropCaller,
     DropThird,
     GiveBack,
+    GiveCall,
     HandOver,
     HoldContact,
     JoinThree,
+    LeaveThree,
     PressDigits,
     ResumeContact,
     TakeCaller,
     Task,
     TransferContact,
 )
-from dialer.domain.ids import OfferId
+from dialer.domain.ids import AgentId, OfferId
 from tests.desk_kit import ANN, FIRST, START, a_call
 
 pytestmark = pytest.mark.unit
 
 CALLER = DeskCaller(offer=OfferId("o1"), queue="support", number="+15557000001", rules=AgentRules(wrap_up_s=20.0))
+BOB = replace(ANN, id=AgentId(2), login="bob")
 LATER = START + timedelta(seconds=10)
 
 
@@ -203,8 +206,66 @@ def test_a_third_person_is_asked_given_the_caller_or_brought_in() -> None:
         assert (free.state, free.caller) == (AgentState.READY, None)
 
 
-def test_a_caller_cannot_be_passed_to_a_colleagues_desk() -> None:
-    assert "no card" in refused(talking(), do.Consult(agent="bob"))
+@pytest.mark.row(128)
+@pytest.mark.parametrize("blended", [True, False])
+def test_a_colleague_is_asked_about_a_caller_brought_in_and_handed_the_caller(*, blended: bool) -> None:
+    mine, tasks = moved(talking(), do.Consult(agent="bob"))
+    assert [type(one) for one in tasks] == [HoldContact, CallThird]
+    assert "has not answered yet" in refused(mine, do.CompleteTransfer())
+    mine, _ = moved(mine, it.ConsultAnswered())
+    assert mine.caller is not None
+    theirs, _ = moved(replace(ready(blended=blended), agent=BOB), it.Consulted(call=mine.caller, by="ann"))
+    assert (theirs.state, theirs.on_line is not None and theirs.on_line.is_own) == (AgentState.CONSULT, False)
+    assert "asking nobody" in refused(theirs, do.CompleteTransfer())
+    same, tasks = moved(theirs, it.CallerGone(offer=CALLER.offer))
+    assert (same, tasks) == (theirs, []), "the owner is told, and says it is over"
+    passed = after(mine, do.CompleteTransfer(), LATER)
+    assert isinstance(passed, Moved)
+    assert [type(one) for one in passed.tasks] == [TransferContact, GiveCall]
+    assert (passed.desk.state, passed.desk.caller) == (AgentState.READY, None)
+    assert [one.stage for one in passed.events if isinstance(one, CallerChanged)] == [CallerStage.CLOSED]
+    given = after(theirs, it.CallGiven(), LATER)
+    assert isinstance(given, Moved)
+    assert given.desk.state is AgentState.TALKING
+    assert [(one.stage, one.number) for one in given.events if isinstance(one, CallerChanged)] == [
+        (CallerStage.JOINED, CALLER.number)
+    ]
+    over, _ = moved(given.desk, it.CallerGone(offer=CALLER.offer))
+    assert (over.state, over.until) == (AgentState.WRAP_UP, LATER + timedelta(seconds=20))
+    free, _ = moved(over, do.WrapUp())
+    assert (free.state, free.caller, free.blended_in) == (AgentState.READY, None, blended)
+
+
+@pytest.mark.row(128)
+def test_a_conference_about_a_caller_gets_another_owner_and_each_can_leave_it() -> None:
+    mine, _ = moved(talking(), do.Consult(agent="bob"), it.ConsultAnswered())
+    assert mine.caller is not None
+    theirs, _ = moved(replace(ready(), agent=BOB), it.Consulted(call=mine.caller, by="ann"), it.ConferenceBegan())
+    mine, _ = moved(mine, do.StartConference())
+    assert "in your conference" in refused(mine, do.CompleteTransfer())
+    left, tasks = moved(theirs, do.Release())
+    assert (left.state, [type(one) for one in tasks]) == (AgentState.READY, [LeaveThree])
+    lost, tasks = moved(theirs, it.LegDown())
+    assert (lost.state, lost.caller, [type(one) for one in tasks]) == (AgentState.NOT_READY, None, [LeaveThree])
+    over, _ = moved(theirs, it.ConsultOver())
+    assert (over.state, over.caller) == (AgentState.READY, None)
+    mine, tasks = moved(mine, do.ChangeOwner())
+    assert [type(one) for one in tasks] == [GiveCall]
+    theirs, _ = moved(theirs, it.CallGiven())
+    assert theirs.caller is not None
+    assert (str(theirs.caller.third), theirs.state) == ("ann", AgentState.CONFERENCE)
+    gone, tasks = moved(mine, do.Release())
+    assert (gone.state, [type(one) for one in tasks]) == (AgentState.READY, [LeaveThree])
+    alone, _ = moved(theirs, it.ThirdGone())
+    assert (alone.state, alone.caller) == (AgentState.TALKING, replace(CALLER, joined_at=LATER))
+
+
+@pytest.mark.parametrize("state", [AgentState.NOT_READY, AgentState.WRAP_UP, AgentState.TALKING])
+def test_a_colleague_who_is_not_free_is_not_asked_about_a_caller(state: AgentState) -> None:
+    busy = replace(talking(), state=state) if state is not AgentState.NOT_READY else replace(ready(), state=state)
+    stays, tasks = moved(replace(busy, agent=BOB), it.Consulted(call=replace(CALLER, offer=OfferId("o2")), by="ann"))
+    assert stays == replace(busy, agent=BOB)
+    assert [type(one) for one in tasks] == [LeaveThree]
 
 
 def test_a_third_person_who_was_gone_when_the_caller_was_passed_on_brings_the_caller_back() -> None:

@@ -83,11 +83,11 @@ class Two:
                 self.tell(call.third.agent, it.ConferenceBegan())
             case DropThird(call=DeskCall() as call) if call.third is not None and call.third.agent:
                 self._if_asked(call.third.agent, call, it.ConsultOver())
-            case LeaveThree(call=call):
+            case LeaveThree(call=DeskCall() as call):
                 owner = self.desks[call.asked_by].call
                 if owner is not None and owner.attempt_id == call.attempt_id:
                     self.tell(call.asked_by, it.ThirdGone(because="has left"))
-            case GiveCall(call=call, to=other):
+            case GiveCall(call=DeskCall() as call, to=other):
                 self._if_asked(other, call, it.CallGiven())
                 if not self.owns(other, call):
                     self.closed[call.attempt_id] += 1

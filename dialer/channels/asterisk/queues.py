@@ -24,6 +24,8 @@ MAX_UNREAD = 5_000  # then the oldest are dropped: the next look at the queue pu
 MAX_OFFERS = 5_000
 CALLERS = {"QueueCallerJoin": QueueNewsKind.JOINED, "QueueCallerLeave": QueueNewsKind.LEFT}
 SAID = {"OutdialInbound": QueueNewsKind.TAKEN, "OutdialRequeued": QueueNewsKind.GONE}
+GIVEN_TO = "OUTDIAL_GIVEN_TO"  # on the channel of an offer: the name of the agent to whom the caller was handed
+FREE = "+free"  # an offer's address that nobody calls
 NOT_THERE = ("not there", "interface not found")  # the switch's words for a leg that has not entered
 
 
@@ -76,6 +78,10 @@ class AsteriskQueues:
                 asked = {"Action": "QueueStatus", "Queue": queue, "Member": interface}
                 members = await link.fetch_list(asked, "QueueStatusComplete")
                 name = next((one.get("Name", "") for one in members if one.get("Location") == interface), "")
+                if (
+                    caller.leg_id is not None and caller.leg_id != leg_id
+                ):  # the agent to whom the queue offered them has passed them on
+                    leg_id, name = caller.leg_id, await self._agents.asks.variable(switch, caller.offer, GIVEN_TO) or ""
                 self._follow(caller.offer)
                 number = re.sub(r"[^0-9+]", "", frame.get("CallerIDNum", ""))
                 held = caller.state is ContactState.HELD
@@ -86,10 +92,16 @@ class AsteriskQueues:
 
     # -- agents who take callers ---------------------------------------------------------------------------------------------
 
-    async def enter(self, switch: str, queue: str, leg_id: LegId, name: str, *, paused: bool) -> None:
+    async def enter(self, switch: str, queue: str, leg_id: LegId, name: str, *, paused: bool, anew: bool = False) -> None:
         """Let a leg take the queue's callers; said again it changes the pause."""
         link, interface = self._voice.switch(switch).link, interface_of(queue, leg_id, self._voice.ids)
         pause = {"Action": "QueuePause", "Queue": queue, "Interface": interface, "Paused": str(paused).lower()}
+        if anew:
+            # A queue knows by the calls to the interface who is busy: so it looks at another one, to which there never are any.
+            await self.leave(switch, queue, leg_id)
+            always_free = interface.replace(f"@{INBOUND}", f"{FREE}@{INBOUND}")
+            await link.call(pause | {"Action": "QueueAdd", "MemberName": name, "StateInterface": always_free})
+            return
         try:
             await link.call(pause)
         except Rejected as exc:
@@ -121,6 +133,10 @@ class AsteriskQueues:
         if (leg := self._agents.memory.legs.get(leg_id)) is not None:
             leg.idle = False  # until it says that it is parked again
         return True
+
+    async def give(self, switch: str, offer: OfferId, name: str) -> None:
+        """Whose caller it is from now on; quiet if gone."""
+        await self._agents.asks.ask(switch, words.set_variable(offer, GIVEN_TO, name))
 
     async def drop(self, switch: str, offer: OfferId) -> None:
         """End an offer, or the talk that came of it; quiet where it has ended."""

@@ -39,6 +39,7 @@ class Callers:
         self._takers = None if port is None else Takers(ground, desks, port)
         self._blending = Blending(ground, desks, self.seen)
         self._old: dict[tuple[str, OfferId], QueueTalk] = {}  # talks that a dead dialer has left
+        self._up: dict[OfferId, str] = {}  # who was taken, and is there -> the switch
 
     async def run(self) -> None:
         """Look after callers until cancelled."""
@@ -67,6 +68,7 @@ class Callers:
         await self.queues.linked(switch)
         if self._port is not None:
             talks = await self._port.talks(switch)
+            self._up = {one: place for one, place in self._up.items() if place != switch} | {one.offer: switch for one in talks}
             self._adopt(switch, {one.offer: one for one in talks})
             with_caller = [one.desk for one in self._ground.seats.values() if one.desk.state is not AgentState.WRAP_UP]
             mine = {desk.caller.offer for desk in with_caller if desk.caller is not None}
@@ -113,6 +115,21 @@ class Callers:
         self._desks.apply(seat, CallerFound(caller=caller))
         return True
 
+    async def give(self, seat: Seat, caller: DeskCaller, to: Seat | None) -> bool:
+        """A colleague has the caller from now on. False where the colleague has left them: they are in the queue again."""
+        now = None if to is None else to.desk.caller
+        if to is None or now is None or not now.is_own or now.offer != caller.offer:
+            await self.put_back(seat, caller)
+            return False
+        if caller.offer not in self._up:  # hung up while they were handed over
+            self._desks.apply(to, CallerGone(offer=caller.offer))
+        elif self._port is not None:
+            if self._takers is not None and seat.leg_id is not None:
+                self._takers.handed_over((seat.switch, caller.queue, seat.leg_id))
+            keeps = self._port.give(seat.switch, caller.offer, name_of(to.desk.agent))
+            await self._ask(keeps, seat.switch, "the next dialer will not know whose caller it is")
+        return True
+
     async def do(self, seat: Seat, task: TakeCaller | DropCaller) -> None:
         """What a desk wants of the caller before it."""
         caller, leg_id = task.caller, seat.leg_id
@@ -131,6 +148,9 @@ class Callers:
         """Somebody has come, is offered to an agent, talks, or has gone."""
         if news.kind is QueueNewsKind.GONE and news.offer is not None:
             self._old.pop((news.switch, news.offer), None)
+            self._up.pop(news.offer, None)
+        elif news.kind is QueueNewsKind.TAKEN and news.offer is not None:
+            self._up[news.offer] = news.switch
         match news.kind:
             case QueueNewsKind.JOINED:
                 self._arrived(news.switch, news.queue)
@@ -169,8 +189,9 @@ class Callers:
         return next((job.rules for job in jobs), AgentRules())
 
     def _with(self, offer: OfferId) -> Seat | None:
-        mine = (one for one in self._ground.seats.values() if one.desk.caller is not None)
-        return next((one for one in mine if one.desk.caller is not None and one.desk.caller.offer == offer), None)
+        """Whose caller it is, not who was asked about them."""
+        desks = ((seat, seat.desk.caller) for seat in self._ground.seats.values())
+        return next((seat for seat, one in desks if one is not None and one.is_own and one.offer == offer), None)
 
     async def _drop(self, switch: str, offer: OfferId) -> None:
         if self._port is not None:

@@ -44,7 +44,7 @@ class DeskThirds:
         ground, call, leg = self._ground, task.call, seat.leg_id
         if leg is None:
             return
-        if isinstance(call, DeskCall) and task.agent:
+        if task.agent:
             await self._ask_colleague(seat, call, task.agent, leg)
             return
         if (road := self._road(call)) is None:
@@ -76,9 +76,9 @@ class DeskThirds:
         trunk = live.attempt.trunk
         return trunk, (job.job.definition.caller_id if job is not None else "") or ground.options.caller_ids.get(trunk, "")
 
-    async def _ask_colleague(self, seat: Seat, call: DeskCall, login: str, leg: LegId) -> None:
+    async def _ask_colleague(self, seat: Seat, call: Person, login: str, leg: LegId) -> None:
         ground, other = self._ground, self._ground.seats.colleague(login, seat)
-        if other is None or not other.desk.is_idle or other.leg_id is None:
+        if other is None or not other.desk.can_be_asked or other.leg_id is None:
             self._desks.apply(seat, ThirdGone(because=f"{login} is not free"))
             return
         self._desks.apply(other, Consulted(call=call, by=seat.desk.agent.login))
@@ -101,10 +101,10 @@ class DeskThirds:
         if (consult := seat.consult_id) is not None:
             ground.seats.leave_third(consult)
             await ground.agents.cancel_consult(consult)
-        elif (other := self._third_seat(seat, call)) is not None:
-            self._desks.apply(other, ConsultOver())
-            if other.leg_id is not None:
-                await ground.agents.park(other.leg_id)
+            return
+        other = self._third_seat(seat, call)
+        if other is not None and self._tell_asked(other, call, ConsultOver()) and other.leg_id is not None:
+            await ground.agents.park(other.leg_id)
 
     async def transfer(self, seat: Seat, call: Person) -> None:
         """Leave the contact with the third person. Where they are gone the agent has the contact again, or the next agent."""
@@ -140,12 +140,21 @@ class DeskThirds:
         if attempt_id not in ground.seats.contacts:
             await ground.agents.play_message(attempt_id)
 
-    def give(self, seat: Seat, task: GiveCall) -> None:
-        """A colleague answers for the contact from now on; where that desk has left it meanwhile, it is closed."""
-        ground, other, attempt_id = self._ground, self._ground.seats.colleague(task.to, seat), attempt_of(task.call)
+    async def give(self, seat: Seat, task: GiveCall) -> None:
+        """A colleague answers for the contact from now on; where that desk has left it meanwhile, it is closed.
+
+        A caller whom the colleague has left waits in the queue again.
+        """
+        ground, other = self._ground, self._ground.seats.colleague(task.to, seat)
+        if other is not None:
+            self._tell_asked(other, task.call, CallGiven())
+        if isinstance(task.call, DeskCaller):
+            if not await self._callers.give(seat, task.call, other) and task.stays:
+                self._desks.apply(seat, ConsultOver())
+            return
+        attempt_id = attempt_of(task.call)
         live = ground.calls.get(attempt_id)
         if other is not None:
-            self._desks.apply(other, CallGiven())
             call = other.desk.call
             if call is not None and call.is_own and call.attempt_id == attempt_id:
                 ground.seats.contacts[attempt_id] = other
@@ -154,6 +163,8 @@ class DeskThirds:
                     if live.off_line:  # hung up while it was handed over
                         self._desks.apply(other, ContactGone(attempt_id=attempt_id))
                 return
+        if task.stays:
+            self._desks.apply(seat, ConsultOver())
         if live is not None and attempt_id not in ground.seats.contacts:
             ground.calls.finish(live, Said(code=task.code, source=DEFAULT, agent=seat.desk.agent.login))
 
@@ -165,13 +176,20 @@ class DeskThirds:
         if other is not None:
             self._desks.apply(other, ConferenceBegan())
 
+    def _tell_asked(self, other: Seat, call: Person, what: CallGiven | ConsultOver) -> bool:
+        """Tell a colleague who was asked about this call. False for one who has left it, and may be asked about another one."""
+        asked = other.desk.on_line
+        if asked is None or asked.is_own or not is_same(asked, call):
+            return False
+        self._desks.apply(other, what)
+        return True
+
     def _third_seat(self, seat: Seat, call: Person) -> Seat | None:
         third = call.third or (seat.desk.on_line.third if seat.desk.on_line is not None else None)
         if third is not None and third.agent:
             return self._ground.seats.colleague(third.agent, seat)
-        asked = (one for one in self._ground.seats.values() if one is not seat and one.desk.call is not None)
-        mine = (one for one in asked if one.desk.call and one.desk.call.asked_by == seat.desk.agent.login)
-        return next(mine, None)
+        asked = ((one, one.desk.on_line) for one in self._ground.seats.values() if one is not seat)
+        return next((one for one, their in asked if their is not None and their.asked_by == seat.desk.agent.login), None)
 
 
 def id_of(call: Person) -> PersonId:

@@ -195,7 +195,7 @@ class DeskWork:
                 if (owner := ground.seats.colleague(call.asked_by, seat)) is not None:
                     self._desks.apply(owner, ThirdGone())
             case GiveCall():
-                self._thirds.give(seat, task)
+                await self._thirds.give(seat, task)
             case CloseAttempt():
                 await self._endings.close(seat, task)
             case HandOver(call=call, code=code):

@@ -89,7 +89,10 @@ class FloorJobs(Mapping[JobId, FloorJob]):
     def picture(self, job_id: JobId) -> Floor:
         """What a pacer sees of the job now."""
         job = self._of[job_id]
-        seats = (seat for seat in self._seats.values() if seat.attached == job_id and not seat.moving)
+        seats = [seat for seat in self._seats.values() if seat.attached == job_id and (job.closing or not seat.moving)]
+        if job.closing:  # whoever is free, or is nobody else's, gets those who still answer
+            others = (one for one in self._seats.values() if one.attached != job_id and not job.refuses(one))
+            seats += [one for one in others if one.attached is None or one.desk.can_take(CallKind.PACED)]
         late, callers, calls = self._behind_s(job.switch), self._callers(job), self._calls.up(job_id)
         return job.picture(self._clock.monotonic_s(), self._clock.now(), seats, calls, behind_s=late, callers=callers)
 

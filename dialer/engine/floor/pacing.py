@@ -16,7 +16,7 @@ from dialer.pacing.budget_guard import reason
 from dialer.pacing.calling_ratio import ExpertCallingRatio
 from dialer.pacing.cruise_memory import CruiseMemory
 from dialer.pacing.floor import Fact, Floor
-from dialer.pacing.late_rings import late_of
+from dialer.pacing.late_rings import LateRings, late_of
 from dialer.pacing.plan_pacers import pacer_of
 from dialer.pacing.predictive import cruise_of
 from dialer.pacing.snapshot import Decision, Memory, Snapshot
@@ -74,6 +74,11 @@ class FloorPacing:
         if wanted > seen.room:
             wanted, because = max(0, seen.room), f"room for {seen.room} on the trunk"
         return Decision(n=wanted, because=because, memory=memory)
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether it may give up calls that have rung for long."""
+        return isinstance(self.pacer, LateRings)
 
     def take_late(self) -> list[AttemptId]:
         """The calls that are to be given up since this was asked last."""

@@ -50,6 +50,7 @@ class Takers:
         self._entered: dict[Entry, bool | None] = {}  # -> paused; None = nobody knows
         self._queues: dict[AgentId, tuple[str, ...]] = {}  # of who is blended in; they stay when the campaign ends
         self._again_s: dict[Entry, float] = {}
+        self._anew: set[Entry] = set()  # the queue takes their legs for busy with callers whom they have handed over
 
     async def keep(self) -> None:
         """Make the switches' queues what the desks say now."""
@@ -69,6 +70,12 @@ class Takers:
     def found(self, entries: Iterable[Entry]) -> None:
         """These legs of a dead dialer may be in queues; whoever is not wanted there leaves."""
         self._entered |= dict.fromkeys(entries)
+
+    def handed_over(self, entry: Entry) -> None:
+        """The agent of this leg has given a caller to a colleague, and is to get the next one while those two talk."""
+        if entry in self._entered:
+            self._anew.add(entry)
+            self._entered[entry] = None
 
     async def stop(self) -> None:
         """Nobody of ours takes callers any more; talks go on."""
@@ -108,14 +115,15 @@ class Takers:
         seat = self._ground.seats.legs.get(leg_id)
         if seat is None:
             return
-        self._entered[entry] = None
+        self._entered[entry], name, anew = None, name_of(seat.desk.agent), entry in self._anew
         try:
             async with asyncio.timeout(WIRE_S):
-                await self._port.enter(switch, queue, leg_id, name_of(seat.desk.agent), paused=paused)
+                await self._port.enter(switch, queue, leg_id, name, paused=paused, anew=anew)
         except (WireError, TimeoutError) as trouble:
             self._failed(entry, "an agent cannot take callers of a queue", trouble)
             return
         self._entered[entry] = paused
+        self._anew.discard(entry)
         self._again_s.pop(entry, None)
 
     async def _leave(self, entry: Entry) -> None:
@@ -127,6 +135,7 @@ class Takers:
             self._failed(entry, "an agent does not get out of a queue", trouble)
             return
         self._entered.pop(entry, None)
+        self._anew.discard(entry)
         self._again_s.pop(entry, None)
 
     def _failed(self, entry: Entry, what: str, trouble: Exception) -> None:
