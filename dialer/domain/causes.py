@@ -18,7 +18,7 @@ class Blame(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Cause:
     """One row of the table."""
 
     sip: tuple[int, ...] = ()  # SIP status codes, as TechCause tells them: looked at first, they are exact
@@ -29,47 +29,39 @@ class Verdict:
 
 
 TABLE = (
-    Verdict(sip=(486, 600), q850=(17,), code=SystemCode.CALL_BUSY, blame=Blame.CONTACT, means="user busy"),
-    Verdict(sip=(480,), q850=(19,), code=SystemCode.RING_NO_ANSWER, blame=Blame.CONTACT, means="no answer, or switched off"),
+    Cause(sip=(486, 600), q850=(17,), code=SystemCode.CALL_BUSY, blame=Blame.CONTACT, means="user busy"),
+    Cause(sip=(480,), q850=(19,), code=SystemCode.RING_NO_ANSWER, blame=Blame.CONTACT, means="no answer, or switched off"),
     # 603, 403, 401 and 407 all become cause 21: only the SIP status tells a person's refusal from the carrier's. Without one
     # the person's is assumed.
-    Verdict(
-        sip=(603, 607), q850=(21,), code=SystemCode.CALL_REJECTED, blame=Blame.CONTACT, means="declined by the called person"
-    ),
-    Verdict(
+    Cause(sip=(603, 607), q850=(21,), code=SystemCode.CALL_REJECTED, blame=Blame.CONTACT, means="declined by the called person"),
+    Cause(
         sip=(401, 402, 403, 407, 433, 436, 437, 438, 608),
         code=SystemCode.NETWORK_REFUSAL,
         blame=Blame.TRUNK,
         means="refused by the carrier: our account, our caller id or our reputation",
     ),
-    Verdict(sip=(404, 485, 604), q850=(1,), code=SystemCode.INVALID_NUMBER, blame=Blame.CONTACT, means="unallocated number"),
-    Verdict(sip=(410,), q850=(22,), code=SystemCode.INVALID_NUMBER, blame=Blame.CONTACT, means="number changed"),
-    Verdict(
-        sip=(484,), q850=(28,), code=SystemCode.INVALID_NUMBER, blame=Blame.CONTACT, means="incomplete or badly formed number"
-    ),
-    Verdict(sip=(503, 429), q850=(34, 42, 44), code=SystemCode.NETWORK_CONGESTION, blame=Blame.TRUNK, means="no circuit"),
-    Verdict(sip=(408,), q850=(18,), code=SystemCode.NETWORK_ERROR, blame=Blame.TRUNK, means="no response from the network"),
-    Verdict(sip=(500,), q850=(38,), code=SystemCode.NETWORK_ERROR, blame=Blame.TRUNK, means="network out of order"),
-    Verdict(sip=(502,), q850=(27,), code=SystemCode.NETWORK_ERROR, blame=Blame.TRUNK, means="destination out of order"),
-    Verdict(sip=(501,), q850=(29,), code=SystemCode.NETWORK_ERROR, blame=Blame.TRUNK, means="facility rejected"),
-    Verdict(sip=(504,), q850=(102,), code=SystemCode.NETWORK_ERROR, blame=Blame.TRUNK, means="gateway timeout"),
-    Verdict(sip=(301, 302, 305), q850=(23,), code=SystemCode.NETWORK_ERROR, blame=Blame.TRUNK, means="redirected elsewhere"),
-    Verdict(
-        sip=(415, 488, 606), q850=(58, 65, 79, 88), code=SystemCode.NETWORK_ERROR, blame=Blame.SWITCH, means="no common codec"
-    ),
-    Verdict(q850=(2, 3, 20), code=SystemCode.NETWORK_ERROR, blame=Blame.SWITCH, means="no route: the trunk is not reachable"),
-    Verdict(
-        sip=(487,), q850=(16, 26), code=SystemCode.CALL_CANCELLED, blame=Blame.NOBODY, means="given up before it was answered"
-    ),
+    Cause(sip=(404, 485, 604), q850=(1,), code=SystemCode.INVALID_NUMBER, blame=Blame.CONTACT, means="unallocated number"),
+    Cause(sip=(410,), q850=(22,), code=SystemCode.INVALID_NUMBER, blame=Blame.CONTACT, means="number changed"),
+    Cause(sip=(484,), q850=(28,), code=SystemCode.INVALID_NUMBER, blame=Blame.CONTACT, means="incomplete or badly formed number"),
+    Cause(sip=(503, 429), q850=(34, 42, 44), code=SystemCode.NETWORK_CONGESTION, blame=Blame.TRUNK, means="no circuit"),
+    Cause(sip=(408,), q850=(18,), code=SystemCode.NETWORK_ERROR, blame=Blame.TRUNK, means="no response from the network"),
+    Cause(sip=(500,), q850=(38,), code=SystemCode.NETWORK_ERROR, blame=Blame.TRUNK, means="network out of order"),
+    Cause(sip=(502,), q850=(27,), code=SystemCode.NETWORK_ERROR, blame=Blame.TRUNK, means="destination out of order"),
+    Cause(sip=(501,), q850=(29,), code=SystemCode.NETWORK_ERROR, blame=Blame.TRUNK, means="facility rejected"),
+    Cause(sip=(504,), q850=(102,), code=SystemCode.NETWORK_ERROR, blame=Blame.TRUNK, means="gateway timeout"),
+    Cause(sip=(301, 302, 305), q850=(23,), code=SystemCode.NETWORK_ERROR, blame=Blame.TRUNK, means="redirected elsewhere"),
+    Cause(sip=(415, 488, 606), q850=(58, 65, 79, 88), code=SystemCode.NETWORK_ERROR, blame=Blame.SWITCH, means="no common codec"),
+    Cause(q850=(2, 3, 20), code=SystemCode.NETWORK_ERROR, blame=Blame.SWITCH, means="no route: the trunk is not reachable"),
+    Cause(sip=(487,), q850=(16, 26), code=SystemCode.CALL_CANCELLED, blame=Blame.NOBODY, means="given up before it was answered"),
 )
 
 BY_SIP = {status: row for row in TABLE for status in row.sip}
 BY_Q850 = {cause: row for row in TABLE for cause in row.q850}
-OTHER = Verdict(code=SystemCode.NETWORK_ERROR, blame=Blame.TRUNK, means="another failure of the network")
-NO_WORD = Verdict(code=SystemCode.NETWORK_ERROR, blame=Blame.SWITCH, means="the call failed without a reason")
-TIMED_OUT = Verdict(code=SystemCode.RING_NO_ANSWER, blame=Blame.CONTACT, means="it rang for as long as we let it")
-GIVEN_UP = Verdict(code=SystemCode.CALL_CANCELLED, blame=Blame.NOBODY, means="we gave it up")
-ENDED = Verdict(code=SystemCode.CALL_ANSWERED, blame=Blame.CONTACT, means="answered, and ended")
+OTHER = Cause(code=SystemCode.NETWORK_ERROR, blame=Blame.TRUNK, means="another failure of the network")
+NO_WORD = Cause(code=SystemCode.NETWORK_ERROR, blame=Blame.SWITCH, means="the call failed without a reason")
+TIMED_OUT = Cause(code=SystemCode.RING_NO_ANSWER, blame=Blame.CONTACT, means="it rang for as long as we let it")
+GIVEN_UP = Cause(code=SystemCode.CALL_CANCELLED, blame=Blame.NOBODY, means="we gave it up")
+ENDED = Cause(code=SystemCode.CALL_ANSWERED, blame=Blame.CONTACT, means="answered, and ended")
 
 
 def verdict(
@@ -80,7 +72,7 @@ def verdict(
     rang: bool = False,
     timed_out: bool = False,
     cancelled: bool = False,
-) -> Verdict:
+) -> Cause:
     """The row of the table for the end of a call.
 
     `cause` is Q.850 (0 and None: not said), `tech_cause` the SIP status; `rang` when the far end was heard ringing, `timed_out`

@@ -31,7 +31,7 @@ NUMBERS_OF_VALUES = {Compare.IS_NULL: (0, 0), Compare.IS_NOT_NULL: (0, 0), Compa
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Comparison:
     """One comparison of one attribute. `numeric` compares numbers; what is no number then counts as no value."""
 
     attribute: str
@@ -47,7 +47,7 @@ class Condition:
 class Filter:
     """Groups of conditions: a contact fits when all conditions of at least one group hold. No group: everybody fits."""
 
-    any_of: tuple[tuple[Condition, ...], ...] = ()
+    any_of: tuple[tuple[Comparison, ...], ...] = ()
 
     def __str__(self) -> str:
         return " or ".join(" and ".join(str(one) for one in group) for group in self.any_of) or "everybody"
@@ -67,7 +67,7 @@ class Sort:
     numeric: bool = False
 
 
-def _filled(condition: Condition, words: Mapping[str, str]) -> Condition:
+def _filled(condition: Comparison, words: Mapping[str, str]) -> Comparison:
     return replace(condition, values=tuple(_with_words(value, words) for value in condition.values))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from dialer.domain.causes import Verdict, verdict
+from dialer.domain.causes import Cause, verdict
 from dialer.domain.codes import SystemCode
 
 TIMER_SLACK = timedelta(seconds=1)  # the switch's ring timer and ours do not start at the same moment
@@ -105,7 +105,7 @@ def telling(causes: tuple[int | None, int | None]) -> tuple[int, int, int, int]:
     return (tech_cause or 0, cause or 0, -1 if tech_cause is None else 0, -1 if cause is None else 0)
 
 
-def network_verdict(facts: CallFacts) -> Verdict:
+def network_verdict(facts: CallFacts) -> Cause:
     """The row of the table for the call's end: its code, and whether the contact, the trunk or the switch is to blame."""
     return verdict(
         facts.cause,

@@ -8,7 +8,7 @@ from datetime import datetime, time
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from dialer.domain.filter import Condition, Filter
+from dialer.domain.filter import Comparison, Filter
 
 HOLDS_MOST = 3
 MINUTES_MOST = 24 * 60
@@ -36,7 +36,7 @@ class Hold:
     begins: time = time(0)
     ends: time = time(0)
     zone: str = "UTC"
-    where: Condition | None = None
+    where: Comparison | None = None
 
     def __str__(self) -> str:
         """As a person writes it."""

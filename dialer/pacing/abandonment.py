@@ -80,7 +80,7 @@ class _Noted:
     wait: Wait | None
 
 
-class Ledger:
+class AbandonLedger:
     """The live answers of one budget, counted over its rolling window; what it holds can be read from the database at any time.
 
     Times only go forward: what has left the window is forgotten.

@@ -11,7 +11,7 @@ from dialer.pacing.call_model import CallModel
 from dialer.pacing.floor import AgentFound, AgentWentOn, Fact, InboundArrived, NobodyAnswered, PersonAnswered, Served
 from dialer.pacing.persons import PersonShare
 from dialer.pacing.service_model import ServiceModel
-from dialer.pacing.steering import Ledger
+from dialer.pacing.steering import Account
 
 VERSION = 1
 INBOUND_MEMORY_S = 600.0
@@ -22,9 +22,9 @@ class CruiseMemory:
 
     def __init__(self) -> None:
         self.calls, self.service, self.persons = CallModel(), ServiceModel(), PersonShare()
-        self.ledger = Ledger()
+        self.account = Account()
         self.level = NO_LEVEL  # for which the next one was kept
-        self.late_ledger = Ledger()
+        self.late = Account()
         self.answers = 0  # persons who have answered since the start
         self.inbound_per_s = 0.0
         self.gone_s = 0.0  # for how long decisions have been made in this window
@@ -51,24 +51,24 @@ class CruiseMemory:
                 case InboundArrived():
                     self.inbound_per_s += 1 / INBOUND_MEMORY_S
 
-    def late_account(self, level: ServiceLevel, late: float) -> Ledger:
+    def late_account(self, level: ServiceLevel, late: float) -> Account:
         """What was risked of being late. A level that is another than before has an account of its own: nothing is held against
         what became of risks that were taken for other seconds.
         """
         if level != self.level:
             self.level = level
-            self.late_ledger = Ledger(risked=late, gone_s=self.ledger.gone_s, agent_s=self.ledger.agent_s)
-        return self.late_ledger
+            self.late = Account(risked=late, gone_s=self.account.gone_s, agent_s=self.account.agent_s)
+        return self.late
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that `json.dumps` takes; some twenty kilobytes."""
-        late = {"percent": self.level.percent, "within_s": self.level.within_s, "ledger": self.late_ledger.to_json()}
+        late = {"percent": self.level.percent, "within_s": self.level.within_s, "ledger": self.late.to_json()}
         return {
             "version": VERSION,
             "calls": self.calls.to_json(),
             "service": self.service.to_json(),
             "persons": self.persons.to_json(),
-            "ledger": self.ledger.to_json(),
+            "ledger": self.account.to_json(),
             "answers": self.answers,
             "inbound_per_s": round(self.inbound_per_s, 6),
             "gone_s": round(self.gone_s, 1),
@@ -83,12 +83,12 @@ class CruiseMemory:
             if saved["version"] != VERSION:
                 return found
             found.calls, found.service = CallModel.from_json(saved["calls"]), ServiceModel.from_json(saved["service"])
-            found.persons, found.ledger = PersonShare.from_json(saved["persons"]), Ledger.from_json(saved["ledger"])
+            found.persons, found.account = PersonShare.from_json(saved["persons"]), Account.from_json(saved["ledger"])
             found.answers, found.inbound_per_s = int(saved["answers"]), float(saved["inbound_per_s"])
             found.gone_s = float(saved["gone_s"])
             if (late := saved.get("late")) is not None:
                 found.level = ServiceLevel(percent=float(late["percent"]), within_s=float(late["within_s"]))
-                found.late_ledger = Ledger.from_json(late["ledger"])
+                found.late = Account.from_json(late["ledger"])
         except (KeyError, TypeError, ValueError):
             return cls()
         return found

@@ -13,7 +13,7 @@ from dialer.pacing.call_model import Floats
 from dialer.pacing.crowd import Crowd
 from dialer.pacing.cruise_memory import INBOUND_MEMORY_S, CruiseMemory
 from dialer.pacing.floor import Fact, Floor
-from dialer.pacing.steering import Ledger, Steering
+from dialer.pacing.steering import Account, Steering
 
 QUANTILES = np.array([0.1, 0.3, 0.5, 0.7, 0.9])  # of the moments at which a call ordered now may be answered
 PATIENCE = 0.8  # of the seconds for which a person may wait, the share that is counted on
@@ -64,7 +64,7 @@ class _Target:
     name: str
     share: float
     within_s: float
-    ledger: Ledger
+    account: Account
     live: float
     lost: float
     care: float = 1.0  # what the allowed risk is multiplied by
@@ -96,7 +96,7 @@ class CruiseControl:
         detecting = np.asarray(seen.detecting, dtype=np.float64).reshape(-1, 2)
         persons = memory.calls.is_person(detecting[:, 0], detecting[:, 1])
         _pass_time(memory, seen.now_s, seen.live, ringing, float(persons.sum()))
-        budget = _Target("the budget", self.cap, self.max_wait_s, memory.ledger, seen.live, seen.abandoned)
+        budget = _Target("the budget", self.cap, self.max_wait_s, memory.account, seen.live, seen.abandoned)
         outlook = self._outlook(seen, memory, budget, ringing, persons)
         if not self.level.is_asked:
             return outlook
@@ -114,7 +114,7 @@ class CruiseControl:
         """As many calls as one target allows."""
         agents = seen.idle + len(seen.talking_s) + len(seen.wrapping_s)
         Steering(cap=target.share, window_s=self.window_s).risk(
-            target.ledger,
+            target.account,
             gone_s=memory.gone_s if seen.gone_s is None else seen.gone_s,
             live=target.live,
             abandoned=target.lost,
@@ -123,8 +123,8 @@ class CruiseControl:
             contact_s=memory.service.mean_s,
             trust=(memory.answers + 5) / (memory.answers + 5 + DOUBT * agents),
         )
-        target.ledger.risk *= target.care
-        allowed = target.ledger.risk
+        target.account.risk *= target.care
+        allowed = target.account.risk
         hit_rate = memory.calls.hit_rate
         if not agents:
             return Outlook(0, allowed, 1.0, hit_rate, 0, 0.0, 0.0)
@@ -193,20 +193,20 @@ def _crowd(seen: Floor, memory: CruiseMemory, ringing: Floats, persons: Floats, 
     return crowd, float(answers.sum(axis=0).mean()), float(frees.sum(axis=0).mean())
 
 
-def _roll_on(ledger: Ledger, live: float) -> float:
+def _roll_on(account: Account, live: float) -> float:
     """The window may have rolled on, or a new one has begun: how much of it is still in sight."""
-    before = ledger.live
+    before = account.live
     if before is None or live >= before:
         return 1.0
-    ledger.forget(1 - live / before)
-    ledger.live = live
+    account.forget(1 - live / before)
+    account.live = live
     return live / before
 
 
 def _pass_time(memory: CruiseMemory, now_s: float, live: float, ringing: Floats, undecided: float) -> None:
     passed = max(0.0, now_s - memory.seen_s) if memory.seen_s > -math.inf else 0.0
     memory.seen_s = now_s
-    memory.gone_s *= _roll_on(memory.ledger, live)
+    memory.gone_s *= _roll_on(memory.account, live)
     memory.gone_s += min(passed, LONGEST_STEP_S)
     memory.calls.rang(ringing, passed, undecided)
     memory.inbound_per_s *= math.exp(-passed / INBOUND_MEMORY_S)

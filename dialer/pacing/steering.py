@@ -19,7 +19,7 @@ PAID_BACK = 0.4  # of the budget of the answers to come that may be lent at most
 
 
 @dataclass(slots=True)
-class Ledger:
+class Account:
     """What was risked so far, to be held against what came of it."""
 
     risked: float = 0.0  # the sum of the risks at which the answers so far were bought
@@ -47,7 +47,7 @@ class Ledger:
         }
 
     @classmethod
-    def from_json(cls, saved: dict[str, Any]) -> Ledger:
+    def from_json(cls, saved: dict[str, Any]) -> Account:
         """As it was saved."""
         live = None if saved["live"] is None else float(saved["live"])
         return cls(
@@ -72,7 +72,7 @@ class Steering:
 
     def risk(
         self,
-        ledger: Ledger,
+        account: Account,
         *,
         gone_s: float,
         live: float,
@@ -82,30 +82,30 @@ class Steering:
         contact_s: float,
         trust: float = 1.0,
     ) -> float:
-        """The chance of an abandoned call that the next one may bring; written down in the ledger.
+        """The chance of an abandoned call that the next one may bring; written down in the account.
 
         `gone_s` of the window have passed; a contact takes an agent `contact_s`; `trust` in the forecast is 0 to 1.
         """
-        if ledger.live is not None:
-            ledger.risked += max(0.0, live - ledger.live) * ledger.risk
-        ledger.live = live
-        ledger.agent_s += agents * max(0.0, gone_s - ledger.gone_s)
-        ledger.gone_s = gone_s
+        if account.live is not None:
+            account.risked += max(0.0, live - account.live) * account.risk
+        account.live = live
+        account.agent_s += agents * max(0.0, gone_s - account.gone_s)
+        account.gone_s = gone_s
         believed = agents * BELIEF_S
-        pace = (live + believed / contact_s) / (ledger.agent_s + believed)  # answers that an agent takes in a second
+        pace = (live + believed / contact_s) / (account.agent_s + believed)  # answers that an agent takes in a second
         to_come = pace * agents * max(0.0, self.window_s - gone_s)
         aim = SPENT * self.cap
         rest = max(to_come, 5.0 + 0.03 * live)  # of a few answers at the very end no budget is reckoned
         left = (aim * (live + rest) - abandoned - 0.5 * waiting) / rest
         share = max(LEAST_SHARE * aim, min(MOST_SHARE * aim, left))
-        bias = (abandoned + TRUST) / (ledger.risked + TRUST)
+        bias = (abandoned + TRUST) / (account.risked + TRUST)
         loan = min(largest_loan(agents), PAID_BACK * self.cap * to_come)
-        share *= trust * ledger.lately.care(gone_s, live, abandoned, waiting, self.cap)
+        share *= trust * account.lately.care(gone_s, live, abandoned, waiting, self.cap)
         if abandoned + waiting + 1 > self.cap * live + loan:
-            ledger.risk = CLOSED
+            account.risk = CLOSED
         else:
-            ledger.risk = min(HIGHEST, max(CLOSED, share / min(3.0, max(0.3, bias))))
-        return ledger.risk
+            account.risk = min(HIGHEST, max(CLOSED, share / min(3.0, max(0.3, bias))))
+        return account.risk
 
 
 def largest_loan(agents: int) -> float:

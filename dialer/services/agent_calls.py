@@ -14,7 +14,7 @@ from dialer.domain.strategy import Strategy
 from dialer.services.callback_steps import limits_for, looked_for
 from dialer.services.completion import Completed, StrategyOf, close_in
 from dialer.services.entering import Judged
-from dialer.services.intents import Intents, Route, Wish, intent_of
+from dialer.services.intents import AgentsWish, Intents, Route, intent_of
 from dialer.services.launching import write_intents
 from dialer.store.attempts import Closing
 from dialer.store.store import Store, Tx
@@ -77,7 +77,7 @@ async def put_off(store: Store, job_id: JobId, contact_id: ContactId, *, until: 
 
 
 async def call_for_agent(
-    store: Store, job: Job, strategy: Strategy, contact_id: ContactId, route: Route, wish: Wish, *, now: datetime
+    store: Store, job: Job, strategy: Strategy, contact_id: ContactId, route: Route, wish: AgentsWish, *, now: datetime
 ) -> Intents:
     """Write the intent to call a contact that an agent has read about: the law is asked as for any other.
 

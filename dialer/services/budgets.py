@@ -10,7 +10,7 @@ from dialer.domain.campaign import Job
 from dialer.domain.ids import CampaignId, JobId, OrgId
 from dialer.domain.live_answer import LiveAnswer, window_begins
 from dialer.errors import NotFound
-from dialer.pacing.abandonment import Ledger
+from dialer.pacing.abandonment import AbandonLedger
 from dialer.store.store import Store, Tx
 
 
@@ -27,14 +27,14 @@ async def read_budget(store: Store, job: Job, *, since: datetime | None) -> Budg
     return await store.read(lambda tx: _read(tx, job, since))
 
 
-async def evidence(store: Store, org_id: OrgId, job_id: JobId, *, now: datetime) -> tuple[Job, list[LiveAnswer], Ledger]:
+async def evidence(store: Store, org_id: OrgId, job_id: JobId, *, now: datetime) -> tuple[Job, list[LiveAnswer], AbandonLedger]:
     """A job, each of its live answers in their order, and the ledger of its budget as it stands. Raises NotFound."""
 
-    def work(tx: Tx) -> tuple[Job, list[LiveAnswer], Ledger]:
+    def work(tx: Tx) -> tuple[Job, list[LiveAnswer], AbandonLedger]:
         job = tx.jobs(org_id).get(job_id)
         if not job.definition.pacing.has_agents:
             raise NotFound(f"job {job_id} of {job.campaign_name!r} has no agents: nobody can be abandoned")
-        ledger = Ledger(job.definition.pacing.budget)
+        ledger = AbandonLedger(job.definition.pacing.budget)
         found = _read(tx, job, window_begins(ledger.budget, now))
         for one in found.answers:
             ledger.note(one)

@@ -10,7 +10,7 @@ from dialer.domain.ids import OrgId
 from dialer.domain.window import zone_named
 from dialer.errors import BadInput, NotFound
 from dialer.services.names import NAME_LIMIT, checked_text
-from dialer.services.phone import Rejected, normalise
+from dialer.services.phone import NoNumber, normalise
 from dialer.store.dnc import Dnc
 from dialer.store.store import Store, Tx
 
@@ -109,7 +109,7 @@ def entry_value(value: str, kind: DncKind, region: str) -> str:
             raise BadInput(f"{value[:80]!r} is not an e-mail address", where="address", mend="for example name@example.org")
         return tidy
     found = normalise(value, region)
-    if isinstance(found, Rejected):
+    if isinstance(found, NoNumber):
         raise BadInput(
             f"{value[:80]!r} is not a telephone number: {found.reason}", where="number", mend="for example +15550100123"
         )

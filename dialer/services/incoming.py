@@ -9,7 +9,7 @@ from dialer.domain.ids import OrgId, ReceivedId
 from dialer.domain.received import Received, TakenFor, channel_of, digest_of
 from dialer.domain.wording import ENGLISH, Wish, Wording
 from dialer.ports import MessageReceived
-from dialer.services.phone import Rejected, normalise
+from dialer.services.phone import NoNumber, normalise
 
 TEXT_LIMIT = 20_000
 
@@ -80,7 +80,7 @@ def _number(sender: str, region: str, *, national: bool) -> str:
         return sender
     if national or sender.startswith("0"):  # no number in the world begins with a zero
         found = normalise(sender, region)
-        return sender if isinstance(found, Rejected) else found.e164
+        return sender if isinstance(found, NoNumber) else found.e164
     return f"+{sender}"
 
 

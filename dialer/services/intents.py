@@ -93,7 +93,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class AgentsWish:
     """What an agent asks for: a contact that is not called in its turn."""
 
     kind: Kind
@@ -114,7 +114,7 @@ class IntentWriter:
         judged: Mapping[ContactId, Judged],
         facts: Facts,
         *,
-        wish: Wish | None = None,
+        wish: AgentsWish | None = None,
     ) -> None:
         self._wish = wish
         self._tx, self._job, self._strategy, self._route, self._now = tx, job, strategy, route, now

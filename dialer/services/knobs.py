@@ -8,7 +8,7 @@ from datetime import date, time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dialer.domain.campaign import PRIORITY_LEAST, PRIORITY_MOST, Campaign
-from dialer.domain.filter import NUMBERS_OF_VALUES, Compare, Condition, Filter, Sort
+from dialer.domain.filter import NUMBERS_OF_VALUES, Compare, Comparison, Filter, Sort
 from dialer.domain.finish import EndAt
 from dialer.domain.history import HISTORY_ATTRIBUTES
 from dialer.domain.hold import HOLDS_MOST, MINUTES_MOST, Hold, HoldKind
@@ -60,14 +60,14 @@ def parse_filter(texts: Collection[str]) -> Filter:
 
     A # behind the attribute compares numbers. Raises BadInput.
     """
-    groups: list[tuple[Condition, ...]] = [()]
+    groups: list[tuple[Comparison, ...]] = [()]
     for text in texts:
         choices = [parse_condition(part) for part in text.split("|")]
         groups = [(*group, choice) for group in groups for choice in choices]
     return Filter(any_of=tuple(groups) if texts else ())
 
 
-def parse_condition(text: str) -> Condition:
+def parse_condition(text: str) -> Comparison:
     """Read one condition. Raises BadInput."""
     found = _CONDITION.fullmatch(text)
     if found is None:
@@ -83,7 +83,7 @@ def parse_condition(text: str) -> Condition:
         values = [one.strip() for one in rest.strip("()").split(",")]
     elif rest:
         values = [rest]
-    return Condition(attribute=attribute.rstrip("# "), compare=compare, values=tuple(values), numeric=numeric)
+    return Comparison(attribute=attribute.rstrip("# "), compare=compare, values=tuple(values), numeric=numeric)
 
 
 def parse_sort(text: str) -> Sort | None:

@@ -10,7 +10,7 @@ from dialer.domain.campaign import Job, JobState
 from dialer.domain.ids import ContactId, JobId
 from dialer.domain.strategy import INITIAL, Strategy
 from dialer.services.entering import Judged
-from dialer.services.intents import Facts, Intents, IntentWriter, Route, Wish
+from dialer.services.intents import AgentsWish, Facts, Intents, IntentWriter, Route
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store, Tx
 
@@ -85,7 +85,7 @@ def write_intents(
     route: Route,
     now: datetime,
     judged: Mapping[ContactId, Judged],
-    wish: Wish | None = None,
+    wish: AgentsWish | None = None,
 ) -> Intents:
     """`commit_intents` inside a transaction; `wish`: an agent asks for it, out of its turn."""
     current = tx.jobs(None).get(job.id)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from dialer.domain.area_codes import NO_AREA_CODES, AreaCodes
 from dialer.domain.phone_checks import PhoneChecks, Sieve
-from dialer.services.phone import Rejected, nanp_zones, normalise, plain_nanp
+from dialer.services.phone import NoNumber, nanp_zones, normalise, plain_nanp
 
 UNCHECKED = PhoneChecks(patterns=())
 
@@ -49,7 +49,7 @@ class ZoneBook(Protocol):
 def read_number(raw: str, rules: NumberRules, checks: PhoneChecks | Sieve, zones: ZoneBook) -> Kept | LeftOut:
     """A number, step by step: is it one, has it its country's format, does no pattern refuse it, where may it be."""
     number = normalise(raw, rules.region, strict=rules.strict)
-    if isinstance(number, Rejected):
+    if isinstance(number, NoNumber):
         return LeftOut(f"not a telephone number: {number.reason}")
     e164 = number.e164
     if rules.formats:

@@ -18,7 +18,7 @@ from dialer.domain.live_answer import LiveAnswer, Verdict
 from dialer.domain.pacing_decision import PacingDecision
 from dialer.domain.pacing_plan import GIVEN_UP_NOTE
 from dialer.errors import BadInput
-from dialer.pacing.abandonment import Ledger
+from dialer.pacing.abandonment import AbandonLedger
 from dialer.pacing.recorded import CallEnd, RecordedCall, RecordedDay, plan_of
 from dialer.services.budgets import live_answers_of
 from dialer.services.floor_simulation import PacingResult, compare_pacings
@@ -146,7 +146,7 @@ def _was(
     answers: Sequence[LiveAnswer], day: RecordedDay, states: Sequence[StateChange], attempts: Sequence[Attempt], job: Job
 ) -> PacingResult:
     budget = job.definition.pacing.budget
-    ledger = Ledger(budget)
+    ledger = AbandonLedger(budget)
     for one in answers:
         ledger.note(one)
     verdicts = [(one.person_at, one.verdict(budget)) for one in answers]

@@ -54,26 +54,26 @@ class PhoneNumber:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class NoNumber:
     """Not a number that can be dialled."""
 
     reason: str
 
 
-def normalise(raw: str, default_region: str = "US", *, strict: bool = False) -> PhoneNumber | Rejected:
+def normalise(raw: str, default_region: str = "US", *, strict: bool = False) -> PhoneNumber | NoNumber:
     """Read a number; one without a country code belongs to `default_region`.
 
     A number is accepted when its length is possible; with `strict` only when it lies in a range that is really given out.
     """
     text = raw.strip(" ")
     if not text:
-        return Rejected("empty")
+        return NoNumber("empty")
     if len(text) > MAX_CHARACTERS:
-        return Rejected(f"longer than {MAX_CHARACTERS} characters")
+        return NoNumber(f"longer than {MAX_CHARACTERS} characters")
     if not _WRITTEN.fullmatch(text):
         text = text.translate(_SAME_SIGN).strip(" ")
         if not _WRITTEN.fullmatch(text):
-            return Rejected(_what_is_wrong(text))
+            return NoNumber(_what_is_wrong(text))
     if _FLOAT.fullmatch(text):
         text = text[:-2]
     digits = text.translate(_SEPARATORS)
@@ -120,23 +120,23 @@ def _what_is_wrong(text: str) -> str:
     return "holds signs that do not belong to a number"
 
 
-def _by_library(digits: str, region: str, strict: bool) -> PhoneNumber | Rejected:
+def _by_library(digits: str, region: str, strict: bool) -> PhoneNumber | NoNumber:
     try:
         number = phonenumbers.parse(digits, region)
     except NumberParseException as exc:
         if exc.error_type == NumberParseException.INVALID_COUNTRY_CODE:
-            return Rejected(
+            return NoNumber(
                 f"no country code, and {region!r} is no region" if not known_region(region) else "no such country code"
             )
-        return Rejected("too long" if exc.error_type == NumberParseException.TOO_LONG else "too short")
+        return NoNumber("too long" if exc.error_type == NumberParseException.TOO_LONG else "too short")
     length = phonenumbers.is_possible_number_with_reason(number)
     if length != ValidationResult.IS_POSSIBLE:
-        return Rejected(_REASONS.get(length, "not a possible number"))
+        return NoNumber(_REASONS.get(length, "not a possible number"))
     if strict and not phonenumbers.is_valid_number(number):
-        return Rejected("no such number is given out there")
+        return NoNumber("no such number is given out there")
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     if not _E164.fullmatch(e164):
-        return Rejected("not a possible number")
+        return NoNumber("not a possible number")
     return PhoneNumber(e164, _zones(number))
 
 

@@ -13,7 +13,7 @@ from dialer.domain.ids import OrgId
 from dialer.errors import BadInput
 from dialer.services.campaigns import NewCampaign, create_campaign, save_strategy
 from dialer.services.jobs import start_campaign
-from dialer.services.phone import Rejected, normalise
+from dialer.services.phone import NoNumber, normalise
 from dialer.store.store import Store, Tx
 
 # The operator is at the telephone: no detector, any hour, and no second try.
@@ -45,7 +45,7 @@ async def start_single_call(
 ) -> Job:
     """Queue a job that calls `number` once. The DNC list holds here too. Raises BadInput for what is no telephone number."""
     found = normalise(number, region)
-    if isinstance(found, Rejected):
+    if isinstance(found, NoNumber):
         raise BadInput(f"{number!r}: {found.reason}", where="NUMBER", mend="a number with its country code, such as +15550100123")
     custom = [code for code in codes if name_key(code) not in SYSTEM_NAME_KEYS]
     name = f"Single call {now:%Y-%m-%d %H:%M:%S.%f}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from dialer.domain.agent import KeysTold
 from dialer.domain.campaign import Campaign, Pace, PaceUnit
-from dialer.domain.filter import Compare, Condition, Filter, Sort
+from dialer.domain.filter import Compare, Comparison, Filter, Sort
 from dialer.domain.finish import EndAt, Finish
 from dialer.domain.hold import Hold, HoldKind
 from dialer.domain.ids import CampaignId, OrgId
@@ -125,12 +125,12 @@ def filter_from_json(data: Sequence[Sequence[Mapping[str, Any]]] | None) -> Filt
     return Filter(any_of=tuple(groups))
 
 
-def _condition_to_json(condition: Condition) -> dict[str, Any]:
+def _condition_to_json(condition: Comparison) -> dict[str, Any]:
     return _plain(condition, compare=condition.compare.value, values=list(condition.values))
 
 
-def _condition_from_json(data: Mapping[str, Any]) -> Condition:
-    return Condition(**{**data, "compare": Compare(data["compare"]), "values": tuple(data["values"])})
+def _condition_from_json(data: Mapping[str, Any]) -> Comparison:
+    return Comparison(**{**data, "compare": Compare(data["compare"]), "values": tuple(data["values"])})
 
 
 def sort_to_json(order: Sort | None) -> dict[str, Any] | None:

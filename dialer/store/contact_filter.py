@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dialer.domain.filter import Compare, Condition, Filter, Sort
+from dialer.domain.filter import Compare, Comparison, Filter, Sort
 from dialer.domain.history import HISTORY_ATTRIBUTES, History
 from dialer.store.tables import Instant, contacts
 from dialer.store.tables_contacts import contact_history
@@ -62,21 +62,21 @@ def _number(attribute: str, dialect: str) -> str:
     return f"CASE WHEN {digits} OR {text} GLOB '*[0-9]*' AND {shape} THEN CAST({text} AS REAL) END"
 
 
-def _condition(one: Condition, dialect: str) -> sa.ColumnElement[bool]:
+def _condition(one: Comparison, dialect: str) -> sa.ColumnElement[bool]:
     found = _of_history(one, dialect) if one.attribute in _HISTORY else _of_contact(one, dialect)
     if one.numeric:
         return _compared(one.compare, found, [float(value) for value in one.values])
     return _compared(one.compare, sa.func.nullif(found, ""), [value.translate(_ASCII_LOWER) for value in one.values])
 
 
-def _of_contact(one: Condition, dialect: str) -> sa.ColumnElement[Any]:
+def _of_contact(one: Comparison, dialect: str) -> sa.ColumnElement[Any]:
     if one.numeric:
         return sa.literal_column(_number(one.attribute, dialect), sa.Float())
     collate = ' COLLATE "C"' if dialect == "postgresql" else ""
     return sa.literal_column(f"lower({_text(one.attribute)}{collate})", sa.String())
 
 
-def _of_history(one: Condition, dialect: str) -> sa.ColumnElement[Any]:
+def _of_history(one: Comparison, dialect: str) -> sa.ColumnElement[Any]:
     """What the dialer keeps of a contact, as the text in which conditions of strategies and apps see it."""
     column, counts = contact_history.c[_HISTORY[one.attribute]], one.attribute in ("total_attempts", "successful_attempts")
     if one.numeric and not counts:

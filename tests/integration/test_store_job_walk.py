@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from dialer.domain.campaign import Campaign, JobState
 from dialer.domain.contact import NewContact
-from dialer.domain.filter import Compare, Condition, Filter, Sort
+from dialer.domain.filter import Compare, Comparison, Filter, Sort
 from dialer.domain.ids import CampaignId, ContactId, ContactListId, JobId, OrgId
 from dialer.store.store import Store, Tx
 from dialer.store.tables import job_contacts
@@ -65,7 +65,7 @@ def walked(store: Store, org_id: OrgId, job_id: JobId, *, step: int = 2, now: da
 
 
 def chosen(attribute: str, compare: str, *values: str, numeric: bool = False) -> Filter:
-    return Filter(any_of=((Condition(attribute=attribute, compare=Compare(compare), values=values, numeric=numeric),),))
+    return Filter(any_of=((Comparison(attribute=attribute, compare=Compare(compare), values=values, numeric=numeric),),))
 
 
 @pytest.mark.parametrize(

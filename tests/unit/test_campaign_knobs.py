@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from dialer.domain.filter import Compare, Condition, Filter, Sort
+from dialer.domain.filter import Compare, Comparison, Filter, Sort
 from dialer.domain.finish import EndAt, Finish, reached, time_is_up
 from dialer.domain.hold import Hold, HoldKind
 from dialer.errors import BadInput
@@ -34,7 +34,7 @@ START = datetime(2026, 3, 28, 20, 0, tzinfo=UTC)
     ],
 )
 def test_a_condition_is_read(text: str, attribute: str, compare: str, values: tuple[str, ...], numeric: bool) -> None:
-    expected = Condition(attribute=attribute, compare=Compare(compare), values=values, numeric=numeric)
+    expected = Comparison(attribute=attribute, compare=Compare(compare), values=values, numeric=numeric)
     assert parse_condition(text) == expected
 
 

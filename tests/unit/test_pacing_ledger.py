@@ -10,7 +10,7 @@ import pytest
 from dialer.domain.ids import AttemptId, JobId
 from dialer.domain.live_answer import LiveAnswer, Verdict
 from dialer.domain.pacing_plan import AbandonBudget, AbandonCount, BudgetWindow, StartPoint
-from dialer.pacing.abandonment import Ledger, Tally
+from dialer.pacing.abandonment import AbandonLedger, Tally
 
 pytestmark = pytest.mark.unit
 
@@ -72,7 +72,7 @@ def test_what_a_live_answer_counts_as(found: LiveAnswer, budget: AbandonBudget, 
 
 
 def test_a_call_is_counted_once_however_often_it_is_told() -> None:
-    ledger = Ledger(AbandonBudget())
+    ledger = AbandonLedger(AbandonBudget())
     for now in (answer(), answer(joined_s=1.0), answer(joined_s=1.0, ended_s=60), answer(joined_s=1.0, ended_s=60)):
         ledger.note(now)
     assert ledger.tally(after(61)) == Tally(connected=1)
@@ -81,18 +81,18 @@ def test_a_call_is_counted_once_however_often_it_is_told() -> None:
 
 
 def test_what_has_left_the_window_counts_no_more() -> None:
-    ledger = Ledger(AbandonBudget(window=BudgetWindow.DAY))
+    ledger = AbandonLedger(AbandonBudget(window=BudgetWindow.DAY))
     ledger.note(answer(1, ended_s=5))
     ledger.note(answer(2, at=after(3600 * 20), joined_s=1))
     assert ledger.rate(after(3600 * 21)) == 0.5
     assert ledger.rate(after(3600 * 25)) == 0.0
-    for_ever = Ledger(AbandonBudget(window=BudgetWindow.CAMPAIGN))
+    for_ever = AbandonLedger(AbandonBudget(window=BudgetWindow.CAMPAIGN))
     for_ever.note(answer(1, ended_s=5))
     assert for_ever.rate(after(86_400 * 90)) == 1.0
 
 
 def test_those_who_wait_count_as_lost_until_somebody_has_them() -> None:
-    ledger = Ledger(AbandonBudget(percent=3.0))
+    ledger = AbandonLedger(AbandonBudget(percent=3.0))
     for number in range(100):
         ledger.note(answer(number, joined_s=1))
     assert ledger.room(after(10)) == pytest.approx(3.0)
@@ -102,7 +102,7 @@ def test_those_who_wait_count_as_lost_until_somebody_has_them() -> None:
 
 
 def test_the_regulators_estimates_for_machines_go_into_the_rate() -> None:
-    ofcom = Ledger(AbandonBudget(count=AbandonCount.OFCOM, mistaken_share=0.02))
+    ofcom = AbandonLedger(AbandonBudget(count=AbandonCount.OFCOM, mistaken_share=0.02))
     for number in range(29 + 9 + 7):  # the regulator's own example: 29 drops, agents had 9 persons and 7 machines
         ofcom.note(answer(number, ended_s=5) if number < 29 else answer(number, joined_s=1, machine=number >= 38))
     assert ofcom.rate(after(60)) == pytest.approx(0.6444, abs=5e-5)
@@ -112,7 +112,7 @@ def test_the_regulators_estimates_for_machines_go_into_the_rate() -> None:
 
 def test_counting_as_it_comes_gives_the_same_as_counting_anew(rng: random.Random) -> None:
     budget = AbandonBudget(window=BudgetWindow.DAY)
-    ledger, told = Ledger(budget), []
+    ledger, told = AbandonLedger(budget), []
     at = BEGINS
     for number in range(2000):
         at += timedelta(seconds=rng.uniform(0, 120))

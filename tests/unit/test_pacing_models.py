@@ -13,7 +13,7 @@ from dialer.pacing.lately import Lately
 from dialer.pacing.level import Level
 from dialer.pacing.persons import PersonShare
 from dialer.pacing.service_model import ServiceModel
-from dialer.pacing.steering import CLOSED, Ledger, Steering
+from dialer.pacing.steering import CLOSED, Account, Steering
 
 pytestmark = pytest.mark.unit
 
@@ -107,20 +107,20 @@ def test_who_takes_breaks_is_not_counted_on() -> None:
     assert model.free_after_wrap(np.array([8.0]), np.array([60.0]))[0, 0] < 0.15
 
 
-def half_way(abandoned: float) -> tuple[Steering, Ledger, float]:
+def half_way(abandoned: float) -> tuple[Steering, Account, float]:
     """A day of an hour, of which half is gone with a thousand answers."""
-    steering, ledger = Steering(cap=0.03, window_s=3600.0), Ledger()
-    steering.risk(ledger, gone_s=0.0, live=0.0, abandoned=0.0, waiting=0, agents=20, contact_s=36.0)
-    risk = steering.risk(ledger, gone_s=1800.0, live=1000.0, abandoned=abandoned, waiting=0, agents=20, contact_s=36.0)
-    return steering, ledger, risk
+    steering, account = Steering(cap=0.03, window_s=3600.0), Account()
+    steering.risk(account, gone_s=0.0, live=0.0, abandoned=0.0, waiting=0, agents=20, contact_s=36.0)
+    risk = steering.risk(account, gone_s=1800.0, live=1000.0, abandoned=abandoned, waiting=0, agents=20, contact_s=36.0)
+    return steering, account, risk
 
 
 def test_the_budget_is_spent_evenly_and_never_overdrawn_at_the_end() -> None:
-    steering, ledger, even = half_way(29.0)
+    steering, account, even = half_way(29.0)
     assert even == pytest.approx(0.03, abs=0.005)
     assert half_way(20.0)[2] > even, "what was saved is spent on the rest of the window"
     assert half_way(45.0)[2] == CLOSED, "used up"
-    at_the_end = steering.risk(ledger, gone_s=3500.0, live=1900.0, abandoned=57.0, waiting=0, agents=20, contact_s=36.0)
+    at_the_end = steering.risk(account, gone_s=3500.0, live=1900.0, abandoned=57.0, waiting=0, agents=20, contact_s=36.0)
     assert at_the_end == CLOSED, "nothing is lent at the end"
 
 

@@ -15,7 +15,7 @@ from phonenumbers import timezone
 from dialer.domain.area_codes import AreaCode, AreaCodes
 from dialer.domain.phone_checks import PhoneChecks, PhoneFormat, RejectPattern
 from dialer.services.number_reader import NumberReader, NumberRules
-from dialer.services.phone import PhoneNumber, Rejected, normalise
+from dialer.services.phone import NoNumber, PhoneNumber, normalise
 from dialer.services.plain_numbers import plain_number
 
 pytestmark = pytest.mark.unit
@@ -86,13 +86,13 @@ def test_what_people_write_becomes_e164_with_its_zones(raw: str, region: str, e1
 )
 def test_junk_is_refused_with_a_reason(raw: str, reason: str) -> None:
     found = normalise(raw, "US")
-    assert isinstance(found, Rejected)
+    assert isinstance(found, NoNumber)
     assert reason in found.reason
 
 
 def test_strict_refuses_what_no_carrier_has_given_out() -> None:
     assert isinstance(normalise("+15555550142"), PhoneNumber)  # a possible length is enough by default
-    assert isinstance(normalise("+15555550142", strict=True), Rejected)
+    assert isinstance(normalise("+15555550142", strict=True), NoNumber)
     assert isinstance(normalise("+12025550142", strict=True), PhoneNumber)
 
 

@@ -13,7 +13,7 @@ from dialer.domain.ids import AttemptId, JobId
 from dialer.domain.live_answer import LiveAnswer
 from dialer.domain.pacing_plan import AbandonBudget
 from dialer.domain.service_level import ServiceLevel
-from dialer.pacing.abandonment import Ledger
+from dialer.pacing.abandonment import AbandonLedger
 from dialer.pacing.cruise_memory import CruiseMemory
 from dialer.pacing.floor import Floor
 from dialer.pacing.floor_plan import FloorPlan
@@ -69,13 +69,13 @@ def answer(
     ],
 )
 def test_who_counts_and_who_is_late(found: LiveAnswer, stand: Stand) -> None:
-    ledger = Ledger(AbandonBudget())
+    ledger = AbandonLedger(AbandonBudget())
     ledger.note(found)
     assert ledger.stand(LEVEL, BEGINS + timedelta(minutes=2)) == stand
 
 
 def test_a_level_is_counted_over_the_window_once_for_each_answer_and_can_be_another_at_any_time() -> None:
-    ledger = Ledger(AbandonBudget())
+    ledger = AbandonLedger(AbandonBudget())
     for number in range(99):
         ledger.note(answer(number, joined_s=0.05))
     for now in (answer(99), answer(99, joined_s=0.7), answer(99, joined_s=0.7, ended_s=40.0)):
@@ -138,8 +138,8 @@ def test_what_was_risked_of_a_level_outlives_a_restart_and_another_level_begins_
     for step in range(20):
         control.decide(replace(floor, now_s=float(step), live=1000.0 + step, timed=1000.0 + step), memory)
     again = CruiseMemory.from_json(json.loads(json.dumps(memory.to_json())))
-    assert again.late_account(LEVEL, 3.0).risked == pytest.approx(memory.late_ledger.risked, abs=1e-3)
-    assert memory.late_ledger.risked > 3.0
+    assert again.late_account(LEVEL, 3.0).risked == pytest.approx(memory.late.risked, abs=1e-3)
+    assert memory.late.risked > 3.0
     assert again.late_account(replace(LEVEL, within_s=0.5), 2.0).risked == 2.0
     assert "late" not in CruiseMemory().to_json(), "who asks for no level keeps what was kept before there were any"
 

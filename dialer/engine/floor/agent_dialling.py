@@ -26,7 +26,7 @@ from dialer.engine.floor.seat import Seat
 from dialer.errors import StoreDown
 from dialer.ports import Clock
 from dialer.services import agent_calls
-from dialer.services.intents import Route, Wish
+from dialer.services.intents import AgentsWish, Route
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store
 
@@ -95,7 +95,7 @@ class AgentDialling:
             await agent_calls.give_back(self._store, self.job.id, claim.contact_id, now=self._clock.now())
             return
         nowhere = Route(trunk="", switch="", node=self._route.node)
-        wish = Wish(kind=Kind.MANUAL)
+        wish = AgentsWish(kind=Kind.MANUAL)
         intents = await agent_calls.call_for_agent(
             self._store, self.job, self._strategy, claim.contact_id, nowhere, wish, now=self._clock.now()
         )
@@ -127,7 +127,7 @@ class AgentDialling:
             floor.desks.apply(seat, CallFailed(code=SystemCode.NOT_LAUNCHED.value, closed=True))
             return
         kind = Kind.REDIAL if task.again_after else Kind.CALLBACK if call.kind is CallKind.CALLBACK else Kind.PREVIEW
-        wish = Wish(kind=kind, number=task.address or call.address, again_after=task.again_after)
+        wish = AgentsWish(kind=kind, number=task.address or call.address, again_after=task.again_after)
         try:
             intents = await agent_calls.call_for_agent(
                 self._store, self.job, self._strategy, call.contact_id, self._route, wish, now=self._clock.now()

@@ -17,7 +17,7 @@ from dialer.domain.live_answer import LiveAnswer, answer_began
 from dialer.engine.call import Call
 from dialer.engine.floor.queues import CallersWaiting
 from dialer.engine.floor.seat import Seat
-from dialer.pacing.abandonment import Ledger
+from dialer.pacing.abandonment import AbandonLedger
 from dialer.pacing.floor import Ended, Fact, Floor, NobodyAnswered, PersonAnswered, Ring
 from dialer.pacing.waits import Stand
 from dialer.services.pacing_plans import agent_codes
@@ -39,7 +39,7 @@ class FloorJob:
     """One job. `ledger` is shared by all jobs of its budget; `codes` are those of the campaign that are active."""
 
     job: Job
-    ledger: Ledger
+    ledger: AbandonLedger
     codes: tuple[str, ...]
     switch: str  # that carries its trunk: only telephones there can be joined with its contacts
     waiting: dict[AttemptId, datetime] = field(default_factory=dict)  # persons without an agent, since when; oldest first

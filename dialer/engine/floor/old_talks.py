@@ -19,7 +19,7 @@ from dialer.engine.floor.ground import Ground
 from dialer.engine.floor.job import FloorJob
 from dialer.engine.floor.seat import Seat
 from dialer.errors import NotFound, StoreDown
-from dialer.pacing.abandonment import Ledger
+from dialer.pacing.abandonment import AbandonLedger
 from dialer.ports import SwitchState
 from dialer.ports_agents import ContactState, FloorSeen, LiveContact
 from dialer.services.pacing_plans import active_codes
@@ -93,5 +93,5 @@ class OldTalks:
         if job is None:  # it is paused, or over
             known = await ground.store.read(lambda tx: tx.jobs(None).get(attempt.job_id))
             codes = await active_codes(ground.store, known)
-            job = FloorJob(known, Ledger(known.definition.pacing.budget), codes, attempt.switch)
+            job = FloorJob(known, AbandonLedger(known.definition.pacing.budget), codes, attempt.switch)
         return replace(job.call_to(call), joined_at=attempt.joined_at)

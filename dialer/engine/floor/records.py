@@ -16,7 +16,7 @@ from dialer.domain.pacing_decision import PacingDecision
 from dialer.engine.floor.job import BudgetKey, FloorJob, budget_key
 from dialer.engine.floor.pacing import MEMORY_S, FloorPacing
 from dialer.errors import StoreDown
-from dialer.pacing.abandonment import Ledger
+from dialer.pacing.abandonment import AbandonLedger
 from dialer.ports import Clock
 from dialer.services.agent_times import nobody_is_there, note_states
 from dialer.services.budgets import BudgetAnswers, read_budget
@@ -43,18 +43,18 @@ class FloorRecords:
         self._store, self._clock, self._is_up = store, clock, is_up
         self._changes: list[StateChange] = []
         self._decisions: list[PacingDecision] = []
-        self._ledgers: dict[BudgetKey, Ledger] = {}
+        self._ledgers: dict[BudgetKey, AbandonLedger] = {}
         self._read_s: dict[BudgetKey, float] = {}
         self._remembered_s: dict[JobId, float] = {}
         self._forgot_s = self._codes_read_s = clock.monotonic_s()
         self.pacings: dict[JobId, FloorPacing] = {}
 
-    async def ledger_of(self, job: Job) -> Ledger:
+    async def ledger_of(self, job: Job) -> AbandonLedger:
         """The ledger of a job's budget, read from the database where nobody has it yet. Raises StoreDown."""
         key, budget = budget_key(job), job.definition.pacing.budget
         if key not in self._ledgers:
             found = await read_budget(self._store, job, since=window_begins(budget, self._clock.now()))
-            ledger = self._ledgers.setdefault(key, Ledger(budget))
+            ledger = self._ledgers.setdefault(key, AbandonLedger(budget))
             self._note(key, ledger, found)
         return self._ledgers[key]
 
@@ -155,13 +155,13 @@ class FloorRecords:
         if data is not None:
             await self._store.write(lambda tx: tx.pacing.remember(tx.jobs(None).get(job_id).campaign_id, pacing.name, data))
 
-    async def _compare(self, key: BudgetKey, ledger: Ledger, job: Job | None) -> None:
+    async def _compare(self, key: BudgetKey, ledger: AbandonLedger, job: Job | None) -> None:
         if job is None:
             del self._ledgers[key], self._read_s[key]  # read anew when a job of it begins
             return
         self._note(key, ledger, await read_budget(self._store, job, since=self._clock.now() - LEDGER_BACK))
 
-    def _note(self, key: BudgetKey, ledger: Ledger, found: BudgetAnswers) -> None:
+    def _note(self, key: BudgetKey, ledger: AbandonLedger, found: BudgetAnswers) -> None:
         for answer in found.answers:
             if not (self._is_up(answer.attempt_id) and ledger.knows(answer.attempt_id)):
                 ledger.note(answer)
