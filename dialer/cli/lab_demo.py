@@ -42,7 +42,7 @@ def floor(
     persons: Annotated[float, typer.Option(help="Share of calls that a person answers.", min=0.01, max=1)] = 0.35,
     talk: Annotated[str, typer.Option(help="How long talks are: lognormal MEAN CV, in seconds.")] = "lognormal 120 0.9",
     wrap: Annotated[str, typer.Option(help="How long wrap-ups are.")] = "lognormal 20 0.7",
-    speed: Annotated[float, typer.Option(help="Talks and wrap-ups are so many times shorter.", min=1, max=100)] = 8.0,
+    speed: Annotated[float, typer.Option(help="Talks and wrap-ups are so many times shorter.", min=1, max=100)] = 1.0,
     cps: Annotated[float, typer.Option(help="New calls a second at most.", min=0.5, max=50)] = 15.0,
     upheaval: Annotated[
         list[str] | None,

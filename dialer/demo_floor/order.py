@@ -39,7 +39,7 @@ class FloorOrder:
     ring_timeout_s: float = 12.0
     talk: Lognormal = Lognormal(120.0, 0.9)
     wrap: Lognormal = Lognormal(20.0, 0.7)
-    speed: float = 8.0
+    speed: float = 1.0
     cps: float = 15.0
     seed: int = 1
     upheavals: tuple[Upheaval, ...] = ()  # in their order
