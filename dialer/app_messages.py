@@ -297,6 +297,5 @@ def _keys(settings: Settings) -> tuple[bytes, ...]:
 
 
 def _unsubscribe_at(settings: settings_of.Settings) -> str:
-    """Programs that show mails offer one click only for https (RFC 8058)."""
     url = settings.web.public_url.rstrip("/")
-    return f"{url}{UNSUBSCRIBE_PATH}" if url.startswith("https://") and settings.web.listen is not None else ""
+    return f"{url}{UNSUBSCRIBE_PATH}" if url and settings.web.listen is not None else ""

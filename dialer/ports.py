@@ -166,6 +166,7 @@ class EmailOrder:
     content: EmailContent
     values: Mapping[str, str] = field(default_factory=dict)  # the contact's attributes
     name: str = ""  # whom it is to, as shown
+    unsubscribe: bool = False  # say in the header how to get no more mails: by a mail, and where it is there by one click
     unsubscribe_url: str = ""  # https, for one click (RFC 8058); it must not ask for a login
 
 

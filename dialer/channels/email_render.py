@@ -73,17 +73,22 @@ class MailWriter:
             b"X-Auto-Response-Suppress: OOF, AutoReply",
             b"MIME-Version: 1.0",
         ]
-        if order.unsubscribe_url:
-            if not _URL.match(order.unsubscribe_url) or ">" in order.unsubscribe_url:
-                raise BadInput("no https address", where="the unsubscribe address")
-            mail = b"<mailto:" + self._address(TokenUse.UNSUBSCRIBE, order) + b">"
-            header.append(b"List-Unsubscribe: <" + order.unsubscribe_url.encode() + b">,\r\n " + mail)
-            header.append(b"List-Unsubscribe-Post: List-Unsubscribe=One-Click")
+        if order.unsubscribe or order.unsubscribe_url:
+            header += self._unsubscribe(order)
         body = self._body(one, order)
         if one.outer:
             kind = f'Content-Type: multipart/mixed; boundary="{one.outer}"\r\n\r\n--{one.outer}\r\n'.encode()
             body = kind + body + one.attachments
         return (b"\r\n".join(header) + b"\r\n" + body).replace(b"\n.", b"\n..")
+
+    def _unsubscribe(self, order: EmailOrder) -> list[bytes]:
+        mail = b"<mailto:" + self._address(TokenUse.UNSUBSCRIBE, order) + b">"
+        if not order.unsubscribe_url:
+            return [b"List-Unsubscribe: " + mail]
+        if not _URL.match(order.unsubscribe_url) or ">" in order.unsubscribe_url:
+            raise BadInput("no https address", where="the unsubscribe address")
+        page = b"<" + order.unsubscribe_url.encode() + b">"
+        return [b"List-Unsubscribe: " + page + b",\r\n " + mail, b"List-Unsubscribe-Post: List-Unsubscribe=One-Click"]
 
     def _body(self, one: _Compiled, order: EmailOrder) -> bytes:
         content, values = order.content, order.values

@@ -19,6 +19,7 @@ from dialer.services import campaigns, knobs
 from dialer.services.campaign_edits import in_words
 from dialer.services.campaigns import NewCampaign
 from dialer.services.filter_attributes import unknown_attributes
+from dialer.services.message_attributes import unknown_in_messages
 from dialer.services.organisations import DEFAULT
 from dialer.services.pacing_words import parse_pacing
 from dialer.store.store import Store
@@ -110,6 +111,7 @@ def create(
 
         created = asyncio.run(work())
         _warn_of_unknown(store, org_id, created)
+        _warn_of_messages(store, org_id, created)
     out.print(f"campaign created: {created.name} (start it with: dialer campaign start {created.name!r})", soft_wrap=True)
 
 
@@ -195,6 +197,8 @@ def change(
         changed = asyncio.run(work())
         if where is not None or sort is not None:
             _warn_of_unknown(store, org_id, changed)
+        if strategy is not None or contact_list is not None:
+            _warn_of_messages(store, org_id, changed)
     out.print(f"{changed.name} is at version {changed.version}", soft_wrap=True)
 
 
@@ -220,6 +224,14 @@ def delete(name: Name, config: Config = None, org: Org = DEFAULT) -> None:
 def _warn_of_unknown(store: Store, org_id: OrgId, campaign: Campaign) -> None:
     for name in asyncio.run(unknown_attributes(store, org_id, campaign)):
         err.print(f"warning: no list of it has an attribute {name!r} (yet): nobody fits but by `is null`", style="yellow")
+
+
+def _warn_of_messages(store: Store, org_id: OrgId, campaign: Campaign) -> None:
+    unknown = asyncio.run(unknown_in_messages(store, org_id, campaign))
+    for name in unknown.blanks:
+        err.print(f"warning: no list of it has an attribute {name!r} (yet): ${{{name}}} is empty in its messages", style="yellow")
+    for name in unknown.kept:
+        err.print(f"warning: no list of it has an attribute {name!r} (yet): answers cannot be kept in it", style="yellow")
 
 
 def _several(given: list[str] | None) -> tuple[str, ...] | None:

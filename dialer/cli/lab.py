@@ -13,7 +13,7 @@ import typer
 
 from dialer.cli.lab_demo import demo_app
 from dialer.errors import OutdialError
-from dialer.lab.dialer_settings import DIALER_SETTINGS, write_dialer_settings
+from dialer.lab.dialer_settings import DIALER_SETTINGS, send_answers, write_dialer_settings
 from dialer.lab.lab import Lab
 from dialer.lab.obtain import obtain_tool
 from dialer.lab.raw_call import raw_call
@@ -36,8 +36,11 @@ def up(
     sms: Annotated[bool, typer.Option("--sms", help="Also a Twilio and an SMPP message centre, with people who answer.")] = False,
     email: Annotated[bool, typer.Option("--email", help="Also a mail server that bounces and answers mails.")] = False,
     webrtc: Annotated[bool, typer.Option("--webrtc", help="The switch also serves an agent's phone in a browser.")] = False,
-    sms_url: Annotated[str, typer.Option(help="Where people's answers by SMS go: a webhook, signed as Twilio does.")] = "",
-    lmtp: Annotated[str, typer.Option(help="host:port where answers and bounces of mails go.")] = "",
+    sms_url: Annotated[
+        str,
+        typer.Option(help="Where answers by SMS go, if not to the dialer of those settings: a webhook, signed as Twilio does."),
+    ] = "",
+    lmtp: Annotated[str, typer.Option(help="host:port where answers and bounces of mails go, if not to that dialer.")] = "",
 ) -> None:
     """Start a lab and leave it running; the settings of a dialer for it are in its folder."""
 
@@ -61,6 +64,8 @@ def up(
             webrtc=webrtc,
         )
         write_dialer_settings(lab, apps=Path("apps"), tts=speaks)
+        if lab.gateways is not None:
+            send_answers(lab.gateways, sms_url=sms_url, lmtp=lmtp)
     except OutdialError as failed:
         raise _failed(failed) from failed
     typer.echo(_described(lab))

@@ -12,12 +12,16 @@ from dialer.cli.context import Config, Org, err, opened, out, plain_errors, read
 from dialer.cli.rows import print_rows
 from dialer.cli.strategy import read_strategy
 from dialer.domain.dnc import DncKind
+from dialer.domain.email_content import UNSUBSCRIBE_URL
 from dialer.domain.message_template import MessageTemplate
-from dialer.domain.sms_text import segments_of, size_of
+from dialer.domain.sms_text import Alphabet, outside_gsm7, segments_of, size_of
 from dialer.domain.strategy import EmailHandler, SmsHandler, Strategy
 from dialer.errors import BadInput, NotFound
 from dialer.services.dnc import entry_value
 from dialer.services.organisations import DEFAULT
+
+SHOWN = 5  # characters for which a text is in UCS-2
+EXAMPLE_URL = "https://dialer.example.org/u/TOKEN"
 
 message_app = typer.Typer(help="Text messages and emails.", no_args_is_help=True)
 
@@ -34,13 +38,16 @@ def preview(
 ) -> None:
     """Fill in the message of a strategy, and tell how many segments a text message is billed for."""
     handler = _handler(read_strategy(file, config=config).strategy, state)
-    values = dict(_value(one) for one in value or ())
+    values = {UNSUBSCRIBE_URL: EXAMPLE_URL, **dict(_value(one) for one in value or ())}
     if isinstance(handler, SmsHandler):
         _warn_of_missing(values, handler.text)
         text = handler.text.fill(values)
         size, parts = size_of(text), segments_of(text)
         out.print(text, markup=False, highlight=False, soft_wrap=True)
-        out.print(f"\n{size.segments} segment(s) of {size.alphabet.value}, {size.units} units")
+        marks = outside_gsm7(text) if size.alphabet is Alphabet.UCS2 else ""
+        because = f" (because of {' '.join(marks[:SHOWN])}{' ...' if len(marks) > SHOWN else ''})" if marks else ""
+        said = f"\n{size.segments} segment(s) of {size.alphabet.value}{because}, {size.units} units"
+        out.print(said, markup=False, highlight=False, soft_wrap=True)
         if len(parts) > 1:
             for number, part in enumerate(parts, start=1):
                 out.print(f"  {number}: {part!r}", markup=False, highlight=False, soft_wrap=True)

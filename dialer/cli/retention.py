@@ -17,7 +17,9 @@ from dialer.services.retention import retention_report, run_retention
 from dialer.settings import Settings
 from dialer.store.store import Store
 
-retention_app = typer.Typer(help="Archive and purge what is old enough; see [retention] of the settings.", no_args_is_help=True)
+retention_app = typer.Typer(
+    help="Archive and purge what is old enough; see the section retention of the settings.", no_args_is_help=True
+)
 
 
 @retention_app.command("report")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dialer.domain.message_template import MessageTemplate, header_safe
 from dialer.errors import BadInput
 
+UNSUBSCRIBE_URL = "unsubscribe_url"  # the blank for the address at which one click stops the mails; no attribute of a contact
 CONTENT_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,126}\Z")
 
 

@@ -61,6 +61,11 @@ def alphabet_of(text: str) -> Alphabet:
     return Alphabet.GSM7 if _ALL_GSM7.fullmatch(text) else Alphabet.UCS2
 
 
+def outside_gsm7(text: str) -> str:
+    """Its characters that put it into UCS-2, each once, in their order."""
+    return "".join(dict.fromkeys(mark for mark in text if mark not in _CODES))
+
+
 def size_of(text: str) -> SmsSize:
     """The size of a text. An empty text is one segment."""
     if len(text) <= ROOM[Alphabet.GSM7][0] and _PLAIN.fullmatch(text):

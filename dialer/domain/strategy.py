@@ -212,6 +212,11 @@ class EmailHandler(MessageHandler):
     attachments: tuple[AttachedFile, ...] = ()
     unsubscribe: bool = True  # offer to stop all mails with one click
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The blanks of its texts."""
+        return frozenset().union(*(part.names for part in (self.subject, self.text, self.html) if part))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomHandler(Handler):

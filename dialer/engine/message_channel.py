@@ -12,7 +12,7 @@ from typing import Generic
 from dialer import failpoints
 from dialer.domain.channel import Channel
 from dialer.domain.codes import SystemCode
-from dialer.domain.email_content import Attachment, EmailContent
+from dialer.domain.email_content import UNSUBSCRIBE_URL, Attachment, EmailContent
 from dialer.domain.ids import OrgId
 from dialer.domain.mail_token import TokenUse, signed
 from dialer.domain.message import NewMessage
@@ -139,7 +139,7 @@ class SmsChannel(MessageChannel[SmsOrder]):
 
 
 class EmailChannel(MessageChannel[EmailOrder]):
-    """Emails. `unsubscribe_at` is where one click stops them, with the key that signs its address; "" = it is not offered."""
+    """Emails. `unsubscribe_at` is where one click stops them, with the key that signs its address; "" = nowhere."""
 
     channel = Channel.EMAIL
 
@@ -159,9 +159,11 @@ class EmailChannel(MessageChannel[EmailOrder]):
         self._contents: OrderedDict[tuple[int, str], tuple[EmailHandler, EmailContent]] = OrderedDict()
 
     def cannot(self, handler: Handler) -> str:
-        """Whether its gateway or one of its attachments is missing."""
+        """Whether its gateway, one of its attachments or the page that its text leads to is missing."""
         if because := super().cannot(handler):
             return because
+        if isinstance(handler, EmailHandler) and UNSUBSCRIBE_URL in handler.names and not self._unsubscribe_at:
+            return f"its text has ${{{UNSUBSCRIBE_URL}}}, and the settings have no [web] listen and public_url"
         for one in handler.attachments if isinstance(handler, EmailHandler) else ():
             path = self._folder / one.file
             if not path.is_file():
@@ -176,13 +178,17 @@ class EmailChannel(MessageChannel[EmailOrder]):
             raise NotSent(f"{handler.state!r} sends no mails")
         content = await self._content(handler, order.sender)
         name = " ".join(filter(None, (order.attributes.get("first_name", ""), order.attributes.get("last_name", ""))))
+        page = self._unsubscribe_url(order)
+        values = {**order.attributes, UNSUBSCRIBE_URL: page} if UNSUBSCRIBE_URL in content.names else order.attributes
         wire = EmailOrder(
             attempt_id=order.attempt_id,
             address=order.address,
             content=content,
-            values=order.attributes,
+            values=values,
             name=name,
-            unsubscribe_url=self._unsubscribe_url(order) if handler.unsubscribe else "",
+            unsubscribe=handler.unsubscribe,
+            # Programs that show mails offer one click only for https (RFC 8058).
+            unsubscribe_url=page if handler.unsubscribe and page.startswith("https://") else "",
         )
         new = NewMessage(
             attempt_id=order.attempt_id,

@@ -25,7 +25,9 @@ class Ports:
     smtp: int = 0
     control: int = 0
     web: int = 0  # the switch's own web server, where it serves phones in browsers
-    desk: int = 0  # for the desk of a dialer that uses the lab
+    desk: int = 0  # the three of a dialer that uses the lab: for its desk,
+    hooks: int = 0  # for what Twilio brings it,
+    lmtp: int = 0  # and for the mails that come back
 
 
 def free_port() -> int:
@@ -39,8 +41,8 @@ def free_ports() -> Ports:
     random.shuffle(blocks)
     free = [block for block in blocks if _block_is_free(block)] + blocks
     # A block in use is no disaster: Asterisk takes the next port of the block where one is taken.
-    single = [port for port in random.sample(range(FIRST // 2, FIRST), 200) if _is_free(port)][:9]
-    ami, switch_sip, carrier_sip, twilio, smpp, smtp, control, web, desk = single
+    single = [port for port in random.sample(range(FIRST // 2, FIRST), 200) if _is_free(port)][:11]
+    ami, switch_sip, carrier_sip, twilio, smpp, smtp, control, web, desk, hooks, lmtp = single
     return Ports(
         ami=ami,
         switch_sip=switch_sip,
@@ -53,6 +55,8 @@ def free_ports() -> Ports:
         control=control,
         web=web,
         desk=desk,
+        hooks=hooks,
+        lmtp=lmtp,
     )
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from dialer.domain.channel import misshapen
 from dialer.domain.contact import Address
-from dialer.domain.email_content import CONTENT_TYPE
+from dialer.domain.email_content import CONTENT_TYPE, UNSUBSCRIBE_URL
 from dialer.domain.message_names import GATEWAY, SENDER_MEND, SERVICE, SMS_SENDER
 from dialer.domain.message_template import MessageTemplate, header_safe
-from dialer.domain.sms_text import BASIC, EXTENSION, MAX_SEGMENTS, Alphabet, alphabet_of, size_of
+from dialer.domain.sms_text import MAX_SEGMENTS, outside_gsm7, size_of
 from dialer.domain.strategy import AttachedFile, SmsHandler
 from dialer.errors import BadInput
 from dialer.services.marked_yaml import Table
@@ -31,6 +31,8 @@ def read_sms(table: Table, state: str, places: dict[str, int]) -> dict[str, Any]
     """The keys of `sms:` that are its own."""
     places[f"{state}.text"] = table.values.get("text", table.node).start_mark.line + 1
     text = _template(table, "text", required=True) or MessageTemplate("")
+    if UNSUBSCRIBE_URL in text.names:
+        table.bad("text", f"has ${{{UNSUBSCRIBE_URL}}}, which only mails have", "STOP ends messages")
     if size_of(text.fill({})).segments > MAX_SEGMENTS:
         table.bad("text", f"is more than {MAX_SEGMENTS} segments")
     valid = table.number("valid_for_s", 0.0, least=60, most=_LONGEST_VALID_S) if table.has("valid_for_s") else None
@@ -44,6 +46,8 @@ def read_email(table: Table) -> dict[str, Any]:
         header_safe(subject.text, "")
     except BadInput as wrong:
         table.bad("subject", wrong.what, wrong.mend)
+    if UNSUBSCRIBE_URL in subject.names:
+        table.bad("subject", f"has no place for ${{{UNSUBSCRIBE_URL}}}", "put it into the text")
     if len(subject.text) > _LONGEST_SUBJECT:
         table.bad("subject", f"is longer than {_LONGEST_SUBJECT} characters")
     text, html = _template(table, "text"), _template(table, "html")
@@ -61,11 +65,8 @@ def read_email(table: Table) -> dict[str, Any]:
 
 def characters_that_cost(handler: SmsHandler) -> str:
     """The few characters by which a text of Latin letters needs twice as many segments; "" where there are none."""
-    if alphabet_of(handler.text.fill({})) is Alphabet.GSM7:
-        return ""
-    known = {*BASIC, *EXTENSION.values()}
-    foreign = dict.fromkeys(mark for mark in handler.text.fill({}) if mark not in known)
-    return "".join(foreign) if len(foreign) <= _FEW else ""
+    foreign = outside_gsm7(handler.text.fill({}))
+    return foreign if len(foreign) <= _FEW else ""
 
 
 def _template(table: Table, key: str, *, required: bool = False) -> MessageTemplate | None:

@@ -21,8 +21,18 @@ from dialer.domain.campaign import JobState
 from dialer.store.store import Store
 from tests.campaign_texts import STRATEGY, put_donors
 from tests.integration.test_export_attempts import put_attempts
+from tests.message_world import SMS
 
 pytestmark = pytest.mark.integration
+
+WRITES = (
+    SMS.replace("${first_name}", "${frist_name}")
+    .replace(" in ${city}", "")
+    .replace(
+        "{otherwise: done}",
+        "{otherwise: done, SMS Delivered: {next_state: wait}}\n      replies: {rows: [{words: [one], set: {comes: one}}]}",
+    )
+)
 
 
 def command() -> typer.Typer:
@@ -93,6 +103,11 @@ def test_a_campaign_from_an_empty_folder_to_an_export(dialer: Dialer, tmp_path: 
     mistyped = dialer.run("campaign", "change", "Blood", "--where", "town is null")
     assert (mistyped.exit_code, "no list of it has an attribute 'town'" in mistyped.stderr) == (0, True)
     assert dialer.run("campaign", "change", "Blood", "--where", "").stderr == ""
+    (tmp_path / "write.yaml").write_text(WRITES, encoding="utf-8")
+    assert dialer.run("campaign", "create", "Write", "--strategy", "write.yaml", "--list", "donors").stderr.splitlines() == [
+        "warning: no list of it has an attribute 'frist_name' (yet): ${frist_name} is empty in its messages",
+        "warning: no list of it has an attribute 'comes' (yet): answers cannot be kept in it",
+    ]
     assert "not started yet" in dialer.does("campaign", "status", "blood")
     assert "is queued" in dialer.does("campaign", "start", "Blood")
     assert "not over yet" in dialer.refuses("campaign", "start", "Blood")

@@ -8,11 +8,13 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dialer.app_messages import gateway_configs
 from dialer.channels.email_config import MailSecurity, SmtpConfig
 from dialer.channels.smpp_config import SmppConfig
 from dialer.channels.smpp_sms import SmppSms
@@ -22,10 +24,13 @@ from dialer.channels.twilio_sms import TwilioSms
 from dialer.domain.ids import new_attempt_id
 from dialer.domain.message_state import MessageState
 from dialer.errors import MaybeSent, WireError
+from dialer.lab.dialer_settings import write_dialer_settings
 from dialer.lab.gateway_process import GatewayProcess
+from dialer.lab.lab import Lab
 from dialer.lab.message_behaviours import MESSAGE_BEHAVIOURS, GatewayFault, MessageBehaviour
 from dialer.lab.ports import free_ports
 from dialer.ports import GatewayState, SmsOrder
+from dialer.settings import load_settings
 from tests.mail_kit import ANSWERS, SENDER, smtp_line
 from tests.message_kit import CLOCK, OURS, Desk, SmsLine, smpp_line, twilio_line
 from tests.patience import until
@@ -202,3 +207,18 @@ async def test_every_row_of_the_table_does_what_it_says_by_email() -> None:
                 await until(lambda: [one.text for one in line.desk.received(order.address)] == [row.replies])
 
         await asyncio.gather(*(outcome(row) for row in MESSAGE_BEHAVIOURS))
+
+
+def test_the_settings_of_a_lab_with_gateways_reach_them_and_hear_their_answers(
+    lab: Lab, gateways: GatewayProcess, tmp_path: Path
+) -> None:
+    with_gateways = replace(lab, folder=tmp_path, gateways=gateways)
+    settings = load_settings(write_dialer_settings(with_gateways, apps=tmp_path, tts=["espeak-ng"]))
+    configs = gateway_configs(settings)
+    twilio, centre = configs.sms
+    assert isinstance(twilio, TwilioConfig)
+    assert isinstance(centre, SmppConfig)
+    assert (twilio.api_url, twilio.auth_token) == (gateways.twilio_url, gateways.plan["auth_token"])
+    assert (centre.port, centre.password) == (gateways.ports.smpp, gateways.plan["password"])
+    assert [one.port for one in configs.email] == [gateways.ports.smtp]
+    assert twilio.public(twilio.inbound_path) == f"http://127.0.0.1:{gateways.ports.hooks}/hooks/twilio/twilio/inbound"

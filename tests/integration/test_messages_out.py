@@ -16,6 +16,8 @@ from dialer.domain.campaign import Pace, PaceUnit
 from dialer.domain.channel import Channel
 from dialer.domain.ids import OrgId
 from dialer.domain.message_state import MessageState, Refusal
+from dialer.engine.message_channel import EmailChannel
+from dialer.engine.message_gateway import MessageGateway
 from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.ports import Accepted, CallOrder, EmailOrder, Found, LookUp, MessageUpdate, SmsOrder
 from dialer.services.strategy_shelf import StrategyShelf
@@ -254,6 +256,28 @@ async def test_a_mail_has_its_attachments_and_a_bounce_is_its_code(store: Store,
     assert store.read_now(lambda tx: tx.dnc(org_id).listed(["p1x45@lab.test"])), "nobody writes to a dead mailbox again"
     (tmp_path / "way.pdf").unlink()
     assert "no attachment 'way.pdf'" in post.channels()[Channel.EMAIL].cannot(next(iter(_handlers(store, job.strategy_text))))
+
+
+@pytest.mark.row(115)
+@ON_SQLITE
+async def test_a_text_may_hold_the_address_at_which_one_click_stops_the_mails(
+    store: Store, org_id: OrgId, tmp_path: Path
+) -> None:
+    post = Post(store, CLOCK, patience_s=0.2)
+    port = FakeMessages[EmailOrder](CLOCK, post.inbound.take, default=FakeReader(states=()), name="mail")
+    post.add(Channel.EMAIL, port)
+    await port.start()
+    text = EMAIL.replace("results:", """html: '<a href="${unsubscribe_url}">no more</a>'\n      results:""")
+    job = await start_writing(store, org_id, text, [person(0)])
+    async with post.engine(CLOCK):
+        await until(completed(store, job.id))
+    await port.stop()
+    (sent,) = port.sent
+    assert sent.content.html is not None
+    assert f'<a href="{sent.unsubscribe_url}">no more</a>' in sent.content.html.fill_html(sent.values)
+    assert sent.unsubscribe_url.startswith("https://dialer.example.org/u/")
+    nowhere = EmailChannel(post.book, [MessageGateway(port=port, clock=CLOCK, sender="x")], patience_s=1.0, attachments=tmp_path)
+    assert "no [web] listen and public_url" in nowhere.cannot(_handlers(store, text)[0])
 
 
 def _handlers(store: Store, text: str) -> Any:

@@ -99,6 +99,14 @@ def test_a_mail_with_one_text_has_one_part_and_without_an_address_to_unsubscribe
         assert mail["List-Unsubscribe"] is None
 
 
+def test_where_there_is_no_page_to_unsubscribe_a_mail_does_it() -> None:
+    one = order(unsubscribe=True)
+    mail = read(written(one))
+    by_mail = mail["List-Unsubscribe"].strip(" <>")
+    assert read_address(TokenUse.UNSUBSCRIBE, by_mail.removeprefix("mailto:"), ANSWERS.keys) == one.attempt_id
+    assert mail["List-Unsubscribe-Post"] is None
+
+
 def test_writing_an_attempt_again_gives_the_same_id_and_two_contents_are_never_mixed_up() -> None:
     writer = MailWriter(SENDER, ANSWERS)
     first, second = order("One", "first"), order("Two", "second", sender="Another <other@example.org>")

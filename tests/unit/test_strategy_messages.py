@@ -72,6 +72,12 @@ def test_text_messages_and_mails_are_read_with_all_that_they_say() -> None:
         ("file: flyer.pdf", "file: ../secret", "file: must be the name of a file"),
         ("type: application/pdf", "type: pdf", "type: must be a content type"),
         ("<donate@example.org>", "<nobody>", "sender: cannot be the sender of a mail"),
+        (
+            'will you come?"\n      gateway',
+            '${unsubscribe_url}"\n      gateway',
+            "text: has ${unsubscribe_url}, which only mails have",
+        ),
+        ('subject: "Will', 'subject: "${unsubscribe_url} Will', "subject: has no place for ${unsubscribe_url}"),
         ("unsubscribe: false", "unsubscribe: maybe", "unsubscribe: must be true or false"),
     ],
 )
