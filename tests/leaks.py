@@ -13,11 +13,20 @@ MARKER = "OUTDIAL_TEST_RUN"  # inherited through the environment, so that an orp
 GRACE_S = 30.0  # a process that was told to end may need a moment, and on a busy machine many of them
 
 _shared: set[int] = set()  # processes that one fixture keeps for a whole session
+_nurseries: set[int] = set()  # processes that fork for us: what they start is ours
 
 
 def keep(pid: int) -> None:
     """Declare that `pid` and what it starts outlive the present test on purpose: a server shared by the session."""
     _shared.add(pid)
+
+
+@contextlib.contextmanager
+def nursery() -> Iterator[None]:
+    """What is started inside this block goes on, and its children count as those of the test that has them started."""
+    before = _children()
+    yield
+    _nurseries.update(_children() - before)
 
 
 @contextlib.contextmanager
@@ -71,10 +80,11 @@ def _ancestry(pid: int) -> set[int]:
 
 def _children() -> set[int]:
     found: set[int] = set()
-    for children in Path("/proc/self/task").glob("*/children"):
-        with contextlib.suppress(OSError):  # the thread has ended meanwhile
-            found.update(int(pid) for pid in children.read_text().split())
-    return {pid for pid in found if _counts(pid)}
+    for parent in ("self", *_nurseries):
+        for children in Path(f"/proc/{parent}/task").glob("*/children"):
+            with contextlib.suppress(OSError):  # the thread has ended meanwhile
+                found.update(int(pid) for pid in children.read_text().split())
+    return {pid for pid in found - _nurseries if _counts(pid)}
 
 
 def _marked(mark: str) -> set[int]:
@@ -83,7 +93,7 @@ def _marked(mark: str) -> set[int]:
     for environ in Path("/proc").glob("[0-9]*/environ"):
         pid = int(environ.parent.name)
         with contextlib.suppress(OSError):  # ended meanwhile, or not ours to read
-            if pid != os.getpid() and wanted in environ.read_bytes().split(b"\0") and _counts(pid):
+            if pid != os.getpid() and pid not in _nurseries and wanted in environ.read_bytes().split(b"\0") and _counts(pid):
                 found.add(pid)
     return found
 

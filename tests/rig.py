@@ -27,6 +27,7 @@ from dialer.lab.lab import Lab
 from dialer.lab.truth import Truth
 from dialer.store.store import Store
 from dialer.store.tx import Tx
+from tests.forked import Forked
 from tests.patience import PATIENCE_S, waited_s
 
 APPS = Path(__file__).parent / "apps"
@@ -108,7 +109,8 @@ class Rig:
     desk_listen: str = ""  # where agents' programs connect; "" = nowhere
     apps: Path | None = None
     prompts: Path | None = None
-    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    anew: bool = False  # start the program as a user does; otherwise it is there at once (tests/forked.py)
+    process: Forked | subprocess.Popen[bytes] | None = field(default=None, init=False)
     _store: Store | None = field(default=None, init=False)
 
     # ── setting up ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -130,6 +132,7 @@ class Rig:
         """The settings by which the dialer finds the lab."""
         switch = self.lab.switch
         self.config.parent.mkdir(parents=True, exist_ok=True)
+        self._share_prompts()
         self.config.write_text(
             TOML.format(
                 node=self.node,
@@ -151,6 +154,14 @@ class Rig:
                 tts=", ".join(f'"{word}"' for word in self.tts),
             )
         )
+
+    def _share_prompts(self) -> None:
+        """The prompts of all dialers of a lab are spoken once."""
+        mine, spoken = self.folder / "data" / "prompts", self.lab.folder / "spoken"
+        if not mine.exists():
+            spoken.mkdir(exist_ok=True)
+            mine.parent.mkdir(exist_ok=True)
+            mine.symlink_to(spoken)
 
     def campaign(
         self,
@@ -219,13 +230,13 @@ class Rig:
     def start(self, **env: str) -> None:
         """Start the dialer; its log goes to dialer.log."""
         self.write_config()
+        words, environment = ("dialer", "serve", "--config", str(self.config)), {**os.environ, **env}
+        if not self.anew:
+            self.process = Forked(*words, out=self.folder / "dialer.log", env=environment)
+            return
         with (self.folder / "dialer.log").open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "dialer", "serve", "--config", str(self.config)],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                env={**os.environ, **env},
+                [sys.executable, "-m", *words], stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment
             )
 
     def kill(self) -> None:
@@ -236,8 +247,10 @@ class Rig:
 
     def stop(self) -> int:
         """SIGTERM, and wait for its orderly end."""
-        if self.process is None or self.process.poll() is not None:
-            return self.process.returncode if self.process else 0
+        if self.process is None:
+            return 0
+        if (ended := self.process.poll()) is not None:
+            return ended
         self.process.terminate()
         try:
             return self.process.wait(PATIENCE_S)

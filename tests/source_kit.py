@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +16,8 @@ from dialer.domain.imports import ImportOptions
 from dialer.engine.importer import WORKER, RunOrder
 from dialer.services.data_sources import Reachable, add_source
 from dialer.store.store import Store
+from tests.forked import Forked
+from tests.patience import PATIENCE_S
 
 EVERYTHING = Reachable(servers=["partner"], databases=["crm"], programs=["people"])
 OWNER = "test:1"
@@ -74,15 +74,9 @@ async def read_in_a_process(
         log_level="warning",
     )
     environment = {**os.environ, "OUTDIAL_FAIL": fail, "PYTHONPATH": python_path}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", WORKER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
-    )
-    assert process.stdin is not None
-    process.stdin.write(order.to_line())
-    async with asyncio.timeout(60):
-        status = await process.wait()
-    process.stdin.close()
-    return status
+    process = Forked(WORKER, env=environment)
+    process.tell(order.to_line())
+    return await asyncio.to_thread(process.wait, PATIENCE_S)
 
 
 def ids_on(store: Store, org_id: OrgId, list_name: str = "People") -> list[str]:

@@ -20,7 +20,8 @@ pytestmark = pytest.mark.acceptance
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def either(request: pytest.FixtureRequest, rig: Rig) -> Rig:
-    """A dialer on each kind of database."""
+    """A dialer on each kind of database, started as a user does."""
+    rig.anew = True
     if request.param == "postgresql":
         rig.database_url = request.getfixturevalue("postgres_url")
     return rig

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from dialer.lab.ports import free_port
 from dialer.lab.truth_log import TruthLog
 from dialer.store.store import Store
 from tests.engine_kit import ON_SQLITE
+from tests.forked import Forked
 from tests.message_world import OURS, SMS, made, person, start_writing
 from tests.patience import PATIENCE_S
 
@@ -25,16 +25,14 @@ pytestmark = [pytest.mark.faults, ON_SQLITE]
 
 PEOPLE = 5
 ACCOUNT, SECRET = "AC" + "0f" * 16, "s" * 32
-ROOT = Path(__file__).parents[2]
 
 
 async def run(store: Store, settings: Path, began_at: datetime, fail: str = "") -> int:
     """One life of the dialer; its exit status."""
     url = store.url.render_as_string(hide_password=False)
-    environ = {**os.environ, "OUTDIAL_FAIL": fail} if fail else {**os.environ}
-    words = ("-m", "tests.message_child", url, str(settings), began_at.isoformat())
-    child = await asyncio.create_subprocess_exec(sys.executable, *words, env=environ, cwd=ROOT)
-    return await asyncio.wait_for(child.wait(), 2 * PATIENCE_S)
+    words = ("tests.message_child", url, str(settings), began_at.isoformat())
+    child = Forked(*words, env={**os.environ, "OUTDIAL_FAIL": fail}, out=settings.with_name("child.log"))
+    return await asyncio.to_thread(child.wait, 2 * PATIENCE_S)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,8 +19,10 @@ from dialer.store.attempts import Closing
 from dialer.store.store import Store, Tx
 from dialer.store.tables import attempts
 from dialer.store.tables_retention import retention_runs
+from tests.forked import Forked
 from tests.integration.test_export_attempts import AT, put_attempts
 from tests.launch_kit import Launch
+from tests.patience import PATIENCE_S
 from tests.retention_kit import archived, plan
 
 pytestmark = pytest.mark.faults
@@ -59,16 +59,9 @@ async def test_a_killed_run_loses_nothing_and_the_next_one_ends_the_work(store: 
     left = COUNT
     # in the middle of a file; between the file and the first removal; between two removals
     for failpoint in ("P0:kill9@120", "P1:kill9", "P2:kill9@2"):
-        killed = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "dialer", "retention", "run", "--config", str(config)],
-            env={**os.environ, "OUTDIAL_FAIL": failpoint},
-            cwd=Path(__file__).parents[2],
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            timeout=60,
-        )
-        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        words, said = ("dialer", "retention", "run", "--config", str(config)), tmp_path / "said"
+        killed = Forked(*words, env={**os.environ, "OUTDIAL_FAIL": failpoint}, out=said)
+        assert await asyncio.to_thread(killed.wait, PATIENCE_S) == -signal.SIGKILL, said.read_text()
         there = in_the_ledger(store)
         assert there | {row["id"] for row in archived(tmp_path)} == everything, failpoint
         left = len(there)
