@@ -92,12 +92,13 @@ def judge(rig: Rig, job_id: JobId, *, lost: int = 0, before: datetime | None = N
     assert len(unknown) <= lost, [(one.address, one.code) for one in unknown]
 
 
-async def test_a_reset_link_and_spoiled_events_lose_and_repeat_no_call(beside: Callable[..., Awaitable[None]]) -> None:
-    await beside(reset=reset_with_calls_up, spoiled=events_lost_doubled_and_late)
-
-
-async def test_a_half_open_link_and_swallowed_responses_lose_and_repeat_no_call(beside: Callable[..., Awaitable[None]]) -> None:
-    await beside(half=half_open_for_30_s, swallowed=responses_swallowed)
+async def test_a_link_that_breaks_stands_still_or_lies_loses_and_repeats_no_call(beside: Callable[..., Awaitable[None]]) -> None:
+    await beside(
+        reset=reset_with_calls_up,
+        spoiled=events_lost_doubled_and_late,
+        half=half_open_for_30_s,
+        swallowed=responses_swallowed,
+    )
 
 
 async def reset_with_calls_up(rig: Rig, proxy: AmiProxy) -> None:
