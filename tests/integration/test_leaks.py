@@ -9,7 +9,9 @@ import subprocess
 
 import pytest
 
+from tests.forked import Forked
 from tests.leaks import keep, leaked_tasks, no_processes_left
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -37,6 +39,16 @@ def test_a_server_that_the_session_shares_is_no_leak_nor_are_its_own_children() 
         server.stdout.close()
     os.kill(worker, signal.SIGKILL)
     server.wait()
+
+
+def test_a_program_that_was_forked_is_a_child_like_any_other_and_dies_by_the_name_of_its_signal() -> None:
+    with pytest.raises(AssertionError, match=r"processes left behind"), no_processes_left("forked", grace_s=0.1):
+        waits = Forked("dialer.source_worker")  # for a line that says what is to be done
+    assert waits.poll() is None
+    waits.kill()
+    assert waits.wait(PATIENCE_S) == -signal.SIGKILL
+    with no_processes_left("ended"):
+        assert Forked("dialer", "--help").wait(PATIENCE_S) == 0
 
 
 async def test_a_task_that_was_forgotten_is_named() -> None:
