@@ -21,6 +21,7 @@ ALONE = frozenset(
         "lab",
         "message",
         "migrate",
+        "organisation",
         "pacing",
         "publish",
         "retention",

@@ -19,6 +19,7 @@ from dialer.cli.ivr import ivr_app_cli
 from dialer.cli.lab import lab_app
 from dialer.cli.message import message_app
 from dialer.cli.migrate import migrate
+from dialer.cli.organisation import organisation_app
 from dialer.cli.pacing import pacing_app
 from dialer.cli.publish import publish_app
 from dialer.cli.retention import retention_app
@@ -44,6 +45,7 @@ app.command()(serve)
 app.command()(attempts)
 app.command()(why)
 app.command("simulate")(simulate_floor)
+app.add_typer(organisation_app, name="organisation")
 app.add_typer(agent_app, name="agent")
 app.add_typer(campaign_app, name="campaign")
 app.add_typer(contacts_app, name="contacts")

@@ -17,7 +17,7 @@ from rich.console import Console
 from dialer.domain.ids import OrgId
 from dialer.domain.wording import Wording
 from dialer.errors import Conflict, OutdialError
-from dialer.services.organisations import DEFAULT
+from dialer.services.organisations import DEFAULT, organisation_named
 from dialer.services.reply_words import load_wording
 from dialer.settings import Settings, load_settings
 from dialer.store.store import SchemaState, Store
@@ -87,19 +87,12 @@ def open_store(config: Path | None = None, *, settings: Settings | None = None) 
     return store
 
 
-def organisation_id(store: Store, name: str = DEFAULT) -> OrgId:
-    """The organisation of that name; the default one is made when it is first asked for. Raises NotFound."""
-    if name == DEFAULT:
-        return store.write_now(lambda tx: tx.organisations.ensure(DEFAULT))
-    return store.read_now(lambda tx: tx.organisations.by_name(name))
-
-
 @contextmanager
 def opened(config: Path | None = None, org: str = DEFAULT, *, settings: Settings | None = None) -> Iterator[tuple[Store, OrgId]]:
     """The database and the organisation, for the length of a command."""
     store = open_store(config, settings=settings)
     try:
-        yield store, organisation_id(store, org)
+        yield store, organisation_named(store, org)
     finally:
         store.close_now()
 

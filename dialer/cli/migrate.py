@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from dialer.cli.context import Config, organisation_id, out, plain_errors, read_settings
+from dialer.cli.context import Config, out, plain_errors, read_settings
+from dialer.services.organisations import organisation_named
 from dialer.store.store import SchemaState, Store
 
 migrate_app = typer.Typer(help="The tables of the database.")
@@ -18,7 +19,7 @@ def migrate(config: Config = None) -> None:
     store = Store(settings.database_url)
     try:
         before = store.migrate()
-        organisation_id(store)  # a server without organisations could not be used
+        organisation_named(store)  # a server without organisations could not be used
     finally:
         store.close_now()
     done = {SchemaState.EMPTY: "tables made", SchemaState.BEHIND: "tables brought up to this version"}

@@ -15,11 +15,11 @@ async def create_organisation(store: Store, name: str) -> OrgId:
     return await store.write(lambda tx: tx.organisations.create(tidy))
 
 
-async def find_organisation(store: Store, name: str = DEFAULT) -> OrgId:
-    """The organisation of that name; the default one is made when it is first asked for. Raises NotFound."""
+def organisation_named(store: Store, name: str = DEFAULT) -> OrgId:
+    """The organisation of that name; the default one is made when it is first asked for. It blocks. Raises NotFound."""
     if name == DEFAULT:
-        return await store.write(lambda tx: tx.organisations.ensure(DEFAULT))
-    return await store.read(lambda tx: tx.organisations.by_name(name))
+        return store.write_now(lambda tx: tx.organisations.ensure(DEFAULT))
+    return store.read_now(lambda tx: tx.organisations.by_name(name))
 
 
 async def list_organisations(store: Store) -> dict[str, OrgId]:

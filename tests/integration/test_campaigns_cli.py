@@ -8,15 +8,9 @@ import os
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner, Result
 
-from dialer.cli.attempts import attempts_app
-from dialer.cli.campaign import campaign_app
-from dialer.cli.codes import codes_app
-from dialer.cli.dnc import dnc_app
-from dialer.cli.export import export_app
-from dialer.cli.migrate import migrate_app
+from dialer.cli.commands import app
 from dialer.domain.campaign import JobState
 from dialer.store.store import Store
 from tests.campaign_texts import STRATEGY, put_donors
@@ -35,16 +29,6 @@ WRITES = (
 )
 
 
-def command() -> typer.Typer:
-    """Put the sub-commands together as the `dialer` command does."""
-    app = typer.Typer()
-    for name, group in {"codes": codes_app, "campaign": campaign_app, "dnc": dnc_app, "export": export_app}.items():
-        app.add_typer(group, name=name)
-    for single in (attempts_app, migrate_app):
-        app.add_typer(single)
-    return app
-
-
 @pytest.fixture
 def dialer(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli_settings: Path) -> Dialer:
     """Give the `dialer` command on a database of its own."""
@@ -58,10 +42,9 @@ class Dialer:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._app = command()
 
     def run(self, *words: str) -> Result:
-        return CliRunner().invoke(self._app, words, catch_exceptions=False)
+        return CliRunner().invoke(app, words, catch_exceptions=False)
 
     def does(self, *words: str) -> str:
         """Run a command that must succeed; give what it said."""
