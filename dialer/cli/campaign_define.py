@@ -15,13 +15,14 @@ from dialer.domain.campaign import Campaign
 from dialer.domain.ids import OrgId
 from dialer.domain.wording import Wording
 from dialer.errors import BadInput, unreadable
-from dialer.services import campaigns, knobs
+from dialer.services import campaigns, dnc_groups, knobs, schedules
 from dialer.services.campaign_edits import in_words
 from dialer.services.campaigns import NewCampaign
 from dialer.services.filter_attributes import unknown_attributes
 from dialer.services.message_attributes import unknown_in_messages
 from dialer.services.organisations import DEFAULT
 from dialer.services.pacing_words import parse_pacing
+from dialer.services.recurrence_words import in_words as when
 from dialer.store.store import Store
 
 Name = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's name.")]
@@ -207,9 +208,13 @@ def show(name: Name, config: Config = None, org: Org = DEFAULT) -> None:
     """Show a campaign as it is defined."""
     with opened(config, org) as (store, org_id):
         found = asyncio.run(campaigns.campaign_named(store, org_id, name))
+        groups = [one.name for one in asyncio.run(dnc_groups.dnc_groups(store, org_id)) if found.name in one.campaigns]
+        planned = asyncio.run(schedules.list_schedules(store, org_id, found.name))
     table = Table(title=found.name, show_header=False)
     for key, value in in_words(found).items():
         table.add_row(key, value)
+    table.add_row("DNC groups", ", ".join(groups) or "none: the lists that always apply")
+    table.add_row("schedules", "\n".join(f"{when(one)}{'' if one.active else ' (off)'}" for one in planned) or "none")
     out.print(table)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.measure import Measurement
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from dialer.cli.context import out
@@ -25,6 +26,8 @@ def print_rows(table: Table, nothing: str = "", *, on: Console = out) -> None:
         wide = Console(file=on.file, width=max(on.width, wanted.maximum), markup=False, highlight=False)
         wide.print(table)
     elif wanted.minimum <= on.width or not table.row_count:
+        if wanted.maximum > on.width:
+            _share_room(table, on.width, wanted.maximum)
         on.print(table)
     else:
         on.print(_blocks(table))
@@ -37,6 +40,25 @@ def room(on: Console = out) -> int:
 
 def _bounded(on: Console) -> bool:
     return on.is_terminal or "COLUMNS" in os.environ
+
+
+def _share_room(table: Table, width: int, wanted: int) -> None:
+    """Give each column the room of its longest word, and what is left by need: left to itself, rich may cut a word off."""
+    most = [max(map(cell_len, _lines(column)), default=0) for column in table.columns]
+    least = [
+        full if column.no_wrap else max((cell_len(word) for line in _lines(column) for word in line.split()), default=0)
+        for column, full in zip(table.columns, most, strict=True)
+    ]
+    left = width - (wanted - sum(most)) - sum(least)
+    need = sum(most) - sum(least)
+    if left < 0 or not need:
+        return
+    for column, few, many in zip(table.columns, least, most, strict=True):
+        column.width = few + left * (many - few) // need
+
+
+def _lines(column: Column) -> list[str]:
+    return [line for cell in (column.header, *column.cells) for line in str(cell).splitlines()]
 
 
 def _blocks(table: Table) -> Table:

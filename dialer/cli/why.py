@@ -7,17 +7,17 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from dialer.cli.context import Config, Org, opened, plain_errors
+from dialer.cli.context import Config, Org, opened, out, plain_errors
+from dialer.cli.rows import print_rows
 from dialer.domain.ids import JobId
 from dialer.logs import mask
 from dialer.services.strategy_shelf import StrategyShelf
 from dialer.services.why import Why, why_not_called
 
-SIGN = {"pass": "[green]open[/]", "wait": "[yellow]wait[/]", "block": "[red]shut[/]"}
+SIGN = {"pass": Text("open", "green"), "wait": Text("wait", "yellow"), "block": Text("shut", "red")}
 
 
 @plain_errors
@@ -39,27 +39,21 @@ def why(
                 job_id=JobId(job) if job is not None else None,
             )
         )
-    console = Console()
     for answer in answers:
-        _show(console, answer)
+        _show(answer)
 
 
-def _show(console: Console, answer: Why) -> None:
-    contact, campaign = escape(answer.contact.user_contact_id), escape(answer.job.campaign_name)
-    console.print(f"\n[bold]{contact}[/] in job {answer.job.id} of [bold]{campaign}[/]")
-    console.print(answer.because, markup=False, highlight=False)
+def _show(answer: Why) -> None:
+    contact, campaign = Text(answer.contact.user_contact_id, "bold"), Text(answer.job.campaign_name, "bold")
+    out.print(Text.assemble("\n", contact, f" in job {answer.job.id} of ", campaign), soft_wrap=True)
+    out.print(answer.because, soft_wrap=True)
     table = Table("gate", "", "because", "opens (UTC)", box=None, pad_edge=False)
     for gate in answer.gates:
-        table.add_row(
-            gate.name, SIGN[gate.verdict], escape(gate.because), f"{gate.until:%Y-%m-%d %H:%M:%S}" if gate.until else ""
-        )
-    console.print(table)
+        table.add_row(gate.name, SIGN[gate.verdict], gate.because, f"{gate.until:%Y-%m-%d %H:%M:%S}" if gate.until else "")
+    print_rows(table)
     if answer.attempts:
-        tried = Table(box=None, pad_edge=False)
-        for name in ("at (UTC)", "channel", "to", "address", "code"):
-            tried.add_column(name, no_wrap=True)
-        tried.add_column("attempt", overflow="fold")  # whole, on whatever terminal: it is what logs and exports call it
+        tried = Table("at (UTC)", "channel", "to", "address", "code", "attempt", box=None, pad_edge=False)
         for one in answer.attempts:
             code = one.code or f"({one.state.value})"
             tried.add_row(f"{one.intent_at:%m-%d %H:%M:%S}", one.channel.value, one.address_name, mask(one.address), code, one.id)
-        console.print(tried)
+        print_rows(tried)

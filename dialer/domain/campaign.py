@@ -119,6 +119,15 @@ class Job:
     changed_by: str = ""  # who asked for the present state
     recycled_from: JobId | None = None  # it calls only contacts of that earlier job whose last code is one of these
     recycled_codes: tuple[str, ...] = ()
+
+    @property
+    def calls_whom(self) -> str:
+        """Whom of its lists it calls, in words."""
+        if self.recycled_from is None:
+            return str(self.definition.filter)
+        ended = f"ended job {self.recycled_from} with {', '.join(self.recycled_codes)}"
+        return f"{ended}, {self.definition.filter}" if self.definition.filter.any_of else ended
+
     restrictions: int = 0  # how often a temporary restriction has held a contact back
 
 

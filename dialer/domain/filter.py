@@ -40,7 +40,8 @@ class Comparison:
     numeric: bool = False
 
     def __str__(self) -> str:
-        return " ".join(part for part in (self.attribute, self.compare.value, " and ".join(self.values)) if part)
+        values = (", " if self.compare is Compare.IN else " and ").join(self.values)
+        return " ".join(part for part in (self.attribute, self.compare.value, values) if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

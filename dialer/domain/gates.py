@@ -40,6 +40,8 @@ class GateFacts:
     job_because: str = ""
     place: JobContactState | None = None  # where the contact stands in the job; None = the job has not come to it yet
     place_because: str = ""
+    left_out: str = ""  # whom the job calls, where the contact is none of them
+    excluded_until: datetime | None = None  # an operator's word: it is called by no campaign before
     due_at: datetime | None = None
     lease_until: datetime | None = None
     last_code: str | None = None
@@ -68,9 +70,13 @@ class GateFacts:
 
 def gates(facts: GateFacts) -> list[Gate]:
     """The gates in the order in which a call passes them. The contact is called when all of them pass."""
+    if facts.left_out:  # in this and the next case nothing behind the gate matters any more
+        return [_job(facts), _block("filter", f"the job calls others: {facts.left_out}")]
     found = [_job(facts), *_place(facts)]
     if facts.place is JobContactState.FINISHED:
-        return found  # nothing behind this gate matters any more
+        return found
+    if (until := facts.excluded_until) is not None:
+        found.append(_block("exclusion", f"excluded until {until:%Y-%m-%d %H:%M} UTC: the job will leave it out"))
     found += [_restriction(facts), *_numbers(facts)]
     match facts.handler.channel:
         case Channel.VOICE:
@@ -99,7 +105,9 @@ def _place(facts: GateFacts) -> list[Gate]:
     now, place = facts.now, facts.place
     said = f": {facts.place_because}" if facts.place_because else ""
     if place is JobContactState.FINISHED:
-        return [_block("finished", f"done in this job, last code {facts.last_code or 'none'}{said}")]
+        code = facts.last_code or "none"  # its name is not said twice
+        said = said.replace(f": {code}: ", ": ", 1).replace(f": {code} has ", ", which has ", 1)
+        return [_block("finished", f"done in this job, last code {code}{said}")]
     found = [_pass("finished", "not done yet")]
     if place is JobContactState.IN_CALL:
         found.append(_wait("in call", "in a call at this moment"))

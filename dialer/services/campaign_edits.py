@@ -59,6 +59,8 @@ def said(value: Any) -> str:
             parts += [f"after {value.after_hours:g} h"] if value.after_hours else []
             parts += [f"at {value.at}"] if value.at else []
             return ", ".join(parts) or "none"
+        case bool():
+            return "yes" if value else "no"
         case Filter() | Pacing() | str() | int() | float():
             return str(value)
         case tuple():

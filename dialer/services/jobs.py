@@ -242,7 +242,7 @@ async def gate_totals(store: Store, org_id: OrgId, name: str, *, now: datetime) 
         job, totals = runs[0], tx.jobs(org_id).totals(runs[0].id)
         found = [
             GateTotal(gate="finished", contacts=totals.finished, because="done in this job"),
-            GateTotal(gate="filter", contacts=totals.excluded, because=f"left out by: {job.definition.filter}"),
+            GateTotal(gate="filter", contacts=totals.excluded, because=f"left out by: {job.calls_whom}"),
             GateTotal(gate="in call", contacts=totals.in_call, because="in a call at this moment"),
             GateTotal(gate="claimed", contacts=totals.claimed, because="about to be called"),
         ]

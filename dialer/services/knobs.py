@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection
 from datetime import date, time
@@ -15,6 +16,7 @@ from dialer.domain.hold import HOLDS_MOST, MINUTES_MOST, Hold, HoldKind
 from dialer.errors import BadInput
 
 VALUES_MOST = 100
+HOURS_MOST = 8784  # a leap year
 _COMPARES = sorted((one.value for one in Compare), key=len, reverse=True)
 _SPACES = r"\s+"
 _WORDS = "|".join(rf"\b{one.replace(' ', _SPACES)}\b" if one[0].isalpha() else re.escape(one) for one in _COMPARES)
@@ -49,6 +51,8 @@ def check_knobs(campaign: Campaign) -> None:
     finish = campaign.finish
     if finish.after_hours < 0 or finish.responses < 0:
         raise BadInput("less than nothing", where="finish", mend="a positive number")
+    if not finish.after_hours <= HOURS_MOST:  # also what is no number
+        raise BadInput(f"after {finish.after_hours:g} hours", where="finish", mend=f"at most {HOURS_MOST}")
     if campaign.infinite and finish.wanted:
         raise BadInput("an infinite campaign has no end", where="finish", mend="leave the finish criteria out, or make it finite")
     for zone in [hold.zone for hold in campaign.holds] + ([finish.at.zone] if finish.at else []):
@@ -130,7 +134,9 @@ def parse_hold(text: str) -> Hold:
             words.pop()
         codes = tuple(one.strip() for one in " ".join(words[1:]).split(",") if one.strip())
         at_least = float(words[0])
-        if not codes or at_least <= 0 or minutes <= 0:
+        if not codes or not (0 < at_least < math.inf and 0 < minutes < math.inf):  # "nan" is a float, too
+            raise ValueError
+        if kind == HoldKind.SHARE and at_least > 100:
             raise ValueError
         return Hold(kind=HoldKind(kind), codes=codes, at_least=at_least, minutes=minutes)
     except (ValueError, IndexError) as exc:

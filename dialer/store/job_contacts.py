@@ -331,5 +331,9 @@ class JobContacts:
         states = (_SCHEDULED, _IN_CALL, _CLAIMED)
         return any(self._connection.scalar(mine.where(job_contacts.c.state == state)) is not None for state in states)
 
+    def fits(self, job_id: JobId, contact_id: ContactId) -> bool:
+        """Whether the job would take a contact of its lists, as that is now."""
+        return self._walk(job_id).lets(contact_id)
+
     def _walk(self, job_id: JobId, *, hold: bool = False) -> JobWalk:
         return JobWalk(self._connection, job_id, self._now, hold=hold)

@@ -236,6 +236,10 @@ class JobWalk:
         """Whether a contact has not changed since the walk began."""
         return sa.type_coerce(contacts.c.updated_at, sa.BigInteger()) < self._walk.since
 
+    def lets(self, contact_id: ContactId) -> bool:
+        """Whether a contact, as it is now, fits the job's filter and, in a recycled job, ended the earlier one as asked for."""
+        return self._connection.scalar(sa.select(contacts.c.id).where(contacts.c.id == contact_id, self.fits)) is not None
+
     @property
     def passed(self) -> int:
         """How many were looked at and left out by the filter."""

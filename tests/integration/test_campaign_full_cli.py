@@ -78,6 +78,8 @@ def test_a_campaign_is_defined_shown_changed_and_deleted() -> None:
     run("create", "Ask", "--strategy", "ask.yaml", "--list", "nobody", fails=True)
     run("create", "Ask", "--strategy", "no-such", "--list", "Donors", fails=True)
     run("create", "Ask", "--strategy", "ask.yaml", "--list", "Donors", "--code", "Unheard of", fails=True)
+    for hours in ("nan", "inf"):
+        assert f"after {hours} hours" in run("create", "A", "--strategy", "ask", "--list", "Donors", "--hours", hours, fails=True)
     base = ("create", "Ask", "--strategy", "ask.yaml", "--list", "Donors")
     run(*base, "--hours", "12", "--end-at", "20:00 UTC", "--max-ports", "9")
     shown = run("show", "ask")
@@ -94,6 +96,9 @@ def test_a_campaign_is_defined_shown_changed_and_deleted() -> None:
     assert "First" in run("delete", "Ask", fails=True), "another campaign leads to it"
     run("change", "First", "--then", "")
     run("schedule", "add", "Ask", "--at", "2099-01-05T09:00", "--every", "daily")
+    shown = run("show", "Ask")
+    for word in ("every day at 09:00, UTC", "none: the lists that always apply"):
+        assert word in shown
     run("start", "Ask")
     assert "stop it first" in run("delete", "Ask", fails=True)
     run("change", "Ask", "--rename", "Asked", "--where", "")

@@ -16,6 +16,7 @@ from dialer.domain.ids import OrgId
 from dialer.domain.schedule import Missed, RunOutcome
 from dialer.errors import BadInput, Conflict
 from dialer.services.campaigns import NewCampaign, as_new, create_campaign, edit_campaign
+from dialer.services.contacts import exclude_contact
 from dialer.services.jobs import (
     JobEdit,
     edit_job,
@@ -29,6 +30,8 @@ from dialer.services.jobs import (
 from dialer.services.knobs import parse_filter, parse_hold, parse_sort
 from dialer.services.recurrence import rule_for
 from dialer.services.schedules import add_schedule, list_schedules, reckon_again, run_due, schedule_runs, switch_schedule
+from dialer.services.strategy_shelf import StrategyShelf
+from dialer.services.why import why_not_called
 from dialer.store.store import Store, Tx
 from dialer.testing.voice import BUSY, FakeVoice
 from tests import engine_kit
@@ -237,6 +240,28 @@ async def test_those_who_ended_with_a_code_are_called_again_once(store: Store, o
     assert {number for number, times in called.items() if times == 2} == set(busy)
     _, gates = await gate_totals(store, org_id, "Test", now=CLOCK.now())
     assert {one.gate: one.contacts for one in gates} == {"finished": 2, "filter": 4}
+    whom = f"ended job {job.id} with {SystemCode.CALL_BUSY.value}"
+    assert {one.because for one in gates if one.gate == "filter"} == {f"left out by: {whom}"}
+    (left_out,) = await why_not_called(store, org_id, "2", strategy_of=StrategyShelf(), now=CLOCK.now(), job_id=again.id)
+    assert [(one.name, one.because) for one in left_out.gates][1:] == [("filter", f"the job calls others: {whom}")]
+
+
+@pytest.mark.row(81, 94)
+async def test_why_names_the_filter_and_the_exclusion_of_whom_a_job_does_not_call(store: Store, org_id: OrgId) -> None:
+    await campaign(store, org_id, count=6, filter=parse_filter(["digit in 1, 2, 3"]))
+    await start_campaign(store, org_id, "Test", by="test")
+    now = CLOCK.now()
+    await exclude_contact(store, org_id, "Test people", "2", days=2, zone="UTC", now=now)
+
+    async def first_shut(contact: str) -> tuple[str, str]:
+        (answer,) = await why_not_called(store, org_id, contact, strategy_of=StrategyShelf(), now=now)
+        found = [one for one in answer.gates if one.verdict != "pass" and one.name not in ("job", "claimed")]
+        return found[0].name, found[0].because
+
+    assert await first_shut("5") == ("filter", "the job calls others: digit in 1, 2, 3")
+    name, because = await first_shut("2")
+    assert (name, because.startswith("excluded until")) == ("exclusion", True)
+    assert (await first_shut("1"))[0] == "switch", "of whom it will call it says what is in the way"
 
 
 @pytest.mark.row(82)

@@ -103,7 +103,18 @@ def test_holds_are_read_and_hold() -> None:
     assert (some.because(START, {}), str(some.filter)) == ("", "age > 70"), "the job itself goes on"
     written = ("time 23:00-01:30 UTC", "count 5 Opted Out in 10", "contacts city = Ankara")
     assert [str(parse_hold(one)) for one in written] == list(written)
-    for wrong in ("", "contacts", "contacts all", "share x Busy", "count 3", "time noon", "weather rain"):
+    for wrong in (
+        "",
+        "contacts",
+        "contacts all",
+        "share x Busy",
+        "share nan Busy",
+        "share 130 Busy",
+        "count inf Busy",
+        "count 3",
+        "time noon",
+        "weather rain",
+    ):
         with pytest.raises(BadInput):
             parse_hold(wrong)
 

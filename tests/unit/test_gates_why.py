@@ -81,6 +81,8 @@ def test_who_is_written_to_waits_for_a_gateway_and_for_no_switch(changes: dict[s
         ({"job_state": JobState.STOPPING}, "job", "block", "no new calls", None),
         ({"job_state": JobState.COMPLETED}, "job", "block", "over", None),
         ({"place": JobContactState.FINISHED, "last_code": "Call Busy"}, "finished", "block", "last code Call Busy", None),
+        ({"place": None, "left_out": "city = Ankara"}, "filter", "block", "calls others: city = Ankara", None),
+        ({"excluded_until": SOON}, "exclusion", "block", "excluded until", None),
         ({"place": JobContactState.IN_CALL}, "in call", "wait", "in a call", None),
         ({"place": None}, "claimed", "wait", "has not come to", None),
         ({"place": JobContactState.CLAIMED, "lease_until": SOON}, "claimed", "wait", "about to dial", SOON),

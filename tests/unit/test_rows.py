@@ -49,3 +49,15 @@ def test_a_pipe_gets_each_row_in_one_line_however_long(monkeypatch: pytest.Monke
 
 def test_no_rows_are_told_in_words() -> None:
     assert shown(width=60, rows=0) == ["no attempts yet"]
+
+
+def test_a_column_of_one_long_word_keeps_it_whole_beside_columns_of_many_words() -> None:
+    table = Table("At", "Code", "Because", "Attempt", "By")
+    because = "it rang for as long as we let it, and nobody came to the telephone"
+    table.add_row("11-26 21:28:30", "Not interested in Blood Donation", because, WORDS[4], "network")
+    paper = io.StringIO()
+    print_rows(table, on=Console(file=paper, width=76, force_terminal=True, markup=False, no_color=True))
+    said = Text.from_ansi(paper.getvalue()).plain
+    assert WORDS[4] in said
+    assert "…" not in said
+    assert max(map(len, said.splitlines())) <= 76
