@@ -40,7 +40,7 @@ class Comparison:
     numeric: bool = False
 
     def __str__(self) -> str:
-        values = (", " if self.compare is Compare.IN else " and ").join(self.values)
+        values = (", " if self.compare in (Compare.IN, Compare.NOT_IN) else " and ").join(self.values)
         return " ".join(part for part in (self.attribute, self.compare.value, values) if part)
 
 
