@@ -163,7 +163,8 @@ class BrowserPhone:
 
     async def connected(self) -> WebSound:
         """The sound of the call that rang, once both ends are connected."""
-        await asyncio.wait_for(self._rung.wait(), ANSWERS_WITHIN_S)
+        async with asyncio.timeout(ANSWERS_WITHIN_S):
+            await self._rung.wait()
         assert self.sound is not None
         assert self._connecting is not None
         await self._connecting
@@ -187,10 +188,12 @@ class BrowserPhone:
         self._number += 1
         cseq = f"{self._number} {method}"
         via = ("via", f"SIP/2.0/WS {self._here};branch=z9hG4bK{secrets.token_hex(8)}")
-        answer = self._answers[cseq] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[SipMessage] = asyncio.get_running_loop().create_future()
+        self._answers[cseq] = answer
         message = SipMessage(f"{method} {target} SIP/2.0", [via, ("max-forwards", "70"), ("cseq", cseq), *headers])
         await self._socket.send_str(str(message))
-        return await asyncio.wait_for(answer, ANSWERS_WITHIN_S)
+        async with asyncio.timeout(ANSWERS_WITHIN_S):
+            return await answer
 
     async def _reply(self, request: SipMessage, status: str, body: str = "") -> None:
         kept = [(name, value) for name, value in request.headers if name in ("via", "from", "call-id", "cseq", "record-route")]

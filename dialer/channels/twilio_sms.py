@@ -58,7 +58,8 @@ class TwilioSms:
         self._idle.clear()
         if self._open:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._idle.wait(), self.config.stop_timeout_s)
+                async with asyncio.timeout(self.config.stop_timeout_s):
+                    await self._idle.wait()
         await client.http_client.close()
 
     def state(self) -> GatewayState:

@@ -54,7 +54,8 @@ class DeskClient:
         client = cls(http, url, token, force=force)
         task = asyncio.create_task(client._stay(), name="desk client")
         try:
-            await asyncio.wait_for(client._there.wait(), 2 * CONNECT_S)
+            async with asyncio.timeout(2 * CONNECT_S):
+                await client._there.wait()
             if task.done():
                 await task
             if not client.welcome:
@@ -85,7 +86,8 @@ class DeskClient:
             with contextlib.suppress(ConnectionError):  # then it is sent when the connection is back
                 await self._socket.send_str(text)
         try:
-            return await asyncio.wait_for(answer, ANSWER_S)
+            async with asyncio.timeout(ANSWER_S):
+                return await answer
         except TimeoutError as exc:
             raise DeskLost(f"{command} was not answered within {ANSWER_S:g} s") from exc
 
@@ -106,7 +108,7 @@ class DeskClient:
         try:
             while self.error not in FINAL:
                 try:
-                    async with await asyncio.wait_for(self._connect(), CONNECT_S) as socket:
+                    async with await self._connect() as socket:
                         await self._hello(socket)
                         pause_s = FIRST_PAUSE_S
                         async for message in socket:
@@ -126,7 +128,8 @@ class DeskClient:
             self._give_up(self.because)
 
     async def _connect(self) -> ClientWebSocketResponse:
-        return await self._http.ws_connect(self._url, heartbeat=20)
+        async with asyncio.timeout(CONNECT_S):
+            return await self._http.ws_connect(self._url, heartbeat=20)
 
     async def _hello(self, socket: ClientWebSocketResponse) -> None:
         known = {"session": self.welcome["session"], "after": self._seq} if self.welcome else {}

@@ -66,9 +66,13 @@ class Line:
         """Send until the end, then close the socket."""
         try:
             while (text := await self._queue.get()) is not None:
-                await asyncio.wait_for(self._socket.send_str(text), SEND_S)
+                await self._say(text)
             goodbye = self._goodbye or STOPPING
-            await asyncio.wait_for(self._socket.send_str(goodbye.as_text()), SEND_S)
+            await self._say(goodbye.as_text())
         except (TimeoutError, ConnectionError):  # it does not read, or is gone: closing is all that is left
             goodbye = self._goodbye or TOO_SLOW
         await self._socket.close(code=goodbye.code, message=goodbye.error.encode())
+
+    async def _say(self, text: str) -> None:
+        async with asyncio.timeout(SEND_S):
+            await self._socket.send_str(text)

@@ -79,7 +79,8 @@ class AgentSocket:
 
     async def _welcomed(self, request: web.Request, socket: web.WebSocketResponse, line: Line) -> tuple[Session, str] | Goodbye:
         try:
-            first = await asyncio.wait_for(socket.receive(), self.rhythm.hello_s)
+            async with asyncio.timeout(self.rhythm.hello_s):
+                first = await socket.receive()
         except TimeoutError:
             return NO_HELLO
         if first.type is not WSMsgType.TEXT:

@@ -117,7 +117,8 @@ async def test_a_link_lost_after_the_order_was_queued_leaves_nobody_waiting(ami:
         await until(lambda: len(ami.of("CoreStatus")) == 2)
         ami.last.abort()
         with pytest.raises(MaybeSent):
-            await asyncio.wait_for(waiting, 2)
+            async with asyncio.timeout(2):
+                await waiting
 
 
 async def test_an_order_on_a_link_that_is_down_is_refused_at_once(ami: FakeAmi) -> None:
