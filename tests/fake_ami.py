@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import Callable, Mapping
 from types import TracebackType
 
+from dialer.closing import accept_no_more
+
 Action = dict[str, list[str]]
 Answer = Callable[["FakeConnection", Action], None]
 
@@ -75,7 +77,7 @@ class FakeAmi:
 
     async def shut(self) -> None:
         """Stop listening and end every connection."""
-        self.listener.close()
+        await accept_no_more(self.listener)
         for connection in self.connections:
             connection.abort()
         await asyncio.gather(*self.tasks, return_exceptions=True)

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from dialer.channels.email_config import MailSecurity, SmtpConfig
 from dialer.channels.smtp_pool import SmtpPool
+from dialer.closing import accept_no_more
 from tests.mail_kit import ANSWERS, SENDER
 from tests.message_kit import CLOCK
 
@@ -28,11 +30,13 @@ class ScriptedMail:
     taken: list[bytes] = field(default_factory=list)
     connections: int = 0
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    speaking: set[asyncio.Task[Any] | None] = field(default_factory=set)
 
     async def speak(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
         self.connections += 1
         self.writers.append(writer)
+        self.speaking.add(asyncio.current_task())
         writer.write(b"220 scripted\r\n")
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError), contextlib.closing(writer):
             while packet := await reader.read(65536):
@@ -89,7 +93,8 @@ async def scripted(
         yield mail, pool
     finally:
         await pool.close()
-        server.close()
+        await accept_no_more(server)
         for writer in mail.writers:
             writer.close()
+        await asyncio.gather(*filter(None, mail.speaking), return_exceptions=True)
         await server.wait_closed()

@@ -13,6 +13,7 @@ from aiosmtpd.smtp import Envelope, Session
 
 from dialer.channels.email_config import MailAddresses, is_address
 from dialer.channels.inbound_parse import Nobodys, Unreadable, read_mail
+from dialer.closing import accept_no_more
 from dialer.domain.mail_token import TokenUse, read_address
 from dialer.domain.message_names import GATEWAY
 from dialer.errors import BadInput
@@ -94,12 +95,11 @@ class LmtpListener:
         """Close. What was not answered yet comes again later: the mail server keeps it."""
         if self._server is None:
             return
-        self._server.close()
-        for one in list(self._open):
-            if isinstance(one.transport, asyncio.WriteTransport):
-                one.transport.abort()
+        await accept_no_more(self._server)
+        for one in self._open:
+            one.cut()
+        await asyncio.gather(*(one.handling for one in self._open), return_exceptions=True)  # the server itself knows of none
         await self._server.wait_closed()
-        await asyncio.sleep(0)  # the connections learn of it
 
     def _connection(self) -> _Connection:
         return _Connection(self._inbound, self._open)
@@ -118,12 +118,20 @@ class _Connection(LMTP):
             timeout=LINE_TIMEOUT_S,
         )
         self._inbound, self._known = inbound, known
-        known.add(self)
+        self.handling: asyncio.Task[None]  # of what is said on it
 
-    def connection_lost(self, error: Exception | None) -> None:
-        """It has ended."""
-        super().connection_lost(error)
-        self._known.discard(self)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is there; it is known until nothing of it is under way any more."""
+        super().connection_made(transport)
+        assert self._handler_coroutine is not None  # noqa: S101  it was begun just now
+        self.handling = self._handler_coroutine
+        self._known.add(self)
+        self.handling.add_done_callback(lambda _: self._known.discard(self))
+
+    def cut(self) -> None:
+        """End it without a word."""
+        if isinstance(self.transport, asyncio.WriteTransport):
+            self.transport.abort()
 
     async def handle_RCPT(self, server: LMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
         """An address that we did not make does not exist."""

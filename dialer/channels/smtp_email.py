@@ -72,6 +72,8 @@ class SmtpEmail:
         if self._state is not GatewayState.READY:
             raise NotSent(f"the gateway {self.name} is {self._state.value}")
         await self._rate.turn(1, within_s=self.config.turn_timeout_s)
+        if self._task is None:  # stopped meanwhile: a connection that is opened now would be closed by nobody
+            raise NotSent(f"the gateway {self.name} is {self._state.value}")
         try:
             words = await self._pool.send(self._writer.envelope_sender(order), wire_address(order.address), mail)
         except (Unreachable, LoginRefused) as down:
@@ -93,7 +95,11 @@ class SmtpEmail:
             self._lost.clear()
             try:
                 self._pool.keep(await self._pool.open())
+                if self._task is None:  # on Python 3.11 the library loses a cancellation that comes in the moment of connecting
+                    return
             except (Unreachable, LoginRefused) as down:
+                if self._task is None:
+                    return
                 self._down(down)
                 log.warning("a mail server cannot be used", gateway=self.name, why=str(down))
                 refused = isinstance(down, LoginRefused)

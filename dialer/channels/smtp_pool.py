@@ -99,6 +99,9 @@ class SmtpPool:
             async with asyncio.timeout(2 * config.connect_timeout_s):
                 await smtp.connect()
                 await smtp.ehlo()  # what it can do is asked before the first mail, and again after TLS has begun
+        except asyncio.CancelledError:
+            smtp.close()
+            raise
         except aiosmtplib.SMTPAuthenticationError as exc:
             smtp.close()
             raise LoginRefused(f"the mail server refused our login: {exc.message}", retry_after_s=config.refused_retry_s) from exc

@@ -17,6 +17,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from dialer.closing import accept_no_more
 from dialer.domain.message_state import MessageState
 from dialer.lab.mail_answers import bounce_of, reply_to
 from dialer.lab.message_behaviours import GatewayFault, MessageBehaviour, message_behaviour_of
@@ -50,12 +51,14 @@ class KeptMail:
 class _Connection(SMTP):
     """One connection that is known while it is open."""
 
-    known: set[SMTP]
+    known: dict[SMTP, asyncio.Task[None]]
 
-    def connection_lost(self, error: Exception | None) -> None:
-        """It has ended."""
-        super().connection_lost(error)
-        self.known.discard(self)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is there, until nothing of it is under way any more."""
+        super().connection_made(transport)
+        assert self._handler_coroutine is not None  # noqa: S101  it was begun just now
+        self.known[self] = self._handler_coroutine
+        self._handler_coroutine.add_done_callback(lambda _: self.known.pop(self, None))
 
 
 class FakeMail:
@@ -87,8 +90,13 @@ class FakeMail:
         self._smtputf8, self._pipelining, self._size_limit = smtputf8, pipelining, size_limit
         self._tries: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
-        self._open: set[SMTP] = set()
+        self._open: dict[SMTP, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def open(self) -> int:
+        """How many connections there are now."""
+        return len(self._open)
 
     async def start(self, port: int = 0) -> None:
         """Listen on 127.0.0.1."""
@@ -100,15 +108,13 @@ class FakeMail:
     async def stop(self) -> None:
         """Close all connections and end."""
         if self._server is not None:
-            self._server.close()
+            await accept_no_more(self._server)
         self.cut()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for _ in range(100):
-            if not self._open:
-                break
-            await asyncio.sleep(0.01)
+        await asyncio.gather(*self._open.values(), return_exceptions=True)
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._server is not None:
             await self._server.wait_closed()
 
@@ -128,7 +134,6 @@ class FakeMail:
             timeout=60,
         )
         protocol.known = self._open
-        self._open.add(protocol)
         return protocol
 
     # -- what aiosmtpd asks ------------------------------------------------------------------------------------------------------

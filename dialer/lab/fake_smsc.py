@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+from dialer.closing import accept_no_more
 from dialer.domain.message_state import MessageState
 from dialer.domain.sms_text import from_gsm7, to_gsm7
 from dialer.lab.message_behaviours import GatewayFault, MessageBehaviour, message_behaviour_of
@@ -63,10 +64,12 @@ class Session:
         """A request of ours and its answer. Raises TimeoutError, ConnectionError."""
         self.sequence += 1
         sequence = self.sequence
-        answer = self.waiting[sequence] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Pdu] = asyncio.get_running_loop().create_future()
+        self.waiting[sequence] = answer
         try:
             self.write(Pdu(command=command, sequence=sequence, body=body))
-            return await asyncio.wait_for(answer, ANSWER_S)
+            async with asyncio.timeout(ANSWER_S):
+                return await answer
         finally:
             del self.waiting[sequence]
 
@@ -86,7 +89,7 @@ class FakeSmsc:
         self._tries: Counter[str] = Counter()
         self._numbers = count(0x1F00)
         self._server: asyncio.Server | None = None
-        self._open: set[Session] = set()
+        self._open: dict[Session, asyncio.Task[Any] | None] = {}  # and who serves it
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, port: int = 0) -> None:
@@ -97,11 +100,13 @@ class FakeSmsc:
     async def stop(self) -> None:
         """Close all connections and end."""
         if self._server is not None:
-            self._server.close()
+            await accept_no_more(self._server)
         self.cut()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*filter(None, self._open.values()), return_exceptions=True)
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._server is not None:
             await self._server.wait_closed()
 
@@ -114,7 +119,7 @@ class FakeSmsc:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session = Session(reader=reader, writer=writer)
-        self._open.add(session)
+        self._open[session] = asyncio.current_task()
         try:
             while True:
                 pdu = await read_pdu(reader)
@@ -129,7 +134,7 @@ class FakeSmsc:
         except (asyncio.IncompleteReadError, OSError, Malformed):
             pass
         finally:
-            self._open.discard(session)
+            self._open.pop(session, None)
             if session in self.sessions:
                 self.sessions.remove(session)
             for waiting in session.waiting.values():

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 import smtplib
+import socket
 from collections.abc import AsyncIterator
 from email.message import EmailMessage
 
@@ -61,7 +62,8 @@ async def talk(port: int, *lines: str | bytes) -> list[str]:
 
     async def hear() -> None:
         while True:
-            line = (await asyncio.wait_for(reader.readline(), 5)).decode().rstrip()
+            async with asyncio.timeout(PATIENCE_S):
+                line = (await reader.readline()).decode().rstrip()
             if line[3:4] != "-":
                 heard.append(line)
                 return
@@ -96,6 +98,22 @@ async def test_each_recipient_of_one_mail_has_an_answer_of_their_own() -> None:
         )
     assert [line[:3] for line in heard] == ["220", "250", "250", "250", "250", "550", "550", "250", "354", "250", "250", "250"]
     assert [(one.attempt_id, one.text) for one in desk.received()] == [(first, "1"), (second, "1"), (None, "1")]
+
+
+async def test_a_listener_that_is_stopped_at_any_moment_of_a_talk_leaves_nothing_under_way() -> None:
+    for moment in range(30):  # turns of the loop
+        before, listener = asyncio.all_tasks(), LmtpListener(inbound(Desk()))
+        await listener.start()
+        with socket.create_connection(("127.0.0.1", listener.port)) as client:  # the kernel takes it, and the loop does later
+            client.sendall(b"LHLO there\r\n")
+            for _ in range(moment):
+                await asyncio.sleep(0)
+            await listener.stop()
+            assert asyncio.all_tasks() == before
+            client.settimeout(PATIENCE_S)
+            with contextlib.suppress(ConnectionResetError):
+                while client.recv(4096):
+                    pass
 
 
 async def test_a_mail_that_could_not_be_kept_comes_again_and_an_unreadable_one_does_not() -> None:

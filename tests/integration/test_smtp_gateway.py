@@ -29,7 +29,7 @@ from dialer.lab.message_behaviours import GatewayFault
 from dialer.ports import EmailOrder, GatewayState
 from tests.mail_kit import ANSWERS, CONTENT, SENDER, VALUES, EmailLine, smtp_line
 from tests.message_kit import CLOCK
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 
 pytestmark = pytest.mark.integration
 
@@ -148,6 +148,33 @@ async def test_nobody_listening_is_not_sent_and_a_server_that_comes_back_is_foun
         await until(lambda: line.port.state() is GatewayState.READY)
         await line.send(order)
         assert line.taken(order.attempt_id) == 1
+
+
+async def test_a_gateway_that_is_stopped_at_any_moment_of_connecting_ends_and_leaves_no_connection(line: EmailLine) -> None:
+    assert isinstance(line.port, SmtpEmail)
+    for moment in range(60):  # turns of the loop: a connection is there after some twenty
+        gateway = SmtpEmail(line.port.config, CLOCK)
+        await gateway.start()
+        for _ in range(moment):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(PATIENCE_S):
+            await gateway.stop()
+        assert gateway.state() is GatewayState.DOWN
+    await until(lambda: line.provider.open <= 1)  # the one of the line itself
+
+
+async def test_a_mail_that_waits_for_its_turn_when_the_gateway_stops_is_not_sent() -> None:
+    async with smtp_line(max_per_s=1.0) as line:
+        await until(lambda: line.port.state() is GatewayState.READY)
+        first, second = line.order("45"), line.order("45")
+        await line.send(first)
+        late = asyncio.create_task(line.send(second))
+        await asyncio.sleep(0)
+        await line.port.stop()
+        with pytest.raises(NotSent, match="down"):
+            await late
+        assert (line.taken(first.attempt_id), line.taken(second.attempt_id)) == (1, 0)
+        assert line.provider.open == 0
 
 
 async def test_orders_that_find_no_free_connection_in_time_are_not_sent() -> None:
