@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -270,13 +270,13 @@ class Calls:
         if self._marks.add((attempt_id, state, at)):
             self._start(self._marks.write(), "mark attempts")
 
-    def _start(self, work: Awaitable[None], name: str) -> None:
-        task = asyncio.ensure_future(self._guard(work))
-        task.set_name(name)
+    def _start(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(self._guard(work), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # where it was cancelled before it began
 
-    async def _guard(self, work: Awaitable[None]) -> None:
+    async def _guard(self, work: Coroutine[None, None, None]) -> None:
         try:
             await work
         except Exception:  # the outer edge of a call's own task: one call's trouble may not end another's

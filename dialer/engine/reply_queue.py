@@ -52,14 +52,22 @@ class ReplyQueue:
         self._called = False
 
     async def ask(self, one: Incoming) -> Heard:
-        """What became of a message, once it is on disk. Raises what keeping it raises."""
+        """What became of a message, once it is on disk. Raises what keeping it raises.
+
+        It is kept where whoever asks is cancelled, too, who ends when that is done.
+        """
         waiting = _Waiting(one, asyncio.get_running_loop().create_future())
         if one.goes_first:
             self._with_earlier(waiting)
         else:
             self._others.append(waiting)
         self._call()
-        return await waiting.heard
+        try:
+            return await asyncio.shield(waiting.heard)
+        except asyncio.CancelledError:
+            await asyncio.wait([waiting.heard])
+            waiting.heard.exception()  # nobody asks for it any more
+            raise
 
     def _with_earlier(self, waiting: _Waiting) -> None:
         """What the same sender wrote before goes before it."""
@@ -108,8 +116,7 @@ class ReplyQueue:
             kept = await self._keep([waiting.one for waiting in group], newly)
             self._newly_barred -= digests
             for waiting, heard in zip(group, kept, strict=True):
-                if not waiting.heard.done():  # else its gateway was cancelled; it is on disk all the same
-                    waiting.heard.set_result(heard)
+                waiting.heard.set_result(heard)
         except Exception as trouble:  # noqa: BLE001 - it belongs to those who asked
             if len(group) > 1 and not isinstance(trouble, StoreDown):
                 log.error("messages were not kept together, so each by itself", messages=len(group), reason=repr(trouble)[:200])

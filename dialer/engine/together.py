@@ -14,7 +14,10 @@ PAUSE_S = 0.01  # between two commits of what many ask for, so that few of them 
 
 
 class Together(Generic[Asked, Got]):
-    """`ask` waits for its own answer, which may be an exception. What `do` raises is raised to everybody of that trip."""
+    """`ask` waits for its own answer, which may be an exception. What `do` raises is raised to everybody of that trip.
+
+    What was asked for is done all the same where whoever asked is cancelled, who ends when it is done: nothing is left under way.
+    """
 
     def __init__(
         self, name: str, do: Callable[[Sequence[Asked]], Awaitable[Sequence[Got | Exception]]], *, pause_s: float = 0.0
@@ -23,6 +26,7 @@ class Together(Generic[Asked, Got]):
         self._name, self._do, self._pause_s = name, do, pause_s
         self._waiting: list[tuple[Asked, asyncio.Future[Got]]] = []
         self._trip: asyncio.Task[None] | None = None
+        self._aboard: Sequence[tuple[Asked, asyncio.Future[Got]]] = ()
         self._next_s = 0.0  # by the loop's clock: no trip leaves before
 
     async def ask(self, what: Asked) -> Got:
@@ -32,17 +36,28 @@ class Together(Generic[Asked, Got]):
         self._waiting.append((what, answer))
         if len(self._waiting) == 1 and self._trip is None:
             loop.call_at(self._next_s, self._set_out)  # not sooner than when everybody of this moment has asked
-        return await answer
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            await self._done(answer)
+            raise
+
+    async def _done(self, answer: asyncio.Future[Got]) -> None:
+        while any(one is answer for _, one in (*self._aboard, *self._waiting)):
+            self._set_out()
+            if self._trip is not None:
+                await asyncio.wait([self._trip])
 
     def _set_out(self) -> None:
         if self._trip is not None or not self._waiting:
             return
         group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        self._aboard = group
         self._trip = asyncio.get_running_loop().create_task(self._one(group), name=self._name)
         self._trip.add_done_callback(lambda _: self._back(len(group)))
 
     def _back(self, asked: int) -> None:
-        loop, self._trip = asyncio.get_running_loop(), None
+        loop, self._trip, self._aboard = asyncio.get_running_loop(), None, ()
         self._next_s = loop.time() + (self._pause_s if asked > 1 and len(self._waiting) < MOST else 0.0)
         if self._waiting:
             loop.call_at(self._next_s, self._set_out)

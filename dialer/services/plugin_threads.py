@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import threading
 from collections.abc import Awaitable, Callable
@@ -45,7 +46,7 @@ class PluginThreads:
             self._places.release()
 
         def left() -> None:
-            if not loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the dialer has ended
                 loop.call_soon_threadsafe(leave)
 
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -23,7 +23,7 @@ from dialer.store.engines import lone_engine, parse_url, reader_engine, sqlite_p
 from dialer.store.schema import SchemaState
 from dialer.store.sort_index import build_sort_index, ensure_sort_index
 from dialer.store.tx import Tx
-from dialer.store.writer import GroupWriter, is_down, store_down
+from dialer.store.writer import CLOSED, GroupWriter, is_down, store_down
 
 __all__ = ["SchemaState", "Store", "Tx"]
 
@@ -58,6 +58,7 @@ class Store:
         self._file_lock = FileLock(path) if path else None
         self._writer = GroupWriter(self._write_engine, self._tx, self._session_lock.hold, group_commit_s)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+        self._closed = False  # nobody reads any more
 
     async def write(self, work: Callable[[Tx], T]) -> T:
         """Run `work` and commit it. Raises what it raises, with nothing of it written; StoreDown when nothing is on disk.
@@ -74,9 +75,20 @@ class Store:
         """Run `work` on one state of the database; it cannot write. Raises what it raises, and StoreDown."""
         try:
             async with asyncio.timeout(ANSWER_S):
-                return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work)
+                return await asyncio.wrap_future(self._reading(work))
         except TimeoutError as exc:
             raise StoreDown(f"the database has not answered for {ANSWER_S:.0f} s") from exc
+
+    def _reading(self, work: Callable[[Tx], T]) -> Future[T]:
+        def unless_closed() -> T:
+            if self._closed:  # whoever still waited for a thread has an answer, and holds nobody up
+                raise StoreDown(CLOSED)
+            return self.read_now(work)
+
+        try:
+            return self._readers.submit(unless_closed)
+        except RuntimeError as exc:  # there are no threads any more
+            raise StoreDown(CLOSED) from exc
 
     def write_now(self, work: Callable[[Tx], T]) -> T:
         """`write` for programs without an event loop; it blocks."""
@@ -189,8 +201,9 @@ class Store:
 
     def close_now(self) -> None:
         """`close` for programs without an event loop."""
+        self._closed = True
         self._writer.close()
-        self._readers.shutdown(wait=True, cancel_futures=True)
+        self._readers.shutdown()
         self._write_engine.dispose()
         self._read_engine.dispose()
         if self._file_lock is not None:

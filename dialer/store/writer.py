@@ -22,6 +22,7 @@ log = structlog.get_logger()
 
 IDLE_S = 0.001  # a queue that stays empty for so long is idle: nobody else is about to write
 SLOW_NO_S = 1.0  # a unit that failed after so long has waited for a lock
+CLOSED = "the database is closed"
 LARGE = 128  # units of work after which a group waits for no more
 
 _OUR_FAULT = (IntegrityError, DataError, ProgrammingError, NotSupportedError)  # the unit's own mistake, not the database's
@@ -83,7 +84,7 @@ class GroupWriter:
         future: Future[T] = Future()
         with self._lock:
             if self._closed:
-                raise StoreDown("the database is closed")
+                raise StoreDown(CLOSED)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
                 self._thread.start()

@@ -92,3 +92,19 @@ async def test_a_message_that_cannot_be_kept_takes_no_other_with_it(store: Store
     assert [type(one) for one in told] == [type(None), ZeroDivisionError, type(None)]
     assert {one.sender for one in writing.kept()} == {D1, "+15550100002"}
     assert writing.attempt("d1").code == "Interested"
+
+
+async def test_a_gateway_that_is_stopped_leaves_no_message_half_kept(store: Store, org_id: OrgId) -> None:
+    writing = await Writing.delivered(store, org_id)
+    desk = ReplyDesk(store=writing.store, clock=StillClock(NOW), rules=RULES, gateways={}, apps={})
+    desk.belongs_to(writing.strategy_of, lambda completed: None)
+    before = asyncio.all_tasks()
+    told = [asyncio.create_task(desk.take(said(D0, text))) for text in ("1", "STOP")]
+    await asyncio.sleep(0)
+    for one in told:
+        one.cancel()
+    await asyncio.wait(told)
+    assert all(one.cancelled() for one in told), "they are not told that we have it"
+    assert asyncio.all_tasks() == before
+    assert [one.text for one in writing.kept()] == ["1", "STOP"]
+    assert writing.on_dnc(D0)

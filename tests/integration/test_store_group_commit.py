@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from dialer.domain.ids import OrgId
 from dialer.errors import BadInput, Conflict, NotFound, StoreDown
-from dialer.store.store import Store, Tx
+from dialer.store.store import READERS, Store, Tx
 from tests.export_kit import AT, called_job
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -117,6 +118,31 @@ async def test_closing_commits_what_is_queued_and_refuses_what_comes_later(datab
     second = Store(database_url)
     assert await second.read(lambda tx: tx.dnc(org_id).count()) == 30
     await second.close()
+
+
+async def test_whoever_waits_to_read_while_the_store_is_closed_is_told_so(store: Store) -> None:
+    go_on = threading.Event()
+
+    async def is_closed() -> bool:
+        try:
+            await store.write(lambda tx: None)
+        except StoreDown:
+            return True
+        return False
+
+    reading = [asyncio.create_task(store.read(lambda tx: go_on.wait(PATIENCE_S))) for _ in range(READERS)]
+    waiting = asyncio.create_task(store.read(lambda tx: None))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(store.close())
+    while not await is_closed():
+        pass
+    go_on.set()
+    with pytest.raises(StoreDown, match="closed"):
+        await waiting
+    assert all(await asyncio.gather(*reading))
+    await closing
+    with pytest.raises(StoreDown, match="closed"):
+        await store.read(lambda tx: None)
 
 
 def test_a_program_without_an_event_loop_writes_and_reads_as_well(store: Store) -> None:

@@ -124,6 +124,28 @@ async def test_a_list_that_is_older_than_the_news_does_not_bring_back_who_has_go
     assert watched.waiting == 0
 
 
+async def test_what_comes_during_two_looks_at_once_is_lost_by_neither(watched: Watched) -> None:
+    await watched.until(lambda: not watched.unknown())
+    first, second = asyncio.Event(), asyncio.Event()
+    turns = iter((first, second))
+
+    async def in_turn() -> None:
+        await next(turns).wait()
+
+    watched.port.before_answer = in_turn
+    watched.pass_time(LOOK_S)
+    await watched.turns()
+    other = asyncio.create_task(watched.queues.linked("switch"))  # which looks at once, while the first list is on its way
+    await watched.turns()
+    watched.port.call_in("support")
+    await watched.turns()
+    first.set()
+    await watched.turns()
+    second.set()
+    await other
+    assert watched.waiting == 1, "the list is older than the caller"
+
+
 async def test_a_queue_that_is_not_there_and_one_that_nobody_sees_are_unknown(watched: Watched) -> None:
     watched.queues.watch({SUPPORT, ("switch", "nobodys")})
     await watched.turns()

@@ -72,8 +72,11 @@ async def test_after_a_trip_for_several_the_next_one_waits_for_company(trips: Tr
     later = await asking(together, 5, 6)
     assert not any(one.done() for one in later)
     assert trips.groups[2:] == [[3, 4]]
+    trips.may_end.release()
     for one in later:
         one.cancel()
+    await asyncio.wait(later)
+    assert trips.groups[3:] == [[5, 6]], "who gives up waits no longer than what was asked for takes"
 
 
 async def test_no_trip_is_larger_than_it_may_be(trips: Trips, together: Together[int, int]) -> None:
@@ -99,4 +102,21 @@ async def test_who_gives_up_holds_up_nobody(trips: Trips, together: Together[int
     gone.cancel()
     trips.may_end.release()
     assert await stays == 4
+    await asyncio.wait([gone])
     assert gone.cancelled()
+
+
+async def test_who_is_cancelled_leaves_nothing_under_way(trips: Trips, together: Together[int, int]) -> None:
+    first = await asking(together, 1)
+    second = await asking(together, 2)
+    for one in (*first, *second):
+        one.cancel()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not any(one.done() for one in (*first, *second)), "what they asked for is being done"
+    for _ in range(2):
+        trips.may_end.release()
+    await asyncio.wait([*first, *second])
+    assert trips.groups == [[1], [2]]
+    assert all(one.cancelled() for one in (*first, *second))
+    assert not {one for one in asyncio.all_tasks() if one.get_name() == "trips of a test"}

@@ -103,6 +103,7 @@ class FloorAsks:
         task = asyncio.create_task(self.quietly(work), name=name)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # where it was cancelled before it began
 
     async def quietly(self, work: Coroutine[None, None, None]) -> None:
         try:

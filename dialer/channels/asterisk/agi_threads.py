@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import ctypes
 import itertools
 import threading
@@ -39,7 +40,7 @@ class AppThread:
 
     def do(self, act: Callable[[], object]) -> None:
         """Call a function on its loop, some time."""
-        if not self.loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # it has ended
             self.loop.call_soon_threadsafe(act)
 
     async def responsive(self, within_s: float) -> bool:

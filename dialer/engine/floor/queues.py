@@ -33,12 +33,16 @@ class WaitingRoom:
     seen_s: float = -math.inf  # when it was last known whole
     tried_s: float = -math.inf
     trouble: str = NOT_YET
-    during: list[QueueNews] | None = None  # what came while it was looked at; None = nobody looks
+    during: list[list[QueueNews]] = field(default_factory=list)  # what came while it was looked at, of each look
 
     def hear(self, news: QueueNews, now_s: float) -> None:
         """Somebody has come, or gone."""
-        if self.during is not None:
-            self.during.append(news)
+        for look in self.during:
+            look.append(news)
+        self.count(news, now_s)
+
+    def count(self, news: QueueNews, now_s: float) -> None:
+        """Who waits after it."""
         if news.kind is QueueNewsKind.JOINED:
             self.callers.setdefault(news.caller, now_s)
         else:
@@ -120,7 +124,8 @@ class Queues:
 
     async def _look(self, port: QueuePort, place: Place, room: WaitingRoom) -> None:
         switch, queue = place
-        room.tried_s, room.during = self._clock.monotonic_s(), []
+        room.tried_s, told = self._clock.monotonic_s(), list[QueueNews]()
+        room.during.append(told)  # a link that comes back may have another look at it begun
         try:
             async with asyncio.timeout(WIRE_S):
                 seen = await port.look(switch, queue)
@@ -128,7 +133,7 @@ class Queues:
             self._say(room, place, str(trouble) or "no answer in time")
             return
         finally:
-            told, room.during = room.during or [], None
+            room.during = [one for one in room.during if one is not told]
         if seen is None:
             room.callers.clear()
             room.seen_s = -math.inf
@@ -142,7 +147,7 @@ class Queues:
         now_s = self._clock.monotonic_s()
         room.callers = {one.caller: room.callers.get(one.caller, now_s - one.waits_s) for one in seen.callers}
         for news in told:  # while the list came, which may be older
-            room.hear(news, now_s)
+            room.count(news, now_s)
         room.seen_s = now_s
 
     def _say(self, room: WaitingRoom, place: Place, trouble: str) -> None:

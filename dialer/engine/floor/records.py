@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
@@ -48,6 +49,7 @@ class FloorRecords:
         self._remembered_s: dict[JobId, float] = {}
         self._forgot_s = self._codes_read_s = clock.monotonic_s()
         self.pacings: dict[JobId, FloorPacing] = {}
+        self._writing: asyncio.Task[None] | None = None
 
     async def ledger_of(self, job: Job) -> AbandonLedger:
         """The ledger of a job's budget, read from the database where nobody has it yet. Raises StoreDown."""
@@ -106,7 +108,6 @@ class FloorRecords:
 
     async def _keep(self, jobs: Iterable[FloorJob]) -> None:
         """Write what has gathered, and read what may have changed."""
-        running = {budget_key(one.job): one.job for one in jobs}
         try:
             await self.write()
             if self._clock.monotonic_s() - self._codes_read_s >= CODES_S:
@@ -115,7 +116,8 @@ class FloorRecords:
                     one.codes = await active_codes(self._store, one.job)
             for key, ledger in list(self._ledgers.items()):
                 if self._clock.monotonic_s() - self._read_s[key] >= LEDGER_S:
-                    await self._compare(key, ledger, running.get(key))
+                    # As they are now: a job that began a moment ago has this ledger, and shares it with those that come.
+                    await self._compare(key, ledger, next((one.job for one in jobs if budget_key(one.job) == key), None))
             for job_id, pacing in list(self.pacings.items()):
                 await self._remember(job_id, pacing)
             await self._forget()
@@ -123,7 +125,17 @@ class FloorRecords:
             log.warning("the floor's records wait for the database", reason=str(down))
 
     async def write(self) -> None:
-        """States and decisions. Raises StoreDown; then they are still here."""
+        """States and decisions. Raises StoreDown; then they are still here.
+
+        Whoever is cancelled meanwhile cannot know whether they are on disk: so it ends all the same, and the next one waits for
+        it, and writes nothing twice.
+        """
+        if self._writing is not None:
+            await asyncio.gather(self._writing, return_exceptions=True)
+        self._writing = asyncio.create_task(self._write(), name="write the floor's records")
+        await asyncio.shield(self._writing)
+
+    async def _write(self) -> None:
         if changes := list(self._changes):
             await note_states(self._store, changes)
             del self._changes[: len(changes)]
