@@ -17,6 +17,7 @@ from dialer.engine.engine import Engine, EngineOptions
 from dialer.engine.trunk import Trunk
 from dialer.ports import VoicePort
 from dialer.store.store import Store
+from dialer.testing.voice import FakeVoice
 from tests.patience import PATIENCE_S, own_s
 
 TELEPHONY = InstallationMode.TELEPHONY
@@ -80,7 +81,13 @@ async def running(
         yield engine
     finally:
         engine.drain()
-        await task
+        try:
+            await task
+        finally:
+            outlived = isinstance(voice, FakeVoice) and voice.tasks  # by calls, which have their telephones still
+            for telephones in (parts.get("agents"), parts.get("queues")):
+                if telephones is not None and not outlived:
+                    await telephones.stop()
 
 
 async def until(condition: Callable[[], bool], within_s: float = PATIENCE_S) -> None:

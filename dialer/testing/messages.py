@@ -86,9 +86,10 @@ class FakeMessages(Generic[OrderT]):
 
     async def stop(self) -> None:
         self.now_is = GatewayState.DOWN
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        while self.tasks:  # what ends may begin something
+            for task in self.tasks:
+                task.cancel()
+            await asyncio.gather(*self.tasks, return_exceptions=True)
 
     def state(self) -> GatewayState:
         return self.now_is

@@ -172,9 +172,10 @@ class FakeQueues:
 
     async def stop(self) -> None:
         """End everything that waits."""
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        while self.tasks:  # what ends may begin something
+            for task in self.tasks:
+                task.cancel()
+            await asyncio.gather(*self.tasks, return_exceptions=True)
 
     # -- inside --------------------------------------------------------------------------------------------------------------
 

@@ -94,9 +94,10 @@ class FakeVoice:
     async def stop(self) -> None:
         for switch in self.states:
             self.states[switch] = SwitchState.DOWN
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        while self.tasks:  # what ends may begin something
+            for task in self.tasks:
+                task.cancel()
+            await asyncio.gather(*self.tasks, return_exceptions=True)
 
     async def events(self) -> AsyncIterator[VoiceEvent | SwitchEvent]:
         while True:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -58,9 +59,8 @@ async def intent(store: Store, shelf: StrategyShelf) -> Attempt:
     return intents.to_place[0]
 
 
-async def test_a_call_that_ends_while_the_ledger_is_read_is_not_taken_up_again(tmp_path: Path) -> None:
-    store = SlowReads(f"sqlite:///{tmp_path / 'outdial.db'}")
-    store.migrate()
+async def test_a_call_that_ends_while_the_ledger_is_read_is_not_taken_up_again(ready_url: str) -> None:
+    store = SlowReads(ready_url)
     shelf, clock = StrategyShelf(), SystemClock()
     voice, calls = Lingering(clock), Calls(store, shelf, clock)
     try:
@@ -85,4 +85,23 @@ async def test_a_call_that_ends_while_the_ledger_is_read_is_not_taken_up_again(t
         assert closed.code == "Call Busy"
     finally:
         await calls.stop()
+        await store.close()
+
+
+async def test_a_dialer_that_stops_in_the_moment_in_which_a_call_ends_drops_nothing_on_the_way(ready_url: str) -> None:
+    store = Store(ready_url)
+    shelf, clock = StrategyShelf(), SystemClock()
+    calls = Calls(store, shelf, clock)
+    try:
+        attempt = await intent(store, shelf)
+        calls.close(calls.begin(attempt))
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            await calls.stop()
+            gc.collect()
+        assert not heard, "its end was begun, and never awaited"
+        found = await store.read(lambda tx: tx.attempts.get(attempt.id))
+        assert found is not None
+        assert found.code is None, "the next start takes it up"
+    finally:
         await store.close()
