@@ -78,6 +78,13 @@ def sqlite_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
+def ready_url(sqlite_url: str, sqlite_template: bytes) -> str:
+    """The address of an SQLite file with all tables and nothing in them."""
+    Path(sqlite_url.removeprefix("sqlite:///")).write_bytes(sqlite_template)
+    return sqlite_url
+
+
+@pytest.fixture
 def cli_settings(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The settings that commands find: they name a database that does not exist yet."""
     file = tmp_path / "dialer.toml"

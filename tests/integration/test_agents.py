@@ -149,9 +149,8 @@ async def test_where_reasons_are_defined_one_of_them_must_be_given(store: Store,
     assert await agents.list_reasons(store, org_id) == []
 
 
-def test_agents_are_looked_after_from_the_command_line(sqlite_url: str, cli_settings: Path) -> None:
-    store = Store(sqlite_url)
-    store.migrate()
+def test_agents_are_looked_after_from_the_command_line(ready_url: str, cli_settings: Path) -> None:
+    store = Store(ready_url)
     store.close_now()
 
     def run(*words: str, fails: bool = False) -> str:

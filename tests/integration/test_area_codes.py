@@ -152,13 +152,12 @@ async def test_a_file_without_its_columns_changes_nothing(store: Store, org_id: 
 
 
 @pytest.mark.row(98)
-def test_the_table_is_kept_from_the_command_line(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_is_kept_from_the_command_line(ready_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "dialer.toml"
-    config.write_text(f'[node]\ndata_dir = "{tmp_path}"\n[database]\nurl = "{sqlite_url}"\n')
+    config.write_text(f'[node]\ndata_dir = "{tmp_path}"\n[database]\nurl = "{ready_url}"\n')
     monkeypatch.setenv("OUTDIAL_CONFIG", str(config))
     monkeypatch.setenv("COLUMNS", "160")
-    store = Store(sqlite_url)
-    store.migrate()
+    store = Store(ready_url)
     store.close_now()
 
     def run(*words: str, fails: bool = False) -> str:

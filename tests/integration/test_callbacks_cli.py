@@ -18,10 +18,9 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def ready(sqlite_url: str, cli_settings: Path) -> None:
+def ready(ready_url: str, cli_settings: Path) -> None:
     """Give a database with a running job that has called d0 once: busy; it has not come to d1."""
-    store = Store(sqlite_url)
-    store.migrate()
+    store = Store(ready_url)
     org_id = store.write_now(lambda tx: tx.organisations.ensure(DEFAULT))
 
     async def call() -> None:

@@ -16,12 +16,11 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def ready(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli_settings: Path) -> None:
+def ready(ready_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli_settings: Path) -> None:
     """Give a database with three donors, and a strategy's file."""
     (tmp_path / "ask.yaml").write_text(STRATEGY.replace("        Interested: {next_state: done}\n", ""))
     monkeypatch.chdir(tmp_path)
-    store = Store(sqlite_url)
-    store.migrate()
+    store = Store(ready_url)
     store.write_now(lambda tx: put_donors(tx, tx.organisations.ensure(DEFAULT)))
     store.close_now()
 

@@ -15,9 +15,8 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def ready(sqlite_url: str, cli_settings: Path) -> None:
-    store = Store(sqlite_url)
-    store.migrate()
+def ready(ready_url: str, cli_settings: Path) -> None:
+    store = Store(ready_url)
     store.write_now(lambda tx: tx.organisations.create("Red Crescent"))
     store.close_now()
 

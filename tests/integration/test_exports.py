@@ -200,10 +200,9 @@ async def test_an_export_that_fails_leaves_the_older_file_as_it_was(store: Store
     assert [one.name for one in tmp_path.iterdir() if "out.csv" in one.name] == ["out.csv"]
 
 
-def test_a_full_disk_is_told_in_plain_words_and_leaves_no_half_file(sqlite_url: str, tmp_path: Path) -> None:
+def test_a_full_disk_is_told_in_plain_words_and_leaves_no_half_file(ready_url: str, tmp_path: Path) -> None:
     """The same as a full disk for the one who writes: no file of the process may grow beyond a limit."""
-    store = Store(sqlite_url)
-    store.migrate()
+    store = Store(ready_url)
 
     def people(tx: Tx) -> None:
         org_id = tx.organisations.ensure("default")
@@ -213,7 +212,7 @@ def test_a_full_disk_is_told_in_plain_words_and_leaves_no_half_file(sqlite_url: 
     store.write_now(people)
     store.close_now()
     config = tmp_path / "dialer.toml"
-    config.write_text(f'[database]\nurl = "{sqlite_url}"\n')
+    config.write_text(f'[database]\nurl = "{ready_url}"\n')
     done = subprocess.run(
         [sys.executable, "-m", "dialer", "export", "contacts", "out.csv", "--config", str(config)],
         cwd=tmp_path,

@@ -27,6 +27,7 @@ from dialer.services.import_file import ImportOptions, ImportReport, import_file
 from dialer.services.import_rows import RowReader
 from dialer.services.imports import import_contacts
 from dialer.store.store import Store, Tx
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -182,10 +183,9 @@ def test_when_the_process_that_reads_fails_what_was_read_stays_and_the_reason_is
     assert len(contacts_of(store, org_id, "L")) == 750, "the batches before it"
 
 
-async def test_a_call_writes_between_the_batches_of_an_import(sqlite_url: str, tmp_path: Path) -> None:
-    ours, theirs = Store(sqlite_url), Store(sqlite_url)
+async def test_a_call_writes_between_the_batches_of_an_import(ready_url: str, tmp_path: Path) -> None:
+    ours, theirs = Store(ready_url), Store(ready_url)
     try:
-        await asyncio.to_thread(ours.migrate)
         org_id = await ours.write(lambda tx: tx.organisations.ensure("default"))
         rows = [[f"c{n}", f"+1202{2000000 + n}"] for n in range(8000)]
         source = write(tmp_path / "x.csv", [["id", "mobile"], *rows])
@@ -216,10 +216,9 @@ def test_every_delimiter_is_read_found_out_or_given(store: Store, org_id: OrgId,
 
 
 @pytest.mark.row(88)
-async def test_fifty_megabytes_take_no_more_memory_than_five(sqlite_url: str, tmp_path: Path) -> None:
-    store = Store(sqlite_url)
+async def test_fifty_megabytes_take_no_more_memory_than_five(ready_url: str, tmp_path: Path) -> None:
+    store = Store(ready_url)
     try:
-        await asyncio.to_thread(store.migrate)
         org_id = await store.write(lambda tx: tx.organisations.ensure("default"))
         small = await peak_mb(store, org_id, tmp_path / "small.csv", rows=1300)
         large = await peak_mb(store, org_id, tmp_path / "large.csv", rows=13_000)
@@ -269,10 +268,9 @@ def test_nothing_is_written_when_the_columns_make_no_sense(store: Store, org_id:
         contacts_of(store, org_id, "L")
 
 
-async def test_an_import_in_its_own_process_tells_how_far_it_is(sqlite_url: str, tmp_path: Path, rng: random.Random) -> None:
-    store = Store(sqlite_url)
+async def test_an_import_in_its_own_process_tells_how_far_it_is(ready_url: str, tmp_path: Path, rng: random.Random) -> None:
+    store = Store(ready_url)
     try:
-        await asyncio.to_thread(store.migrate)
         org_id = await store.write(lambda tx: tx.organisations.ensure("default"))
         rows = [[f"c{n}", f"Name {rng.random()}", f"+1202{2000000 + n}"] for n in range(3000)]
         source = write(tmp_path / "x.csv", [["id", "name", "mobile"], *rows, ["bad", "x", "x"]])
@@ -289,10 +287,9 @@ async def test_an_import_in_its_own_process_tells_how_far_it_is(sqlite_url: str,
         await store.close()
 
 
-async def test_a_mistake_in_its_own_process_is_told_as_here(sqlite_url: str, tmp_path: Path) -> None:
-    store = Store(sqlite_url)
+async def test_a_mistake_in_its_own_process_is_told_as_here(ready_url: str, tmp_path: Path) -> None:
+    store = Store(ready_url)
     try:
-        await asyncio.to_thread(store.migrate)
         org_id = await store.write(lambda tx: tx.organisations.ensure("default"))
         with pytest.raises(BadInput) as caught:
             await import_contacts(store, org_id, write(tmp_path / "x.csv", [["id", "name"]]), "L")
@@ -301,17 +298,17 @@ async def test_a_mistake_in_its_own_process_is_told_as_here(sqlite_url: str, tmp
         await store.close()
 
 
-async def test_a_cancelled_import_leaves_no_process_and_can_run_again(sqlite_url: str, tmp_path: Path) -> None:
-    store = Store(sqlite_url)
+async def test_a_cancelled_import_leaves_no_process_and_can_run_again(ready_url: str, tmp_path: Path) -> None:
+    store = Store(ready_url)
     try:
-        await asyncio.to_thread(store.migrate)
         org_id = await store.write(lambda tx: tx.organisations.ensure("default"))
         rows = [[f"c{n}", f"+1202{2000000 + n}"] for n in range(20_000)]
         source = write(tmp_path / "x.csv", [["id", "mobile"], *rows])
         begun = asyncio.Event()
         options = ImportOptions(batch_size=500)
         task = asyncio.create_task(import_contacts(store, org_id, source, "L", options, lambda report: begun.set()))
-        await asyncio.wait_for(begun.wait(), 30)
+        async with asyncio.timeout(PATIENCE_S):
+            await begun.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

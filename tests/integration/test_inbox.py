@@ -79,9 +79,8 @@ async def test_the_inbox_can_be_exported_and_no_cell_is_a_formula(store: Store, 
     assert not rows[2][1].startswith("=")
 
 
-def test_the_inbox_from_the_command_line(sqlite_url: str, cli_settings: Path) -> None:
-    store = Store(sqlite_url)
-    store.migrate()
+def test_the_inbox_from_the_command_line(ready_url: str, cli_settings: Path) -> None:
+    store = Store(ready_url)
     org_id = store.write_now(lambda tx: tx.organisations.ensure("default"))
 
     async def write() -> None:

@@ -48,13 +48,12 @@ def run(*words: str, code: int = 0) -> str:
 
 @pytest.mark.row(95)
 def test_no_output_shows_a_masked_value_and_unmasking_needs_the_right_and_is_on_record(
-    cli_settings: Path, sqlite_url: str, tmp_path: Path
+    cli_settings: Path, ready_url: str, tmp_path: Path
 ) -> None:
     logs = io.StringIO()
     configure(level="debug", out=logs)
-    store = Store(sqlite_url)
+    store = Store(ready_url)
     try:
-        store.migrate()
         org_id = store.write_now(lambda tx: tx.organisations.ensure(DEFAULT))
 
         async def call() -> None:

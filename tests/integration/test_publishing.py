@@ -337,13 +337,12 @@ async def test_a_kill_between_any_two_steps_loses_no_result(store: Store, org_id
 
 
 def test_the_command_shows_what_waits_and_why_and_gives_it_up(
-    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ready_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path / "dialer.toml"
-    config.write_text(f'[database]\nurl = "{sqlite_url}"\n[[publish]]\nname = "log"\nfile = "results.jsonl"\n')
+    config.write_text(f'[database]\nurl = "{ready_url}"\n[[publish]]\nname = "log"\nfile = "results.jsonl"\n')
     monkeypatch.setenv("OUTDIAL_CONFIG", str(config))
-    store = Store(sqlite_url)
-    store.migrate()
+    store = Store(ready_url)
     org = store.write_now(lambda tx: tx.organisations.ensure("default"))
     put(store, org, "d0 A", "d1 A", "d0 B")
     store.write_now(lambda tx: tx.outbox.give_out({"log": None, "gone": None}, limit=2))

@@ -265,9 +265,8 @@ def aged(path: Path, days: int, content: str = "sound") -> Path:
     return path
 
 
-def test_old_files_are_packed_and_removed_and_young_ones_links_and_others_stay(sqlite_url: str, tmp_path: Path) -> None:
-    store = Store(sqlite_url)
-    store.migrate()
+def test_old_files_are_packed_and_removed_and_young_ones_links_and_others_stay(ready_url: str, tmp_path: Path) -> None:
+    store = Store(ready_url)
     old = [aged(tmp_path / "recordings" / "a" / f"{index}.wav", 40 + index, f"sound {index}") for index in range(3)]
     young = aged(tmp_path / "recordings" / "young.wav", 3)
     elsewhere = aged(tmp_path / "elsewhere.wav", 99)

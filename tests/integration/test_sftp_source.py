@@ -48,17 +48,16 @@ def run(*words: str, fails: bool = False) -> str:
 
 @pytest.mark.row(89)
 def test_a_file_on_an_openssh_server_becomes_contacts(
-    sshd: Sshd, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sshd: Sshd, ready_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path / "dialer.toml"
     config.write_text(
-        f'[database]\nurl = "{sqlite_url}"\n[[sftp]]\nname = "partner"\nhost = "127.0.0.1"\nport = {sshd.port}\n'
+        f'[database]\nurl = "{ready_url}"\n[[sftp]]\nname = "partner"\nhost = "127.0.0.1"\nport = {sshd.port}\n'
         f'username = "{sshd.username}"\nkey_file = "{sshd.user_key}"\nhost_key = "{sshd.host_key}"\n'
     )
     monkeypatch.setenv("OUTDIAL_CONFIG", str(config))
     monkeypatch.setenv("COLUMNS", "200")
-    store = Store(sqlite_url)
-    store.migrate()
+    store = Store(ready_url)
     try:
         there = write_people(sshd.files / "people.csv", 300, bad_every=100)
         run("source", "add", "Partner", "--list", "People", "--sftp", "partner", "--path", str(there))

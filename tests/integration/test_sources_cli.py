@@ -18,18 +18,17 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def ready(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def ready(ready_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give a database without anything in it, and a file of people."""
     config = tmp_path / "dialer.toml"
     config.write_text(
-        f'[database]\nurl = "{sqlite_url}"\n[numbers]\ndefault_time_zone = "Europe/Istanbul"\n'
+        f'[database]\nurl = "{ready_url}"\n[numbers]\ndefault_time_zone = "Europe/Istanbul"\n'
         f'[[foreign_database]]\nname = "crm"\nurl = "sqlite:///{tmp_path}/crm.sqlite3"\n'
     )
     monkeypatch.setenv("OUTDIAL_CONFIG", str(config))
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
-    store = Store(sqlite_url)
-    store.migrate()
+    store = Store(ready_url)
     store.close_now()
     yield write_people(tmp_path / "people.csv", 30, bad_every=10)
     structlog.reset_defaults()  # a run in the foreground says what is logged, and where: here it was the command's own output
@@ -41,7 +40,7 @@ def run(*words: str, fails: bool = False) -> str:
     return result.output
 
 
-def test_a_manager_can_say_all_of_it(ready: Path, sqlite_url: str) -> None:
+def test_a_manager_can_say_all_of_it(ready: Path, ready_url: str) -> None:
     run("source", "add", "Daily", "--list", "People", "--file", "people.csv", "--check-dnc", "--delete-where", "name like Bob*")
     said = run("source", "show", "daily")
     for told in (f"file: {ready}", "deletes before: name like Bob*", "checks: dnc", "zone Europe/Istanbul", "limit: 240 minutes"):
@@ -67,7 +66,7 @@ def test_a_manager_can_say_all_of_it(ready: Path, sqlite_url: str) -> None:
     assert "Daily" in run("source", "list")
     run("source", "remove", "Daily")
     assert "Daily" not in run("source", "list")
-    store = Store(sqlite_url)
+    store = Store(ready_url)
     try:
         org_id = store.write_now(lambda tx: tx.organisations.ensure(DEFAULT))
         assert store.read_now(lambda tx: tx.contact_lists(org_id).by_name("People")).name == "People"  # contacts stay

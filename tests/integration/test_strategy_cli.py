@@ -108,10 +108,9 @@ def test_words_of_the_settings_are_reserved_where_strategies_are_checked_and_cam
 
 
 @pytest.mark.row(137)
-def test_a_code_gets_its_next_action(sqlite_url: str, cli_settings: Path) -> None:
-    store = Store(sqlite_url)
+def test_a_code_gets_its_next_action(ready_url: str, cli_settings: Path) -> None:
+    store = Store(ready_url)
     try:
-        store.migrate()
         run = CliRunner().invoke
         added = run(codes_app, ["add", "Wrong person", "--next-action", "block_number", "--block-scope", "common"])
         assert added.exit_code == 0, added.output
