@@ -29,6 +29,7 @@ from dialer.testing.agents import FakeAgentVoice
 from dialer.testing.queues import FakeQueues
 from dialer.testing.voice import FakeCallee, FakeVoice
 from tests.engine_kit import FastClock, running
+from tests.patience import PATIENCE_S
 
 STRATEGY = """\
 strategy: floor_test
@@ -124,10 +125,11 @@ class Worker:
     async def work(self) -> None:
         """Until the floor closes."""
         events = self.floor.listen(self.agent.id)
-        for _ in range(500):
-            if not isinstance(await self.say(LogIn()), Refused):
-                break
-            await asyncio.sleep(0.01)  # the floor is not open yet
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                if not isinstance(await self.say(LogIn()), Refused):
+                    break
+                await asyncio.sleep(0.01)  # the floor is not open yet
         await self.say(GoReady())
         async for event in events:
             self.told.append(event)

@@ -21,7 +21,7 @@ from dialer.channels.asterisk.protocol import AmiFrame, check_action
 from dialer.errors import MaybeSent, NotSent, Rejected, WireError
 from dialer.ports import SwitchState
 from tests.fake_ami import Action, FakeAmi, FakeConnection
-from tests.patience import own_s, until
+from tests.patience import PATIENCE_S, own_s, until
 
 pytestmark = pytest.mark.integration
 
@@ -113,11 +113,11 @@ async def test_a_link_lost_after_the_order_was_queued_leaves_nobody_waiting(ami:
     async with linked(ami) as (link, _):
         assert (await link.call(ORIGINATE))["Message"] == "Originate successfully queued"
         ami.mute.add("CoreStatus")
-        waiting = asyncio.create_task(link.call({"Action": "CoreStatus"}, timeout_s=30))
+        waiting = asyncio.create_task(link.call({"Action": "CoreStatus"}, timeout_s=2 * PATIENCE_S))
         await until(lambda: len(ami.of("CoreStatus")) == 2)
         ami.last.abort()
         with pytest.raises(MaybeSent):
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(PATIENCE_S):
                 await waiting
 
 

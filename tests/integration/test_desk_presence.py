@@ -22,6 +22,7 @@ from dialer.web.agent_desk import DeskOptions, make_agent_desk_app
 from dialer.web.agent_questions import DeskBooks
 from tests.engine_kit import ON_SQLITE, FastClock, running, until
 from tests.floor_kit import PROGRESSIVE, attempts, hire, make_job
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -42,10 +43,11 @@ async def ready(store: Store) -> AsyncIterator[tuple[Engine, FastClock, DeskClie
             ClientSession() as http,
             DeskClient.connected(http, str(server.make_url("/")), token) as desk,
         ):
-            for _ in range(250):
-                if not (await desk.ask("log_in"))["result"]:
-                    break
-                await asyncio.sleep(0.02)  # the engine is starting
+            async with asyncio.timeout(PATIENCE_S):
+                while True:
+                    if not (await desk.ask("log_in"))["result"]:
+                        break
+                    await asyncio.sleep(0.02)  # the engine is starting
             await until(lambda: engine.floor.seats[ann.id].desk.has_line)
             await desk.ask("go_ready")
             await until(lambda: engine.floor.seats[ann.id].desk.is_idle)

@@ -24,6 +24,7 @@ from dialer.web.agent_desk import DeskOptions, make_agent_desk_app
 from dialer.web.agent_questions import DeskBooks
 from tests.engine_kit import ON_SQLITE, FastClock, completed, running, until
 from tests.floor_kit import attempts, hire, make_job, number
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -44,15 +45,16 @@ class ManualAgent:
 
     async def comes(self) -> None:
         """Log in, as soon as the engine is up, and be ready."""
-        for _ in range(250):
-            if not (await self.desk.ask("log_in"))["result"]:
-                break
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                if not (await self.desk.ask("log_in"))["result"]:
+                    break
+                await asyncio.sleep(0.02)
         await self.do("go_ready")
 
     async def told(self, stage: str) -> dict[str, Any]:
         """Wait until a contact has come so far."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while (event := await self.desk.events.get()) is not None:
                 if event["event"] == "call_changed" and event["stage"] == stage:
                     return event

@@ -25,6 +25,7 @@ from dialer.services.jobs import campaign_status, start_campaign
 from dialer.settings import Settings
 from dialer.store.store import Store
 from tests.message_world import EMAIL, SMS
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -94,7 +95,7 @@ async def define(store: Store, org: OrgId, name: str, text: str, **how: Any) -> 
 
 async def until(store: Store, org: OrgId, name: str, state: JobState) -> Job:
     """The job, once it is so."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             job = (await campaign_status(store, org, name)).job
             if job is not None and job.state is state:

@@ -23,6 +23,7 @@ from dialer.store.store import Store
 from dialer.testing.messages import FakeMessages, FakeReader
 from pdc import UnknownAttribute
 from tests.engine_kit import ON_SQLITE, until
+from tests.patience import PATIENCE_S
 from tests.reply_kit import GATEWAY, NOW, OURS, RULES, Writing
 from tests.still_clock import StillClock
 
@@ -164,7 +165,7 @@ def raises(message: Message) -> str:
 
 
 def hangs(message: Message) -> str:
-    time.sleep(3)
+    time.sleep(1)
     return "Interested"
 
 
@@ -213,7 +214,8 @@ async def test_the_shipped_app_keeps_the_words_and_gives_its_code(writing: Writi
 async def test_what_an_app_fails_at_waits_for_a_person(
     writing: Writing, app: Callable[..., Any] | None, code: str, waits: bool, told: str
 ) -> None:
-    desk = Desk(writing, {} if app is None else {"app": app}, limit_s=0.3)
+    limit_s = 0.3 if app is hangs else PATIENCE_S
+    desk = Desk(writing, {} if app is None else {"app": app}, limit_s=limit_s)
     kept = await desk.says("d0", "app")
     assert writing.attempt("d0").code == code
     assert kept.inbox is (InboxState.OPEN if waits else InboxState.NONE)

@@ -20,6 +20,7 @@ from dialer.cli.contacts import contacts_app
 from dialer.errors import BadInput, NotSent, OutdialError, Rejected
 from dialer.store.store import Store
 from tests.leaks import keep
+from tests.patience import PATIENCE_S
 from tests.source_kit import ids_on, write_people
 from tests.sshd import Sshd, missing, running_sshd
 
@@ -107,7 +108,7 @@ async def answering(folder: Path, files: type[asyncssh.SFTPServer] = asyncssh.SF
         yield SftpServer(name="partner", host="127.0.0.1", port=port, username="outdial", password="let me in", host_key=host_key)
     finally:
         server.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await server.wait_closed()
             # The server's own tasks for connections that have ended need a moment more to see it.
             for task in asyncio.all_tasks() - before - {asyncio.current_task()}:

@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from dialer.domain.campaign import JobState
 from dialer.domain.ids import OrgId
 from dialer.domain.result import AttemptResult
 from dialer.engine.clock import SystemClock
@@ -15,6 +14,7 @@ from dialer.engine.trunk import Trunk
 from dialer.services.result_processors import ResultProcessors
 from dialer.store.store import Store
 from dialer.testing.voice import FakeCallee, FakeVoice
+from tests.engine_kit import completed, until
 from tests.launch_kit import Launch
 
 pytestmark = pytest.mark.integration
@@ -62,10 +62,7 @@ async def test_a_running_job_follows_its_strategy_and_tells_of_every_code(store:
     engine.treatment_ready()
     task = asyncio.create_task(engine.run(), name="engine")
     try:
-        for _ in range(400):
-            if (await store.read(lambda tx: tx.jobs(None).get(launch.job.id))).state is JobState.COMPLETED:
-                break
-            await asyncio.sleep(0.05)
+        await until(completed(store, launch.job.id))
     finally:
         engine.drain()
         await task

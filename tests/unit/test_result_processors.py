@@ -64,7 +64,7 @@ async def test_one_that_hangs_is_left_behind_and_the_next_is_told() -> None:
     async def forever(one: AttemptResult, /) -> None:
         await asyncio.sleep(3600)
 
-    processors = ResultProcessors({"hangs": hangs, "forever": forever, "quick": told.append}, limit_s=0.05, threads=2)
+    processors = ResultProcessors({"hangs": hangs, "forever": forever, "quick": told.append}, limit_s=0.3, threads=2)
     with capture_logs() as logs:
         for name in ("hangs", "forever", "quick"):
             processors.submit(result(name))
