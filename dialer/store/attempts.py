@@ -13,6 +13,7 @@ from dialer.domain.attempt import Attempt, AttemptState
 from dialer.domain.channel import Channel
 from dialer.domain.ids import AttemptId, ContactId, JobId, OrgId
 from dialer.store.code_counts import CodeCounts
+from dialer.store.known_statement import KnownStatement
 from dialer.store.many_rows import ManyRows
 from dialer.store.tables import Instant, attempt_events, attempts
 
@@ -40,7 +41,7 @@ _ADDRESSES_IN_USE = sa.select(attempts.c.channel, attempts.c.address).where(
 _CONTACTS_IN_USE = sa.select(attempts.c.channel, attempts.c.contact_id).where(
     _OPEN, attempts.c.contact_id.in_(sa.bindparam("contacts", expanding=True))
 )
-_CLOSE = (
+_CLOSE = KnownStatement(
     sa.update(attempts)
     .where(attempts.c.id == sa.bindparam("attempt_id"), _OPEN)
     .values({name: sa.bindparam(name) for name in ("code", "code_source", "system_code", "ended_at", "cause", "tech_cause")})
@@ -243,8 +244,8 @@ class AttemptLedger:
 
         `seen`: the attempt as it was read in this very transaction, where the caller has it.
         """
-        changed = self._connection.execute(
-            _CLOSE,
+        changed = _CLOSE.execute(
+            self._connection,
             {
                 "attempt_id": attempt_id,
                 "code": closing.code,
@@ -258,7 +259,7 @@ class AttemptLedger:
                 "person": closing.person_at,
                 "joined": closing.joined_at,
             },
-        ).rowcount
+        )
         if not changed:
             return None
         data = {"code": closing.code, "source": closing.source, "cause": closing.cause, "tech_cause": closing.tech_cause}

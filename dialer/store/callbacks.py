@@ -22,7 +22,8 @@ _CHANGE = (
 )
 _LIMITS = tuple(CallbackLimits.__dataclass_fields__)
 MOMENTS = 2000  # that one look at the moments of callbacks reads
-_PENDING = callbacks.c.state == CallbackState.PENDING.value
+# Its text and not a parameter: SQLite would plan the statement anew each time, to see whether the index of pending ones will do.
+_PENDING = callbacks.c.state == sa.literal_column(f"'{CallbackState.PENDING.value}'")
 _PENDING_OF = sa.select(*_COLUMNS).where(
     _PENDING,
     callbacks.c.job_id == sa.bindparam("job"),

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from dialer.domain.attempt import Attempt
 from dialer.domain.hold import MINUTES_MOST
 from dialer.domain.ids import JobId
+from dialer.store.known_statement import KnownStatement
 from dialer.store.tables import job_code_counts, job_code_marks, microseconds
 
 SLOT = timedelta(seconds=5)
@@ -18,7 +19,9 @@ KEPT = timedelta(minutes=MINUTES_MOST) + SLOT
 
 _COUNT = job_code_counts.c
 _OF = sa.and_(_COUNT.job_id == sa.bindparam("job"), _COUNT.code == sa.bindparam("of_code"))
-_COUNT_UP = sa.update(job_code_counts).where(_OF, _COUNT.slot >= sa.bindparam("this")).values(count=_COUNT.count + 1)
+_COUNT_UP = KnownStatement(
+    sa.update(job_code_counts).where(_OF, _COUNT.slot >= sa.bindparam("this")).values(count=_COUNT.count + 1)
+)
 _OPEN_SLOT = sa.update(job_code_counts).where(_OF).values(count=_COUNT.count + 1, slot=sa.bindparam("this"))
 _COUNT_DOWN = sa.update(job_code_counts).where(_OF).values(count=_COUNT.count - 1).returning(_COUNT.count)
 _MARK = job_code_marks.c
@@ -45,7 +48,7 @@ class CodeCounts:
         """One more attempt of this job ended with this code."""
         this = slot_of(at)
         given = {"job": job_id, "of_code": code}
-        if self._connection.execute(_COUNT_UP, {**given, "this": this}).rowcount:
+        if _COUNT_UP.execute(self._connection, {**given, "this": this}):
             return
         before = self._connection.scalar(_COUNTED, given)
         if before is None:

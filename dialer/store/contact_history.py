@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from dialer.domain.attempt import Attempt
 from dialer.domain.history import History
 from dialer.domain.ids import ContactId
+from dialer.store.known_statement import KnownStatement
 from dialer.store.tables import Instant
 from dialer.store.tables_contacts import contact_history
 
@@ -31,7 +32,7 @@ _LATE = (
 
 
 @cache
-def _upsert(dialect: str, made: bool) -> Any:
+def _upsert(dialect: str, made: bool) -> KnownStatement:
     insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
     statement = insert(contact_history)
     new, old = statement.excluded, contact_history.c
@@ -44,7 +45,7 @@ def _upsert(dialect: str, made: bool) -> Any:
             "attempts": old.attempts + 1,
             "successes": old.successes + new.successes,
         }
-    return statement.on_conflict_do_update(index_elements=["contact_id"], set_=changed)
+    return KnownStatement(statement.on_conflict_do_update(index_elements=["contact_id"], set_=changed))
 
 
 class ContactHistory:
@@ -64,7 +65,7 @@ class ContactHistory:
             "attempts": int(made),
             "successes": int(success),
         }
-        self._connection.execute(_upsert(self._connection.dialect.name, made), values)
+        _upsert(self._connection.dialect.name, made).execute(self._connection, values)
 
     def replace_code(self, contact_id: ContactId, code: str, *, of_attempt_at: datetime) -> None:
         """An attempt's code was replaced by a late one; nothing happens when the contact was attempted again since."""

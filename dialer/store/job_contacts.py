@@ -14,6 +14,7 @@ from dialer.domain.campaign import JobContactState, JobState
 from dialer.domain.ids import ContactId, JobId
 from dialer.domain.strategy import INITIAL
 from dialer.store.job_walk import JobWalk
+from dialer.store.known_statement import KnownStatement
 from dialer.store.look_back import LookedBack, Overlooked, look_back
 from dialer.store.tables import attempts, job_contacts, jobs, microseconds
 
@@ -61,9 +62,9 @@ _HOLD = _GET.with_for_update()
 
 
 @cache
-def _setting(names: tuple[str, ...]) -> sa.Update:
+def _setting(names: tuple[str, ...]) -> KnownStatement:
     """The statement that sets these columns of one place: built once, for every call ends with one."""
-    return (
+    return KnownStatement(
         sa.update(job_contacts)
         .where(job_contacts.c.job_id == sa.bindparam("of_job"), job_contacts.c.contact_id == sa.bindparam("of_contact"))
         .values({name: sa.bindparam(f"new_{name}") for name in names} | {"lease_owner": None, "lease_until": None})
@@ -222,7 +223,7 @@ class JobContacts:
 
     def _set(self, job_id: JobId, contact_id: ContactId, **values: Any) -> None:
         given = {f"new_{name}": value for name, value in values.items()}
-        self._connection.execute(_setting(tuple(values)), {"of_job": job_id, "of_contact": contact_id, **given})
+        _setting(tuple(values)).execute(self._connection, {"of_job": job_id, "of_contact": contact_id, **given})
 
     def release(self, *, now: datetime, job_id: JobId | None = None, expired_only: bool = False, owner: str | None = None) -> int:
         """Give claimed contacts back, due at once: of a job that stops claiming, of a dead process, or with expired leases.
