@@ -136,7 +136,11 @@ class Dialer:
                 dialer._desk = await open_desk(settings, dialer.engine.floor, store, clock, _listen)
                 if dialer.desk_address:  # after a crash agents are back before anybody is called for them
                     log.info("agents' desk up", desk=dialer.desk_address)
-                await dialer._workers.start()  # meanwhile the engine reconciles with the switches
+                looking = asyncio.create_task(asyncio.to_thread(store.check_integrity), name="look for damage")
+                try:
+                    await dialer._workers.start()  # meanwhile the engine reconciles with the switches
+                finally:
+                    await looking  # nothing is dialled from a damaged database
                 log.info("calls can be treated", workers=len(dialer._workers.pids))
                 dialer.engine.treatment_ready()
                 yield dialer
