@@ -28,7 +28,7 @@ from dialer.lab.truth import Truth
 from dialer.store.store import Store
 from dialer.store.tx import Tx
 from tests.forked import Forked
-from tests.patience import PATIENCE_S, waited_s
+from tests.patience import PATIENCE_S, Watch
 
 APPS = Path(__file__).parent / "apps"
 CODES = (INTERESTED, NOT_INTERESTED, "Connected", "Wanted to be connected")  # what the apps of these tests may say
@@ -279,20 +279,20 @@ class Rig:
 
     async def ended_s(self) -> float:
         """Wait for its end; how many seconds that took, of those in which the machine had time for it."""
-        began, before, held_up_s = time.monotonic(), self.held_up_s(), 0.0
+        watch = self.watch()
         while self.process is not None and self.process.poll() is None:
-            held_up_s = max(held_up_s, self.held_up_s() - before)
-            assert time.monotonic() - began < PATIENCE_S, "it has not ended"
-            await asyncio.sleep(0.02)
-        return time.monotonic() - began - held_up_s
+            watch.lost_s()
+            assert not watch.is_over(PATIENCE_S), "it has not ended"
+            await asyncio.sleep(0.05)
+        return watch.spent_s()
 
-    def held_up_s(self) -> float:
-        """For how long the dialer and its workers could have run, and the machine was busy with others.
+    def watch(self) -> Watch:
+        """A watch, started now, that runs while the machine has time for the dialer, its switch, its callees and this test."""
+        return Watch(self._pids)
 
-        A time that users are promised is one on a machine that has time for the dialer.
-        """
-        assert self.process is not None
-        return sum(map(waited_s, (self.process.pid, *self.workers_pids())))
+    def _pids(self) -> list[int]:
+        ours = [os.getpid(), self.lab.switch_pid, self.lab.carrier_pid]
+        return ours if self.process is None else [*ours, self.process.pid, *self.workers_pids()]
 
     def workers_pids(self) -> list[int]:
         """The processes that the dialer has started."""

@@ -28,6 +28,7 @@ async def test_in_no_sliding_second_do_more_calls_arrive_than_the_cap(rig: Rig) 
         for place in range(2)
     ]
     rig.start()
+    watch = rig.watch()
     for job_id in both:
         await rig.completed(job_id)
         rig.check_invariants(job_id)
@@ -35,4 +36,4 @@ async def test_in_no_sliding_second_do_more_calls_arrive_than_the_cap(rig: Rig) 
     arrived = [one.at for one in rig.calls()]
     assert len(arrived) == 60
     assert most_in_a_second(arrived) <= CAP
-    assert max(arrived) - min(arrived) < timedelta(seconds=60 / CAP * 1.5), "and the cap is made use of"
+    assert max(arrived) - min(arrived) < timedelta(seconds=60 / CAP * 1.5 + watch.lost_s()), "and the cap is made use of"
