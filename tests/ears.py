@@ -23,12 +23,18 @@ class Ears:
         return {one.what for one in self.lab.heard() if one.number == number[1:] and one.at > self.since}
 
     async def alone_hears(self, number: str, what: str, *, not_: str) -> None:
-        """One hears it from now on, and the other does not. What a phone had begun to hear before, it still writes down."""
-        self.begin()
-        await self.hears(number, what)
-        self.begin()
-        await self.hears(number, what)
+        """One hears it from now on, and the other does not."""
+        await self.settle(number, what)
         assert what not in self.by(not_)
+
+    async def settle(self, number: str, what: str) -> None:
+        """Somebody hears it, and what any phone had begun to hear before this is asked is not counted.
+
+        That may still be written down; between two times that a phone hears the same voice it has listened for all the others.
+        """
+        for _ in range(3):
+            self.begin()
+            await self.hears(number, what)
 
     async def hears(self, number: str, what: str) -> None:
         deadline = time.monotonic() + PATIENCE_S

@@ -130,7 +130,7 @@ class QueueBench:
         """The caller is in the queue again; then they hang up."""
         await self.until(lambda: [one.offer for one in self.said(QueueNewsKind.GONE)][:1] == [offer])
         await self.until(lambda: len(self.said(QueueNewsKind.JOINED)) == 2)
-        assert not await self.states()
+        await self.until_states([])
         await self.hang_up(self.said(QueueNewsKind.JOINED)[1].caller)
 
     async def clear(self) -> None:

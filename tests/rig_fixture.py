@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +18,15 @@ from tests.rig import APPS, Rig
 def tts() -> Sequence[str]:
     """The command that speaks prompts."""
     return tuple(obtain_tool("espeak-ng", lambda _text: None))
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port that nobody else gets before the test's dialer takes it, nor between two of its lives: it is bound, not used."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from dialer.domain.codes import SystemCode
 from dialer.domain.contact import NewAddress, NewContact
 from dialer.lab.behaviours import INTERESTED
 from dialer.lab.lab import Lab
-from dialer.lab.ports import free_port
 from tests.ami_proxy import AmiProxy
 from tests.rig import APPS, Rig, number
 
@@ -79,6 +78,7 @@ class AgiTap:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         with contextlib.suppress(OSError):
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
             try:
@@ -88,7 +88,6 @@ class AgiTap:
             finally:
                 far_writer.close()
                 writer.close()
-        self._tasks.discard(task)
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, kept: list[bytes] | None) -> None:
         try:
@@ -110,9 +109,9 @@ async def ami(lab: Lab) -> AsyncIterator[AmiProxy]:
 
 
 @pytest.fixture
-async def agi() -> AsyncIterator[AgiTap]:
+async def agi(port: int) -> AsyncIterator[AgiTap]:
     """The wire to the FastAGI server, with its recorder."""
-    async with AgiTap(free_port()) as tap:
+    async with AgiTap(port) as tap:
         yield tap
 
 

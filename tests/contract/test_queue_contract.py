@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from dialer.errors import NotSent, Rejected
@@ -28,11 +30,12 @@ async def test_a_look_shows_who_waits_and_for_how_long(bench: QueueBench) -> Non
     empty = await bench.queues.look(bench.switch, "support")
     assert empty is not None
     assert empty.callers == []
+    began = time.monotonic()
     news = await bench.call_in("support")
     seen = await bench.queues.look(bench.switch, "support")
     assert seen is not None
     assert [one.caller for one in seen.callers] == [news.caller]
-    assert 0.0 <= seen.callers[0].waits_s < 5.0
+    assert 0.0 <= seen.callers[0].waits_s <= time.monotonic() - began + 1.0  # the switch counts in whole seconds
     await bench.hang_up(news.caller)
     await bench.until(lambda: bench.heard[-1].kind is QueueNewsKind.LEFT)
 
@@ -82,8 +85,8 @@ async def test_a_caller_whom_nobody_takes_is_offered_again_and_a_paused_leg_is_o
     refused = bench.said(QueueNewsKind.OFFERED)[0].offer
     assert refused is not None
     await bench.queues.drop(bench.switch, refused)
-    await bench.until(lambda: len(bench.said(QueueNewsKind.OFFERED)) == 2)
-    await bench.until(lambda: len(bench.said(QueueNewsKind.GONE)) == 2)  # not taken within two seconds
+    await bench.until(lambda: len(bench.said(QueueNewsKind.OFFERED)) >= 2)
+    await bench.until(lambda: len(bench.said(QueueNewsKind.GONE)) >= 2)  # not taken within two seconds
     assert not bench.said(QueueNewsKind.LEFT), "the caller waits on"
     await bench.hang_up(caller)
     await bench.until(lambda: bool(bench.said(QueueNewsKind.LEFT)))

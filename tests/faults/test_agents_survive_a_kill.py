@@ -17,7 +17,6 @@ from dialer.domain.pacing_plan import Pacing, PacingKind
 from dialer.lab.behaviours import INTERESTED
 from dialer.lab.lab import Lab
 from dialer.lab.phones import AGENT, PERSON, RANGE, floor_number
-from dialer.lab.ports import free_port
 from dialer.lab.synthetic_agent import Habits, SyntheticAgent
 from dialer.pacing.distributions import Bell
 from dialer.services.agents import add_agent, new_token
@@ -68,9 +67,9 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 
 
 async def test_agents_have_their_talks_again_after_a_kill_and_a_new_one_becomes_ready(
-    lab: Lab, tmp_path: Path, tts: Sequence[str]
+    lab: Lab, tmp_path: Path, tts: Sequence[str], port: int
 ) -> None:
-    rig = Rig(lab=lab, folder=tmp_path, tts=tts, node="killed", workers=1, desk_listen=f"127.0.0.1:{free_port()}")
+    rig = Rig(lab=lab, folder=tmp_path, tts=tts, node="killed", workers=1, desk_listen=f"127.0.0.1:{port}")
     before = len(lab.truth())
     people = [floor_number(next(SERIAL), 0.3, PERSON) for _ in range(2 * AGENTS + 1)]
     job_id = rig.campaign(people, pacing=Pacing(kind=PacingKind.PROGRESSIVE, wrap_up_s=None))

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 import pytest
 
 from dialer.domain.inbound_plan import InboundPlan
-from dialer.lab.ports import free_port
 from tests.lab_fixture import no_calls_left
 from tests.rig import Rig
 from tests.shift_kit import PROGRESSIVE, campaign, hired, sitting
@@ -19,9 +18,9 @@ pytestmark = pytest.mark.faults
 
 @pytest.mark.row(131)
 async def test_a_killed_dialer_ends_no_talk_with_a_caller_and_the_next_one_gives_it_back_or_puts_who_was_held_into_the_queue(
-    rig: Rig,
+    rig: Rig, port: int
 ) -> None:
-    rig.desk_listen = f"127.0.0.1:{free_port()}"  # the same in both lives
+    rig.desk_listen = f"127.0.0.1:{port}"  # the same in both lives
     rig.workers = 1
     rig.start()
     gives_way = replace(PROGRESSIVE, inbound=InboundPlan(queues=("support",), levels=(1, 1, 1)))

@@ -8,7 +8,6 @@ import pytest
 
 from dialer.domain.codes import SystemCode
 from dialer.lab.behaviours import INTERESTED
-from dialer.lab.ports import free_port
 from dialer.store.tx import Tx
 from tests.acceptance.test_dialplan_ivr import STRATEGY
 from tests.lab_fixture import own_dialplan
@@ -37,8 +36,8 @@ def donor(rig: Rig) -> str:
 
 
 @pytest.mark.row(18, 85)
-async def test_a_code_that_is_set_after_the_dialer_was_killed_and_started_again_is_the_calls(rig: Rig) -> None:
-    rig.ivr_listen = f"127.0.0.1:{free_port()}"  # the same after a restart: the call knows it by this
+async def test_a_code_that_is_set_after_the_dialer_was_killed_and_started_again_is_the_calls(rig: Rig, port: int) -> None:
+    rig.ivr_listen = f"127.0.0.1:{port}"  # the same after a restart: the call knows it by this
     rig.workers = 1
     job_id = rig.campaign([CALLED], strategy=STRATEGY.format(place="test-slow"))
     with own_dialplan(rig.lab, SLOW):

@@ -13,7 +13,6 @@ import pytest
 
 from dialer.domain.ids import OrgId
 from dialer.lab.fake_twilio import FakeTwilio
-from dialer.lab.ports import free_port
 from dialer.lab.truth_log import TruthLog
 from dialer.store.store import Store
 from tests.engine_kit import ON_SQLITE
@@ -45,10 +44,10 @@ async def run(store: Store, settings: Path, began_at: datetime, fail: str = "") 
     ],
 )
 async def test_a_killed_dialer_sends_no_message_twice_and_loses_none(
-    store: Store, org_id: OrgId, tmp_path: Path, fail: str, ends: set[str], left: int | None
+    store: Store, org_id: OrgId, tmp_path: Path, port: int, fail: str, ends: set[str], left: int | None
 ) -> None:
     truth = TruthLog()
-    twilio, settings = await _twilio(truth, tmp_path)
+    twilio, settings = await _twilio(truth, tmp_path, port)
     try:
         job = await start_writing(store, org_id, SMS, [person(index) for index in range(PEOPLE)])
         began = datetime.now(UTC) - timedelta(hours=4)  # the lab lives in real time: ours runs fast, and must not overtake it
@@ -93,10 +92,10 @@ handlers:
     ],
 )
 async def test_a_killed_dialer_forgets_no_opt_out_and_confirms_none_twice(
-    store: Store, org_id: OrgId, tmp_path: Path, fail: str, confirmed: int
+    store: Store, org_id: OrgId, tmp_path: Path, port: int, fail: str, confirmed: int
 ) -> None:
     truth = TruthLog()
-    twilio, settings = await _twilio(truth, tmp_path)
+    twilio, settings = await _twilio(truth, tmp_path, port)
     try:
         people = [person(0, "43"), person(1, "45")]  # one answers STOP, the other one keeps the job waiting
         job = await start_writing(store, org_id, STOPS, people)
@@ -115,9 +114,9 @@ async def test_a_killed_dialer_forgets_no_opt_out_and_confirms_none_twice(
     assert [one["to"] for one in ours] == [stops.address] * confirmed
 
 
-async def _twilio(truth: TruthLog, folder: Path) -> tuple[FakeTwilio, Path]:
+async def _twilio(truth: TruthLog, folder: Path, port: int) -> tuple[FakeTwilio, Path]:
     """A Twilio, and the settings of a dialer that writes through it."""
-    web = f"127.0.0.1:{free_port()}"
+    web = f"127.0.0.1:{port}"
     twilio = FakeTwilio(
         account_sid=ACCOUNT, auth_token=SECRET, truth=truth, inbound_url=f"http://{web}/hooks/twilio/twilio/inbound"
     )

@@ -49,8 +49,7 @@ async def test_contact_and_agent_hear_each_other_and_a_held_contact_hears_music(
     await ears.hears(CONTACT, AGENT[-2:])
     await ears.hears(AGENT, CONTACT[-2:])
     assert await floor.agents.hold(attempt_id) is None
-    ears.begin()
-    await ears.hears(CONTACT, MUSIC)
+    await ears.settle(CONTACT, MUSIC)
     assert ears.by(AGENT) == set()
     assert await floor.agents.resume(attempt_id, leg_id) is None
     ears.begin()
@@ -97,8 +96,7 @@ async def test_a_third_party_speaks_with_the_agent_then_with_both_then_with_the_
     await ears.hears(QUIET_CONTACT, EXPERT[-2:])
     assert await floor.agents.transfer(attempt_id, consult_id) is None
     await floor.until(lambda: floor.told(leg_id=leg_id)[-1] is AgentVoiceKind.LEG_PARKED)
-    ears.begin()
-    await ears.hears(QUIET_CONTACT, EXPERT[-2:])
+    await ears.settle(QUIET_CONTACT, EXPERT[-2:])
     assert ears.by(QUIET_AGENT) == set()
 
 
@@ -113,6 +111,9 @@ async def test_a_supervisor_is_heard_by_nobody_then_by_the_agent_then_by_both(fl
     ):
         assert await floor.agents.spy(supervisor, leg_id, mode) is None
         ears.begin()
+        for phone, voices in ((QUIET_AGENT, agent), (QUIET_CONTACT, contact)):
+            for one in voices:
+                await ears.hears(phone, one)
         await asyncio.sleep(ROUND_S)  # that nothing is heard needs time to be seen
         assert (ears.by(QUIET_AGENT), ears.by(QUIET_CONTACT)) == (agent, contact), mode
 
