@@ -21,7 +21,7 @@ from tests.patience import PATIENCE_S
 from tests.rig import Rig
 
 WITHIN_S = 1.0  # after something has broken, the states are right
-STAYS, GOES = "99", "21"  # what agents' phones do: stay up, hang up after five seconds
+STAYS = "99"  # what agents' phones do: they stay up
 PROGRESSIVE = Pacing(kind=PacingKind.PROGRESSIVE, wrap_up_s=30.0)
 NUMBERS = count(1)
 
@@ -117,6 +117,21 @@ def campaign(rig: Rig, login: str, people: int = 1, *, pacing: Pacing = PROGRESS
 def phone(ending: str) -> str:
     """A telephone that nobody else has."""
     return f"{RANGE}{next(NUMBERS):05}{ending}"
+
+
+async def hangs_up(rig: Rig, number: str) -> None:
+    """Whoever has this number, or calls from it, puts the receiver down: by the carrier, as in life."""
+
+    def end() -> None:
+        carrier, found = rig.lab.carrier_instance, False
+        for line in carrier.rx("core show channels concise").splitlines():
+            name = line.partition("!")[0]
+            if f"CALLED={number.lstrip('+')}" in carrier.rx(f"core show channel {name}").splitlines():
+                carrier.rx(f"channel request hangup {name}")
+                found = True
+        assert found, f"{number} is in no call"
+
+    await asyncio.to_thread(end)
 
 
 def phone_of(rig: Rig, login: str) -> str:

@@ -13,14 +13,13 @@ from dialer.lab.behaviours import INTERESTED
 from dialer.lab.phones import MUSIC
 from tests.ears import Ears
 from tests.rig import Rig
-from tests.shift_kit import PROGRESSIVE, WITHIN_S, At, at_work, campaign, codes, phone, phone_of
+from tests.shift_kit import PROGRESSIVE, STAYS, WITHIN_S, At, at_work, campaign, codes, hangs_up, phone, phone_of
 
 pytestmark = pytest.mark.acceptance
 
 SPEAKS, EXPERT = "02", "03"  # voices: who is silent (EARS) hears them
-EARS, NOTES_KEYS, PRESSES_KEYS, EXPERT_GOES = "05", "06", "07", "08"
+EARS, NOTES_KEYS, PRESSES_KEYS = "05", "06", "07"
 BUSY = "10"
-LEAVES_SOON, LEAVES = "20", "21"  # hang up after two seconds, and after five
 TALKS = replace(PROGRESSIVE, zip_tone=False)  # a tone could be taken for a voice
 
 
@@ -103,7 +102,7 @@ async def test_a_third_person_is_asked_and_let_go_and_another_gets_the_contact(f
         await at.until(lambda: at.state == "talking", WITHIN_S)
         ears.begin()
         await ears.hears(contact, SPEAKS)
-        await asking(at, number=phone(EXPERT_GOES))
+        await asking(at, number=phone(EXPERT))
         await at.do("complete_transfer")
         await at.until(lambda: at.state == "wrap_up", WITHIN_S)
         assert (await at.desk.ask("redial"))["error"] == "refused"  # the contact still talks
@@ -111,45 +110,50 @@ async def test_a_third_person_is_asked_and_let_go_and_another_gets_the_contact(f
         ears.begin()
         await ears.hears(contact, EXPERT)
         assert [one.code for one in floor.attempts(job_id)] == [None]  # recorded when the talk ends
+        await hangs_up(floor, contact)
         (attempt,) = await codes(floor, job_id)
         assert (attempt.code, attempt.code_source, attempt.agent) == (INTERESTED, "agent", at.login)
 
 
 @pytest.mark.row(128)
 async def test_three_confer_until_the_third_person_leaves_and_again_until_the_agent_does(floor: Rig) -> None:
-    ears, contact = Ears(floor.lab), phone(EARS)
+    ears, contact, expert = Ears(floor.lab), phone(EARS), phone(EXPERT)
     async with at_work(floor, EARS) as (at, _):
         mine = phone_of(floor, at.login)
         job_id = await talking(floor, at, contact)
-        await asking(at, number=phone(EXPERT_GOES))
+        await asking(at, number=expert)
         await at.do("start_conference")
         await at.until(lambda: at.state == "conference", WITHIN_S)
         ears.begin()
         await ears.hears(contact, EXPERT)
         await ears.hears(mine, EXPERT)
-        await at.until(lambda: at.state == "talking")  # the third person has left
+        await hangs_up(floor, expert)
+        await at.until(lambda: at.state == "talking")
         await at.until(lambda: at.thirds[-1] == "ended", WITHIN_S)
-        await asking(at, number=phone(EXPERT_GOES))
+        await asking(at, number=phone(EXPERT))
         await at.do("start_conference")
         await at.do("complete_transfer")
         await wrapped_up(at)
         await ears.alone_hears(contact, EXPERT, not_=mine)
+        await hangs_up(floor, contact)
         (attempt,) = await codes(floor, job_id)
         assert (attempt.code, attempt.code_source, attempt.agent) == (INTERESTED, "agent", at.login)
 
 
 async def test_a_conference_ends_with_its_contact(floor: Rig) -> None:
-    ears, expert = Ears(floor.lab), phone(EARS)
+    ears, contact, expert, next_contact = Ears(floor.lab), phone(STAYS), phone(EARS), phone(STAYS)
     async with at_work(floor, SPEAKS) as (at, _):
-        job_id = await talking(floor, at, phone(LEAVES))
+        job_id = await talking(floor, at, contact)
         await asking(at, number=expert)
         await at.do("start_conference")
+        await hangs_up(floor, contact)
         await wrapped_up(at)
         (attempt,) = await codes(floor, job_id)
         assert attempt.code == INTERESTED
         # Agent and third person are parted, too: the agent is free for the next contact.
-        await talking(floor, at, phone(LEAVES_SOON))
+        await talking(floor, at, next_contact)
         ears.begin()
+        await hangs_up(floor, next_contact)
         await at.until(lambda: at.state == "wrap_up")
         assert ears.by(expert) == set()
         await wrapped_up(at)
@@ -200,8 +204,10 @@ async def test_a_contact_is_passed_to_a_colleague_with_card_and_code(floor: Rig)
 
 @pytest.mark.row(129)
 async def test_a_contact_whose_call_dropped_is_called_again_at_once(floor: Rig) -> None:
+    contact = phone(STAYS)
     async with at_work(floor) as (at, _):
-        job_id = await talking(floor, at, phone(LEAVES_SOON))
+        job_id = await talking(floor, at, contact)
+        await hangs_up(floor, contact)
         await at.until(lambda: at.state == "wrap_up")
         await at.do("redial")
         await at.until(lambda: at.state == "talking")
