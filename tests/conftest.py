@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import importlib.util
 import inspect
@@ -19,6 +20,7 @@ import hypothesis
 import pytest
 import pytest_socket
 import structlog
+import typer.testing
 from blockbuster import blockbuster_ctx
 
 from tests.categories import complaint_about, rank
@@ -32,6 +34,9 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 os.environ.setdefault("COLUMNS", "160")  # what a command prints may not depend on the terminal that runs the tests
+
+# Else each command of a test would have all of them built anew, which takes three times as long as the command.
+vars(typer.testing)["_get_command"] = functools.cache(typer.main.get_command)
 
 pytest_plugins = [
     "pytester",

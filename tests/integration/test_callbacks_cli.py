@@ -43,10 +43,10 @@ def run(*words: str, fails: bool = False) -> str:
 @pytest.mark.usefixtures("ready")
 def test_an_operator_can_promise_change_hasten_and_take_back() -> None:
     day = f"{datetime.now(UTC).year + 1}-01-05"
-    words = ("--at", f"{day}T18:00", "--zone", "Europe/Istanbul", "--expires", f"{day}T20:00", "--note", "after work")
+    words = ("--at", f"{day}T18:00", "--zone", "Europe/Istanbul", "--expires", f"{day}T20:00", "--note", "evening")
     assert "callback 1: " in run("add", "d0", *words)
     listed = run("list", "Blood")
-    assert "after work" in listed
+    assert "evening" in listed
     assert "18:00" in listed
     assert "19:00" in run("edit", "1", "--at", f"{day}T19:00")
     run("edit", "1", "--at", f"{day}T21:00", fails=True)  # behind its expiry
@@ -54,7 +54,7 @@ def test_an_operator_can_promise_change_hasten_and_take_back() -> None:
     run("now", "1")
     assert "cancelled" in run("cancel", "1")
     run("now", "1", fails=True)
-    assert "after work" not in run("list")
+    assert "evening" not in run("list")
     assert "cancelled" in run("list", "--all")
     assert "no limits" in run("limits")
     assert "at most 0 callbacks" in run("limits", "Blood", "--most", "0")
