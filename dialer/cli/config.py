@@ -53,6 +53,18 @@ def _told(settings: Settings, config: Path | None) -> list[str]:
     lines += [f"trunk {one.name} of {one.switch}: {one.max_cps:g} calls/s, {one.max_channels} calls" for one in settings.trunk]
     lines += [f"SMS gateway {one.name} ({one.type}), from {one.sender}" for one in settings.sms_gateway]
     lines += [f"email gateway {one.name}: {one.host}:{one.port}, from {one.sender}" for one in settings.email_gateway]
+    lines += _what_mails_miss(settings)
     if not settings.switch or not settings.trunk:
         lines.append("there is no [[switch]] with a [[trunk]] yet: nothing can be dialled")
     return lines
+
+
+def _what_mails_miss(settings: Settings) -> list[str]:
+    """What is no mistake, and yet costs answers or opt-outs."""
+    deaf = [one.name for one in settings.email_gateway if one.lmtp is None and not one.imap_host]
+    missing = [
+        f"email gateway {name}: bounces, answers and opt-outs do not come back: give it lmtp or imap_host" for name in deaf
+    ]
+    if settings.email_gateway and (settings.web.listen is None or not settings.web.public_url.startswith("https://")):
+        missing.append("mails offer no one click to unsubscribe: that needs [web] listen, and a public_url with https")
+    return missing

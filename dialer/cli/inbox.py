@@ -14,7 +14,9 @@ from dialer.domain.ids import ReceivedId
 from dialer.domain.received import AnswerState, InboxState, Received
 from dialer.services import inbox
 from dialer.services.inbox import InboxItem
+from dialer.services.inbox_opt_outs import opt_out_sender
 from dialer.services.organisations import DEFAULT
+from dialer.services.strategy_shelf import StrategyShelf
 
 inbox_app = typer.Typer(help="Messages from contacts that wait for a person.", no_args_is_help=True)
 
@@ -70,6 +72,15 @@ def assign(
     with opened(config, org) as (store, org_id):
         one = asyncio.run(inbox.assign_message(store, org_id, ReceivedId(number), to))
     out.print(f"message {one.id}: {f'{one.assigned_to} looks after it' if one.assigned_to else 'nobody looks after it'}")
+
+
+@inbox_app.command("opt-out")
+@plain_errors
+def opt_out(number: Number, config: Config = None, org: Org = DEFAULT) -> None:
+    """Whoever wrote it wants no more messages: what a STOP would have done is done, and the message is closed."""
+    with opened(config, org) as (store, org_id):
+        one = asyncio.run(opt_out_sender(store, org_id, ReceivedId(number), StrategyShelf(), by=who()))
+    out.print(f"message {one.id}: {one.sender} is on the DNC list; closed by {one.closed_by}")
 
 
 @inbox_app.command("close")

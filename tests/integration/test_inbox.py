@@ -12,13 +12,15 @@ import pytest
 from typer.testing import CliRunner
 
 from dialer.cli.commands import app
+from dialer.domain.campaign import JobContactState
 from dialer.domain.export import ExportContent, ExportOf, ExportScope
 from dialer.domain.ids import OrgId
-from dialer.domain.received import InboxState
+from dialer.domain.received import InboxState, TakenFor
 from dialer.domain.retention import RetentionClass
 from dialer.errors import BadInput, Conflict, NotFound
 from dialer.services.export import export_to
 from dialer.services.inbox import assign_message, close_message, list_inbox, show_message
+from dialer.services.inbox_opt_outs import opt_out_sender
 from dialer.services.retention import run_retention
 from dialer.store.store import Store
 from tests.engine_kit import ON_SQLITE
@@ -48,6 +50,29 @@ async def test_messages_wait_are_assigned_and_closed_once(store: Store, org_id: 
         await close_message(store, org_id, number, by="ben")
     (shown,) = [await show_message(store, org_id, number)]
     assert shown.attempt is not None
+
+
+async def test_a_person_who_reads_an_opt_out_carries_it_out_as_a_stop_would_have(store: Store, org_id: OrgId) -> None:
+    writing = await Writing.delivered(store, org_id)
+    await writing.says("d0", "I have no use for this, kindly let me be")
+    await writing.says("+4930123456", "whoever you are, never again")
+    stranger, known = await list_inbox(store, org_id)
+    assert not writing.on_dnc("+15550100000")
+    done = await opt_out_sender(store, org_id, known.received.id, writing.strategy_of, by="ann")
+    assert (done.taken_for, done.code, done.inbox, done.closed_by) == (TakenFor.OPT_OUT, "Opted Out", InboxState.CLOSED, "ann")
+    assert done.answer == "", "a confirmation would come too late"
+    assert writing.on_dnc("+15550100000")
+    assert writing.attempt("d0").code == "Opted Out"
+    place = writing.launch.place("d0")
+    assert place is not None
+    assert place.state is JobContactState.FINISHED
+    await opt_out_sender(store, org_id, stranger.received.id, writing.strategy_of, by="ann")
+    assert writing.on_dnc("+4930123456")
+    with pytest.raises(Conflict, match="waits for nobody"):
+        await opt_out_sender(store, org_id, known.received.id, writing.strategy_of, by="ben")
+    assert await list_inbox(store, org_id) == []
+    await writing.says("d0", "START")
+    assert not writing.on_dnc("+15550100000"), "it was the contact's own wish, and so is this"
 
 
 @ON_SQLITE
@@ -87,6 +112,7 @@ def test_the_inbox_from_the_command_line(ready_url: str, cli_settings: Path) -> 
         writing = await Writing.delivered(store, org_id)
         await writing.says("d0", "1")
         await writing.says("d1", "what [bold]is[/] this?")
+        await writing.says("d2", "kindly let me be")
 
     asyncio.run(write())
     store.close_now()
@@ -106,6 +132,8 @@ def test_the_inbox_from_the_command_line(ready_url: str, cli_settings: Path) -> 
     assert "with ann" in run("list", "--assigned", "ann")
     assert run("close", "2", "--note", "called her").startswith("message 2: closed by cli:")
     assert "has closed the message 2 already" in run("close", "2", fails=True)
+    assert run("opt-out", "3").startswith("message 3: +15550100002 is on the DNC list; closed by cli:")
+    assert "waits for nobody" in run("opt-out", "3", fails=True)
     assert "no message 9 was received" in run("show", "9", fails=True)
 
 

@@ -275,6 +275,9 @@ async def test_one_click_stops_all_mails_to_an_address_and_a_made_up_one_nothing
             async with http.request(method, f"{up.url}/u/{path}") as answer:
                 answers.append(answer.status)
         assert answers == [200, 404, 404]
+        for liked, button in (("de-AT, en;q=0.5", "Abmelden"), ("xx, fr", "Se désabonner"), ("", "Unsubscribe")):
+            async with http.get(f"{up.url}/u/{token}", headers={"Accept-Language": liked}) as answer:
+                assert f"<button>{button}</button>" in await answer.text()
         assert not store.read_now(lambda tx: tx.dnc(org_id).listed([one.address])), "who only looks has not unsubscribed"
         for _ in range(2):
             async with http.post(f"{up.url}/u/{token}", data={"List-Unsubscribe": "One-Click"}) as answer:

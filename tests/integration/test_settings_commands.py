@@ -59,6 +59,28 @@ def test_check_config_tells_every_mistake_or_what_holds(tmp_path: Path) -> None:
     assert "dialer.toml:4: log.level" in output
 
 
+def test_check_config_tells_what_would_cost_answers_and_opt_outs_of_mails(tmp_path: Path) -> None:
+    config = tmp_path / "dialer.toml"
+    lines = [
+        "[messages]",
+        f'secret = "{"x" * 32}"',
+        "[[email_gateway]]",
+        'name = "mail"',
+        'host = "127.0.0.1"',
+        'security = "none"',
+    ]
+    lines += ['sender = "a@example.org"', 'answers_domain = "mail.example.org"']
+    config.write_text("\n".join(lines))
+    output = run("check-config", "--config", str(config))
+    assert "email gateway mail: bounces, answers and opt-outs do not come back" in output
+    assert "mails offer no one click to unsubscribe" in output
+    web = '[web]\nlisten = "127.0.0.1:8088"\npublic_url = "https://dialer.example.org"'
+    config.write_text("\n".join([*lines, 'lmtp = "127.0.0.1:2424"', web]))
+    output = run("check-config", "--config", str(config))
+    assert "do not come back" not in output
+    assert "one click" not in output
+
+
 def test_strategy_check_tells_what_a_strategy_does_or_what_is_wrong(tmp_path: Path) -> None:
     output = run("strategy", "check", str(resource("strategies/blood_donation.yaml")))
     assert "rings mobile (08:00–21:00), home (09:00–20:00) for 30 s" in output
