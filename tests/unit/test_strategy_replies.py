@@ -95,8 +95,8 @@ def test_a_table_whose_answers_nobody_waits_for_is_warned_of() -> None:
 
 def test_an_installations_own_words_can_be_nobodys_keywords_either(tmp_path: Path) -> None:
     own = tmp_path / "words.toml"
-    own.write_text('[it]\nstop = ["fermare"]\n', encoding="utf-8")
-    text = with_replies("replies: {rows: [{words: [Fermare], code: Interested}]}")
+    own.write_text('[sv]\nstop = ["sluta"]\n', encoding="utf-8")
+    text = with_replies("replies: {rows: [{words: [Sluta], code: Interested}]}")
     assert load_strategy(text), "among the shipped words it is none"
-    with pytest.raises(BadInput, match="'Fermare' always means STOP"):
+    with pytest.raises(BadInput, match="'Sluta' always means STOP"):
         load_strategy(text, wording=load_wording(own))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dialer.domain.sms_text import size_of
 from dialer.domain.wording import Wish, Wording, fold
 from dialer.errors import BadInput
 from dialer.services.reply_words import load_wording
@@ -29,6 +30,9 @@ WORDING = load_wording()
         ("ARRÊT svp", Wish.STOP),
         ("ne m'écrivez plus", Wish.STOP),
         ("Bitte abmelden", Wish.STOP),
+        ("Uitschrijven aub", Wish.STOP),
+        ("Non scrivetemi più, grazie", Wish.STOP),
+        ("Por favor, remover", Wish.STOP),
         ("Keine Nachrichten mehr!", Wish.STOP),
         ("LÖSCHEN", Wish.STOP),
         ("Baja, por favor", Wish.STOP),
@@ -89,13 +93,13 @@ def test_a_text_that_may_be_meant_as_an_opt_out_is_pointed_out() -> None:
 
 
 @pytest.mark.parametrize("wish", list(Wish))
-@pytest.mark.parametrize("language", ["en", "es", "fr", "de"])
+@pytest.mark.parametrize("language", ["en", "es", "fr", "de", "it", "nl", "pt"])
 def test_every_shipped_language_answers_in_one_text_message_and_understands_what_it_tells_to_reply(
     language: str, wish: Wish
 ) -> None:
     text = WORDING.answer(wish, language)
     assert text
-    assert len(text.replace("${organisation}", "X" * 40)) <= 160
+    assert size_of(text.replace("${organisation}", "X" * 40)).segments == 1, "one text message, and not two of half the length"
     assert text != WORDING.answer(wish, "en") or language == "en"
     named = [word for word in fold_words(text) if word.isupper() and len(word) > 3]
     assert named
