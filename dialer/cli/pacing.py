@@ -62,7 +62,7 @@ def explain_job(
         figures = (one.placed, one.idle, one.talking, one.wrapping, one.ringing, one.waiting)
         table.add_row(f"{one.at:%m-%d %H:%M:%S}", one.pacer, *map(str, figures), lost, one.because)
     out.print(f"{found.campaign_name}: job {found.id}, {found.definition.pacing}", soft_wrap=True)
-    out.print(table if decisions else "no decision is on record: it has no agents, or has not begun")
+    print_rows(table, "no decision is on record: it has no agents, or has not begun")
 
 
 @pacing_app.command("evidence")

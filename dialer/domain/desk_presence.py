@@ -38,7 +38,7 @@ def log_in(desk: Desk, wanted: LogIn, now: datetime) -> Answer:
         came = replace(desk.to(AgentState.NOT_READY, now), reason="logged in", phone=phone)
         return _ring(came)
     if desk.lost_at is None and not wanted.force:
-        return Refused(f"{desk.agent.login} is logged in at another desk", "log in with force to take over from it")
+        return Refused(f"{desk.agent.login} is logged in already", "log in with force to take over from another desk")
     back = socket_back(desk).desk
     if phone == desk.phone or desk.is_engaged:
         return Moved(desk=back)

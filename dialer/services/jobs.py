@@ -182,7 +182,7 @@ async def edit_job(
     """
 
     def work(tx: Tx) -> Job:
-        job = _open_job(tx, org_id, name)
+        job = _open_job(tx, org_id, name, mend="`dialer campaign change` changes its next runs")
         check_version(tx, "job", job.id, f"the job {job.id} of {job.campaign_name!r}", job.version, version)
         if edit.pacing is not None:
             check_mode(mode, edit.pacing, load_for_campaign(job.strategy_text, f"strategy of job {job.id}"))
@@ -284,13 +284,13 @@ async def list_jobs(store: Store, org_id: OrgId, *, limit: int = 100) -> list[Jo
     return await store.read(lambda tx: tx.jobs(org_id).all(limit=limit))
 
 
-def _open_job(tx: Tx, org_id: OrgId, name: str) -> Job:
+def _open_job(tx: Tx, org_id: OrgId, name: str, *, mend: str = "") -> Job:
     """The campaign's one job that is not over, held until the commit."""
     campaign = tx.campaigns(org_id).by_name(name)
     for job in tx.jobs(org_id).by_campaign(campaign.id):
         if job.state is not JobState.COMPLETED:
             return tx.jobs(org_id).get_for_update(job.id)
-    raise Conflict(f"the campaign {campaign.name!r} is not running")
+    raise Conflict(f"the campaign {campaign.name!r} is not running" + (f" ({mend})" if mend else ""))
 
 
 def _move(tx: Tx, org_id: OrgId, name: str, state: JobState, because: str, by: str) -> Job:

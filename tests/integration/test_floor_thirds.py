@@ -11,8 +11,8 @@ from datetime import timedelta
 import pytest
 
 from dialer.domain.agent import AgentState, KeysTold
-from dialer.domain.agent_commands import CompleteTransfer, Consult, DialPreview, Hold, Redial, Release, WrapUp
-from dialer.domain.agent_events import CallChanged, CallStage, KeyPressed, Notice
+from dialer.domain.agent_commands import CompleteTransfer, Consult, DialPreview, GoNotReady, Hold, Redial, Release, WrapUp
+from dialer.domain.agent_events import CallChanged, CallStage, ConsultChanged, JobDetached, KeyPressed, Notice
 from dialer.domain.codes import SystemCode
 from dialer.domain.desk_call import DeskCall, Third
 from dialer.domain.desk_tasks import PlaceCall
@@ -137,6 +137,21 @@ async def test_who_was_on_hold_for_as_long_as_the_switch_allows_is_back_and_the_
         on.agents.wait(contact, again=True)
         await until(lambda: on.state(ann) is AgentState.TALKING)
         await until(lambda: not on.agents.thirds and on.agents.contacts[contact].state is ContactState.TALKING)
+
+
+async def test_an_agent_is_told_why_a_colleague_cannot_be_asked_and_why_a_campaign_is_left(store: Store) -> None:
+    async with shift(store, FastClock(factor=6), staff=2) as on:
+        ann = await talking(on)
+        bob = next(one for one in on.workers if one is not ann)
+        await bob.say(GoNotReady(reason="Lunch"))
+        for whom in (bob.agent.login, "nobody"):
+            await ann.say(Consult(agent=whom))
+            await until(lambda: on.state(ann) is AgentState.TALKING)
+        await bob.leave()
+        await until(lambda: any(isinstance(one, JobDetached) for one in bob.told))
+        said = [one.because for one in ann.told if isinstance(one, ConsultChanged) and one.stage == "failed"]
+        assert said == [f"{bob.agent.login} is not free: not ready", "no agent 'nobody' is at work"]
+        assert [one.because for one in bob.told if isinstance(one, JobDetached)] == ["you have logged out"]
 
 
 async def test_a_colleague_whom_no_wire_reaches_is_free_again_and_so_is_the_one_who_asked(store: Store) -> None:

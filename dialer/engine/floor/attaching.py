@@ -36,11 +36,18 @@ class Attaching:
             return
         if seat.attached is not None:
             name = before.job.campaign_name if before is not None else ""
-            because = "another campaign needs you" if before is not None else "its run is over"
-            self._desks.tell(seat, JobDetached(at=now, job_id=seat.attached, campaign=name, because=because))
+            self._desks.tell(seat, JobDetached(at=now, job_id=seat.attached, campaign=name, because=_why_detached(seat, before)))
         seat.attached = new
         if job is not None:
             self._desks.tell(seat, JobAttached(at=now, job_id=job.job.id, campaign=job.job.campaign_name))
+
+
+def _why_detached(seat: Seat, before: FloorJob | None) -> str:
+    if seat.desk.state is AgentState.LOGGED_OUT:
+        return "you have logged out"
+    if before is None:
+        return "its run is over"
+    return "it places no more calls" if before.closing else "another campaign needs you"
 
 
 def attached(seats: Iterable[Seat], jobs: Iterable[FloorJob]) -> Iterator[tuple[Seat, FloorJob | None]]:

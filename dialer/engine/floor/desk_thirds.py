@@ -78,8 +78,11 @@ class DeskThirds:
 
     async def _ask_colleague(self, seat: Seat, call: Person, login: str, leg: LegId) -> None:
         ground, other = self._ground, self._ground.seats.colleague(login, seat)
-        if other is None or not other.desk.can_be_asked or other.leg_id is None:
-            self._desks.apply(seat, ThirdGone(because=f"{login} is not free"))
+        if other is None or other.desk.state is AgentState.LOGGED_OUT:
+            self._desks.apply(seat, ThirdGone(because=f"no agent {login!r} is at work"))
+            return
+        if not other.desk.can_be_asked or other.leg_id is None:
+            self._desks.apply(seat, ThirdGone(because=f"{login} is not free: {other.desk.state.value.replace('_', ' ')}"))
             return
         self._desks.apply(other, Consulted(call=call, by=seat.desk.agent.login))
         talk = False
