@@ -23,6 +23,8 @@ from dialer.services import campaigns, jobs
 from dialer.services.organisations import DEFAULT
 from dialer.store.store import Store
 
+NOBODY = "no dialer is running: nobody is called until `dialer serve` is"
+
 campaign_app = typer.Typer(help="Campaigns: what to do, with whom, how fast.", no_args_is_help=True)
 
 campaign_app.command()(create)
@@ -42,6 +44,9 @@ def start(name: Name, config: Config = None, org: Org = DEFAULT) -> None:
     """Begin a run; `dialer serve` does the calling."""
     mode = read_settings(config).agents.mode
     _run(config, org, "started", lambda store, org_id: jobs.start_campaign(store, org_id, name, by=who(), mode=mode))
+    with opened(config, org) as (store, _):
+        if not asyncio.run(jobs.somebody_dials(store)):
+            _say(NOBODY)
 
 
 @campaign_app.command("pause")
@@ -129,8 +134,11 @@ def status(
     chosen = None if job is None else JobId(job)
     with opened(config, org) as (store, org_id):
         found = asyncio.run(jobs.campaign_status(store, org_id, name, job_id=chosen))
+        dials = asyncio.run(jobs.somebody_dials(store))
     for table in status_tables(found):
         out.print(table)
+    if not dials and found.job is not None and found.job.state is not JobState.COMPLETED:
+        _say(NOBODY)
 
 
 def status_tables(found: jobs.CampaignStatus) -> list[Table]:

@@ -77,8 +77,8 @@ def try_app(
         rehearse(
             chosen,
             player,
-            attributes=_pairs(attribute) or None,
-            parameters=_pairs(parameter),
+            attributes=_pairs(attribute, "--attribute") or None,
+            parameters=_pairs(parameter, "--parameter"),
             answered_by="machine" if machine else "human",
             language=language,
             prompt_folders=folders,
@@ -111,7 +111,7 @@ def call(
         ivr = ivr.model_copy(update={"apps": tuple(dict.fromkeys((*settings.app_folders, file.parent)))})
     quiet = settings.model_copy(update={"log": log, "ivr": ivr})
     out.print(f"Calling {number} with {app} ...", soft_wrap=True)
-    code = asyncio.run(call_once(quiet, app=app, number=number, parameters=_pairs(parameter)))
+    code = asyncio.run(call_once(quiet, app=app, number=number, parameters=_pairs(parameter, "--parameter")))
     out.print(f"Completion code: {code}")
 
 
@@ -144,11 +144,11 @@ def _alone(file: Path) -> IvrApp:
     return found[0]
 
 
-def _pairs(given: Sequence[str] | None) -> dict[str, str]:
+def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
     pairs = [text.partition("=") for text in given or ()]
     for name, equals, _ in pairs:
         if not equals or not name:
-            raise BadInput(f"{name!r} is no NAME=VALUE", where="an option")
+            raise BadInput(f"{name!r} is no NAME=VALUE", where=option, mend="for example city=Ankara")
     return {name: value for name, _, value in pairs}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -109,7 +110,7 @@ def add(
             exclude_days=exclude_days,
             exclude_zone=settings.numbers.default_time_zone,
             delete_where=parse_filter(delete_where) if delete_where else None,
-            limit_s=round(limit_minutes * 60),
+            limit_s=round(limit_minutes * 60) if math.isfinite(limit_minutes) else 0,
             created_by=who(),
         )
         made = asyncio.run(data_sources.add_source(store, new, _reachable(settings)))

@@ -19,7 +19,7 @@ from dialer.domain.simulated_replies import Answering
 from dialer.domain.simulation import USUAL_ACTIONS, USUAL_MAILS, USUAL_OUTCOMES, USUAL_TEXTS, Report, Scene, simulate
 from dialer.domain.strategy import CallHandler, Strategy
 from dialer.domain.window import zone_named
-from dialer.errors import BadInput
+from dialer.errors import BadInput, unreadable
 from dialer.services.reply_patterns import search
 from dialer.services.reply_shares import shares_of
 from dialer.services.strategies import CheckedStrategy, check_strategy
@@ -151,7 +151,7 @@ def read_strategy(file: Path, codes: Sequence[str] | None = None, *, config: Pat
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
-        raise BadInput(f"cannot be read: {getattr(exc, 'strerror', None) or exc}", where=str(file)) from exc
+        raise BadInput(f"cannot be read: {unreadable(exc)}", where=str(file)) from exc
     return check_strategy(text, str(file), known_codes=codes, wording=words_in_force(read_settings(config)))
 
 

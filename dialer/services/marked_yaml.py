@@ -88,7 +88,7 @@ class Table:
     def read(cls, node: yaml.Node, at: str, mistakes: Mistakes, known: Iterable[str] | None = None) -> Table | None:
         """A node as a table; None, with the mistake noted, when it is something else. `known`: the keys it may have."""
         if not isinstance(node, yaml.MappingNode):
-            mistakes.add(node, at, "must be a table of keys and values")
+            mistakes.add(node, at or "the file", "must be a table of keys and values")
             return None
         table = cls(node=node, at=at, mistakes=mistakes)
         names = None if known is None else list(known)

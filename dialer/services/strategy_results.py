@@ -166,7 +166,7 @@ class ResultsReader:
         for at, node in table.items("intervals_s", required=True):
             value = as_number(node)
             if value is None or not 0 <= value <= _LONGEST_INTERVAL_S:
-                self.mistakes.add(node, at, f"must be a number of seconds from 0 to {_LONGEST_INTERVAL_S:g}")
+                self.mistakes.add(node, at, f"must be a number of seconds from 0 to {_LONGEST_INTERVAL_S:.0f}")
             else:
                 intervals.append(value)
         return Retry(

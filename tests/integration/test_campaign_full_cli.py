@@ -98,7 +98,8 @@ def test_a_campaign_is_defined_shown_changed_and_deleted() -> None:
     shown = run("show", "Ask")
     for word in ("every day at 09:00, UTC", "none: the lists that always apply"):
         assert word in shown
-    run("start", "Ask")
+    assert "no dialer is running" in run("start", "Ask")
+    assert "no dialer is running" in run("status", "Ask")
     assert "stop it first" in run("delete", "Ask", fails=True)
     run("change", "Ask", "--rename", "Asked", "--where", "")
     run("stop", "Asked", "--force")

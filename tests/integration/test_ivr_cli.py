@@ -93,6 +93,7 @@ def test_an_app_that_fails_is_told_and_is_no_success(tmp_path: Path) -> None:
         ("try", "nowhere"),
         ("try", "nowhere.py"),
         ("try", "press1", "--keys", "one"),
+        ("try", "press1", "--attribute", "one"),
         ("call", "nowhere.py", "+15550100001"),
         ("new", "Bad-Name"),
         ("new", "good", "--folder", "/proc/nowhere"),

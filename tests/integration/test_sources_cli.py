@@ -86,6 +86,7 @@ def test_a_manager_can_say_all_of_it(ready: Path, ready_url: str) -> None:
         ("--file people.csv --exclude-days 0", "1 to 999"),
         ("--file people.csv --delete-where nonsense", "no condition"),
         ("--file people.csv --limit-minutes 0", "60 to 604800 seconds"),
+        ("--file people.csv --limit-minutes nan", "60 to 604800 seconds"),
     ],
 )
 @pytest.mark.usefixtures("ready")

@@ -123,7 +123,7 @@ def test_every_mistake_is_told_at_once_with_its_line_and_a_mend() -> None:
     [
         ("", "the file is empty"),
         ("a: [1", "s:1: not YAML"),
-        ("- 1\n- 2\n", "must be a table"),
+        ("- 1\n- 2\n", "s:1: the file: must be a table"),
         ("a: 1\n---\nb: 2\n", "not YAML"),
         ("strategy: !!python/object/apply:os.system [id]\n", "strategy: must be a word"),
         ("[" * 5000, "not YAML"),
