@@ -89,10 +89,12 @@ class Pdu:
     body: bytes = b""
 
     def encode(self) -> bytes:
+        """The octets of it, header and body."""
         return HEADER.pack(HEADER.size + len(self.body), self.command, self.status, self.sequence) + self.body
 
     @property
     def is_response(self) -> bool:
+        """Whether it answers a request."""
         return bool(self.command & RESPONSE)
 
     def answer(self, status: int = 0, body: bytes = b"") -> Pdu:
@@ -289,6 +291,7 @@ def c_string(text: str) -> bytes:
 
 
 def encode_tlvs(tlvs: Sequence[tuple[int, bytes]]) -> bytes:
+    """Optional parameters as octets, each with its tag and length."""
     return b"".join(TLV.pack(tag, len(value)) + value for tag, value in tlvs)
 
 

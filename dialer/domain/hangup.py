@@ -96,6 +96,7 @@ class CallFacts:
 
 
 def earliest(known: datetime | None, at: datetime) -> datetime:
+    """The first of two moments, of which one may be unknown."""
     return at if known is None else min(known, at)
 
 

@@ -32,6 +32,7 @@ class MessageState(StrEnum):
 
     @property
     def rank(self) -> int:
+        """How much it says: the weightier of two states stands."""
         return _RANKS[self]
 
     @property

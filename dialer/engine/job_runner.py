@@ -40,7 +40,7 @@ NOT_BEGUN = Decision(n=0, because="not begun")
 
 
 @dataclass(slots=True)
-class Progress:
+class Standing:
     """What the runner last decided, for whoever asks why."""
 
     decision: Decision = NOT_BEGUN
@@ -72,7 +72,7 @@ class JobRunner:
     ) -> None:
         """`floor`: where the agents are, for a job that has some."""
         self._shares = shares or Shares()
-        self.job, self.progress = job, Progress()
+        self.job, self.standing = job, Standing()
         self._store, self._voice, self._calls, self._deliveries, self._clock = store, voice, calls, deliveries, clock
         self._strategy, self._trunk, self._node = strategy, trunk, node
         self._breaker, self._memory = breaker, Memory()
@@ -139,9 +139,9 @@ class JobRunner:
                         trouble = await self._no_message()
                         if not trouble:
                             await self._tick(placing)
-                        self.progress.trouble = trouble
+                        self.standing.trouble = trouble
                     except StoreDown as down:
-                        self.progress.trouble = f"the database does not commit: {down}"
+                        self.standing.trouble = f"the database does not commit: {down}"
                         log.error("no call is placed while the database cannot commit", job=self.job.id, reason=str(down))
                         await self._clock.sleep(AGAIN_S)
                     await self._clock.sleep(TICK_S)
@@ -163,7 +163,7 @@ class JobRunner:
         while self._pacing.gives_up and not self._leaving and self.job.id in self._floor.jobs:
             if not (ringing := self._calls.ringing(self.job.id)):
                 break
-            self.progress.decision = Decision(n=0, because=f"no more calls are placed; {ringing} still ring")
+            self.standing.decision = Decision(n=0, because=f"no more calls are placed; {ringing} still ring")
             self._pacing.decide(self._snapshot(self._clock.monotonic_s()), self._memory)
             self._late.give_up(self._pacing.take_late(), placing)
             await self._clock.sleep(TICK_S)
@@ -177,9 +177,9 @@ class JobRunner:
         now_s = self._clock.monotonic_s()
         wanted = min(max(4, self._look_ahead(), self.job.pace.min_ports), self.job.pace.max_ports)
         await self._claims.fill(wanted, now_s, lambda channel: self._is_full(channel, now_s), placing)
-        self.progress.nobody_due = self._lanes.nobody_due
+        self.standing.nobody_due = self._lanes.nobody_due
         decision = self._decide(now_s)
-        self.progress.decision, self._memory = decision, decision.memory
+        self.standing.decision, self._memory = decision, decision.memory
         if self._pacing is not None:
             self._late.give_up(self._pacing.take_late(), placing)
         if self._stopping or not decision.n:
@@ -243,7 +243,7 @@ class JobRunner:
                 floor.jobs.placers[self.job.id] = desks.place
                 return
             except StoreDown as down:
-                self.progress.trouble = f"the database does not answer: {down}"
+                self.standing.trouble = f"the database does not answer: {down}"
                 await self._clock.sleep(AGAIN_S)
 
     def _decide(self, now_s: float) -> Decision:

@@ -117,14 +117,14 @@ class RunningJobs:
         return found
 
     def _hindrance(self, runner: JobRunner) -> tuple[str, bool]:
-        breaker, progress = self._breakers[self._trunk_of(runner.job)], runner.progress
-        if progress.trouble:
-            return progress.trouble, False
+        breaker, standing = self._breakers[self._trunk_of(runner.job)], runner.standing
+        if standing.trouble:
+            return standing.trouble, False
         if breaker.because and runner.calls:
             return f"trunk resting: {breaker.because}", False
-        if progress.nobody_due:
+        if standing.nobody_due:
             return "nobody is due", True
-        return progress.decision.because, progress.decision.n > 0
+        return standing.decision.because, standing.decision.n > 0
 
     async def _look(self, group: asyncio.TaskGroup) -> None:
         now = self._clock.now()
@@ -170,7 +170,7 @@ class RunningJobs:
             runner.leave()
             return
         runner.update(job)
-        if runner.progress.nobody_due and self._in_flight(job.id) == 0:
+        if runner.standing.nobody_due and self._in_flight(job.id) == 0:
             await self._exhaustion.look(job)
 
     async def _run_guarded(self, runner: JobRunner) -> None:

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
+    """How good a finding is."""
+
     OK = "OK"
     WARN = "WARN"  # calls will work; something is not as it should be, or could not be seen
     BAD = "BAD"  # calls will not work

@@ -186,6 +186,7 @@ class FakeFloor:
                 self.hang_up_third(one)
 
     async def live_leg(self, order: LegOrder) -> None:
+        """A telephone of an agent, from its ringing to its end."""
         phone = self.phones.get(order.phone, self.default)
         if phone.answer_s is None or phone.answer_s > order.ring_timeout_s:
             limit = order.ring_timeout_s
@@ -201,6 +202,7 @@ class FakeFloor:
             self.hang_up_phone(order.leg_id)
 
     async def live_third(self, order: ConsultOrder) -> None:
+        """A third party, from the ringing to the end."""
         callee = self.voice.callees.get(order.number, self.voice.default)
         if callee.answer_s is None or callee.answer_s > order.ring_timeout_s:
             limit = order.ring_timeout_s
@@ -237,12 +239,14 @@ class FakeFloor:
         contact.state, contact.thirds, contact.transferred = ContactState.TALKING, (consult_id,), True
 
     async def nobody_came(self, order: CallOrder) -> None:
+        """What the dialplan does with a person who has waited long enough."""
         contact = self.contacts[order.attempt_id]
         await self.clock.sleep(order.wait_s)
         self.say(AgentVoiceKind.NUISANCE, contact.switch, attempt_id=order.attempt_id)
         await self.message(order.attempt_id, order.nuisance)
 
     async def message(self, attempt_id: AttemptId, sound: str) -> None:
+        """The nuisance message, and then the end of the call."""
         contact = self.contacts[attempt_id]
         contact.state, contact.heard = ContactState.MESSAGE, sound
         await self.clock.sleep(self.message_s)
@@ -263,6 +267,7 @@ class FakeFloor:
             self.say(AgentVoiceKind.JOINED, contact.switch, **contact_named(contact, person), leg_id=leg_id)
 
     def back_to_park(self, leg_id: LegId) -> None:
+        """A leg is joined with nobody any more."""
         leg = self.legs[leg_id]
         leg.state, leg.contact, leg.third, leg.spies_on = LegState.PARKED, None, None, None
         self.say(AgentVoiceKind.LEG_PARKED, leg.order.switch, leg_id=leg_id)
@@ -291,6 +296,7 @@ class FakeFloor:
         self.say(AgentVoiceKind.PARTED, contact.switch, **facts, leg_id=leg_id, parting=parting)
 
     def wait_again(self, person: PersonId, leg_id: LegId, parting: Parting) -> None:
+        """Somebody whose agent is gone waits anew."""
         contact = self.contacts[person]
         contact.legs = tuple(one for one in contact.legs if one != leg_id)
         self.say_parted(contact, person, leg_id, parting)
@@ -298,6 +304,7 @@ class FakeFloor:
             self.wait(person, again=True)
 
     def wait(self, person: PersonId, *, again: bool) -> None:
+        """A contact waits for an agent, `again` after having had one; a caller is back in the queue."""
         contact = self.contacts[person]
         if contact.offer is not None:
             del self.contacts[person]
@@ -314,6 +321,7 @@ class FakeFloor:
             contact.timer = None
 
     def reachable(self, switch: str) -> None:
+        """Raises NotSent unless the switch is linked."""
         state = self.voice.state_of(switch)
         if state not in (SwitchState.READY, SwitchState.RECONCILING):
             raise NotSent(f"the switch {switch} is {state.value}")

@@ -185,6 +185,7 @@ class FakeVoice:
     # -- inside --------------------------------------------------------------------------------------------------------------
 
     def reachable(self, switch: str) -> None:
+        """Raises NotSent unless the switch is linked."""
         if self.state_of(switch) not in (SwitchState.READY, SwitchState.RECONCILING):
             raise NotSent(f"the switch {switch} is {self.states[switch].value}")
 

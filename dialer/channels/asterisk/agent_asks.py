@@ -106,6 +106,7 @@ class FloorAsks:
         task.add_done_callback(lambda _: work.close())  # where it was cancelled before it began
 
     async def quietly(self, work: Coroutine[None, None, None]) -> None:
+        """What the wire says against it is logged, and raised to nobody."""
         try:
             await work
         except WireError as exc:

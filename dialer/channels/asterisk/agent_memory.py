@@ -148,6 +148,7 @@ class FloorMemory:
                 self.say_parted(contact, person, one, parting)
 
     def hear_contact(self, switch: str, person: PersonId, said: str, frame: AmiFrame) -> None:
+        """The dialplan says where somebody is now (waiting, on hold, with the message); whoever they were with is told."""
         contact = self.contacts.setdefault(person, OnFloor(switch=switch))
         contact.changed = self.clock.monotonic_s()
         because = {"OutdialHeld": Parting.HELD, "OutdialMessage": Parting.PASSED_ON}.get(said, Parting.LEG_GONE)
@@ -176,6 +177,7 @@ class FloorMemory:
             self.tell(AgentVoiceKind.KEY, switch, attempt_id=attempt_id, key=key)
 
     def parked(self, switch: str, leg_id: LegId) -> None:
+        """A leg hears hold music: it is up, and joined with nobody."""
         leg = self.legs.setdefault(leg_id, Leg(switch=switch))
         leg.changed = self.clock.monotonic_s()
         if not leg.up:
@@ -254,12 +256,14 @@ class FloorMemory:
             self.say_parted(contact, person, leg_id, parting)
 
     def say_parted(self, contact: OnFloor, person: PersonId, leg_id: LegId, parting: Parting) -> None:
+        """Tell once that a contact and a leg are together no more."""
         if (leg := self.legs.get(leg_id)) is not None and leg.contact == person:
             leg.contact = None
         if contact.legs.pop(leg_id, False):
             self.tell(AgentVoiceKind.PARTED, contact.switch, **named(person), leg_id=leg_id, parting=parting)
 
     def look_whether_alone(self, person: PersonId, contact: OnFloor) -> None:
+        """Somebody whom all others have left in a conference must not stay there."""
         if contact.conference and contact.parting is None and not contact.legs and not contact.thirds:
             self.listener.left_alone(person)
 
@@ -305,6 +309,7 @@ class FloorMemory:
         return future
 
     def came(self, said: str, channel: str) -> None:
+        """The dialplan has said it, or the channel has ended: whoever waits for it goes on."""
         for key in [(said, channel)] if said != "gone" else [key for key in self.expected if key[1] == channel]:
             future = self.expected.pop(key, None)
             if future is not None and not future.done():

@@ -79,6 +79,7 @@ class LaunchGate:
         self.answered = asyncio.Event()
 
     def add_trunk(self, trunk: str, per_s: float) -> None:
+        """A trunk that may launch so many calls a second."""
         self.trunks[trunk] = Meter(per_s)
         self.waiting[trunk] = 0
         self.turns[trunk] = asyncio.Lock()

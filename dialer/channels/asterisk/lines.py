@@ -38,6 +38,7 @@ class Lines:
         return attempt_id in self.lines
 
     def on_trunk(self, trunk: str) -> int:
+        """How many lines of a trunk are taken."""
         return self.per_trunk[trunk]
 
     def reserve(self, attempt_id: AttemptId, trunk: str, now: float) -> Line:
@@ -45,6 +46,7 @@ class Lines:
         return self.add(attempt_id, Line(trunk=trunk, since=now, written=False))
 
     def add(self, attempt_id: AttemptId, line: Line) -> Line:
+        """A call takes a line."""
         self.lines[attempt_id] = line
         self.per_trunk[line.trunk] += 1
         return line

@@ -116,6 +116,7 @@ class AmiLink:
         return items
 
     async def exchange(self, kind: type[PendingAction], fields: Fields, complete: str, timeout_s: float) -> tuple[AmiFrame, ...]:
+        """An action, and every frame of its answer. Raises NotSent, Rejected (the switch refuses), MaybeSent (no answer)."""
         check_action(fields)
         protocol = self.protocol
         if protocol is None:
@@ -197,6 +198,7 @@ class AmiLink:
             await asyncio.gather(pinging, return_exceptions=True)
 
     async def log_in(self) -> None:
+        """Raises Refused (wrong name or secret), Hung (nobody answers), NotSent, MaybeSent."""
         config = self.config
         fields = {"Action": "Login", "Username": config.username, "Secret": config.secret, "Events": "on"}
         try:
@@ -248,6 +250,7 @@ class AmiLink:
     because = ""
 
     def become(self, state: SwitchState, because: str = "", *, restarted: bool = False) -> None:
+        """Tell a change of state; the same state is told once."""
         if state is self.state:
             return
         self.state, self.because = state, because
@@ -258,6 +261,7 @@ class AmiLink:
         self.listener.on_state(self.config.name, state, because, restarted)
 
     def take_event(self, frame: AmiFrame) -> None:
+        """What the switch tells by itself."""
         if frame.get("Event") == "FullyBooted":
             self.booted.set()
         elif frame.get("Event") != "Shutdown":

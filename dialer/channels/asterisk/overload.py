@@ -30,11 +30,13 @@ class Delay:
         self.at = -STALE_S
 
     def add(self, now: float, seconds: float) -> None:
+        """Another delay; after a long silence the average begins anew."""
         old = self.mean_s if now - self.at < STALE_S else 0.0
         self.mean_s = old + 0.2 * (seconds - old)
         self.at = now
 
     def slow(self, now: float) -> bool:
+        """Whether it took too long lately."""
         return self.mean_s > SLOW_S and now - self.at < STALE_S
 
 
@@ -59,6 +61,7 @@ class BackOff:
         self.forget(now)
 
     def forget(self, now: float) -> None:
+        """Ends of calls that are too old say nothing about now."""
         while self.ends and self.ends[0][0] < now - BURST_WINDOW_S:
             self.congested -= self.ends.popleft()[1]
 

@@ -28,6 +28,7 @@ class Switch:
         self.trunk_back_off: dict[str, BackOff] = {}
 
     def add_trunk(self, trunk: TrunkConfig) -> None:
+        """A trunk of this switch, with its own pace."""
         self.gate.add_trunk(trunk.name, trunk.max_cps)
         self.trunk_back_off[trunk.name] = BackOff()
 
@@ -52,6 +53,7 @@ class Switch:
         self.slow_down(f"trunk {trunk}", self.trunk_back_off[trunk], self.gate.meter(trunk))
 
     def slow_down(self, what: str, back_off: BackOff, meter: Meter) -> None:
+        """Set one rate to what its back-off allows now; a change is logged with its reason."""
         now = self.clock.monotonic_s()
         because = back_off.trouble(now)
         rate = meter.cap_per_s * back_off.factor(now)

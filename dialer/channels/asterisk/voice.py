@@ -95,12 +95,14 @@ class AsteriskVoice:
     # -- what can be done now ------------------------------------------------------------------------------------------------
 
     def switch(self, name: str) -> Switch:
+        """Raises NotFound."""
         try:
             return self.by_name[name]
         except KeyError:
             raise NotFound(f"no switch is called {name!r}") from None
 
     def trunk(self, name: str) -> TrunkConfig:
+        """Raises NotFound."""
         try:
             return self.trunks[name]
         except KeyError:
@@ -275,6 +277,7 @@ class AsteriskVoice:
             switch.lines.free(line_id)
 
     def hear(self, switch: Switch, attempt_id: AttemptId, kind: VoiceEventKind, frame: AmiFrame) -> None:
+        """The switch tells something of a call of ours."""
         cause, tech_cause = hangup_facts(frame) if kind is VoiceEventKind.HANGUP else (None, None)
         if self.is_news(switch, attempt_id, kind, frame.get("Channel", ""), bool(CONGESTED & {cause, tech_cause})):
             at = self.clock.now()
