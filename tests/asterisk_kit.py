@@ -62,7 +62,7 @@ class Dialled:
 
     async def gone(self) -> None:
         """Wait until neither Asterisk has a channel left."""
-        for _ in range(600):
+        for _ in range(int(PATIENCE_S / 0.1)):
             if await self._lab.channels() == (0, 0):
                 return
             await asyncio.sleep(0.1)

@@ -13,6 +13,7 @@ import pytest
 from dialer.domain.codes import SystemCode
 from dialer.lab.behaviours import INTERESTED, NOT_INTERESTED
 from dialer.store.store import Store
+from tests.patience import PATIENCE_S
 from tests.rig import Rig
 
 pytestmark = pytest.mark.acceptance
@@ -66,7 +67,7 @@ class Shell:
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=60,
+            timeout=PATIENCE_S,
         )
 
     def does(self, *words: str) -> str:

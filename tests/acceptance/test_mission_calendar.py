@@ -26,6 +26,7 @@ from dialer.services.schedules import add_schedule, list_schedules
 from dialer.settings import Settings
 from dialer.store.store import Store
 from dialer.store.tx import Tx
+from tests.patience import PATIENCE_S
 from tests.rig import number
 
 pytestmark = pytest.mark.acceptance
@@ -169,7 +170,7 @@ async def called(store: Store, wanted: str) -> Attempt:
         every = [one for job in jobs for one in tx.attempts.of_job(job.id)]
         return next((one for one in every if one.address == wanted and one.code is not None), None)
 
-    for _ in range(600):
+    for _ in range(int(PATIENCE_S / 0.1)):
         if (found := await store.read(find)) is not None:
             return found
         await asyncio.sleep(0.1)

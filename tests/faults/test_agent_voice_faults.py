@@ -113,8 +113,8 @@ async def test_contacts_who_wait_while_the_dialer_is_killed_hear_the_message_fro
     try:
         assert process.stdout is not None
         async with asyncio.timeout(PATIENCE_S):
-            while await process.stdout.readline() != b"waiting\n":
-                pass
+            while (line := await process.stdout.readline()) != b"waiting\n":
+                assert line, "it died"
     finally:
         process.kill()
         await process.wait()

@@ -17,6 +17,7 @@ from dialer.ivr.registry import Apps, ivr_app
 from dialer.ivr.scaffold import write_app
 from dialer.lab.dialer_settings import write_dialer_settings
 from dialer.lab.lab import Lab
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -38,7 +39,7 @@ def test_a_new_app_passes_its_own_test(tmp_path: Path) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -71,7 +72,7 @@ def test_a_new_app_takes_one_real_call(lab: Lab, tts: Sequence[str], tmp_path: P
         env={**os.environ, "OUTDIAL__IVR__WORKERS": "0"},  # one process starts sooner than three
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert called.returncode == 0, called.stderr

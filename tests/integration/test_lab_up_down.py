@@ -23,6 +23,7 @@ from dialer.lab.lab import Lab
 from dialer.lab.ports import Ports
 from dialer.lab.raw_call import raw_call
 from dialer.settings import load_settings
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -96,7 +97,7 @@ def test_a_lab_dies_with_a_starter_that_is_killed_and_its_folder_can_be_used_aga
     starter.wait()
     starter.stdin.close()
     starter.stdout.close()
-    assert within(5, lambda: not processes_of(folder / "switch") and not processes_of(folder / "carrier"))
+    assert within(PATIENCE_S, lambda: not processes_of(folder / "switch") and not processes_of(folder / "carrier"))
     with Lab.running(folder) as lab:
         assert lab.switch_instance.alive()
     assert not folder.exists()
@@ -123,7 +124,7 @@ def test_the_commands_start_use_and_stop_a_lab_that_outlives_its_starter(tmp_pat
         [*python, "up", *where, "--sms", "--email"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         cwd=Path(__file__).parents[2],
         env=dict(os.environ),
     )
@@ -154,7 +155,7 @@ def test_the_commands_start_use_and_stop_a_lab_that_outlives_its_starter(tmp_pat
         assert "+15550100010" in calls.output
         assert "==> messages <==" in run(lab_app, ["logs", *where]).output
         os.kill(gateways.pid, signal.SIGKILL)
-        assert within(2, lambda: not gateways.alive())
+        assert within(PATIENCE_S, lambda: not gateways.alive())
         broken = run(lab_app, ["status", *where])
         assert (broken.exit_code, "the gateways ended" in broken.output) == (1, True)
     finally:
