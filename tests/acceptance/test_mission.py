@@ -16,7 +16,7 @@ from tests.rig import Rig, number
 
 pytestmark = pytest.mark.acceptance
 
-RINGS_S = 3
+RINGS_S = 5
 STRATEGY = """\
 strategy: {name}
 status: completed
