@@ -7,6 +7,7 @@ from datetime import datetime
 from dialer.domain.agent import Agent
 from dialer.domain.agent_commands import ScheduleCallback
 from dialer.domain.callback import Callback
+from dialer.domain.channel import Channel, by_name
 from dialer.domain.contact import Contact
 from dialer.domain.desk_call import DeskCall
 from dialer.errors import BadInput, Forbidden
@@ -17,6 +18,17 @@ from dialer.services.pdc_call import check_text
 from dialer.services.pdc_contacts import set_attribute_in
 from dialer.store.store import Store, Tx
 from pdc import PdcError
+
+
+async def check_address(store: Store, agent: Agent, call: DeskCall, wanted: str) -> None:
+    """Whether the contact can be called there: at one of its numbers, given as it is or by its name.
+
+    Raises BadInput: nobody is called elsewhere than the agent said. NotFound, StoreDown.
+    """
+    contact = await store.read(lambda tx: tx.contacts(agent.org_id).get(call.contact_id))
+    numbers = by_name(contact.addresses, Channel.VOICE)
+    if wanted.casefold() not in {word for name, one in numbers.items() for word in (name, one.value)}:
+        raise BadInput(f"the contact has no number {wanted!r}", where="address", mend=f"one of: {', '.join(numbers)}")
 
 
 async def add_note(store: Store, agent: Agent, call: DeskCall, text: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from dialer.domain.agent_commands import (
     CancelPreview,
+    DialPreview,
     ManualCancel,
     ManualConnect,
     ManualDisconnect,
@@ -18,6 +19,7 @@ from dialer.domain.agent_commands import (
 from dialer.domain.agent_events import CallChanged, CallStage
 from dialer.domain.callback import CallbackType
 from dialer.domain.codes import SystemCode
+from dialer.domain.desk import Refused
 from dialer.domain.pacing_plan import Pacing, PacingKind
 from dialer.services.agent_floor import Done
 from dialer.services.callback_promise import Wanted
@@ -26,7 +28,7 @@ from dialer.services.strategy_shelf import StrategyShelf
 from dialer.store.store import Store
 from dialer.testing.voice import FakeCallee
 from tests.engine_kit import ON_SQLITE, completed, until
-from tests.floor_kit import PROGRESSIVE, at_work, attempts, hire, make_job, wires
+from tests.floor_kit import PROGRESSIVE, at_work, attempts, hire, make_job, number, wires
 
 pytestmark = pytest.mark.integration
 
@@ -49,6 +51,25 @@ async def test_a_preview_is_called_when_the_agent_says_so_or_its_time_is_up(stor
         await until(completed(store, job_id))
     assert [one.code for one in attempts(store, job_id)] == ["Sale", "Sale"]
     assert [one.agent for one in attempts(store, job_id)] == ["agent0", "agent0"]
+
+
+@ON_SQLITE
+async def test_a_preview_is_called_at_the_number_that_the_agent_names_and_nowhere_else(store: Store) -> None:
+    clock, voice, agents = wires(factor=10)
+    job_id = make_job(store, 1, Pacing(kind=PacingKind.PREVIEW))
+    staff = await hire(store, 1)
+    async with at_work(store, clock, voice, agents, staff, dials=False, writes=False) as (_, (worker,)):
+        await until(lambda: worker.seen[CallStage.OFFERED] == 1)
+        refused = await worker.say(DialPreview(address="home"))
+        assert isinstance(refused, Refused)
+        assert "the contact has no number 'home' (one of: mobile)" in str(refused)
+        assert not voice.placed
+        assert isinstance(await worker.say(DialPreview(address="Mobile")), Done)
+        await until(lambda: worker.seen[CallStage.GONE] == 1)
+        assert "no number 'nobody'" in str(await worker.say(Redial(address="nobody")))
+        assert isinstance(await worker.say(WrapUp(code="Sale")), Done)
+        await until(completed(store, job_id))
+    assert [one.address for one in attempts(store, job_id)] == [number(0)]
 
 
 @ON_SQLITE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dialer.domain.agent import Agent, AgentState
-from dialer.domain.agent_commands import Command, GoNotReady, LogIn
+from dialer.domain.agent_commands import Command, DialPreview, GoNotReady, LogIn, Redial
 from dialer.domain.desk import Refused
 from dialer.domain.desk_machine import after, new_desk
 from dialer.domain.ids import AgentId
@@ -14,6 +14,7 @@ from dialer.engine.floor.desks import Desks
 from dialer.engine.floor.ground import Ground
 from dialer.engine.floor.seat import Seat
 from dialer.errors import BadInput, NotFound, StoreDown
+from dialer.services import agent_contact
 from dialer.services.agent_floor import Done
 from dialer.services.agents import list_reasons, reason_of
 
@@ -43,6 +44,14 @@ class DeskCommands:
         answer = after(seat.desk, command, clock.now())
         if isinstance(answer, Refused):
             return answer
+        if isinstance(command, DialPreview | Redial) and command.address and seat.desk.call is not None:
+            try:
+                await agent_contact.check_address(store, seat.desk.agent, seat.desk.call, command.address)
+            except (BadInput, NotFound, StoreDown) as why:
+                return Refused(str(why))
+            answer = after(seat.desk, command, clock.now())  # the desk may have moved meanwhile
+            if isinstance(answer, Refused):
+                return answer
         asked = [task for task in answer.tasks if self._work.answers(task)]
         said: dict[str, object] = {}
         for task in asked:  # before the desk moves: what is refused has changed nothing
