@@ -19,7 +19,7 @@ def manual_connect(desk: Desk, now: datetime) -> Answer:
     """The contact has answered."""
     call = _manual(desk)
     if call is None or desk.state is not AgentState.PREVIEW:
-        return Refused("no contact of a manual campaign is before you")
+        return _refused(desk, call)
     call = replace(call, joined_at=now, fallback=SystemCode.ANSWER_HUMAN.value)
     return Moved(desk=desk.with_call(call).to(AgentState.TALKING, now), events=(said(call, CallStage.JOINED, now),))
 
@@ -28,7 +28,7 @@ def manual_end(desk: Desk, code: str, now: datetime, *, by_agent: bool) -> Answe
     """The call is over, or came to nothing; with a code, the wrap-up is, too."""
     call = _manual(desk)
     if call is None or desk.state not in (AgentState.PREVIEW, AgentState.TALKING):
-        return Refused("no contact of a manual campaign is before you")
+        return _refused(desk, call)
     chosen = code_called(call, code)
     if isinstance(chosen, Refused):
         return chosen
@@ -45,7 +45,7 @@ def manual_cancel(desk: Desk, now: datetime) -> Answer:
     """Pass the contact over."""
     call = _manual(desk)
     if call is None or desk.state is not AgentState.PREVIEW:
-        return Refused("no contact of a manual campaign is before you")
+        return _refused(desk, call)
     return wrapping(desk, call, now, fallback=SystemCode.PREVIEW_CANCELLED)
 
 
@@ -67,6 +67,14 @@ def written(desk: Desk, wanted: AddNote | ChangeContact | AddToDnc | ScheduleCal
         case ScheduleCallback():
             task = PromiseCallback(call=call, wanted=wanted)
     return Moved(desk=desk, tasks=(task,))
+
+
+def _refused(desk: Desk, call: DeskCall | None) -> Refused:
+    if call is None:
+        return Refused("no contact of a manual campaign is before you")
+    if desk.state is AgentState.TALKING:
+        return Refused("you are connected already", "manual disconnect or manual release ends it")
+    return Refused("this call is over", "wrap up")
 
 
 def _manual(desk: Desk) -> DeskCall | None:

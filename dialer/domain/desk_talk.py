@@ -69,7 +69,9 @@ def assigned(desk: Desk, happened: Assigned, now: datetime) -> Moved:
 def dial(desk: Desk, wanted: DialPreview, now: datetime) -> Answer:
     """Call the contact that was offered."""
     call = desk.call
-    if call is None or desk.state is not AgentState.PREVIEW or call.kind is CallKind.MANUAL:
+    if call is not None and call.kind is CallKind.MANUAL:
+        return Refused("there is no preview before you", "call it elsewhere, then use manual connect")
+    if call is None or desk.state is not AgentState.PREVIEW:
         return Refused("there is no preview before you")
     return _call(desk, call, now, address=wanted.address)
 

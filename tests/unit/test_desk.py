@@ -231,12 +231,16 @@ def test_a_manual_contact_is_connected_released_or_passed_over_and_nothing_is_di
     assert not ann.desk.can_take(CallKind.PREVIEW)
     ann.do(manual)
     assert ann.desk.due_at is None
-    assert "no preview" in ann.refused(do.DialPreview())
+    assert "no preview before you (call it elsewhere" in ann.refused(do.DialPreview())
     ann.do(do.ManualConnect())
     assert ann.state() is AgentState.TALKING
     assert "elsewhere" in ann.refused(do.Release())
     assert "not talking" in ann.refused(do.Hold())
-    ann.do(do.ManualDisconnect(), do.WrapUp(code="Interested"))
+    assert "connected already" in ann.refused(do.ManualConnect())
+    assert "connected already" in ann.refused(do.ManualCancel())
+    ann.do(do.ManualDisconnect())
+    assert "is over" in ann.refused(do.ManualRelease())
+    ann.do(do.WrapUp(code="Interested"))
     ann.do(manual, do.ManualRelease(code="Later"))
     assert ann.state() is AgentState.READY
     ann.do(manual, do.ManualCancel())
