@@ -19,7 +19,7 @@ from dialer.channels.inbound_email import InboundConfig, InboundMail, LmtpListen
 from dialer.channels.smpp_config import LongMessages, ReceiptIds, SmppConfig
 from dialer.channels.smpp_sms import SmppSms
 from dialer.channels.smtp_email import SmtpEmail
-from dialer.channels.twilio_config import TwilioConfig
+from dialer.channels.twilio_config import LONGEST_TEXT, TwilioConfig
 from dialer.channels.twilio_sms import TwilioSms
 from dialer.channels.twilio_webhooks import TwilioWebhooks
 from dialer.domain.channel import Channel
@@ -127,8 +127,9 @@ def _sms_gateway(
     config: SmsConfig, said: messages_of.SmsGateway, clock: Clock, parts: MessageParts, hooks: dict[str, TwilioWebhooks]
 ) -> MessageGateway[SmsOrder]:
     """A gateway of text messages, among the parts; `hooks` gets the address at which a provider tells us news."""
-    per_segment = False
+    per_segment, longest = False, 0
     if isinstance(config, TwilioConfig):
+        longest = LONGEST_TEXT
         port: TwilioSms | SmppSms = TwilioSms(config, clock)
         hooks[config.name] = TwilioWebhooks(config, clock)
     else:
@@ -136,7 +137,12 @@ def _sms_gateway(
         per_segment = config.long_messages is LongMessages.UDH
     parts.gateways.append(port)
     return MessageGateway(
-        port=port, clock=clock, sender=config.sender, sender_per_s=said.sender_per_s, ids_per_segment=per_segment
+        port=port,
+        clock=clock,
+        sender=config.sender,
+        sender_per_s=said.sender_per_s,
+        ids_per_segment=per_segment,
+        longest=longest,
     )
 
 

@@ -10,6 +10,7 @@ from dialer.domain.ids import AttemptId
 from dialer.domain.message_names import GATEWAY, SENDER_MEND, SERVICE, SMS_SENDER
 from dialer.errors import BadInput
 
+LONGEST_TEXT = 1600  # characters; more is refused (error 21617)
 ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}\Z")
 
 # To Twilio itself, and no part of what it requests and signs: repeat a callback five times, also when we answer 503.

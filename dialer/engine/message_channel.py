@@ -109,6 +109,20 @@ class SmsChannel(MessageChannel[SmsOrder]):
 
     channel = Channel.SMS
 
+    def cannot(self, handler: Handler) -> str:
+        """Whether its gateway is missing, or would refuse its text to everybody."""
+        if because := super().cannot(handler):
+            return because
+        gateway = self._of(handler) if isinstance(handler, SmsHandler) else None
+        if gateway is None or not isinstance(handler, SmsHandler):
+            return ""
+        length = len(handler.text.fill({}))
+        if gateway.longest and length > gateway.longest:
+            return (
+                f"its text has {length} characters without what fills its blanks, and {gateway.port.name} takes {gateway.longest}"
+            )
+        return ""
+
     async def _written(self, order: AttemptOrder, gateway: MessageGateway[SmsOrder]) -> tuple[SmsOrder, NewMessage]:
         handler = order.handler
         if not isinstance(handler, SmsHandler):

@@ -30,6 +30,7 @@ class MessageGateway(Generic[OrderT]):
     sender: str
     sender_per_s: float | None = None  # segments of one sender in a second; None: as fast as the gateway takes them
     ids_per_segment: bool = False  # it gives each segment an id of its own
+    longest: int = 0  # characters of a text that it takes; 0: no limit known
     _rates: dict[str, SendRate] = field(default_factory=dict)
     _rests_until_s: float = 0.0
     _refused: str = ""

@@ -280,6 +280,17 @@ async def test_a_text_may_hold_the_address_at_which_one_click_stops_the_mails(
     assert "no [web] listen and public_url" in nowhere.cannot(_handlers(store, text)[0])
 
 
+@ON_SQLITE
+async def test_a_text_that_a_gateway_would_refuse_to_everybody_is_sent_to_nobody(store: Store) -> None:
+    post = Post(store, CLOCK)
+    port = FakeMessages[SmsOrder](CLOCK, post.inbound.take, name="twilio")
+    post.add(Channel.SMS, port, longest=1600)
+    long = SMS.replace("will you", "will you " * 200)
+    because = post.channels()[Channel.SMS].cannot(_handlers(store, long)[0])
+    assert "twilio takes 1600" in because
+    assert post.channels()[Channel.SMS].cannot(_handlers(store, SMS)[0]) == ""
+
+
 def _handlers(store: Store, text: str) -> Any:
     from dialer.services.strategies import load_strategy
 
