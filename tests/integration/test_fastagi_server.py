@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import socket
 import threading
+import warnings
 from pathlib import Path
 
 import pytest
@@ -33,6 +36,22 @@ async def test_a_donor_who_presses_1_becomes_a_code_before_the_line_is_cut(tmp_p
         path = call.played()[0]
         assert Path(path).is_absolute()
         assert Path(f"{path}.ulaw").stat().st_size > 0
+
+
+async def test_a_server_that_is_stopped_in_the_moment_of_a_call_forgets_nobody_at_the_door(tmp_path: Path) -> None:
+    for moment in range(12):  # turns of the loop
+        with socket.socket() as caller, warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            async with served(tmp_path) as at:
+                await asyncio.sleep(0)
+                caller.connect(at.address)  # the kernel takes it, and the loop does later
+                for _ in range(moment):
+                    await asyncio.sleep(0)
+            caller.settimeout(PATIENCE_S)
+            with contextlib.suppress(ConnectionResetError):
+                assert caller.recv(1) == b""
+            gc.collect()
+            assert not heard, "a connection that nobody has closed"
 
 
 @pytest.mark.row(31)

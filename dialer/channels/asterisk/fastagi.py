@@ -119,10 +119,12 @@ class FastAgiServer:
         self._threads.stop()
 
     async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
+            await self._somebody()
             try:
-                conn, peer = await loop.sock_accept(self._listener)
+                conn, peer = self._listener.accept()
+            except BlockingIOError:  # another worker was quicker
+                continue
             except OSError as exc:
                 if exc.errno in (errno.EBADF, errno.EINVAL):
                     raise
@@ -137,6 +139,16 @@ class FastAgiServer:
             self._strangers[task] = conn
             task.add_done_callback(self._welcomed)
             await asyncio.sleep(0)  # let it begin: a flood of connections must not be evicted before it has been read
+
+    async def _somebody(self) -> None:
+        """Wait until somebody is at the door. Who is let in there would be forgotten if we were told to stop in that moment."""
+        loop = asyncio.get_running_loop()
+        there = asyncio.Event()
+        loop.add_reader(self._listener.fileno(), there.set)
+        try:
+            await there.wait()
+        finally:
+            loop.remove_reader(self._listener.fileno())
 
     def _welcomed(self, task: asyncio.Task[None]) -> None:
         self._pending.discard(task)
