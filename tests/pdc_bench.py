@@ -35,6 +35,7 @@ from dialer.web.pdc import make_pdc_app
 from pdc import Contact, Pdc, Phone, SessionKey, SessionPdc
 from pdc.http import HttpPdc
 from pdc.verbs import APP_VERBS, Verb, session_pdc
+from tests.patience import PATIENCE_S
 
 TOKEN = "a-token-of-the-tests"
 NOBODY = "http://127.0.0.1:1"  # nothing listens there
@@ -328,7 +329,7 @@ async def over_http(pdc: Pdc, *, secondary: bool = False) -> AsyncIterator[Pdc]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    client = HttpPdc(*((NOBODY, url) if secondary else (url,)), token=TOKEN)
+    client = HttpPdc(*((NOBODY, url) if secondary else (url,)), token=TOKEN, timeout_s=PATIENCE_S)
     try:
         yield client
     finally:

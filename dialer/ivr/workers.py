@@ -25,7 +25,6 @@ READY_WITHIN_S = 60.0  # the first start may have prompts to speak
 BEAT_WITHIN_S = 6.0
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 STEADY_AFTER_S = 30.0  # a worker that lived so long starts the back-off anew
-ALONE_AFTER_S = 3.0  # without any worker for so long, calls are turned away so that the dialplan speaks to them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +36,7 @@ class WorkerOptions:
     pdc_secondary_url: str = ""
     pdc_timeout_s: float = 3.0
     workers: int = 2  # 0: inside this process, for debugging
+    alone_after_s: float = 3.0  # without any worker for so long, calls are turned away so that the dialplan speaks to them
     max_calls: int = 500
     max_app_s: float = 300.0
     stall_s: float = 10.0
@@ -258,7 +258,7 @@ class IvrWorkers:
         """Without any worker the switch would wait for ever on a socket that nobody reads."""
         while True:
             await asyncio.sleep(0.1)
-            while not self._any_ready() and time.monotonic() - self._alone_since > ALONE_AFTER_S:
+            while not self._any_ready() and time.monotonic() - self._alone_since > self._options.alone_after_s:
                 try:
                     conn, _ = self._listener.accept()  # never waits: a call that comes when a worker is ready is not ours
                 except OSError:  # nobody is there; or out of file descriptors

@@ -22,6 +22,7 @@ from dialer.web.pdc import make_pdc_app
 from pdc import Contact
 from tests.fake_asterisk import SwitchCall
 from tests.ivr_kit import NONCE, eventually
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -63,7 +64,7 @@ class Workshop:
     pdc: FakePdc
     address: tuple[str, int]
 
-    async def call(self, app: str, *keys: str, limit_s: float = 20.0) -> SwitchCall:
+    async def call(self, app: str, *keys: str, limit_s: float = PATIENCE_S) -> SwitchCall:
         """Place one call and wait for its end."""
         contact = Contact(user_contact_id="1", address="+15550100", attributes={"donor": ""})
         key = self.pdc.add_call(app=app, contact=contact, nonce=NONCE)
@@ -95,6 +96,8 @@ async def workshop(folder: Path, workers: int, *, stall_s: float = 10.0) -> Asyn
         apps=(str(folder / "apps"),),
         tts_command=SILENT_TTS,
         stall_s=stall_s,
+        alone_after_s=PATIENCE_S,
+        pdc_timeout_s=PATIENCE_S,
         log_level="error",
     )
     pool = IvrWorkers(listener, options, token=TOKEN)
@@ -130,9 +133,9 @@ async def test_a_worker_that_is_frozen_is_killed_and_replaced(tmp_path: Path) ->
     async with workshop(tmp_path, 1) as at:
         (pid,) = at.workers.pids
         os.kill(pid, signal.SIGSTOP)
-        call = await at.call("blood_donation", "1", limit_s=30)
+        call = await at.call("blood_donation", "1")
         assert at.code(call) in ("Interested in Blood Donation", "")  # accepted by the frozen one, or by its successor
-        await eventually(lambda: bool(at.workers.pids) and pid not in at.workers.pids, within_s=20)
+        await eventually(lambda: bool(at.workers.pids) and pid not in at.workers.pids)
         assert at.code(await at.call("blood_donation", "2")) == "Not interested in Blood Donation"
 
 
