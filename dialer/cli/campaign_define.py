@@ -48,7 +48,7 @@ Then = typer.Option(help="The campaign that starts when this one has ended.")
 Pacing = typer.Option(help="Who decides when a contact is called: agentless, progressive, predictive, preview or manual.")
 Knob = typer.Option("--knob", help='Of the pacing: "lines-per-agent=1.5", "wrap-up=30", "abandon=2.5"; docs/agents.md has all.')
 Trunk = typer.Option(help="The way out; the first of the settings if not given.")
-CallerId = typer.Option(help="The number that the callee sees, E.164; the trunk's if not given.")
+CallerId = typer.Option(help="The number that the contact sees, E.164; the trunk's if not given.")
 
 
 @plain_errors
