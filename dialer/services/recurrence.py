@@ -74,7 +74,7 @@ def check_rule(first: datetime, zone: str, rule: str) -> None:
     if isinstance(found, rruleset) or any(word in rule.upper() for word in ("DTSTART", "SECONDLY", "MINUTELY", "BYSECOND")):
         raise BadInput(f"{rule!r} is more than a rule", where="rule", mend="one RRULE, hourly or slower")
     if not happens:
-        raise BadInput(f"{rule!r} never happens", where="rule", mend="a day that there is")
+        raise BadInput(f"{rule!r} never happens", where="rule", mend="a day that there is, before its end")
 
 
 def _happens(rule: rrule) -> bool:

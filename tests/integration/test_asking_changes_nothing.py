@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from dialer.cli.commands import app
+from dialer.domain.rules import Kind, Rule, Then
+from dialer.services.organisations import DEFAULT
+from dialer.services.rules import list_rules
 from dialer.store.store import Store
 from tests.campaign_texts import STRATEGY
 
@@ -63,6 +67,33 @@ def test_to_look_at_a_dnc_group_does_not_empty_it_and_at_a_campaign_does_not_fre
     assert "only the lists that always apply" in run("dnc", "campaign", "Ask", "--group", "")
 
 
+@pytest.mark.row(58, 59)
+@pytest.mark.usefixtures("ready")
+def test_what_a_rule_was_given_can_be_taken_from_it_again(sqlite_url: str) -> None:
+    run("contacts", "import", "donors.csv", "--list", "Donors")
+    run("codes", "add", "Interested")
+    run("codes", "add", "Enough")
+    run("campaign", "create", "Ask", "--code", "Interested", "--strategy", "ask.yaml", "--list", "Donors")
+    given = ("--campaign", "Ask", "--code", "Interested", "--exempt", "manual", "--finish-with", "Enough")
+    run("rules", "add", "Odd", *given)
+
+    def rule() -> Rule:
+        store = Store(sqlite_url)
+        try:
+            org_id = store.read_now(lambda tx: tx.organisations.by_name(DEFAULT))
+            return next(one for one in asyncio.run(list_rules(store, org_id)) if one.name == "Odd")
+        finally:
+            store.close_now()
+
+    made = rule()
+    assert (made.codes, made.exempt, made.then, made.code) == (("Interested",), (Kind.MANUAL,), Then.FINISH, "Enough")
+    assert len(made.campaigns) == 1
+    run("rules", "edit", "Odd", "--campaign", "", "--code", "", "--exempt-nobody", "--finish-with", "")
+    bare = rule()
+    assert (bare.codes, bare.exempt, bare.then, bare.campaigns) == ((), (), Then.WAIT, ())
+    assert "somebody and nobody" in run("rules", "edit", "Odd", "--exempt-nobody", "--exempt", "manual", fails=True)
+
+
 @pytest.mark.usefixtures("ready")
 @pytest.mark.parametrize(
     ("words", "says"),
@@ -71,6 +102,7 @@ def test_to_look_at_a_dnc_group_does_not_empty_it_and_at_a_campaign_does_not_fre
         (("contacts", "phone-check", "--country", "90"), "what of that country?"),
         (("contacts", "phone-check", "--length", "10", "10"), "a format belongs to a country"),
         (("contacts", "phone-check", "--length", "9", "10", "--country", "90", "--prefix", "a"), "'a' cannot be dialled"),
+        (("rules", "edit", "72 hours after a nuisance call", "--hours", "nan"), "nan"),
         (("callbacks", "limits", "--minutes", "nan"), "nan"),
         (("callbacks", "limits", "--retry", "inf"), "inf"),
         (("rules", "add", "Odd", "--zone", "Europe/Berlin", "--not-in-zone", "Europe/Berlin"), "does not hold there"),
