@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -60,8 +61,12 @@ async def linked(floor: FloorBench) -> FloorSeen:
 class FloorBench:
     """Both ports, with one reader of each one's events."""
 
-    def __init__(self, voice: VoicePort, agents: FakeAgentVoice | AsteriskAgentVoice, *, trunk: str = "trunk") -> None:
+    def __init__(
+        self, voice: VoicePort, agents: FakeAgentVoice | AsteriskAgentVoice, *, trunk: str = "trunk", lab: Lab | None = None
+    ) -> None:
         self.voice, self.agents, self.trunk = voice, agents, trunk
+        # Where a time is promised, it is one on a machine that has time for us and for the switch.
+        self.pids = [os.getpid(), *(() if lab is None else (lab.switch_pid, lab.carrier_pid))]
         self.switch = voice.switches()[0]
         self.calls: list[VoiceEvent] = []
         self.states: list[SwitchEvent] = []

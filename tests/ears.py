@@ -40,4 +40,4 @@ class Ears:
         deadline = time.monotonic() + PATIENCE_S
         while what not in self.by(number):
             assert time.monotonic() < deadline, f"{number} does not hear {what!r}, but {self.lab.heard()[-20:]}"
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
