@@ -57,14 +57,14 @@ async def test_a_killed_dialer_calls_nobody_twice_and_loses_nobody(
 
 async def test_a_killed_dialer_is_as_safe_on_postgresql(rig: Rig, postgres_url: str) -> None:
     rig.database_url, rig.anew = postgres_url, True
-    await killed_and_started_again(rig, "K3:kill9@4", first_number=3000)
+    await killed_and_started_again(rig, "K3:kill9@4", first_number=83_000)
 
 
 async def killed_and_started_again(rig: Rig, failpoint: str, *, first_number: int | None = None) -> None:
     rig.workers = 1
     contacts = 24
     # Numbers that no other test of the session calls: so the network's own log can be asked about them, whatever the ledger says.
-    first = 1000 + 100 * int(failpoint[1]) if first_number is None else first_number
+    first = 81_000 + 100 * int(failpoint[1]) if first_number is None else first_number
     numbers = [number(first + index, ENDINGS[index % len(ENDINGS)]) for index in range(contacts)]
     job_id = rig.campaign(numbers, pace_per_s=8, max_ports=12)
     rig.start(OUTDIAL_FAIL=failpoint)
