@@ -289,12 +289,12 @@ class JobRunner:
             in_flight=in_flight + sending,
             ringing=ringing,
             answered=in_flight - ringing,
-            due=self._lanes.due(),
+            due=self._lanes.due() if any(self._rooms.values()) else None,  # with no room at all nobody looks for who is due
         )
 
     def _within(self, seen: Snapshot) -> Snapshot:
         """With the room that there is on each channel."""
-        return replace(seen, due=self._lanes.due(self._rooms), room=sum(self._rooms.values()))
+        return replace(seen, due=seen.due if seen.due is None else self._lanes.due(self._rooms), room=sum(self._rooms.values()))
 
     def _look_ahead(self) -> int:
         """How many contacts may be wanted within a second."""
