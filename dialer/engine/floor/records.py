@@ -130,7 +130,7 @@ class FloorRecords:
         Whoever is cancelled meanwhile cannot know whether they are on disk: so it ends all the same, and the next one waits for
         it, and writes nothing twice.
         """
-        if self._writing is not None:
+        while self._writing is not None and not self._writing.done():
             await asyncio.gather(self._writing, return_exceptions=True)
         self._writing = asyncio.create_task(self._write(), name="write the floor's records")
         await asyncio.shield(self._writing)
