@@ -21,6 +21,7 @@ from dialer.domain.imports import ImportReport
 from dialer.errors import NotFound, OutdialError, RunTaken, StoreDown
 from dialer.ports import Clock
 from dialer.store.store import Store
+from dialer.to_its_end import to_its_end
 
 log = structlog.get_logger()
 
@@ -183,7 +184,7 @@ class Importer:
                     await self._fail(run, f"it took longer than its limit of {source.limit_s} s; what was stored stays")
                     return None
         finally:
-            said = await _reaped(process)
+            said = await to_its_end(_reaped(process))
         if process.returncode == 0:
             return None
         return said if process.returncode == TROUBLE else f"its process died (exit status {process.returncode})"

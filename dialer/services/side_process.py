@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from dialer import errors
 from dialer.errors import BadInput, OutdialError
 from dialer.logs import configure
+from dialer.to_its_end import to_its_end
 
 NICENESS = 10
 _MAX_LINE = 1 << 20
@@ -64,7 +65,7 @@ async def ask(module: str, request: Mapping[str, Any], *, limit_s: float) -> Asy
     except TimeoutError as exc:
         raise OutdialError(f"it took longer than {limit_s / 3600:g} hours") from exc
     finally:
-        await _end(process)
+        await to_its_end(_end(process))
 
 
 async def ask_here(module: str, request: Mapping[str, Any], *, limit_s: float) -> AsyncGenerator[dict[str, Any]]:

@@ -146,7 +146,7 @@ async def test_a_caller_is_passed_on_and_the_agent_is_free_for_the_next(store: S
 @pytest.mark.row(128, 131)
 async def test_a_caller_goes_to_somebody_who_still_rings_and_the_agent_is_free_at_once(store: Store) -> None:
     async with talk(store) as on:
-        on.voice.callees[EXPERT] = FakeCallee(ring_s=0.1, answer_s=6.0)
+        on.voice.callees[EXPERT] = FakeCallee(ring_s=0.1, answer_s=18.0)
         offer = on.caller.offer
         await on.worker.say(Consult(number=EXPERT))
         await on.worker.say(CompleteTransfer())
