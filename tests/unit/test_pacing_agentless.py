@@ -36,6 +36,13 @@ def test_the_pace_is_kept_on_average_over_five_minutes(calls_per_s: float, tick_
     assert abs(len(placed) - calls_per_s * 300) <= max(1.0, calls_per_s * 300 * 0.05)
 
 
+@pytest.mark.parametrize("calls_per_s", [1.0, 0.5, 1 / 3.7, 2.0])
+def test_looks_that_come_late_do_not_make_the_job_slower(calls_per_s: float) -> None:
+    placed = run(Agentless(calls_per_s=calls_per_s, max_ports=10**6), for_s=300, tick_s=0.33, jitter=0.3)
+    assert abs(len(placed) - calls_per_s * 300) <= 1.0
+    assert all(before <= at * calls_per_s + 1e-6 for before, at in enumerate(placed)), "nor is the pace ever exceeded"
+
+
 @given(rate=st.floats(0.1, 50), ticks=st.lists(st.floats(0.001, 30), min_size=2, max_size=40))
 def test_no_pause_is_made_good_by_a_volley(rate: float, ticks: list[float]) -> None:
     pacer, memory, now = Agentless(calls_per_s=rate, max_ports=10**6), Memory(), 0.0
