@@ -93,6 +93,10 @@ class Launch:
 
         return dict(sorted(self.store.read_now(work).items()))
 
+    def ended(self) -> int:
+        """Contacts whose latest attempt has ended."""
+        return sum(code is not None for code in self.codes().values())
+
     def place(self, user_contact_id: str) -> JobContact | None:
         """Where a contact stands in the job."""
 

@@ -58,7 +58,7 @@ async def test_home_is_rung_from_eight_to_ten_and_the_office_from_ten_to_five_by
     clock = FastClock(20, MORNING)
     voice = FakeVoice(clock, default=BUSY)
     async with running(store, voice, clock=clock):
-        await until(lambda: len(launch.codes()) == 3)
+        await until(lambda: launch.ended() == 3)
         await until(lambda: launch.place("America/New_York") is not None)
     assert {order.number for order in voice.placed} == {"+15550110000", "+15550120001", "+15550140001"}
     waits = launch.place("America/New_York")

@@ -72,7 +72,7 @@ async def test_a_program_says_who_is_not_attempted_for_now_and_for_good(store: S
         await until(lambda: "credit cannot be asked: not done within 0.1 s" in str(launch.place("d1")))
         await until(lambda: "credit cannot be asked: ValueError: the ledger is closed" in str(launch.place("d2")))
         paid.set()
-        await until(lambda: len(launch.codes()) == 3)
+        await until(lambda: launch.ended() == 3)
         await until(lambda: totals(launch).restrictions >= 4)  # d1 is held back again and again
     assert len(voice.placed) == 3
     assert {one.known["city"] for one in asked} == {"Ankara"}
