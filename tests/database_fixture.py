@@ -72,15 +72,22 @@ def postgres_url(postgres_server: Any) -> Iterator[str]:
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    """The address of an SQLite file that does not exist yet."""
-    return f"sqlite:///{tmp_path / 'outdial.db'}"
+def sqlite_file() -> Iterator[Path]:
+    """An SQLite file that does not exist yet, in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="outdial-db-", dir=in_memory()) as folder:
+        yield Path(folder, "outdial.db")
 
 
 @pytest.fixture
-def ready_url(sqlite_url: str, sqlite_template: bytes) -> str:
-    """The address of an SQLite file with all tables and nothing in them."""
-    Path(sqlite_url.removeprefix("sqlite:///")).write_bytes(sqlite_template)
+def sqlite_url(sqlite_file: Path) -> str:
+    """Its address."""
+    return f"sqlite:///{sqlite_file}"
+
+
+@pytest.fixture
+def ready_url(sqlite_file: Path, sqlite_url: str, sqlite_template: bytes) -> str:
+    """Its address, with all tables and nothing in them."""
+    sqlite_file.write_bytes(sqlite_template)
     return sqlite_url
 
 
@@ -102,14 +109,9 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     """Give a store with all its tables and nothing in them, closed after the test; the test runs once on each kind."""
-    if request.param == "sqlite":
-        path = tmp_path / "outdial.db"
-        path.write_bytes(request.getfixturevalue("sqlite_template"))
-        opened = Store(f"sqlite:///{path}")
-    else:
-        opened = Store(request.getfixturevalue("postgres_copy_url"))
+    opened = Store(request.getfixturevalue("ready_url" if request.param == "sqlite" else "postgres_copy_url"))
     try:
         yield opened
     finally:

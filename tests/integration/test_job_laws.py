@@ -109,16 +109,14 @@ def explored(examples: int) -> Callable[[Any], Any]:
     )
 
 
-def test_after_every_commit_the_laws_hold_on_sqlite(sqlite_template: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "world.db"
-
+def test_after_every_commit_the_laws_hold_on_sqlite(sqlite_template: bytes, sqlite_file: Path, sqlite_url: str) -> None:
     @explored(WALKS)
     @given(PROGRAM)
     def live(program: list[tuple[tuple[str, dict[str, Any]], int]]) -> None:
-        for old in tmp_path.iterdir():
+        for old in sqlite_file.parent.iterdir():
             old.unlink()
-        path.write_bytes(sqlite_template)
-        store = Store(f"sqlite:///{path}", group_commit_s=0.0)
+        sqlite_file.write_bytes(sqlite_template)
+        store = Store(sqlite_url, group_commit_s=0.0)
         try:
             live_through(store, program)
         finally:

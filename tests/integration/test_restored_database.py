@@ -48,15 +48,17 @@ def beat(store: Store) -> int:
     return max((one.beat for one in store.read_now(lambda tx: tx.node_statuses.all())), default=0)
 
 
-async def test_nobody_is_called_from_a_restored_database_until_an_operator_resumes(sqlite_url: str, tmp_path: Path) -> None:
-    database, backup, memory = tmp_path / "outdial.db", tmp_path / "backup.db", tmp_path / "data" / "n1.seen"
+async def test_nobody_is_called_from_a_restored_database_until_an_operator_resumes(
+    sqlite_file: Path, sqlite_url: str, tmp_path: Path
+) -> None:
+    backup, memory = tmp_path / "backup.db", tmp_path / "data" / "n1.seen"
     store = Store(sqlite_url)
     store.migrate()
     org_id = store.write_now(lambda tx: tx.organisations.ensure("default"))
     await ready_campaign(store, org_id)
     job = await start_campaign(store, org_id, "Blood", by="test")
     store.close_now()
-    shutil.copy(database, backup)
+    shutil.copy(sqlite_file, backup)
 
     store = Store(sqlite_url)
     async with dialling(store, memory) as voice:
@@ -66,9 +68,9 @@ async def test_nobody_is_called_from_a_restored_database_until_an_operator_resum
         told = store.read_now(lambda tx: tx.jobs(None).get(job.id))
         assert told.changed_by != RESTORED, "an ordinary start notices nothing"
     store.close_now()
-    for rest in tmp_path.glob("outdial.db-*"):
+    for rest in sqlite_file.parent.glob(f"{sqlite_file.name}-*"):
         rest.unlink()
-    shutil.copy(backup, database)
+    shutil.copy(backup, sqlite_file)
 
     store = Store(sqlite_url)
     async with dialling(store, memory) as voice:

@@ -13,7 +13,6 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from dialer.errors import Conflict, StoreDown
-from dialer.store.engines import parse_url
 from dialer.store.store import SchemaState, Store
 from dialer.store.tables import metadata
 
@@ -117,15 +116,14 @@ def test_a_newer_database_is_refused_in_plain_words_and_left_alone(store: Store)
     assert found == "9999"
 
 
-def test_a_damaged_file_is_not_dialled_from(sqlite_url: str) -> None:
+def test_a_damaged_file_is_not_dialled_from(sqlite_file: Path, sqlite_url: str) -> None:
     store = Store(sqlite_url)
     store.migrate()
     store.check_integrity()
     store.close_now()
-    path = Path(parse_url(sqlite_url).database or "")
-    content = bytearray(path.read_bytes())
+    content = bytearray(sqlite_file.read_bytes())
     content[4096:12288] = b"\xff" * 8192
-    path.write_bytes(content)
+    sqlite_file.write_bytes(content)
     store = Store(sqlite_url)
     try:
         with pytest.raises(StoreDown, match=r"damaged.*restore the last backup"):
