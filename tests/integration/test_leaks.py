@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -41,10 +42,16 @@ def test_a_server_that_the_session_shares_is_no_leak_nor_are_its_own_children() 
     server.wait()
 
 
-def test_a_program_that_was_forked_is_a_child_like_any_other_and_dies_by_the_name_of_its_signal() -> None:
-    with pytest.raises(AssertionError, match=r"processes left behind"), no_processes_left("forked", grace_s=0.1):
-        waits = Forked("dialer.source_worker")  # for a line that says what is to be done
-    assert waits.poll() is None
+def test_a_program_that_was_forked_is_a_child_like_any_other_and_dies_by_the_name_of_its_signal(tmp_path: Path) -> None:
+    said = tmp_path / "said.log"
+    found = ""
+    try:
+        with no_processes_left("forked", grace_s=0.1):
+            waits = Forked("dialer.source_worker", out=said)  # for a line that says what is to be done
+    except AssertionError as left:
+        found = str(left)
+    assert waits.poll() is None, said.read_text()
+    assert "processes left behind" in found
     waits.kill()
     assert waits.wait(PATIENCE_S) == -signal.SIGKILL
     with no_processes_left("ended"):
