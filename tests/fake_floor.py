@@ -112,8 +112,10 @@ class Tokens(dict[str, Agent]):
     """Whose each token is."""
 
     down = False  # the database does not answer
+    asked = 0
 
     async def identify(self, token: str) -> Agent | None:
+        self.asked += 1
         if self.down:
             raise StoreDown("no database")
         return self.get(token)

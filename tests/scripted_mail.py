@@ -13,6 +13,7 @@ from dialer.channels.smtp_pool import SmtpPool
 from dialer.closing import accept_no_more
 from tests.mail_kit import ANSWERS, SENDER
 from tests.message_kit import CLOCK
+from tests.patience import PATIENCE_S
 
 USUAL = {"MAIL": "250 ok", "RCPT": "250 ok", "DATA": "354 go on", ".": "250 taken", "RSET": "250 ok", "QUIT": "221 bye"}
 SILENT, CLOSES = "silent", "closes"  # instead of an answer, and from then on
@@ -72,7 +73,12 @@ class ScriptedMail:
 
 @contextlib.asynccontextmanager
 async def scripted(
-    *, pipelining: bool, says: Mapping[str, str] | None = None, by_octet: bool = False, connections: int = 1
+    *,
+    pipelining: bool,
+    says: Mapping[str, str] | None = None,
+    by_octet: bool = False,
+    connections: int = 1,
+    answer_within_s: float = PATIENCE_S,
 ) -> AsyncIterator[tuple[ScriptedMail, SmtpPool]]:
     """Such a server, and a pool of connections to it."""
     mail = ScriptedMail(pipelining=pipelining, says=dict(says or {}), by_octet=by_octet)
@@ -85,8 +91,8 @@ async def scripted(
         sender=SENDER,
         answers=ANSWERS,
         connections=connections,
-        answer_timeout_s=0.1,
-        final_timeout_s=0.1,
+        answer_timeout_s=answer_within_s,
+        final_timeout_s=answer_within_s,
     )
     pool = SmtpPool(config, CLOCK)
     try:

@@ -15,8 +15,9 @@ from dialer.domain.agent_commands import GoReady, ScheduleCallback, WrapUp
 from dialer.domain.desk import Refused
 from dialer.services.agent_floor import Done
 from dialer.web.agent_desk import COMMANDS
-from tests.desktop_kit import QUICK, SHOWN, Served, serving
+from tests.desktop_kit import PATIENT, PATIENT_RHYTHM, SHOWN, Served, serving
 from tests.fake_floor import ANN, ANNS_TOKEN, BOBS_TOKEN, state
+from tests.patience import until
 
 pytestmark = pytest.mark.integration
 
@@ -72,7 +73,7 @@ async def test_too_many_wrong_tokens_shut_out_their_address_but_nobody_who_was_r
 
 
 async def test_pages_of_other_sites_may_not_connect() -> None:
-    async with serving(replace(QUICK, origins=("https://desk.example.org",))) as served:
+    async with serving(replace(PATIENT, origins=("https://desk.example.org",))) as served:
         own = str(served.server.make_url("")).rstrip("/")
         for origin in (own, "https://desk.example.org"):
             desktop = await served.open(Origin=origin)
@@ -122,18 +123,19 @@ async def test_a_database_that_is_away_throws_nobody_out(served: Served) -> None
     served.tokens.down = True
     async with served.client.get(f"{served.url}/desk", headers=SHOWN) as answer:
         assert (answer.status, (await answer.json())["error"]) == (503, "failed")
-    for _ in range(3):  # longer than a token goes unchecked
-        await desktop.next("beat")
+    asked = served.tokens.asked
+    await until(lambda: served.tokens.asked >= asked + 3)
     assert (await desktop.ask("hold"))["result"] == 0
     served.tokens.down = False
     del served.tokens[ANNS_TOKEN]
     assert (await desktop.next("bye"))["error"] == "unauthorised"
 
 
-async def test_a_socket_on_which_nothing_is_said_is_closed(served: Served) -> None:
-    desktop = await served.open()
-    assert (await desktop.next())["error"] == "no_hello"
-    assert await desktop.closed() == 4400
+async def test_a_socket_on_which_nothing_is_said_is_closed() -> None:
+    async with serving(replace(PATIENT, rhythm=replace(PATIENT_RHYTHM, hello_s=0.2))) as served:
+        desktop = await served.open()
+        assert (await desktop.next())["error"] == "no_hello"
+        assert await desktop.closed() == 4400
 
 
 # ── commands ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -240,18 +242,19 @@ async def test_a_command_that_fails_is_told_and_the_next_one_works(served: Serve
     assert (await desktop.ask("hold"))["result"] == 0
 
 
-async def test_a_command_that_takes_long_is_carried_out_even_so_and_once(served: Served) -> None:
-    desktop, _ = await served.connect()
-    served.floor.going_on.clear()
-    assert (await desktop.ask("go_ready", id="a"))["error"] == "no_answer"
-    assert (await desktop.ask("go_ready", id="a"))["error"] == "no_answer"
-    served.floor.going_on.set()
-    assert len(served.floor.commands) == 1
-    assert (await desktop.ask("go_ready", id="b"))["result"] == 0
+async def test_a_command_that_takes_long_is_carried_out_even_so_and_once() -> None:
+    async with serving(replace(PATIENT, command_s=0.2)) as served:
+        desktop, _ = await served.connect()
+        served.floor.going_on.clear()
+        assert (await desktop.ask("go_ready", id="a"))["error"] == "no_answer"
+        assert (await desktop.ask("go_ready", id="a"))["error"] == "no_answer"
+        served.floor.going_on.set()
+        assert len(served.floor.commands) == 1
+        assert (await desktop.ask("go_ready", id="b"))["result"] == 0
 
 
 async def test_more_commands_than_are_taken_are_refused_and_the_desk_stays(served: Served) -> None:
-    async with serving(replace(QUICK, burst=3, commands_per_s=0.01)) as served:
+    async with serving(replace(PATIENT, burst=3, commands_per_s=0.01)) as served:
         desktop, _ = await served.connect()
         results = [(await desktop.ask("go_ready"))["result"] for _ in range(5)]
         assert results == [0, 0, 0, 4, 4]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -17,7 +18,8 @@ from dialer.domain.ids import ContactId
 from dialer.domain.supervisor_commands import SupervisorCommand
 from dialer.web.agent_desk import COMMANDS
 from dialer.web.agent_questions import QUESTIONS
-from tests.desktop_kit import Served, serving
+from dialer.web.agent_sessions import Bounds
+from tests.desktop_kit import PATIENT, PATIENT_RHYTHM, Served, serving
 from tests.engine_kit import until
 from tests.fake_floor import ANN, ANNS_TOKEN, BOB, BOBS_TOKEN, state
 
@@ -93,12 +95,13 @@ async def test_who_comes_back_with_nothing_to_go_on_gets_a_new_session(served: S
         assert served.floor.listeners(ANN) == 1
 
 
-async def test_a_session_that_nobody_resumes_ends(served: Served) -> None:
-    desktop, welcome = await served.connect()
-    await desktop.socket.close()
-    await until(lambda: served.floor.listeners(ANN) == 0)
-    _, again = await served.connect(session=welcome["session"])
-    assert not again["resumed"]
+async def test_a_session_that_nobody_resumes_ends() -> None:
+    async with serving(replace(PATIENT, bounds=Bounds(keep_s=0.3))) as served:
+        desktop, welcome = await served.connect()
+        await desktop.socket.close()
+        await until(lambda: served.floor.listeners(ANN) == 0)
+        _, again = await served.connect(session=welcome["session"])
+        assert not again["resumed"]
 
 
 @pytest.mark.row(124)
@@ -132,19 +135,21 @@ async def test_a_desktop_that_does_not_read_is_cut_off_and_costs_nobody_else_any
     assert [(await again.next())["seq"] for _ in range(100)] == list(range(201, 301))
 
 
-async def test_beats_show_that_the_dialer_is_there(served: Served) -> None:
-    desktop, _ = await served.connect()
-    served.floor.tell(ANN, state(AgentState.READY))
-    beat = await desktop.next("beat")
-    assert beat["at"]
-    assert (await desktop.next("beat"))["seq"] == 1
+async def test_beats_show_that_the_dialer_is_there() -> None:
+    async with serving(replace(PATIENT, rhythm=replace(PATIENT_RHYTHM, beat_s=2.0))) as served:
+        desktop, _ = await served.connect()
+        served.floor.tell(ANN, state(AgentState.READY))
+        beat = await desktop.next("beat")
+        assert beat["at"]
+        assert (await desktop.next("beat"))["seq"] == 1
 
 
-async def test_a_desktop_that_answers_no_pings_is_gone(served: Served) -> None:
-    socket = await served.client.ws_connect(f"{served.url}/ws", autoping=False)
-    await socket.send_json({"hello": 1, "token": ANNS_TOKEN})
-    await until(lambda: served.floor.presence[-1:] == [(ANN.id, False)])
-    await socket.close()
+async def test_a_desktop_that_answers_no_pings_is_gone() -> None:
+    async with serving(replace(PATIENT, rhythm=replace(PATIENT_RHYTHM, beat_s=0.2))) as served:
+        socket = await served.client.ws_connect(f"{served.url}/ws", autoping=False)
+        await socket.send_json({"hello": 1, "token": ANNS_TOKEN})
+        await until(lambda: served.floor.presence[-1:] == [(ANN.id, False)])
+        await socket.close()
 
 
 async def test_the_floors_end_and_the_servers_are_told() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from dialer.domain.message_state import Refusal
 from dialer.errors import MaybeSent, NotSent, Rejected
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 from tests.scripted_mail import CLOSES, SILENT, scripted
 
 pytestmark = [pytest.mark.integration, pytest.mark.parametrize("pipelining", [False, True])]
@@ -67,7 +67,8 @@ async def test_without_an_answer_only_the_last_dot_leaves_a_doubt(
     pipelining: bool, command: str, outcome: type[Exception]
 ) -> None:
     for trouble in (SILENT, CLOSES, "what?", "25 ok", "9" * 40_000):
-        async with scripted(pipelining=pipelining, says={command: trouble}) as (server, pool):
+        within_s = 1.0 if trouble == SILENT else PATIENCE_S
+        async with scripted(pipelining=pipelining, says={command: trouble}, answer_within_s=within_s) as (server, pool):
             with pytest.raises(outcome):
                 await pool.send(FROM, TO, MAIL)
             assert len(server.taken) == (command == ".")
