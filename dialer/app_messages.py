@@ -24,6 +24,7 @@ from dialer.channels.twilio_sms import TwilioSms
 from dialer.channels.twilio_webhooks import TwilioWebhooks
 from dialer.domain.channel import Channel
 from dialer.domain.message_state import Refusal
+from dialer.domain.sms_text import CentreAlphabet
 from dialer.engine.inbound import Inbound
 from dialer.engine.message_book import MessageBook
 from dialer.engine.message_channel import EmailChannel, SmsChannel
@@ -127,14 +128,14 @@ def _sms_gateway(
     config: SmsConfig, said: messages_of.SmsGateway, clock: Clock, parts: MessageParts, hooks: dict[str, TwilioWebhooks]
 ) -> MessageGateway[SmsOrder]:
     """A gateway of text messages, among the parts; `hooks` gets the address at which a provider tells us news."""
-    per_segment, longest = False, 0
+    per_segment, longest, centre = False, 0, CentreAlphabet.GSM
     if isinstance(config, TwilioConfig):
         longest = LONGEST_TEXT
         port: TwilioSms | SmppSms = TwilioSms(config, clock)
         hooks[config.name] = TwilioWebhooks(config, clock)
     else:
         port = SmppSms(config, clock, parts.inbound.take)
-        per_segment = config.long_messages is LongMessages.UDH
+        per_segment, centre = config.long_messages is LongMessages.UDH, config.default_alphabet
     parts.gateways.append(port)
     return MessageGateway(
         port=port,
@@ -142,6 +143,7 @@ def _sms_gateway(
         sender=config.sender,
         sender_per_s=said.sender_per_s,
         ids_per_segment=per_segment,
+        centre=centre,
         longest=longest,
     )
 
@@ -239,6 +241,7 @@ def _sms(settings: Settings, one: messages_of.SmsGateway) -> SmsConfig:
         sender=one.sender,
         long_messages=LongMessages(one.long_messages),
         receipt_ids=ReceiptIds(one.receipt_ids),
+        default_alphabet=CentreAlphabet(one.default_alphabet),
         refusals=_refusals(one.refusals),
         max_per_s=one.max_per_s,
         window=one.window,

@@ -18,6 +18,7 @@ from dialer.channels.twilio_sms import TwilioSms
 from dialer.channels.twilio_webhooks import TwilioWebhooks
 from dialer.domain.ids import AttemptId, new_attempt_id
 from dialer.domain.message_state import MessageFacts, MessageState, Refusal
+from dialer.domain.sms_text import CentreAlphabet
 from dialer.engine.clock import SystemClock
 from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.lab.fake_smsc import BARRED, FakeSmsc
@@ -200,7 +201,8 @@ async def twilio_line(**changes: Any) -> AsyncIterator[SmsLine]:
 async def smpp_line(**changes: Any) -> AsyncIterator[SmsLine]:
     """Our SMPP link to the laboratory's message centre."""
     desk, truth = Desk(), TruthLog()
-    centre = FakeSmsc(system_id="outdial", password="secret", truth=truth, slow_s=SLOW_S)
+    alphabet = changes.get("default_alphabet", CentreAlphabet.GSM)
+    centre = FakeSmsc(system_id="outdial", password="secret", truth=truth, slow_s=SLOW_S, alphabet=alphabet)
     await centre.start()
     settings: dict[str, Any] = {
         "name": "smpp",

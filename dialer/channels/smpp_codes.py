@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dialer.channels.smpp_config import ReceiptIds
 from dialer.domain.message_state import MessageState, Refusal
-from dialer.domain.sms_text import from_gsm7
+from dialer.domain.sms_text import CentreAlphabet, from_centre, from_gsm7
 from dialer.errors import MaybeSent, NotSent, Rejected, WireError
 from dialer.smpp_pdu import ShortMessage, Status, Tag
 
@@ -47,7 +47,7 @@ REASONS = {
 }
 
 LONGEST_ID = 65  # characters of a message's id (4.7.1)
-CHARSETS = {1: "ascii", 3: "latin-1", 6: "iso8859-5", 7: "iso8859-8"}  # 5.2.19; 0 is the centre's own, which is GSM-7
+CHARSETS = {1: "ascii", 3: "latin-1", 6: "iso8859-5", 7: "iso8859-8"}  # 5.2.19; 0 is the centre's own
 
 _ID = re.compile(r"\bid:\s*(\S+)", re.IGNORECASE)
 _STATE = re.compile(r"\bstat:\s*([A-Za-z]+)", re.IGNORECASE)
@@ -74,9 +74,9 @@ class Receipt:
     error: str = ""
 
 
-def read_receipt(message: ShortMessage, ids: ReceiptIds) -> Receipt | None:
+def read_receipt(message: ShortMessage, ids: ReceiptIds, centre: CentreAlphabet = CentreAlphabet.GSM) -> Receipt | None:
     """A receipt from its parameters where it has them, else from its text (appendix B); None where it names no message."""
-    text = text_of(message)
+    text = text_of(message, centre)
     told = message.tlv(Tag.RECEIPTED_MESSAGE_ID)
     message_id = told.partition(b"\0")[0].decode("latin-1") if told else ""
     if not message_id:
@@ -108,9 +108,9 @@ def plain_id(message_id: str, ids: ReceiptIds) -> str:
     return message_id
 
 
-def text_of(message: ShortMessage) -> str:
+def text_of(message: ShortMessage, centre: CentreAlphabet = CentreAlphabet.GSM) -> str:
     """The text of a message in its alphabet, without its user data header. What cannot be read becomes a replacement mark."""
-    return read_text(octets_of(message), message.data_coding)
+    return read_text(octets_of(message), message.data_coding, centre)
 
 
 def octets_of(message: ShortMessage) -> bytes:
@@ -119,8 +119,10 @@ def octets_of(message: ShortMessage) -> bytes:
     return octets[1 + octets[0] :] if message.has_header and octets else octets
 
 
-def read_text(octets: bytes, coding: int) -> str:
-    """Octets in the alphabet that a data coding names."""
+def read_text(octets: bytes, coding: int, centre: CentreAlphabet) -> str:
+    """Octets in the alphabet that a data coding names; 0 names the centre's own."""
+    if coding == 0:
+        return from_centre(octets, centre)
     if coding == 8 or coding & 0xFC == 0x18 or coding & 0xF0 == 0xE0:
         return octets.decode("utf-16-be", errors="replace")
     charset = CHARSETS.get(coding)

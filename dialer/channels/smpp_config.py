@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from dialer.domain.message_names import GATEWAY, SENDER_MEND, SMS_SENDER
 from dialer.domain.message_state import Refusal
+from dialer.domain.sms_text import CentreAlphabet
 from dialer.errors import BadInput
 
 
@@ -39,6 +40,7 @@ class SmppConfig:
     sender: str  # a number, a short code, or up to 11 letters
     long_messages: LongMessages = LongMessages.UDH
     receipt_ids: ReceiptIds = ReceiptIds.SAME
+    default_alphabet: CentreAlphabet = CentreAlphabet.GSM  # what the centre means by data coding 0
     # What the provider's own statuses mean (0x400 to 0x4FF); the standard's are known.
     refusals: Mapping[int, Refusal] = field(default_factory=lambda: MappingProxyType({}))
     max_per_s: float | None = None  # segments

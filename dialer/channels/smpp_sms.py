@@ -28,7 +28,7 @@ from dialer.channels.smpp_parts import Parts
 from dialer.domain.ids import AttemptId
 from dialer.domain.message_names import NUMBER, SMS_SENDER
 from dialer.domain.message_state import MessageFacts, MessageState, Refusal
-from dialer.domain.sms_text import MAX_SEGMENTS, Alphabet, SmsSize, segments_of, size_of, to_gsm7
+from dialer.domain.sms_text import MAX_SEGMENTS, Alphabet, SmsSize, segments_of, size_of, to_centre
 from dialer.errors import MaybeSent, NotSent, Rejected, WireError
 from dialer.ports import (
     Accepted,
@@ -62,7 +62,7 @@ class SmppSms:
         self._rate = SendRate(clock, config.max_per_s)
         self._link = SmppLink(config, clock, self._delivered)
         self._attempts: OrderedDict[str, AttemptId] = OrderedDict()
-        self._parts = Parts(clock)
+        self._parts = Parts(clock, config.default_alphabet)
         self._halves: list[MessageReceived] = []  # messages that miss a part, and could not be kept
         self._task: asyncio.Task[None] | None = None
         self._reference = random.randrange(256)
@@ -89,7 +89,7 @@ class SmppSms:
         return min(self._rate.room(), self._link.room)
 
     async def send(self, order: SmsOrder) -> Accepted:
-        size = size_of(order.text)
+        size = size_of(order.text, self.config.default_alphabet)
         messages = self._messages(order, size)
         if self.state() is not GatewayState.READY:
             raise NotSent(f"the gateway {self.name} is {self.state().value}")
@@ -154,7 +154,8 @@ class SmppSms:
                 facts = facts.seen(state, one)
         except (WireError, Malformed) as failed:
             return CannotTell(because=str(failed))
-        return Found(provider_ids=tuple(known), state=facts.state or MessageState.ACCEPTED, segments=size_of(order.text).segments)
+        segments = size_of(order.text, self.config.default_alphabet).segments
+        return Found(provider_ids=tuple(known), state=facts.state or MessageState.ACCEPTED, segments=segments)
 
     # -- out -----------------------------------------------------------------------------------------------------------------
 
@@ -164,19 +165,20 @@ class SmppSms:
         if not NUMBER.match(order.number):
             raise Rejected(f"{order.number!r} is no number", refusal=Refusal.ADDRESS)
         source = _source(sender)
-        whole = self.config.long_messages is LongMessages.PAYLOAD
-        texts = [order.text] if whole or size.segments == 1 else segments_of(order.text)
+        whole, centre = self.config.long_messages is LongMessages.PAYLOAD, self.config.default_alphabet
+        texts = [order.text] if whole or size.segments == 1 else segments_of(order.text, centre)
         many = len(texts) > 1
         if len(texts) > MAX_SEGMENTS or len(order.text) > MAX_SEGMENTS * 153:
             raise Rejected(f"a text of {len(order.text)} characters", refusal=Refusal.CONTENT)
         self._reference = (self._reference + 1) % 256
-        alphabet = size.alphabet
+        is_ucs2 = size.alphabet is Alphabet.UCS2
         return [
             ShortMessage(
                 source=source,
                 destination=Address(number=order.number.removeprefix("+")),
-                text=(bytes((5, 0, 3, self._reference, len(texts), place)) if many else b"") + _octets(text, alphabet),
-                data_coding=0 if alphabet is Alphabet.GSM7 else 8,
+                text=(bytes((5, 0, 3, self._reference, len(texts), place)) if many else b"")
+                + (_ucs2(text) if is_ucs2 else to_centre(text, centre)),
+                data_coding=8 if is_ucs2 else 0,
                 esm_class=0x40 if many else 0,
                 registered_delivery=RECEIPT,
                 validity=_validity(order.valid_for_s),
@@ -250,9 +252,10 @@ class SmppSms:
         return Status.ROK
 
     def _receipt(self, message: ShortMessage) -> MessageUpdate | None:
-        receipt: Receipt | None = read_receipt(message, self.config.receipt_ids)
+        centre = self.config.default_alphabet
+        receipt: Receipt | None = read_receipt(message, self.config.receipt_ids, centre)
         if receipt is None:
-            log.warning("a receipt that names no message", gateway=self.name, text=text_of(message)[:80])
+            log.warning("a receipt that names no message", gateway=self.name, text=text_of(message, centre)[:80])
             return None
         return MessageUpdate(
             gateway=self.name,
@@ -335,8 +338,8 @@ def _shown(address: Address) -> str:
     return f"+{address.number}" if international else address.number
 
 
-def _octets(text: str, alphabet: Alphabet) -> bytes:
-    return to_gsm7(text) if alphabet is Alphabet.GSM7 else text.encode("utf-16-be", errors="replace")
+def _ucs2(text: str) -> bytes:
+    return text.encode("utf-16-be", errors="replace")
 
 
 def _validity(valid_for_s: float | None) -> str:

@@ -14,11 +14,12 @@ from dialer.cli.strategy import read_strategy
 from dialer.domain.dnc import DncKind
 from dialer.domain.email_content import UNSUBSCRIBE_URL
 from dialer.domain.message_template import MessageTemplate
-from dialer.domain.sms_text import Alphabet, outside_gsm7, segments_of, size_of
+from dialer.domain.sms_text import Alphabet, CentreAlphabet, outside_gsm7, segments_of, size_of
 from dialer.domain.strategy import EmailHandler, SmsHandler, Strategy
 from dialer.errors import BadInput, NotFound
 from dialer.services.dnc import entry_value
 from dialer.services.organisations import DEFAULT
+from dialer.settings import Settings
 
 SHOWN = 5  # characters for which a text is in UCS-2
 EXAMPLE_URL = "https://dialer.example.org/u/TOKEN"
@@ -42,9 +43,10 @@ def preview(
     if isinstance(handler, SmsHandler):
         _warn_of_missing(values, handler.text)
         text = handler.text.fill(values)
-        size, parts = size_of(text), segments_of(text)
+        centre = _centre(read_settings(config), handler.gateway)
+        size, parts = size_of(text, centre), segments_of(text, centre)
         out.print(text, markup=False, highlight=False, soft_wrap=True)
-        marks = outside_gsm7(text) if size.alphabet is Alphabet.UCS2 else ""
+        marks = outside_gsm7(text, centre) if size.alphabet is Alphabet.UCS2 else ""
         because = f" (because of {' '.join(marks[:SHOWN])}{' ...' if len(marks) > SHOWN else ''})" if marks else ""
         said = f"\n{size.segments} segment(s) of {size.alphabet.value}{because}, {size.units} units"
         out.print(said, markup=False, highlight=False, soft_wrap=True)
@@ -92,6 +94,12 @@ def _handler(strategy: Strategy, state: str) -> SmsHandler | EmailHandler:
         if isinstance(one, SmsHandler | EmailHandler) and state in ("", one.state):
             return one
     raise NotFound(f"no handler{f' with the state {state!r}' if state else ''} writes to anybody in {strategy.name!r}")
+
+
+def _centre(settings: Settings, gateway: str) -> CentreAlphabet:
+    """The alphabet of the gateway that a handler names, or of the usual one."""
+    chosen = next((one for one in settings.sms_gateway if gateway in ("", one.name)), None)
+    return CentreAlphabet(chosen.default_alphabet) if chosen else CentreAlphabet.GSM
 
 
 def _value(text: str) -> tuple[str, str]:

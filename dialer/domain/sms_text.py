@@ -37,8 +37,20 @@ class Alphabet(StrEnum):
     UCS2 = "UCS-2"  # anything else; one emoji or one Cyrillic letter puts the whole message into it
 
 
+class CentreAlphabet(StrEnum):
+    """In which octets a message centre is told a text that telephones get in GSM-7: its "default alphabet"."""
+
+    GSM = "gsm"  # the codes of GSM-7 itself, an octet for each
+    LATIN_1 = "latin-1"  # which has no Greek and no €
+    ASCII = "ascii"  # which has no accents either
+
+
 _PLAIN = re.compile(r"[ -#%-?A-Za-z\n\r]*")  # one unit each, with the code that they have everywhere: most texts are of these
 _ALL_GSM7 = re.compile(f"[{re.escape(''.join(_CODES))}]*")
+_TOLD = {  # what the octets of a centre that is not told GSM-7 itself can say
+    CentreAlphabet.LATIN_1: re.compile("[\x00-\xff]*"),
+    CentreAlphabet.ASCII: re.compile("[\x00-\x7f]*"),
+}
 _DOUBLE = {  # the characters that are worth two units
     Alphabet.GSM7: re.compile(f"[{re.escape(''.join(EXTENSION.values()))}]"),
     Alphabet.UCS2: re.compile("[\U00010000-\U0010ffff]"),
@@ -56,28 +68,30 @@ class SmsSize:
     segments: int
 
 
-def alphabet_of(text: str) -> Alphabet:
-    """GSM-7 where every character has a place in it."""
-    return Alphabet.GSM7 if _ALL_GSM7.fullmatch(text) else Alphabet.UCS2
+def alphabet_of(text: str, centre: CentreAlphabet = CentreAlphabet.GSM) -> Alphabet:
+    """GSM-7 where every character has a place in it, and the centre can be told of it."""
+    told = centre is CentreAlphabet.GSM or _TOLD[centre].fullmatch(text)
+    return Alphabet.GSM7 if told and _ALL_GSM7.fullmatch(text) else Alphabet.UCS2
 
 
-def outside_gsm7(text: str) -> str:
+def outside_gsm7(text: str, centre: CentreAlphabet = CentreAlphabet.GSM) -> str:
     """Its characters that put it into UCS-2, each once, in their order."""
-    return "".join(dict.fromkeys(mark for mark in text if mark not in _CODES))
+    return "".join(mark for mark in dict.fromkeys(text) if alphabet_of(mark, centre) is Alphabet.UCS2)
 
 
-def size_of(text: str) -> SmsSize:
-    """The size of a text. An empty text is one segment."""
+def size_of(text: str, centre: CentreAlphabet = CentreAlphabet.GSM) -> SmsSize:
+    """The size of a text on its way through a centre. An empty text is one segment."""
     if len(text) <= ROOM[Alphabet.GSM7][0] and _PLAIN.fullmatch(text):
         return SmsSize(alphabet=Alphabet.GSM7, units=len(text), segments=1)
-    alphabet = alphabet_of(text)
+    alphabet = alphabet_of(text, centre)
     units = _units_of(text, alphabet)
-    return SmsSize(alphabet=alphabet, units=units, segments=1 if units <= ROOM[alphabet][0] else len(segments_of(text)))
+    segments = 1 if units <= ROOM[alphabet][0] else len(segments_of(text, centre))
+    return SmsSize(alphabet=alphabet, units=units, segments=segments)
 
 
-def segments_of(text: str) -> list[str]:
+def segments_of(text: str, centre: CentreAlphabet = CentreAlphabet.GSM) -> list[str]:
     """The text cut into what each segment carries. No escaped character and no surrogate pair is ever cut in two."""
-    alphabet = alphabet_of(text)
+    alphabet = alphabet_of(text, centre)
     alone, each = ROOM[alphabet]
     if _units_of(text, alphabet) <= alone:
         return [text]
@@ -113,6 +127,16 @@ def from_gsm7(septets: bytes) -> str:
         text.append(EXTENSION.get(code, " " if code == ESCAPE else basic) if escaped else basic)
         escaped = False
     return "".join(text)
+
+
+def to_centre(text: str, centre: CentreAlphabet) -> bytes:
+    """The octets of a text as the centre reads them. Raises ValueError where its alphabet is UCS-2."""
+    return to_gsm7(text) if centre is CentreAlphabet.GSM else text.encode(centre.value)
+
+
+def from_centre(octets: bytes, centre: CentreAlphabet) -> str:
+    """The text of octets in the centre's alphabet. What cannot be read becomes a replacement mark."""
+    return from_gsm7(octets) if centre is CentreAlphabet.GSM else octets.decode(centre.value, errors="replace")
 
 
 def _units_of(text: str, alphabet: Alphabet) -> int:

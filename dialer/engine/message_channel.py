@@ -130,7 +130,7 @@ class SmsChannel(MessageChannel[SmsOrder]):
         text = handler.text.fill(order.attributes)
         if not text.strip():
             raise Rejected("nothing is left of the text for this contact", refusal=Refusal.CONTENT)
-        segments = size_of(text).segments
+        segments = size_of(text, gateway.centre).segments
         wire = SmsOrder(
             attempt_id=order.attempt_id,
             number=order.address,

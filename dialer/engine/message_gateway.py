@@ -12,6 +12,7 @@ import structlog
 from dialer.channels.send_rate import SendRate
 from dialer.domain.channel import Channel
 from dialer.domain.node_status import GatewayStatus
+from dialer.domain.sms_text import CentreAlphabet
 from dialer.ports import Clock, MessagePort, OrderT
 
 log = structlog.get_logger()
@@ -30,6 +31,7 @@ class MessageGateway(Generic[OrderT]):
     sender: str
     sender_per_s: float | None = None  # segments of one sender in a second; None: as fast as the gateway takes them
     ids_per_segment: bool = False  # it gives each segment an id of its own
+    centre: CentreAlphabet = CentreAlphabet.GSM  # its text messages; it decides in how many segments they go
     longest: int = 0  # characters of a text that it takes; 0: no limit known
     _rates: dict[str, SendRate] = field(default_factory=dict)
     _rests_until_s: float = 0.0

@@ -166,7 +166,7 @@ class ReplyDesk:
             order = _order(one)
             async with asyncio.timeout(SEND_S):
                 if isinstance(order, SmsOrder):
-                    await gateway.turn(order.sender or gateway.sender, size_of(order.text).segments)
+                    await gateway.turn(order.sender or gateway.sender, size_of(order.text, gateway.centre).segments)
                 await gateway.port.send(order)
             failpoints.hit("M4")
         except NotSent as reason:

@@ -13,7 +13,7 @@ from typing import Any
 
 from dialer.closing import accept_no_more
 from dialer.domain.message_state import MessageState
-from dialer.domain.sms_text import from_gsm7, to_gsm7
+from dialer.domain.sms_text import Alphabet, CentreAlphabet, alphabet_of, from_centre, to_centre
 from dialer.lab.message_behaviours import GatewayFault, MessageBehaviour, message_behaviour_of
 from dialer.lab.truth_log import TruthLog
 from dialer.smpp_pdu import (
@@ -77,9 +77,18 @@ class Session:
 class FakeSmsc:
     """`await start()`, then bind to 127.0.0.1 and `port`. `faults` (by number) goes before what the number's ending says."""
 
-    def __init__(self, *, system_id: str, password: str, truth: TruthLog, step_s: float = STEP_S, slow_s: float = SLOW_S) -> None:
+    def __init__(
+        self,
+        *,
+        system_id: str,
+        password: str,
+        truth: TruthLog,
+        step_s: float = STEP_S,
+        slow_s: float = SLOW_S,
+        alphabet: CentreAlphabet = CentreAlphabet.GSM,
+    ) -> None:
         self.system_id, self.password, self.truth, self.step_s = system_id, password, truth, step_s
-        self.slow_s = slow_s
+        self.slow_s, self.alphabet = slow_s, alphabet
         self.faults: dict[str, GatewayFault] = {}
         self.states: dict[str, MessageState] = {}  # by our id
         self.sessions: list[Session] = []  # those that are bound, the latest last
@@ -194,7 +203,7 @@ class FakeSmsc:
             return
         message_id = f"{next(self._numbers):x}"
         self.states[message_id] = MessageState.ACCEPTED
-        facts = {"id": message_id, "attempt_id": attempt_id, "to": to, "text": _text(message), "person": row.name}
+        facts = {"id": message_id, "attempt_id": attempt_id, "to": to, "text": self._text(message), "person": row.name}
         self.truth.write("smpp", "accepted", segment=part, segments=parts, **facts)
         after = self._after(
             session, message, message_id, row, replies=part == parts, shuffled=fault is GatewayFault.NEWS_SHUFFLED
@@ -256,7 +265,7 @@ class FakeSmsc:
         when = datetime.now(UTC).strftime("%y%m%d%H%M")
         text = (
             f"id:{message_id} sub:001 dlvrd:{'001' if state is MessageState.DELIVERED else '000'} submit date:{when} "
-            f"done date:{when} stat:{word} err:{ERRORS.get(state, '000')} text:{_text(message)[:20]}"
+            f"done date:{when} stat:{word} err:{ERRORS.get(state, '000')} text:{self._text(message)[:20]}"
         )
         receipt = ShortMessage(
             source=message.destination,
@@ -273,9 +282,9 @@ class FakeSmsc:
         """A person writes to one of our numbers; without a session to the client that came last."""
         if isinstance(to, str):
             to = Address(number=to.removeprefix("+"), ton=1 if to.startswith("+") else 3)
-        try:
-            octets, coding = to_gsm7(text), 0
-        except ValueError:
+        if alphabet_of(text, self.alphabet) is Alphabet.GSM7:
+            octets, coding = to_centre(text, self.alphabet), 0
+        else:
             octets, coding = text.encode("utf-16-be"), 8
         self.truth.write("smpp", "replied", sender=sender, to=to.number, text=text, attempt_id="")
         source = Address(number=sender.removeprefix("+"))
@@ -293,6 +302,10 @@ class FakeSmsc:
             await asyncio.sleep(2 * self.step_s)
         return False
 
+    def _text(self, message: ShortMessage) -> str:
+        octets = message.text[1 + message.text[0] :] if message.has_header else message.text
+        return octets.decode("utf-16-be", errors="replace") if message.data_coding == 8 else from_centre(octets, self.alphabet)
+
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name="fake-smsc")
         self._tasks.add(task)
@@ -304,8 +317,3 @@ def _place(message: ShortMessage) -> tuple[int, int]:
     if message.has_header and message.text[:3] == b"\x05\x00\x03":
         return message.text[5], message.text[4]
     return 1, 1
-
-
-def _text(message: ShortMessage) -> str:
-    octets = message.text[1 + message.text[0] :] if message.has_header else message.text
-    return octets.decode("utf-16-be", errors="replace") if message.data_coding == 8 else from_gsm7(octets)

@@ -68,6 +68,7 @@ class SmsGateway(Section):
     window: Annotated[int, Field(ge=1, le=1000)] = 20
     long_messages: Literal["udh", "payload"] = "udh"
     receipt_ids: Literal["same", "hex-in-answer"] = "same"
+    default_alphabet: Literal["gsm", "latin-1", "ascii"] = "gsm"  # what the centre means by data coding 0
     refusals: dict[str, str] = Field(default_factory=dict)  # the provider's own status -> whose doing it is
     tag_messages: bool = False  # show our attempt id to the message centre: for a laboratory
 
@@ -106,7 +107,7 @@ _OF_TYPE = {
     "twilio": {"account_sid", "old_secret", "old_secret_file", "api_url", "max_in_flight"},
     "smpp": {
         *("host", "port", "system_id", "system_type", "tls", "window"),
-        *("long_messages", "receipt_ids", "refusals", "tag_messages"),
+        *("long_messages", "receipt_ids", "default_alphabet", "refusals", "tag_messages"),
     },
 }
 _NEEDED = {"twilio": ("account_sid",), "smpp": ("host", "system_id")}

@@ -40,6 +40,19 @@ def test_a_text_is_shown_as_it_will_be_read_with_the_segments_that_are_billed(tm
     assert "without a value here: city, first_name" in run("preview", str(path))
 
 
+def test_a_text_costs_what_its_own_gateway_makes_of_it(tmp_path: Path) -> None:
+    path, settings = tmp_path / "write.yaml", tmp_path / "dialer.toml"
+    path.write_text(
+        SMS.replace('text: "', 'text: "5 € and `: ').replace("sms:", "sms:\n      gateway: centre", 1), encoding="utf-8"
+    )
+    gateway = 'type = "smpp"\nhost = "127.0.0.1"\nsystem_id = "us"\nsecret = "secret"\nsender = "BloodBank"\n'
+    others = f'[[sms_gateway]]\nname = "usual"\n{gateway}'
+    settings.write_text(f'{others}[[sms_gateway]]\nname = "centre"\n{gateway}default_alphabet = "latin-1"\n', encoding="utf-8")
+    assert "of UCS-2 (because of € `)" in run("preview", str(path), "--config", str(settings))
+    path.write_text(path.read_text(encoding="utf-8").replace("gateway: centre", "gateway: usual"), encoding="utf-8")
+    assert "of UCS-2 (because of `)" in run("preview", str(path), "--config", str(settings))
+
+
 def test_a_mail_is_shown_with_its_subject(tmp_path: Path) -> None:
     path = tmp_path / "write.yaml"
     path.write_text(EMAIL, encoding="utf-8")

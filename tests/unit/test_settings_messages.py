@@ -53,7 +53,7 @@ def test_gateways_of_messages_are_read_and_their_secrets_stay_secret(tmp_path: P
     assert isinstance(twilio, TwilioConfig)
     assert (twilio.auth_token, twilio.public_url) == ("canary-token", "https://dialer.example.org")
     assert isinstance(centre, SmppConfig)
-    assert (centre.password, centre.port) == ("password", 2775)
+    assert (centre.password, centre.port, centre.default_alphabet) == ("password", 2775, "gsm")
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,16 @@ def test_gateways_of_messages_are_read_and_their_secrets_stay_secret(tmp_path: P
         ('security = "none"', 'security = "none"\nusername = "us"', "email_gateway[0].secret: is missing (or secret_file)"),
         ('imap_username = "us"\n', "", "email_gateway[0].imap_username: is missing"),
         ('imap_secret = "mailbox-canary"\n', "", "email_gateway[0].imap_secret: is missing (or imap_secret_file)"),
+        (
+            'sender = "BloodBank"',
+            'sender = "BloodBank"\ndefault_alphabet = "latin1"',
+            "sms_gateway[1].default_alphabet: input should be 'gsm', 'latin-1' or 'ascii'",
+        ),
+        (
+            'secret = "token"',
+            'secret = "token"\ndefault_alphabet = "ascii"',
+            "default_alphabet: is for gateways of the type",
+        ),
         ('sender = "BloodBank"', 'sender = "BloodBank"\nrefusals = {432 = "content"}', "'432' is no status"),
     ],
 )

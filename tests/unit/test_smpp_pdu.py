@@ -14,7 +14,7 @@ from dialer.channels.smpp_codes import is_text, part_of, plain_id, read_receipt,
 from dialer.channels.smpp_config import ReceiptIds, SmppConfig
 from dialer.channels.smpp_parts import WAIT_S, Parts
 from dialer.domain.message_state import MessageState, Refusal
-from dialer.domain.sms_text import to_gsm7
+from dialer.domain.sms_text import CentreAlphabet, to_gsm7
 from dialer.errors import BadInput, MaybeSent, NotSent, Rejected
 from dialer.smpp_pdu import (
     Address,
@@ -177,6 +177,33 @@ def test_a_text_is_read_in_its_alphabet(octets: bytes, coding: int, text: str) -
     assert text_of(message(octets, data_coding=coding)) == text
     assert text_of(message(b"\x05\x00\x03\x01\x02\x01" + octets, data_coding=coding, esm_class=0x40)) == text
     assert is_text(message(octets, data_coding=coding))
+
+
+@pytest.mark.parametrize(
+    ("octets", "coding", "centre", "text"),
+    [
+        ("Grüße@_".encode("latin-1"), 0, CentreAlphabet.LATIN_1, "Grüße@_"),
+        (b"a_b@c{", 0, CentreAlphabet.ASCII, "a_b@c{"),
+        (b"a\xfc", 0, CentreAlphabet.ASCII, "a\ufffd"),
+        (b"a\x11b\x00c", 0, CentreAlphabet.GSM, "a_b@c"),
+        ("Да".encode("utf-16-be"), 8, CentreAlphabet.LATIN_1, "Да"),  # what names its alphabet is not the centre's own
+        ("Grüße".encode("latin-1"), 3, CentreAlphabet.ASCII, "Grüße"),
+        (b"a_b", 1, CentreAlphabet.GSM, "a_b"),
+    ],
+)
+def test_a_text_that_names_no_alphabet_is_in_that_of_the_centre(
+    octets: bytes, coding: int, centre: CentreAlphabet, text: str
+) -> None:
+    assert text_of(message(octets, data_coding=coding), centre) == text
+    halves = [bytes((5, 0, 3, 1, 2, place)) + half for place, half in ((1, octets[:2]), (2, octets[2:]))]
+    parts = Parts(TurnedClock(), centre)
+    assert [parts.whole(message(half, esm_class=0x40, data_coding=coding)) for half in halves] == [None, text]
+
+
+def test_a_receipt_is_read_in_the_alphabet_of_the_centre() -> None:
+    receipt = read_receipt(message(b"id:a_1 stat:DELIVRD", esm_class=4), ReceiptIds.SAME, CentreAlphabet.ASCII)
+    assert receipt is not None
+    assert receipt.message_id == "a_1"
 
 
 def test_pictures_and_settings_are_no_text() -> None:

@@ -6,7 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.domain.sms_text import BASIC, ESCAPE, EXTENSION, ROOM, Alphabet, from_gsm7, segments_of, size_of, to_gsm7
+from dialer.domain.sms_text import (
+    BASIC,
+    ESCAPE,
+    EXTENSION,
+    ROOM,
+    Alphabet,
+    CentreAlphabet,
+    alphabet_of,
+    from_centre,
+    from_gsm7,
+    outside_gsm7,
+    segments_of,
+    size_of,
+    to_centre,
+    to_gsm7,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -46,6 +61,34 @@ ANY_GSM7 = "".join(mark for mark in BASIC if mark != "\x1b") + "".join(EXTENSION
 def test_a_text_is_as_long_as_the_standard_says(text: str, alphabet: Alphabet, units: int, segments: int) -> None:
     size = size_of(text)
     assert (size.alphabet, size.units, size.segments) == (alphabet, units, segments)
+
+
+@pytest.mark.parametrize(
+    ("text", "latin_1", "ascii_only"),
+    [
+        ("x" * 160, (GSM7, 160, 1), (GSM7, 160, 1)),
+        ("x" * 159 + "{", (GSM7, 161, 2), (GSM7, 161, 2)),  # telephones get GSM-7, where a brace is worth two
+        ("x" * 159 + "ü", (GSM7, 160, 1), (UCS2, 160, 3)),
+        ("x" * 69 + "€", (UCS2, 70, 1), (UCS2, 70, 1)),  # in GSM-7, and in neither of the two
+        ("x" * 69 + "Δ", (UCS2, 70, 1), (UCS2, 70, 1)),
+        ("x" * 70 + "ç", (UCS2, 71, 2), (UCS2, 71, 2)),  # in Latin-1, but no telephone can be told it in GSM-7
+        ("x" * 70 + "`", (UCS2, 71, 2), (UCS2, 71, 2)),
+    ],
+)
+def test_what_a_centre_of_another_alphabet_cannot_be_told_goes_in_ucs_2(
+    text: str, latin_1: tuple[Alphabet, int, int], ascii_only: tuple[Alphabet, int, int]
+) -> None:
+    for centre, expected in ((CentreAlphabet.LATIN_1, latin_1), (CentreAlphabet.ASCII, ascii_only)):
+        size = size_of(text, centre)
+        assert (size.alphabet, size.units, size.segments) == expected
+        assert len(segments_of(text, centre)) == size.segments
+        assert bool(outside_gsm7(text, centre)) == (size.alphabet is UCS2)
+
+
+@given(st.text(max_size=200), st.sampled_from(CentreAlphabet))
+def test_what_goes_to_a_centre_in_its_alphabet_comes_back_from_it(text: str, centre: CentreAlphabet) -> None:
+    if alphabet_of(text, centre) is GSM7:
+        assert from_centre(to_centre(text, centre), centre) == text
 
 
 def test_an_escaped_character_at_the_edge_goes_whole_into_the_next_segment() -> None:
