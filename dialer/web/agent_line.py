@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,9 +46,14 @@ class Line:
         self._queue: asyncio.Queue[str | None] = asyncio.Queue(WAITING + 1)  # None: nothing comes any more
         self._goodbye: Goodbye | None = None
 
+    @property
+    def ends(self) -> bool:
+        """Whether goodbye is said, or will be."""
+        return self._goodbye is not None
+
     def send(self, text: str) -> None:
         """Send it when its turn comes. A desktop that does not read is cut off; its session keeps what it misses."""
-        if self._goodbye is not None:
+        if self.ends:
             return
         if self._queue.qsize() >= WAITING:
             while not self._queue.empty():
@@ -62,8 +68,8 @@ class Line:
             self._goodbye = goodbye
             self._queue.put_nowait(None)
 
-    async def write(self) -> None:
-        """Send until the end, then close the socket."""
+    async def write(self) -> Goodbye:
+        """Send until the end, and say goodbye; with what the socket is to be closed."""
         try:
             while (text := await self._queue.get()) is not None:
                 await self._say(text)
@@ -71,7 +77,13 @@ class Line:
             await self._say(goodbye.as_text())
         except (TimeoutError, ConnectionError):  # it does not read, or is gone: closing is all that is left
             goodbye = self._goodbye or TOO_SLOW
-        await self._socket.close(code=goodbye.code, message=goodbye.error.encode())
+        return goodbye
+
+    async def close(self, goodbye: Goodbye) -> None:
+        """Close the socket, and hear that the other side does (RFC 6455, 7.1.1), for a moment. Nobody may be reading it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SEND_S):
+                await self._socket.close(code=goodbye.code, message=goodbye.error.encode())
 
     async def _say(self, text: str) -> None:
         async with asyncio.timeout(SEND_S):

@@ -68,10 +68,11 @@ class AgentSocket:
             welcomed = await self._welcomed(request, socket, line)
             if isinstance(welcomed, Goodbye):
                 line.end(welcomed)
-                await writer
             else:
                 session, token = welcomed
-                await self._converse(request, token, socket, line, session)
+                await self._converse(session, socket, line, writer, lambda: self.sign_in(request, token))
+            if line.ends:
+                await line.close(await writer)
         finally:
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
@@ -101,31 +102,30 @@ class AgentSocket:
         return joined, hello.token
 
     async def _converse(
-        self, request: web.Request, token: str, socket: web.WebSocketResponse, line: Line, session: Session
+        self,
+        session: Session,
+        socket: web.WebSocketResponse,
+        line: Line,
+        writer: asyncio.Task[Goodbye],
+        sign_in_again: Callable[[], Awaitable[Agent | Goodbye]],
     ) -> None:
+        """Until the desktop is gone, or has been told goodbye. Nobody reads the socket any more then: it can be closed."""
         said: asyncio.Queue[Said] = asyncio.Queue(COMMANDS_WAITING)
+        reader = asyncio.create_task(_read(socket, line, said), name="agent socket: reader")
         others = [
+            reader,
             asyncio.create_task(self._obey(session, line, said), name="agent socket: commands"),
             asyncio.create_task(self._beat(session, line), name="agent socket: beats"),
-            asyncio.create_task(self._recheck(request, token, line), name="agent socket: token"),
+            asyncio.create_task(self._recheck(sign_in_again, line), name="agent socket: token"),
         ]
         try:
-            async for message in socket:
-                if message.type is not WSMsgType.TEXT:
-                    line.end(NOT_TEXT)
-                    continue
-                try:
-                    command = read_command(message.data)
-                except Unreadable as wrong:
-                    line.send(_answered(wrong.id, Answer(result=Result.BAD_INPUT, because=wrong.because, mend=wrong.mend)))
-                    continue
-                try:
-                    said.put_nowait(command)
-                except asyncio.QueueFull:
-                    line.send(_answered(command.id, TOO_MANY))
+            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+            if reader.done():
+                reader.result()  # a mistake of ours is no silent end
         finally:
             self.sessions.leave(session.agent.id, line)
-            log.info("an agent's desktop is gone", agent=session.agent.login, peer=line.peer, code=socket.close_code)
+            how = "told goodbye" if line.ends else socket.close_code
+            log.info("an agent's desktop is gone", agent=session.agent.login, peer=line.peer, how=how)
             for one in others:
                 one.cancel()
             await asyncio.gather(*others, return_exceptions=True)
@@ -142,17 +142,34 @@ class AgentSocket:
             await self.clock.sleep(self.rhythm.beat_s)
             line.send(json.dumps({"type": "beat", "seq": session.seq, "at": self.clock.now().isoformat(timespec="milliseconds")}))
 
-    async def _recheck(self, request: web.Request, token: str, line: Line) -> None:
+    async def _recheck(self, sign_in_again: Callable[[], Awaitable[Agent | Goodbye]], line: Line) -> None:
         """A token that was taken back, or whose agent may work no more, is of no use from then on."""
         while True:
             await self.clock.sleep(self.rhythm.recheck_s)
             try:
-                found = await self.sign_in(request, token)
+                found = await sign_in_again()
             except StoreDown:  # asked again in a while: a database that is away throws nobody out
                 continue
             if isinstance(found, Goodbye):
                 line.end(found)
                 return
+
+
+async def _read(socket: web.WebSocketResponse, line: Line, said: asyncio.Queue[Said]) -> None:
+    """What the desktop says, until it is gone."""
+    async for message in socket:
+        if message.type is not WSMsgType.TEXT:
+            line.end(NOT_TEXT)
+            continue
+        try:
+            command = read_command(message.data)
+        except Unreadable as wrong:
+            line.send(_answered(wrong.id, Answer(result=Result.BAD_INPUT, because=wrong.because, mend=wrong.mend)))
+            continue
+        try:
+            said.put_nowait(command)
+        except asyncio.QueueFull:
+            line.send(_answered(command.id, TOO_MANY))
 
 
 def _answered(id: int | str | None, answer: Answer) -> str:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from aiohttp import web
 
-from dialer.web.agent_line import Line
+from dialer.web.agent_line import Goodbye, Line
 
 pytestmark = pytest.mark.unit
 
@@ -18,7 +18,7 @@ class Socket:
     """Its connection ends while something is being sent."""
 
     def __init__(self) -> None:
-        self.ends: asyncio.Task[None] | None = None
+        self.ends: asyncio.Task[Goodbye] | None = None
         self.sent: list[str] = []
 
     async def send_str(self, text: str) -> None:
