@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ FIRST_LINES = 3  # a mail may greet before it says what it wants
 LONGEST = 80  # characters of a line that can be such a word; more is a letter
 TELLING = 6  # characters of a word that says enough inside a sentence
 ENGLISH = "en"
+_WORD = re.compile(r"\w+")
 _ASCII = {code: None if chr(code) in "'`" else " " for code in range(128) if not chr(code).isalnum()}
 
 
@@ -65,7 +67,18 @@ class Wording:
 
         Short words are left out ("end", "para"): they mean much else inside a sentence.
         """
-        folded = fold(text[: 40 * LONGEST])
+        return self._stops_in(fold(text[: 40 * LONGEST]))
+
+    def tells_how_to_stop(self, text: str) -> bool:
+        """Whether a text of ours names a word by which its reader can stop messages.
+
+        Short ones count where they are in capitals, as such words are told: "Responda BAJA", but not "gracias por la baja".
+        """
+        told = {fold(word) for word in _WORD.findall(text) if word.isupper()}
+        stops = (language.words[Wish.STOP] for language in self.languages.values())
+        return self._stops_in(fold(text)) or any(not told.isdisjoint(words) for words in stops)
+
+    def _stops_in(self, folded: str) -> bool:
         words = {one for one in folded.split() if len(one) >= TELLING or one == Wish.STOP}
         inside = f" {folded} "
         return any(

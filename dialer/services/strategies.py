@@ -57,10 +57,11 @@ def check_strategy(
     root = Table.read(compose(text, source), "", mistakes, ("strategy", "status", "publish", "handlers"))
     if root is None:
         raise BadInput("\n".join(mistakes.lines))
-    strategy, places = _Reader(mistakes, known_codes, wording or shipped_wording()).strategy(root)
+    wording = wording or shipped_wording()
+    strategy, places = _Reader(mistakes, known_codes, wording).strategy(root)
     check_flow(strategy, places, mistakes)
     mistakes.raise_if_any()
-    return CheckedStrategy(strategy=strategy, warnings=tuple(lint(strategy, places, source)))
+    return CheckedStrategy(strategy=strategy, warnings=tuple(lint(strategy, places, source, wording)))
 
 
 @dataclass(slots=True)

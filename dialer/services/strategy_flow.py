@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from dialer.domain.codes import SystemCode
 from dialer.domain.strategy import DONE, INITIAL, WAIT, CallHandler, SmsHandler, Strategy, Waiting, treatment_for
+from dialer.domain.wording import Wording
 from dialer.services.marked_yaml import Mistakes, suggest
-from dialer.services.strategy_messages import characters_that_cost
+from dialer.services.strategy_messages import characters_that_cost, without_a_way_to_stop
 
 _SHORT_RING_S = 15.0
 
@@ -74,7 +75,7 @@ def _on_a_circle(edges: Mapping[str, set[str]]) -> list[str]:
     return []
 
 
-def lint(strategy: Strategy, places: Mapping[str, int], source: str) -> Iterator[str]:
+def lint(strategy: Strategy, places: Mapping[str, int], source: str, wording: Wording) -> Iterator[str]:
     """What is allowed, and seldom meant."""
     targets = list(_targets(strategy))
     waiting = {state for state, _, target in targets if target == WAIT}
@@ -88,6 +89,9 @@ def lint(strategy: Strategy, places: Mapping[str, int], source: str) -> Iterator
                 f"{source}:{places.get(f'{handler.state}.text', line)}: {handler.state}.text: {' '.join(marks)} "
                 f"{'puts' if len(marks) == 1 else 'put'} the whole text into UCS-2: 70 characters a segment instead of 160"
             )
+        if without_a_way_to_stop(handler, wording):
+            key = f"{handler.state}.{'text' if isinstance(handler, SmsHandler) else 'unsubscribe'}"
+            yield f"{source}:{places.get(key, line)}: {key}: tells nobody how to have no more (as in: STOP ends messages)"
         if handler.replies is not None and handler.replies.codes and handler.state not in waiting:
             at = places.get(f"{handler.state}.replies", line)
             yield f"{source}:{at}: {handler.state}.replies: no row leads to {WAIT!r}: most answers would come too late"

@@ -12,7 +12,8 @@ from dialer.domain.email_content import CONTENT_TYPE, UNSUBSCRIBE_URL
 from dialer.domain.message_names import GATEWAY, SENDER_MEND, SERVICE, SMS_SENDER
 from dialer.domain.message_template import MessageTemplate, header_safe
 from dialer.domain.sms_text import MAX_SEGMENTS, outside_gsm7, size_of
-from dialer.domain.strategy import AttachedFile, SmsHandler
+from dialer.domain.strategy import AttachedFile, EmailHandler, Handler, SmsHandler
+from dialer.domain.wording import Wording
 from dialer.errors import BadInput
 from dialer.services.marked_yaml import Table
 from dialer.services.strategy_conditions import Shown, read_senders
@@ -67,6 +68,23 @@ def characters_that_cost(handler: SmsHandler) -> str:
     """The few characters by which a text of Latin letters needs twice as many segments; "" where there are none."""
     foreign = outside_gsm7(handler.text.fill({}))
     return foreign if len(foreign) <= _FEW else ""
+
+
+def without_a_way_to_stop(handler: Handler, wording: Wording) -> bool:
+    """Whether whoever reads the message is not told how to have no more: no word for it, no page, no List-Unsubscribe.
+
+    A text that is nothing but blanks may say so in what fills them.
+    """
+    match handler:
+        case SmsHandler(text=text):
+            bodies = [text]
+        case EmailHandler(unsubscribe=False):  # else every mail has List-Unsubscribe
+            bodies = [body for body in (handler.text, handler.html) if body is not None]
+        case _:
+            return False
+    written = "\n".join(body.fill({}) for body in bodies)
+    has_page = any(UNSUBSCRIBE_URL in body.names for body in bodies)
+    return bool(written.strip()) and not has_page and not wording.tells_how_to_stop(written)
 
 
 def _template(table: Table, key: str, *, required: bool = False) -> MessageTemplate | None:

@@ -9,6 +9,7 @@ from dialer.domain.codes import SystemCode
 from dialer.domain.message_codes import code_of, refused_code
 from dialer.domain.message_state import MessageState, Refusal
 from dialer.domain.strategy import EmailHandler, SmsHandler, Strategy
+from dialer.domain.wording import Language, Wish, Wording
 from dialer.errors import BadInput
 from dialer.resources import resource
 from dialer.services.strategies import check_strategy, load_strategy
@@ -105,12 +106,51 @@ def test_the_segments_are_told_before_anything_is_sent() -> None:
 
 def test_one_character_that_doubles_the_price_is_warned_of_and_another_script_is_not() -> None:
     def warnings(text: str) -> tuple[str, ...]:
-        return check_strategy(SMS.replace("will you come?", text), "s.yaml").warnings
+        written = SMS.replace("will you come?", f"{text} STOP ends messages.").replace("unsubscribe: false", "unsubscribe: true")
+        return check_strategy(written, "s.yaml").warnings
 
     assert warnings("won’t you come?") == (
         "s.yaml:7: initial.text: ’ puts the whole text into UCS-2: 70 characters a segment instead of 160",
     )
     assert warnings("Придёте ли вы?") == ()
+
+
+STOP_ROWS = [
+    # what is changed                                      the lines that are warned of
+    ({}, [7, 13]),
+    ({"will you come?": "will you come? STOP ends messages."}, [13]),
+    ({'"Hello ${first_name}, will you come?"': '"${text}"'}, [13]),  # nobody knows what it will say
+    ({"unsubscribe: false": "unsubscribe: true"}, [7]),  # List-Unsubscribe is in the mail's header
+    ({"      unsubscribe: false\n": ""}, [7]),
+    ({"<p>": "<p>${unsubscribe_url}"}, [7]),
+    ({"<p>": "<p>Answer with UNSUBSCRIBE."}, [7]),
+    ({"Will you come,": "STOP"}, [7, 13]),  # a subject is no place for it
+]
+
+
+@pytest.mark.parametrize(("changes", "lines"), STOP_ROWS)
+def test_a_text_that_tells_nobody_how_to_stop_is_warned_of(changes: dict[str, str], lines: list[int]) -> None:
+    text = SMS
+    for before, after in changes.items():
+        assert before in text
+        text = text.replace(before, after)
+    warned = [one for one in check_strategy(text, "s").warnings if "tells nobody how to have no more" in one]
+    assert [int(one.split(":")[1]) for one in warned] == lines
+
+
+def test_an_installations_own_word_tells_how_to_stop_too() -> None:
+    own = Wording(languages={"sv": Language(words={**dict.fromkeys(Wish, frozenset[str]()), Wish.STOP: frozenset({"sluta"})})})
+    text = SMS.replace("will you come?", "kommer du? Svara SLUTA.").replace("unsubscribe: false", "unsubscribe: true")
+    assert check_strategy(text, wording=own).warnings == ()
+    assert len(check_strategy(text).warnings) == 1
+
+
+def test_every_strategy_that_is_shipped_tells_how_to_stop() -> None:
+    shipped = sorted(resource("strategies/appointment.yaml").parent.glob("*.yaml"))
+    assert len(shipped) > 5
+    for path in shipped:
+        warnings = check_strategy(path.read_text(encoding="utf-8"), path.name).warnings
+        assert not [one for one in warnings if "tells nobody" in one]
 
 
 CODES = [

@@ -92,6 +92,27 @@ def test_a_text_that_may_be_meant_as_an_opt_out_is_pointed_out() -> None:
     assert not WORDING.may_mean_stop("para mañana, gracias")
 
 
+@pytest.mark.parametrize(
+    ("text", "tells"),
+    [
+        ("Will you come? STOP ends messages.", True),
+        ("Reply stop to end.", True),
+        ("Responda BAJA para no recibir más.", True),
+        ("Répondez ARRÊT pour ne plus recevoir nos messages.", True),
+        ("Antworten Sie mit ABMELDEN.", True),
+        ("Responda SAIR", True),
+        ("<a href='https://example.org'>unsubscribe</a>", True),
+        ("x" * 9000 + "\nSTOP ends messages.", True),  # at the foot of a long mail
+        ("Esto es para usted, hasta el fin de mes.", False),  # words that stop messages when they stand alone
+        ("The end of the month is near, quit worrying.", False),
+        ("Will you come?", False),
+        ("", False),
+    ],
+)
+def test_a_text_tells_how_to_stop_where_it_names_a_word_that_does(text: str, tells: bool) -> None:
+    assert WORDING.tells_how_to_stop(text) is tells
+
+
 @pytest.mark.parametrize("wish", list(Wish))
 @pytest.mark.parametrize("language", ["en", "es", "fr", "de", "it", "nl", "pt"])
 def test_every_shipped_language_answers_in_one_text_message_and_understands_what_it_tells_to_reply(
