@@ -32,7 +32,7 @@ STAYS = FakeCallee(ring_s=0.1, answer_s=0.5)
 @asynccontextmanager
 async def ready(store: Store) -> AsyncIterator[tuple[Engine, FastClock, DeskClient, AgentId]]:
     """An engine that runs sixty times as fast, and an agent at its desk who is ready."""
-    clock = FastClock(factor=60)
+    clock = FastClock(factor=20)
     voice = FakeVoice(clock, default=STAYS)
     (ann,) = await hire(store, 1)
     token = await new_token(store, ann.org_id, ann.login)

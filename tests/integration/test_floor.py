@@ -172,7 +172,7 @@ async def test_contacts_go_to_agents_with_the_skills_that_the_campaign_wants(sto
 
 @ON_SQLITE
 async def test_an_agent_whose_desktop_is_silent_gets_no_more_contacts_and_is_logged_out_after_a_minute(store: Store) -> None:
-    clock, voice, agents = wires(factor=30, default=FakeCallee(ring_s=0.1, answer_s=None))
+    clock, voice, agents = wires(factor=15, default=FakeCallee(ring_s=0.1, answer_s=None))
     make_job(store, 20, PROGRESSIVE)
     staff = await hire(store, 1)
     async with at_work(store, clock, voice, agents, staff) as (engine, (worker,)):
