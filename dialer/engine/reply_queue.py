@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -13,6 +14,7 @@ from dialer.errors import StoreDown
 from dialer.services.barring import binds_at_once
 from dialer.services.incoming import Incoming
 from dialer.services.received import Heard
+from dialer.to_its_end import to_its_end
 
 log = structlog.get_logger()
 
@@ -62,12 +64,7 @@ class ReplyQueue:
         else:
             self._others.append(waiting)
         self._call()
-        try:
-            return await asyncio.shield(waiting.heard)
-        except asyncio.CancelledError:
-            await asyncio.wait([waiting.heard])
-            waiting.heard.exception()  # nobody asks for it any more
-            raise
+        return await to_its_end(waiting.heard)
 
     def _with_earlier(self, waiting: _Waiting) -> None:
         """What the same sender wrote before goes before it."""
@@ -87,10 +84,13 @@ class ReplyQueue:
             group = [lane.popleft() for _ in range(min(MOST, len(lane)))]
             trip = asyncio.get_running_loop().create_task(self._trip(group), name="keep replies")
             self._trips.add(trip)
-            trip.add_done_callback(self._back)
+            trip.add_done_callback(partial(self._back, group))
 
-    def _back(self, trip: asyncio.Task[None]) -> None:
+    def _back(self, group: Sequence[_Waiting], trip: asyncio.Task[None]) -> None:
         self._trips.discard(trip)
+        for waiting in group:  # of a trip that was cancelled, even before it had begun; else all have their end
+            if not waiting.heard.done():
+                waiting.heard.set_exception(StoreDown("the dialer stops"))
         self._set_out()
 
     async def _bar_those_who_stop(self, group: Sequence[_Waiting]) -> None:
