@@ -18,10 +18,11 @@ from dialer.engine.inbound import Inbound
 from dialer.engine.message_book import MessageBook
 from dialer.engine.message_channel import EmailChannel, SmsChannel
 from dialer.engine.message_gateway import MessageGateway
-from dialer.ports import ChannelPort, Clock, MessagePort, VoicePort
+from dialer.ports import ChannelPort, Clock, MessagePort, SmsOrder, VoicePort
 from dialer.services.campaigns import NewCampaign, create_campaign, save_strategy
 from dialer.services.jobs import start_campaign
 from dialer.store.store import Store, Tx
+from dialer.testing.messages import FakeMessages
 from dialer.testing.voice import FakeVoice
 from tests.engine_kit import FastClock, running
 
@@ -141,3 +142,10 @@ class Post:
         parts: dict[str, Any] = {"channels": self.channels(), "messages": self.book, **more}
         async with running(self.store, voice or FakeVoice(clock), clock=clock, **parts) as engine:
             yield engine
+
+
+def sms(post: Post, *, name: str = "fake", **how: Any) -> FakeMessages[SmsOrder]:
+    """An SMS gateway of the tests, whose news goes where that of real ones goes."""
+    port = FakeMessages[SmsOrder](post.clock, post.inbound.take, name=name, **how)
+    post.add(Channel.SMS, port)
+    return port
