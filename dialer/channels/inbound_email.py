@@ -18,6 +18,7 @@ from dialer.domain.mail_token import TokenUse, read_address
 from dialer.domain.message_names import GATEWAY
 from dialer.errors import BadInput
 from dialer.ports import Clock, InboundSink
+from dialer.smtp_connection import KnownConnection, end_all
 
 log = structlog.get_logger()
 
@@ -85,7 +86,7 @@ class LmtpListener:
         """Port 0: any free one; `port` says which when it is started."""
         self._inbound, self._host, self.port = inbound, host, port
         self._server: asyncio.Server | None = None
-        self._open: set[_Connection] = set()
+        self._open: set[KnownConnection] = set()
 
     async def start(self) -> None:
         self._server = await asyncio.get_running_loop().create_server(self._connection, self._host, self.port)
@@ -96,42 +97,27 @@ class LmtpListener:
         if self._server is None:
             return
         await accept_no_more(self._server)
-        for one in self._open:
-            one.cut()
-        await asyncio.gather(*(one.handling for one in self._open), return_exceptions=True)  # the server itself knows of none
+        await end_all(self._open)
         await self._server.wait_closed()
 
     def _connection(self) -> _Connection:
         return _Connection(self._inbound, self._open)
 
 
-class _Connection(LMTP):
+class _Connection(KnownConnection, LMTP):
     """One connection; also its own handler."""
 
-    def __init__(self, inbound: InboundMail, known: set[_Connection]) -> None:
+    def __init__(self, inbound: InboundMail, known: set[KnownConnection]) -> None:
         super().__init__(
             self,
+            known,
             hostname=inbound.config.answers.domain,
             ident="Outdial",
             data_size_limit=inbound.config.max_octets,
             enable_SMTPUTF8=True,
             timeout=LINE_TIMEOUT_S,
         )
-        self._inbound, self._known = inbound, known
-        self.handling: asyncio.Task[None]  # of what is said on it
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It is there; it is known until nothing of it is under way any more."""
-        super().connection_made(transport)
-        assert self._handler_coroutine is not None  # noqa: S101  it was begun just now
-        self.handling = self._handler_coroutine
-        self._known.add(self)
-        self.handling.add_done_callback(lambda _: self._known.discard(self))
-
-    def cut(self) -> None:
-        """End it without a word."""
-        if isinstance(self.transport, asyncio.WriteTransport):
-            self.transport.abort()
+        self._inbound = inbound
 
     async def handle_RCPT(self, server: LMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
         """An address that we did not make does not exist."""

@@ -22,6 +22,7 @@ from dialer.domain.message_state import MessageState
 from dialer.lab.mail_answers import bounce_of, reply_to
 from dialer.lab.message_behaviours import GatewayFault, MessageBehaviour, message_behaviour_of
 from dialer.lab.truth_log import TruthLog
+from dialer.smtp_connection import KnownConnection, end_all
 
 STEP_S = 0.03
 SLOW_S = 2.0
@@ -46,19 +47,6 @@ class KeptMail:
     @property
     def parsed(self) -> EmailMessage:
         return message_from_bytes(self.octets, policy=MAIL)
-
-
-class _Connection(SMTP):
-    """One connection that is known while it is open."""
-
-    known: dict[SMTP, asyncio.Task[None]]
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It is there, until nothing of it is under way any more."""
-        super().connection_made(transport)
-        assert self._handler_coroutine is not None  # noqa: S101  it was begun just now
-        self.known[self] = self._handler_coroutine
-        self._handler_coroutine.add_done_callback(lambda _: self.known.pop(self, None))
 
 
 class FakeMail:
@@ -90,7 +78,7 @@ class FakeMail:
         self._smtputf8, self._pipelining, self._size_limit = smtputf8, pipelining, size_limit
         self._tries: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
-        self._open: dict[SMTP, asyncio.Task[None]] = {}
+        self._open: set[KnownConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -109,8 +97,7 @@ class FakeMail:
         """Close all connections and end."""
         if self._server is not None:
             await accept_no_more(self._server)
-        self.cut()
-        await asyncio.gather(*self._open.values(), return_exceptions=True)
+        await end_all(self._open)
         while self._tasks:
             for task in self._tasks:
                 task.cancel()
@@ -121,20 +108,19 @@ class FakeMail:
     def cut(self) -> None:
         """Break every connection without a word."""
         for one in self._open:
-            _abort(one)
+            one.cut()
 
-    def _protocol(self) -> SMTP:
+    def _protocol(self) -> KnownConnection:
         self.connections += 1
-        protocol = _Connection(
+        return KnownConnection(
             self,
+            self._open,
             hostname="mx.lab.test",
             ident="lab",
             enable_SMTPUTF8=self._smtputf8,
             data_size_limit=self._size_limit,
             timeout=60,
         )
-        protocol.known = self._open
-        return protocol
 
     # -- what aiosmtpd asks ------------------------------------------------------------------------------------------------------
 
@@ -164,7 +150,7 @@ class FakeMail:
         self.truth.write("email", "refused", attempt_id="", to=address, status=int(answer[:3]))
         return answer
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(self, server: KnownConnection, session: Session, envelope: Envelope) -> str:
         """Take a mail; what follows is by the first recipient."""
         content, to = envelope.original_content, envelope.rcpt_tos[0]
         octets = content if content is not None else b""
@@ -184,7 +170,7 @@ class FakeMail:
             case GatewayFault.HANG_AFTER:
                 await asyncio.sleep(HANG_S)
             case GatewayFault.RESET_AFTER:
-                _abort(server)
+                server.cut()
             case GatewayFault.SLOW:
                 await asyncio.sleep(self.slow_s)
         return f"250 2.0.0 queued as {len(self.kept)}"
@@ -223,11 +209,6 @@ class FakeMail:
         task = asyncio.create_task(work, name="fake-mail")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _abort(connection: SMTP) -> None:
-    if isinstance(connection.transport, asyncio.WriteTransport):
-        connection.transport.abort()
 
 
 def attempt_in(octets: bytes) -> str:
