@@ -33,7 +33,8 @@ class AgentState(StrEnum):
                         └─────── READY or NOT_READY <──── WRAP_UP <───────────┴────────────┘
                                                       (and DIALLING again: redial)
 
-    Who asks for NOT_READY or to log out with a contact before them gets it when the contact is wrapped up.
+    Who asks for NOT_READY or to log out with a contact before them gets it when the contact is wrapped up; who does so while
+    a call rings that counts on them, when it is over.
     """
 
     LOGGED_OUT = "logged_out"  # not at work

@@ -20,7 +20,9 @@ class StateChanged:
     pending: str = ""  # "not_ready", "logged_out", "ready" (when the telephone is up); "" = nothing
     reason: str = ""  # why not ready
     line: str = ""  # "down", "ringing", "up"; "" = works without a telephone of ours
-    until: datetime | None = None  # when the preview or the wrap-up ends by itself
+    until: datetime | None = (
+        None  # when the preview or the wrap-up ends by itself; ready: when what is pending comes at the latest
+    )
     blended_in: bool = False
 
 

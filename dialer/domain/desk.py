@@ -27,8 +27,11 @@ class Pending(StrEnum):
 
     NOTHING = ""
     READY = "ready"  # when the telephone is up
-    NOT_READY = "not_ready"  # when the contact is wrapped up
+    NOT_READY = "not_ready"  # when the contact is wrapped up, or no call that rings counts on the agent any more
     LOGGED_OUT = "logged_out"  # the same
+
+
+LEAVING = (Pending.NOT_READY, Pending.LOGGED_OUT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,7 @@ class Desk:
     reason: str = ""  # why not ready, now or soon
     walked_away: bool = False
     call: DeskCall | None = None
-    until: datetime | None = None  # when a preview or wrap-up ends by itself
+    until: datetime | None = None  # when a preview, a wrap-up, or the wait for a call that rings ends by itself
     extensions: int = 0  # of this wrap-up, used
     lost_at: datetime | None = None  # the desk has been silent since
     away: bool = False  # for so long that nobody is taken to be there; only the call that is up holds it
@@ -59,16 +62,27 @@ class Desk:
     @property
     def is_idle(self) -> bool:
         """A contact may be given to this agent at this moment."""
+        return self._is_free and not self.is_leaving
+
+    @property
+    def is_leaving(self) -> bool:
+        """The agent waits, has asked to rest or to go home, and is kept for calls that ring: for these, and nothing else."""
+        return self.state is AgentState.READY and self.pending in LEAVING
+
+    @property
+    def _is_free(self) -> bool:
         return self.state is AgentState.READY and self.has_line and not self.blended_in and self.lost_at is None
 
     def can_take(self, kind: CallKind) -> bool:
         """It is idle, and has what such a contact needs: all but manual ones need a telephone of ours."""
-        return self.is_idle and (kind is CallKind.MANUAL or self.leg is Leg.UP)
+        if self.is_leaving and kind is not CallKind.PACED:
+            return False
+        return self._is_free and (kind is CallKind.MANUAL or self.leg is Leg.UP)
 
     @property
     def can_be_asked(self) -> bool:
         """A colleague may ask this agent for advice at this moment, about a contact or a caller."""
-        return self.state is AgentState.READY and self.leg is Leg.UP and self.lost_at is None
+        return self.state is AgentState.READY and self.leg is Leg.UP and self.lost_at is None and not self.is_leaving
 
     @property
     def can_take_caller(self) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeAlias
 
+from dialer.domain.agent_commands import GoNotReady, LogOut
 from dialer.domain.desk_call import DeskCall, DeskCaller, Person
 from dialer.domain.ids import AttemptId, OfferId
 
@@ -33,6 +35,19 @@ class Assigned:
     """A contact has answered, and this agent is to have it."""
 
     call: DeskCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Awaited:
+    """This agent asks to rest or to go home while calls ring that count on them: so it is as soon as none does any more."""
+
+    asked: LogOut | GoNotReady
+    until: datetime  # when the last of these calls is over at the latest
+
+
+@dataclass(frozen=True, slots=True)
+class Unneeded:
+    """No call that rings counts any more on this agent, who is kept for some."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +187,8 @@ Happening: TypeAlias = (
     | LegDown
     | Offered
     | Assigned
+    | Awaited
+    | Unneeded
     | Placed
     | Joined
     | TalkFound

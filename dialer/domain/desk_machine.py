@@ -118,6 +118,10 @@ def _happened(desk: Desk, what: Happening | command.LogIn, now: datetime) -> Mov
             return talk.offered(desk, what, now)
         case happening.Assigned():
             return talk.assigned(desk, what, now)
+        case happening.Awaited():
+            return presence.awaited(desk, what, now)
+        case happening.Unneeded():
+            return presence.unneeded(desk, now)
         case happening.Placed():
             return talk.placed(desk, what)
         case happening.Joined():
@@ -161,6 +165,8 @@ def _time_is_up(desk: Desk, now: datetime) -> Moved:
         return Moved(desk=desk)  # an alarm that was set for something that is over
     if desk.lost_at is not None and not desk.away and now >= desk.lost_at + timedelta(seconds=STALE_S):
         return presence.left(desk, now)
+    if desk.is_leaving:
+        return presence.unneeded(desk, now)
     if desk.caller is not None:
         return caller.time_is_up(desk, desk.caller, now)
     return talk.time_is_up(desk, now)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import datetime
 
 from dialer.domain import desk_caller as caller
 from dialer.domain.agent import PHONE, PREFERRED_MOST, AgentState
-from dialer.domain.agent_commands import GoNotReady, LogIn, PreferJobs
+from dialer.domain.agent_commands import GoNotReady, LogIn, LogOut, PreferJobs
 from dialer.domain.agent_events import Notice
 from dialer.domain.codes import SystemCode
 from dialer.domain.desk import NO_LINE, Answer, Desk, Leg, Moved, Pending, Refused, freed, logged_out
 from dialer.domain.desk_call import CallKind
-from dialer.domain.desk_happenings import Blended, LegDown
+from dialer.domain.desk_happenings import Awaited, Blended, LegDown
 from dialer.domain.desk_talk import closed
 from dialer.domain.desk_tasks import (
     DropLeg,
@@ -43,7 +44,9 @@ def log_in(desk: Desk, wanted: LogIn, now: datetime) -> Answer:
     if phone == desk.phone or desk.is_engaged:
         return Moved(desk=back)
     dropped: tuple[Task, ...] = (DropLeg(),) if desk.leg in (Leg.UP, Leg.RINGING) else ()
-    rung = _ring(replace(back.to(AgentState.NOT_READY, now), phone=phone, leg=Leg.NONE, reason="another telephone"))
+    pending = Pending.NOTHING if back.is_leaving else back.pending  # who comes anew does not go
+    fresh = replace(back.to(AgentState.NOT_READY, now), pending=pending)
+    rung = _ring(replace(fresh, phone=phone, leg=Leg.NONE, reason="another telephone"))
     return replace(rung, tasks=(*dropped, *rung.tasks))
 
 
@@ -62,7 +65,8 @@ def go_ready(desk: Desk, now: datetime) -> Answer:
             return Refused("there is a contact before you", "you are ready again when it is wrapped up")
         return Moved(desk=replace(desk, pending=Pending.NOTHING, reason="", walked_away=False))
     if desk.state is AgentState.READY:
-        return Moved(desk=desk)
+        stays = replace(desk, pending=Pending.NOTHING, reason="", walked_away=False, until=None)
+        return Moved(desk=stays if desk.is_leaving else desk)
     if desk.has_line:
         return Moved(desk=replace(desk.to(AgentState.READY, now), pending=Pending.NOTHING, reason="", walked_away=False))
     waiting = replace(desk, pending=Pending.READY, reason=NO_LINE)
@@ -75,6 +79,27 @@ def go_not_ready(desk: Desk, wanted: GoNotReady, now: datetime) -> Answer:
     if desk.is_engaged:
         return Moved(desk=replace(why, pending=Pending.NOT_READY))
     return Moved(desk=replace(why.to(AgentState.NOT_READY, now), pending=Pending.NOTHING))
+
+
+def awaited(desk: Desk, happened: Awaited, now: datetime) -> Moved:
+    """Rest, or go home, when no call that rings counts on the agent any more. Asked again, it takes no longer than it did."""
+    if desk.state is not AgentState.READY:
+        return Moved(desk=desk)
+    until = happened.until if desk.until is None else min(desk.until, happened.until)
+    left_s = math.ceil((until - now).total_seconds())
+    if isinstance(happened.asked, LogOut):
+        kept, then = replace(desk, pending=Pending.LOGGED_OUT, until=until), "you are logged out"
+    else:
+        reason, walked_away = happened.asked.reason, happened.asked.walked_away
+        kept = replace(desk, pending=Pending.NOT_READY, reason=reason, walked_away=walked_away, until=until)
+        then = "you are not ready any more"
+    text = f"a call that rings counts on you: {then} when it is over, in {left_s} s at the latest"
+    return Moved(desk=kept, events=(Notice(at=now, text=text),))
+
+
+def unneeded(desk: Desk, now: datetime) -> Moved:
+    """What the agent asked for while calls rang comes now."""
+    return freed(desk, now) if desk.is_leaving else Moved(desk=desk)
 
 
 def prefer(desk: Desk, wanted: PreferJobs) -> Answer:
@@ -119,6 +144,8 @@ def leg_down(desk: Desk, happened: LegDown, now: datetime) -> Moved:
     if (asked := desk.on_line) is not None and not asked.is_own:
         return freed(desk, now, LeaveThree(call=asked), events=(told,))
     call = desk.call
+    if desk.is_leaving:  # nobody could reach this agent any more
+        return freed(desk, now, events=(told,))
     if call is None:
         pending = Pending.NOTHING if desk.pending is Pending.READY else desk.pending
         resting = desk if desk.state is AgentState.NOT_READY else replace(desk.to(AgentState.NOT_READY, now), reason=NO_LINE)

@@ -28,6 +28,7 @@ from dialer.pacing.snapshot import Decision, Memory, Pacer, Snapshot
 from dialer.ports import Clock, VoicePort
 from dialer.services.custom_restrictions import CustomRestrictions
 from dialer.services.launching import Route, commit_intents
+from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store
 
 log = structlog.get_logger()
@@ -185,6 +186,18 @@ class JobRunner:
         if self._stopping or not decision.n:
             return
         batch = self._lanes.take(decision.n, self._rooms)
+        held = None if self._floor is None else self._floor.jobs.get(self.job.id)
+        if held is None:
+            await self._begin(batch, placing)
+            return
+        held.ordered = len(batch)  # an agent who asks to leave from here on is one whom they count on
+        try:
+            await self._begin(batch, placing)
+        finally:
+            held.ordered = 0
+
+    async def _begin(self, batch: list[JobContact], placing: asyncio.TaskGroup) -> None:
+        """Offer, or write the intents and place the calls."""
         if self._desks is not None and batch:
             taken = len(batch)
             batch = await self._desks.offer(batch)

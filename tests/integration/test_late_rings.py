@@ -26,8 +26,11 @@ pytestmark = pytest.mark.integration
 ANSWERS, RINGS = FakeCallee(ring_s=0.1, answer_s=1.0), FakeCallee(ring_s=0.1, answer_s=None)  # the strategy lets it ring for 20 s
 
 
-async def shift(store: Store, voice: FakeVoice, clock: FastClock, plan: Pacing, *, talk_s: float) -> JobId:
-    """Three agents, three calls; the first is answered at once, and two of the agents leave while the others ring."""
+async def shift(store: Store, voice: FakeVoice, clock: FastClock, plan: Pacing, *, talk_s: float, vanish: bool = False) -> JobId:
+    """Three agents, three calls; the first is answered at once, and two of the agents leave while the others ring.
+
+    With `vanish` their telephones break: who only asks to leave is kept for those who still answer.
+    """
     job_id = make_job(store, 3, plan)
     staff = await hire(store, 3)
     agents = FakeAgentVoice(clock, voice)
@@ -35,8 +38,11 @@ async def shift(store: Store, voice: FakeVoice, clock: FastClock, plan: Pacing, 
         workers, tasks = await crew(engine, staff, clock, talk_s=talk_s)
         await until(lambda: any(worker.seen[CallStage.JOINED] for worker in workers) and len(voice.calls) == 3)
         for worker in workers:
-            if not worker.seen[CallStage.JOINED]:
-                await worker.leave()
+            if worker.seen[CallStage.JOINED]:
+                continue
+            if vanish and (leg_id := engine.floor.seats[worker.agent.id].leg_id) is not None:
+                agents.hang_up_phone(leg_id)
+            await worker.leave()
         await until(completed(store, job_id))
         await dismiss(tasks)
     return job_id
@@ -162,7 +168,7 @@ async def test_who_answers_in_the_same_moment_is_an_answered_call_like_any_other
 async def test_who_answers_between_the_question_and_the_hang_up_counts_as_abandoned(store: Store) -> None:
     clock = FastClock(factor=15)
     callees = {number(0): ANSWERS, number(1): FakeCallee(ring_s=0.1, answer_s=17.0), number(2): FakeCallee(answer_s=17.5)}
-    job_id = await shift(store, Unlucky(clock, callees=callees), clock, PROGRESSIVE, talk_s=25.0)
+    job_id = await shift(store, Unlucky(clock, callees=callees), clock, PROGRESSIVE, talk_s=25.0, vanish=True)
     cut_off = sorted(attempts(store, job_id), key=lambda one: one.address)[1:]
     assert [one.system_code for one in cut_off] == [SystemCode.NUISANCE_CALL] * 2
     org = store.read_now(lambda tx: tx.organisations.by_name("default"))

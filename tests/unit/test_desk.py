@@ -11,7 +11,7 @@ from dialer.domain import agent_commands as do
 from dialer.domain import desk_happenings as it
 from dialer.domain.agent import STALE_S, AgentState
 from dialer.domain.agent_commands import Command
-from dialer.domain.agent_events import CallChanged, CallStage, StateChanged
+from dialer.domain.agent_events import CallChanged, CallStage, Notice, StateChanged
 from dialer.domain.codes import SystemCode
 from dialer.domain.desk import Leg, Pending
 from dialer.domain.desk_call import CallKind
@@ -118,6 +118,65 @@ def test_what_is_pending_is_taken_back_by_being_ready() -> None:
     assert "wrapped up" in ann.refused(do.GoReady())
     ann.do(do.GoNotReady(reason="lunch"), do.GoReady(), do.Release(), do.WrapUp())
     assert ann.state() is AgentState.READY
+
+
+def kept(asked: do.LogOut | do.GoNotReady) -> Played:
+    """An agent who waits, and has asked to leave while a call rings that counts on them, for 30 s at the most."""
+    ann = ready()
+    ann.do(it.Awaited(asked=asked, until=START + timedelta(seconds=30)))
+    return ann
+
+
+ASKED = pytest.mark.parametrize(
+    ("asked", "then"),
+    [(do.GoNotReady(reason="lunch"), AgentState.NOT_READY), (do.LogOut(), AgentState.LOGGED_OUT)],
+)
+
+
+@pytest.mark.row(125)
+@ASKED
+def test_who_asks_to_rest_or_leave_while_a_call_rings_for_them_is_kept_for_it_and_for_nothing_else(
+    asked: do.LogOut | do.GoNotReady, then: AgentState
+) -> None:
+    ann = kept(asked)
+    assert (ann.state(), ann.desk.pending.value, ann.desk.is_idle) == (AgentState.READY, then.value, False)
+    told = [one for one in ann.events if isinstance(one, StateChanged)][-1]
+    assert (told.pending, told.until) == (then.value, START + timedelta(seconds=30))
+    assert "in 30 s at the latest" in [one.text for one in ann.events if isinstance(one, Notice)][-1]
+    assert not ann.desk.can_be_asked
+    assert [ann.desk.can_take(kind) for kind in CallKind] == [kind is CallKind.PACED for kind in CallKind]
+    ann.do(it.Assigned(call=a_call(CallKind.PACED, FIRST)), it.Joined(attempt_id=FIRST))
+    assert ann.wait(40) == ()  # the time of the ring is no time of the talk
+    ann.do(it.ContactGone(attempt_id=FIRST), do.WrapUp(code="interested"))
+    assert (ann.state(), ann.desk.pending) == (then, Pending.NOTHING)
+
+
+@ASKED
+@pytest.mark.parametrize("ends", [it.Unneeded(), it.TimeIsUp(), it.LegDown()], ids=["not needed", "time is up", "no telephone"])
+def test_who_is_kept_for_a_call_that_rings_goes_when_it_is_over(
+    asked: do.LogOut | do.GoNotReady, then: AgentState, ends: it.Unneeded | it.TimeIsUp | it.LegDown
+) -> None:
+    ann = kept(asked)
+    assert ann.wait(29) == ()
+    assert ann.state() is AgentState.READY
+    ann.now = START + timedelta(seconds=30)
+    ann.do(ends)
+    assert (ann.state(), ann.desk.pending, ann.desk.until) == (then, Pending.NOTHING, None)
+    if then is AgentState.NOT_READY:
+        assert ann.desk.reason == "lunch"
+    ann.do(it.Unneeded())  # late news
+    assert ann.state() is then
+
+
+def test_who_is_kept_may_stay_after_all_ask_for_more_or_come_anew_and_waits_no_longer_for_it() -> None:
+    ann = kept(do.GoNotReady(reason="lunch"))
+    ann.do(it.Awaited(asked=do.LogOut(), until=START + timedelta(seconds=50)))
+    assert (ann.desk.pending, ann.desk.until) == (Pending.LOGGED_OUT, START + timedelta(seconds=30))
+    ann.do(do.GoReady())
+    assert (ann.desk.is_idle, ann.desk.until, ann.desk.reason) == (True, None, "")
+    anew = kept(do.LogOut())
+    anew.do(do.LogIn(force=True, phone="6002"), it.LegUp(), do.GoReady())
+    assert (anew.state(), anew.desk.pending) == (AgentState.READY, Pending.NOTHING)
 
 
 def test_a_waiting_contact_is_joined_talked_to_held_and_sent_digits() -> None:

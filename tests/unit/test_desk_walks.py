@@ -61,6 +61,9 @@ WALK: list[Command | Happening] = [
     it.Offered(call=a_call(CallKind.CALLBACK, rules=ENDLESS)),
     it.Offered(call=a_call(CallKind.MANUAL, FIRST)),
     it.Assigned(call=a_call(CallKind.PACED, FIRST)),
+    it.Awaited(asked=do.LogOut(), until=START + timedelta(seconds=25)),
+    it.Awaited(asked=do.GoNotReady(reason="lunch"), until=START + timedelta(seconds=100)),
+    it.Unneeded(),
     it.Placed(attempt_id=FIRST),
     it.Placed(attempt_id=SECOND),
     it.Joined(attempt_id=FIRST),
@@ -122,7 +125,8 @@ def test_whatever_happens_each_call_leaves_once_and_nobody_stays_in_a_state_for_
         assert came - left == owned(desk), (what, answer)
         assert desk.call is None or desk.caller is None
         assert desk.is_engaged is (desk.state not in WITHOUT_CALL)
-        assert desk.until is None or desk.state in (AgentState.PREVIEW, AgentState.WRAP_UP)
+        assert desk.until is None or desk.state in (AgentState.PREVIEW, AgentState.WRAP_UP) or desk.is_leaving
+        assert not desk.is_leaving or desk.until is not None, "nobody is kept for ever"
         assert not (desk.is_idle and (desk.call is not None or desk.pending is not Pending.NOTHING))
         if desk.call is None and before.call is not None and before.pending is Pending.NOT_READY and not desk.away:
             assert desk.state in (AgentState.NOT_READY, AgentState.LOGGED_OUT)

@@ -13,10 +13,12 @@ from dialer.domain.pacing_plan import Pacing, PacingKind
 from dialer.engine.clock import SystemClock
 from dialer.engine.floor.pacing import FloorPacing
 from dialer.pacing.floor import Fact, Floor, Served
+from dialer.pacing.snapshot import Memory, Snapshot
 
 pytestmark = pytest.mark.unit
 
 PREDICTIVE = Pacing(kind=PacingKind.PREDICTIVE)
+PROGRESSIVE = Pacing(kind=PacingKind.PROGRESSIVE)
 
 
 def job_with(plan: Pacing) -> Job:
@@ -54,6 +56,18 @@ def test_another_budget_keeps_what_was_learned() -> None:
     pacing.update(job_with(replace(PREDICTIVE, budget=replace(PREDICTIVE.budget, percent=1.0))))
     assert pacing.memory() == learned
     assert pacing.memory() != pacing_of(PREDICTIVE).memory()
+
+
+def test_what_was_wanted_for_an_agent_who_has_left_since_is_not_placed() -> None:
+    idle = 2
+    pacing = FloorPacing(job_with(PROGRESSIVE), lambda: Floor(now_s=1.0, idle=idle), list, SystemClock(), detected=False)
+    seen = Snapshot(now_s=1.0, room=0)
+    decided = pacing.decide(seen, Memory())
+    idle = 1
+    kept = pacing.decide(replace(seen, now_s=1.1, room=9), decided.memory)
+    assert kept.n == 2, "the floor is looked at a few times a second"
+    pacing.look_anew()
+    assert pacing.decide(replace(seen, now_s=1.1, room=9), kept.memory).n == 1
 
 
 def test_a_pacer_that_learns_nothing_begins_anew() -> None:

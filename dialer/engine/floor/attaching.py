@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from dialer.domain.agent import AgentState
 from dialer.domain.agent_events import JobAttached, JobDetached
-from dialer.domain.desk_call import CallKind
-from dialer.engine.call import Call
 from dialer.engine.floor.desks import Desks
 from dialer.engine.floor.ground import Ground
 from dialer.engine.floor.job import FloorJob
+from dialer.engine.floor.leaving import is_awaited, out_of
 from dialer.engine.floor.seat import Seat
 
 
@@ -31,10 +30,13 @@ class Attaching:
         if seat.attached == new:
             seat.moving = False
             return
-        seat.moving = before is not None and is_awaited(seat, self._ground.seats.values(), self._ground.calls.up(before.job.id))
+        if before is not None:
+            out = sum(1 for _ in out_of(self._ground.calls.up(before.job.id)))
+            seat.moving = is_awaited(seat, self._ground.seats.values(), out + before.ordered)
         if seat.moving:
             return
         if seat.attached is not None:
+            self._ground.jobs.look_anew(seat.attached)
             name = before.job.campaign_name if before is not None else ""
             self._desks.tell(seat, JobDetached(at=now, job_id=seat.attached, campaign=name, because=_why_detached(seat, before)))
         seat.attached = new
@@ -70,16 +72,3 @@ def attached(seats: Iterable[Seat], jobs: Iterable[FloorJob]) -> Iterator[tuple[
         if best is not None:
             counts[best.job.id] += 1
         yield seat, best
-
-
-def is_awaited(seat: Seat, seats: Iterable[Seat], calls: Iterable[Call]) -> bool:
-    """Whether the `calls` of the agent's job that are out are too many for the others who wait there.
-
-    Who left now would leave somebody who answers alone. No further call is placed for such an agent, so that soon nobody is
-    out who needs this one; one who has a contact can leave at any time.
-    """
-    if seat.attached is None or not seat.desk.can_take(CallKind.PACED):
-        return False
-    out = sum(not (call.off_line or call.kept) for call in calls)
-    others = (one for one in seats if one is not seat)
-    return out > sum(one.is_free_for(seat.attached, CallKind.PACED) for one in others)

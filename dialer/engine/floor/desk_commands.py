@@ -12,6 +12,7 @@ from dialer.domain.ids import AgentId
 from dialer.engine.floor.desk_work import DeskWork
 from dialer.engine.floor.desks import Desks
 from dialer.engine.floor.ground import Ground
+from dialer.engine.floor.leaving import Leaving
 from dialer.engine.floor.seat import Seat
 from dialer.errors import BadInput, NotFound, StoreDown
 from dialer.services import agent_contact
@@ -22,8 +23,8 @@ from dialer.services.agents import list_reasons, reason_of
 class DeskCommands:
     """Of all desks of a floor."""
 
-    def __init__(self, ground: Ground, desks: Desks, work: DeskWork) -> None:
-        self._ground, self._desks, self._work = ground, desks, work
+    def __init__(self, ground: Ground, desks: Desks, work: DeskWork, leaving: Leaving) -> None:
+        self._ground, self._desks, self._work, self._leaving = ground, desks, work, leaving
 
     async def carry_out(self, agent_id: AgentId, command: Command) -> Done | Refused:
         """Carry out a command, or say why not."""
@@ -41,7 +42,7 @@ class DeskCommands:
                 command = replace(command, reason=reason_of(command.reason, reasons))
             except (BadInput, StoreDown) as why:
                 return Refused(str(why))
-        answer = after(seat.desk, command, clock.now())
+        answer = after(seat.desk, self._leaving.judged(seat, command), clock.now())
         if isinstance(answer, Refused):
             return answer
         if isinstance(command, DialPreview | Redial) and command.address and seat.desk.call is not None:

@@ -23,6 +23,7 @@ from dialer.engine.floor.desks import Desks
 from dialer.engine.floor.events import FloorEvents
 from dialer.engine.floor.ground import Ground
 from dialer.engine.floor.jobs import FloorJobs
+from dialer.engine.floor.leaving import Leaving
 from dialer.engine.floor.listenings import Listenings
 from dialer.engine.floor.matching import Matching
 from dialer.engine.floor.old_talks import OldTalks
@@ -97,7 +98,8 @@ class Floor:
             callers=self._callers,
             matching=self.matching,
         )
-        self._commands = DeskCommands(self.ground, self.desks, self._work)
+        self._leaving = Leaving(self.ground, self.desks)
+        self._commands = DeskCommands(self.ground, self.desks, self._work, self._leaving)
         self._events = FloorEvents(
             self.ground,
             self.desks,
@@ -175,6 +177,7 @@ class Floor:
                 group.create_task(self.listenings.run(), name="look after supervisors")
                 while True:
                     self.desks.ring_alarms()
+                    self._leaving.look()
                     if self._clock.monotonic_s() - self._attached_s >= ATTACH_S:
                         self._attach()
                     await self._clock.sleep(TICK_S)
@@ -195,6 +198,8 @@ class Floor:
         if before.call is not None and desk.call is None:
             self.seats.lose_contact(seat, before.call.attempt_id)
         self.jobs.moved(desk, before)
+        if before.is_idle and not (desk.is_idle or desk.is_engaged) and seat.attached is not None:
+            self.jobs.look_anew(seat.attached)
         if before.state is AgentState.LOGGED_OUT or desk.state is AgentState.LOGGED_OUT:
             self._attach()
         if desk.is_idle and not before.is_idle:

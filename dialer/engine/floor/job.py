@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from dialer.domain.agent import AgentRules, AgentState
 from dialer.domain.campaign import Job
 from dialer.domain.codes import SystemCode
-from dialer.domain.desk import Pending
+from dialer.domain.desk import LEAVING
 from dialer.domain.desk_call import CallKind, DeskCall
 from dialer.domain.ids import AttemptId, CampaignId, ContactId, OrgId
 from dialer.domain.inbound_plan import InboundPlan
@@ -24,7 +24,6 @@ from dialer.services.pacing_plans import agent_codes
 
 BudgetKey = tuple[OrgId, str, CampaignId | None]
 WITH_CONTACT = (AgentState.DIALLING, AgentState.TALKING, AgentState.HELD, AgentState.CONSULT, AgentState.CONFERENCE)
-LEAVING = (Pending.NOT_READY, Pending.LOGGED_OUT)
 FACTS_MOST = 5000  # that nobody has learned from: a job whose pacer rests
 
 
@@ -45,6 +44,7 @@ class FloorJob:
     waiting: dict[AttemptId, datetime] = field(default_factory=dict)  # persons without an agent, since when; oldest first
     facts: list[Fact] = field(default_factory=list)
     closing: bool = False  # places no more calls
+    ordered: int = 0  # calls that are decided on and not begun yet: their intents are being written
     promised: dict[ContactId, datetime] = field(default_factory=dict)  # callbacks for which an agent is kept free, until when
 
     @property
@@ -133,10 +133,10 @@ class FloorJob:
         kind = CallKind.PACED if self.job.definition.pacing.dials else CallKind.MANUAL  # for which no telephone is needed
         for seat in seats:
             desk = seat.desk
-            if desk.can_take(kind):
+            if desk.can_take(kind) and not desk.is_leaving:
                 idle += 1
             elif desk.pending in LEAVING or desk.lost_at is not None or desk.blended_in:
-                continue  # leaves the floor after this contact: never dialled for
+                continue  # leaves the floor after this contact, or this ring: never dialled for
             elif desk.state in WITH_CONTACT:
                 talking.append(_s(now - desk.since if desk.call is None else now - (desk.call.joined_at or desk.since)))
             elif desk.state is AgentState.WRAP_UP:

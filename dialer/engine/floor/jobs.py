@@ -102,6 +102,11 @@ class FloorJobs(Mapping[JobId, FloorJob]):
         facts, job.facts = job.facts, []
         return facts
 
+    def look_anew(self, job_id: JobId) -> None:
+        """An agent has left it: what its pacer has decided, and has not placed yet, counted on one more."""
+        if (pacing := self._records.pacings.get(job_id)) is not None:
+            pacing.look_anew()
+
     def idle(self, job_id: JobId, kind: CallKind) -> int:
         """How many agents could be offered a contact of the job now."""
         return sum(seat.is_free_for(job_id, kind) for seat in self._seats.values())

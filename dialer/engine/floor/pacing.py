@@ -75,6 +75,10 @@ class FloorPacing:
             wanted, because = max(0, seen.room), f"room for {seen.room} on the trunk"
         return Decision(n=wanted, because=because, memory=memory)
 
+    def look_anew(self) -> None:
+        """The next decision is made on a new look: an agent has left, and what was wanted may be too much."""
+        self._looked_s = -math.inf
+
     @property
     def gives_up(self) -> bool:
         """Whether it may give up calls that have rung for long."""
