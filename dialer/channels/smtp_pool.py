@@ -44,6 +44,7 @@ class Connection:
     pipelining: bool  # it takes several commands at once (RFC 2920)
     used_s: float
     mails: int = 0
+    waited: bool = False  # for a mail, as an idle one: its server may have closed it meanwhile
 
 
 class SmtpPool:
@@ -68,7 +69,7 @@ class SmtpPool:
                     words = await self._transact(connection, sender, recipient, mail)
                 except _Gone as gone:
                     connection.line.close()
-                    if connection.mails == 0:
+                    if not connection.waited:
                         raise NotSent(str(gone), retry_after_s=1.0) from gone
                     continue  # the server closed it while it was idle: nothing has left, and another one is tried
                 except (Rejected, NotSent):
@@ -121,8 +122,8 @@ class SmtpPool:
         )
 
     def keep(self, connection: Connection) -> None:
-        """Put a connection that `open` made among the idle ones."""
-        connection.used_s = self._clock.monotonic_s()
+        """Put a connection among the idle ones."""
+        connection.used_s, connection.waited = self._clock.monotonic_s(), True
         self._idle.append(connection)
 
     async def close(self) -> None:
@@ -225,9 +226,8 @@ class SmtpPool:
         return await self.open()
 
     def _give_back(self, connection: Connection) -> None:
-        connection.used_s = self._clock.monotonic_s()
         connection.mails += 1
-        self._idle.append(connection)
+        self.keep(connection)
 
 
 class _Gone(Exception):

@@ -150,6 +150,13 @@ async def test_nobody_listening_is_not_sent_and_a_server_that_comes_back_is_foun
         assert line.taken(order.attempt_id) == 1
 
 
+async def test_a_mail_goes_over_a_new_connection_where_the_server_has_just_closed_the_one_that_waited(line: EmailLine) -> None:
+    order = line.order("45")
+    line.provider.cut()  # of which we hear when the mail is begun
+    await line.send(order)
+    assert line.taken(order.attempt_id) == 1
+
+
 async def test_a_gateway_that_is_stopped_at_any_moment_of_connecting_ends_and_leaves_no_connection(line: EmailLine) -> None:
     assert isinstance(line.port, SmtpEmail)
     for moment in range(60):  # turns of the loop: a connection is there after some twenty
