@@ -17,7 +17,7 @@ class StateChanged:
 
     at: datetime
     state: AgentState
-    pending: str = ""  # "not_ready", "logged_out", "ready" (when the telephone is up); "" = nothing
+    pending: str = ""  # "not_ready", "logged_out", "blended_in", "ready" (when the telephone is up); "" = nothing
     reason: str = ""  # why not ready
     line: str = ""  # "down", "ringing", "up"; "" = works without a telephone of ours
     until: datetime | None = (

@@ -29,9 +29,10 @@ class Pending(StrEnum):
     READY = "ready"  # when the telephone is up
     NOT_READY = "not_ready"  # when the contact is wrapped up, or no call that rings counts on the agent any more
     LOGGED_OUT = "logged_out"  # the same
+    BLENDED_IN = "blended_in"  # over to the callers of queues, in the same way
 
 
-LEAVING = (Pending.NOT_READY, Pending.LOGGED_OUT)
+LEAVING = (Pending.NOT_READY, Pending.LOGGED_OUT, Pending.BLENDED_IN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ class Desk:
 
     @property
     def is_leaving(self) -> bool:
-        """The agent waits, has asked to rest or to go home, and is kept for calls that ring: for these, and nothing else."""
+        """The agent waits, has asked to rest, to go home or for callers, and is kept for calls that ring, and for nothing else."""
         return self.state is AgentState.READY and self.pending in LEAVING
 
     @property
@@ -197,7 +198,8 @@ def freed(desk: Desk, now: datetime, *tasks: Task, events: tuple[AgentEvent, ...
             desk = replace(desk, reason=NO_LINE)
     else:
         desk = replace(desk.to(AgentState.READY, now), reason="", walked_away=False)
-    return Moved(desk=replace(desk, pending=Pending.NOTHING), tasks=tasks, events=events)
+    inbound = desk.blended_in or desk.pending is Pending.BLENDED_IN
+    return Moved(desk=replace(desk, pending=Pending.NOTHING, blended_in=inbound), tasks=tasks, events=events)
 
 
 def extended(desk: Desk, rules: AgentRules, seconds: float | None) -> Answer:

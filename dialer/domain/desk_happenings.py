@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
-from dialer.domain.agent_commands import GoNotReady, LogOut
+from dialer.domain.agent_commands import BlendIn, GoNotReady, LogOut
 from dialer.domain.desk_call import DeskCall, DeskCaller, Person
 from dialer.domain.ids import AttemptId, OfferId
 
@@ -39,9 +39,9 @@ class Assigned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Awaited:
-    """This agent asks to rest or to go home while calls ring that count on them: so it is as soon as none does any more."""
+    """This agent asks to rest, to go home or to take callers while calls ring that count on them: so it is when none does."""
 
-    asked: LogOut | GoNotReady
+    asked: LogOut | GoNotReady | BlendIn
     until: datetime  # when the last of these calls is over at the latest
 
 

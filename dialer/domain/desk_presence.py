@@ -8,7 +8,7 @@ from datetime import datetime
 
 from dialer.domain import desk_caller as caller
 from dialer.domain.agent import PHONE, PREFERRED_MOST, AgentState
-from dialer.domain.agent_commands import GoNotReady, LogIn, LogOut, PreferJobs
+from dialer.domain.agent_commands import BlendIn, GoNotReady, LogIn, LogOut, PreferJobs
 from dialer.domain.agent_events import Notice
 from dialer.domain.codes import SystemCode
 from dialer.domain.desk import NO_LINE, Answer, Desk, Leg, Moved, Pending, Refused, freed, logged_out
@@ -82,17 +82,20 @@ def go_not_ready(desk: Desk, wanted: GoNotReady, now: datetime) -> Answer:
 
 
 def awaited(desk: Desk, happened: Awaited, now: datetime) -> Moved:
-    """Rest, or go home, when no call that rings counts on the agent any more. Asked again, it takes no longer than it did."""
+    """Rest, go home or over to callers, when no call that rings counts on the agent any more. Asked again, it takes no longer."""
     if desk.state is not AgentState.READY:
         return Moved(desk=desk)
     until = happened.until if desk.until is None else min(desk.until, happened.until)
     left_s = math.ceil((until - now).total_seconds())
-    if isinstance(happened.asked, LogOut):
-        kept, then = replace(desk, pending=Pending.LOGGED_OUT, until=until), "you are logged out"
-    else:
-        reason, walked_away = happened.asked.reason, happened.asked.walked_away
-        kept = replace(desk, pending=Pending.NOT_READY, reason=reason, walked_away=walked_away, until=until)
-        then = "you are not ready any more"
+    match happened.asked:
+        case LogOut():
+            kept, then = replace(desk, pending=Pending.LOGGED_OUT), "you are logged out"
+        case BlendIn():
+            kept, then = replace(desk, pending=Pending.BLENDED_IN), "you take callers"
+        case GoNotReady(reason=reason, walked_away=walked_away):
+            kept = replace(desk, pending=Pending.NOT_READY, reason=reason, walked_away=walked_away)
+            then = "you are not ready any more"
+    kept = replace(kept, until=until)
     text = f"a call that rings counts on you: {then} when it is over, in {left_s} s at the latest"
     return Moved(desk=kept, events=(Notice(at=now, text=text),))
 
@@ -115,6 +118,8 @@ def prefer(desk: Desk, wanted: PreferJobs) -> Answer:
 
 def blend(desk: Desk, *, inbound: bool) -> Answer:
     """Over to the callers of queues, or back; whoever is before the agent is finished first."""
+    if desk.pending is Pending.BLENDED_IN:  # it comes at once, or not at all
+        desk = replace(desk, pending=Pending.NOTHING, until=None if desk.is_leaving else desk.until)
     return Moved(desk=replace(desk, blended_in=inbound))
 
 

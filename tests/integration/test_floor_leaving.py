@@ -11,7 +11,7 @@ from typing import TypeVar
 import pytest
 
 from dialer.domain.agent import AgentState
-from dialer.domain.agent_commands import GoNotReady, GoReady
+from dialer.domain.agent_commands import BlendIn, GoNotReady, GoReady
 from dialer.domain.agent_events import CallStage, Notice
 from dialer.domain.codes import SystemCode
 from dialer.domain.desk import Pending
@@ -122,6 +122,19 @@ async def test_a_break_comes_when_the_call_that_rang_has_reached_nobody(store: S
         assert engine.floor.seats[agent.id].desk.reason == "Lunch"
         assert rings(voice) == 0
     assert [one.code for one in attempts(store, job_id)] == [SystemCode.CALL_BUSY]
+
+
+@ON_SQLITE
+async def test_who_goes_over_to_callers_while_a_call_rings_for_them_has_that_contact_first(store: Store) -> None:
+    clock, voice, agents = wires(factor=20, default=ANSWERS_LATE)
+    job_id = make_job(store, 3, PROGRESSIVE)
+    async with at_work(store, clock, voice, agents, await hire(store, 1), talk_s=2.0) as (engine, (ann,)):
+        await until(lambda: rings(voice) == 1)
+        await ann.say(BlendIn())
+        assert stands(engine, ann) == (AgentState.READY, Pending.BLENDED_IN)
+        await until(lambda: engine.floor.seats[ann.agent.id].desk.can_take_caller)
+        assert ann.seen[CallStage.JOINED] == 1
+    assert len(voice.placed) == len(attempts(store, job_id)) == 1
 
 
 @ON_SQLITE

@@ -120,7 +120,7 @@ def test_what_is_pending_is_taken_back_by_being_ready() -> None:
     assert ann.state() is AgentState.READY
 
 
-def kept(asked: do.LogOut | do.GoNotReady) -> Played:
+def kept(asked: do.LogOut | do.GoNotReady | do.BlendIn) -> Played:
     """An agent who waits, and has asked to leave while a call rings that counts on them, for 30 s at the most."""
     ann = ready()
     ann.do(it.Awaited(asked=asked, until=START + timedelta(seconds=30)))
@@ -166,6 +166,26 @@ def test_who_is_kept_for_a_call_that_rings_goes_when_it_is_over(
         assert ann.desk.reason == "lunch"
     ann.do(it.Unneeded())  # late news
     assert ann.state() is then
+
+
+@pytest.mark.row(131)
+def test_who_asks_for_callers_while_a_call_rings_for_them_takes_callers_when_it_is_over_or_has_thought_better_of_it() -> None:
+    ann = kept(do.BlendIn())
+    assert (ann.desk.pending, ann.desk.blended_in, ann.desk.can_take(CallKind.PACED)) == (Pending.BLENDED_IN, False, True)
+    ann.do(it.Unneeded())
+    assert (ann.state(), ann.desk.pending, ann.desk.can_take_caller) == (AgentState.READY, Pending.NOTHING, True)
+    talks = kept(do.BlendIn())
+    talks.do(it.Assigned(call=a_call(CallKind.PACED, FIRST)), it.Joined(attempt_id=FIRST))
+    talks.do(it.ContactGone(attempt_id=FIRST), do.WrapUp(code="interested"))
+    assert (talks.desk.pending, talks.desk.can_take_caller) == (Pending.NOTHING, True)
+    stays = kept(do.BlendIn())
+    stays.do(do.BlendOut())
+    assert (stays.desk.pending, stays.desk.until, stays.desk.is_idle) == (Pending.NOTHING, None, True)
+    writes = kept(do.BlendIn())
+    writes.do(it.Assigned(call=a_call(CallKind.PACED, FIRST)), it.Joined(attempt_id=FIRST), it.ContactGone(attempt_id=FIRST))
+    writes.do(do.BlendOut())
+    assert writes.desk.until is not None, "the wrap-up ends as it would have"
+    assert writes.desk.pending is Pending.NOTHING
 
 
 def test_who_is_kept_may_stay_after_all_ask_for_more_or_come_anew_and_waits_no_longer_for_it() -> None:

@@ -63,6 +63,7 @@ WALK: list[Command | Happening] = [
     it.Assigned(call=a_call(CallKind.PACED, FIRST)),
     it.Awaited(asked=do.LogOut(), until=START + timedelta(seconds=25)),
     it.Awaited(asked=do.GoNotReady(reason="lunch"), until=START + timedelta(seconds=100)),
+    it.Awaited(asked=do.BlendIn(), until=START + timedelta(seconds=61)),
     it.Unneeded(),
     it.Placed(attempt_id=FIRST),
     it.Placed(attempt_id=SECOND),

@@ -1,4 +1,4 @@
-"""Agents who ask to rest or to go home while a call rings that counts on them stay until nobody who answers would be alone."""
+"""Agents who ask for something else while a call rings that counts on them stay until nobody who answers would be alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from dialer.domain.agent_commands import Command, GoNotReady, LogOut
+from dialer.domain.agent_commands import BlendIn, Command, GoNotReady, LogOut
 from dialer.domain.desk_call import CallKind
 from dialer.domain.desk_happenings import Awaited, Unneeded
 from dialer.domain.pacing_plan import PacingKind
@@ -28,7 +28,7 @@ class Leaving:
 
     def judged(self, seat: Seat, command: Command) -> Command | Awaited:
         """The command, or what becomes of it while calls count on its agent."""
-        if isinstance(command, LogOut | GoNotReady) and (until := self._awaited_until(seat)) is not None:
+        if isinstance(command, LogOut | GoNotReady | BlendIn) and (until := self._awaited_until(seat)) is not None:
             return Awaited(asked=command, until=until)
         return command
 
