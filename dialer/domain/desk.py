@@ -67,7 +67,7 @@ class Desk:
 
     @property
     def is_leaving(self) -> bool:
-        """The agent waits, has asked to rest, to go home or for callers, and is kept for calls that ring, and for nothing else."""
+        """The agent waits, has asked to rest, to go home or for callers, and is kept for calls that ring and nothing else."""
         return self.state is AgentState.READY and self.pending in LEAVING
 
     @property
