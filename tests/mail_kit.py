@@ -22,7 +22,7 @@ from dialer.lab.truth_log import TruthLog
 from dialer.ports import Accepted, EmailOrder, EmailPort
 from dialer.testing.messages import FakeMessages
 from tests.message_kit import CLOCK, SLOW_S, ByEnding, Desk
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 
 ANSWERS = MailAddresses(domain="mail.example.org", keys=(b"k" * 32,))
 SENDER = "Blood Service <donate@example.org>"
@@ -60,7 +60,7 @@ class EmailLine:
 
 
 @contextlib.asynccontextmanager
-async def fake_mail_line() -> AsyncIterator[EmailLine]:
+async def fake_mail_line(**_changes: Any) -> AsyncIterator[EmailLine]:
     """The fake of the tests, whose people do what the laboratory's do."""
     desk, plans = Desk(), dict[str, GatewayFault]()
     port = FakeMessages[EmailOrder](CLOCK, desk.take, readers=ByEnding(plans), can_look_up=False)
@@ -92,10 +92,10 @@ async def smtp_line(*, mail: dict[str, Any] | None = None, **changes: Any) -> As
         "sender": SENDER,
         "answers": ANSWERS,
         "connections": 3,
-        "answer_timeout_s": 2.0,
-        "final_timeout_s": 0.3,
+        "answer_timeout_s": PATIENCE_S,
+        "final_timeout_s": PATIENCE_S,
         "backoff_first_s": 0.02,
-        "stop_timeout_s": 1.0,
+        "stop_timeout_s": PATIENCE_S,
         **changes,
     }
     port = SmtpEmail(SmtpConfig(**settings), CLOCK)
@@ -114,5 +114,6 @@ async def smtp_line(*, mail: dict[str, Any] | None = None, **changes: Any) -> As
         await listener.stop()
 
 
+SILENCE: dict[str, Any] = {"final_timeout_s": 1.0}  # for a line on which somebody does not answer
 EMAIL_LINES = {"fake": fake_mail_line, "smtp": smtp_line}
-__all__ = ["ANSWERS", "CONTENT", "EMAIL_LINES", "SENDER", "VALUES", "EmailLine", "smtp_line", "until"]
+__all__ = ["ANSWERS", "CONTENT", "EMAIL_LINES", "SENDER", "SILENCE", "VALUES", "EmailLine", "smtp_line", "until"]

@@ -28,7 +28,7 @@ from dialer.lab.truth_log import TruthLog
 from dialer.ports import Accepted, GatewayNews, MessageReceived, MessageUpdate, SmsOrder, SmsPort
 from dialer.testing.messages import FakeMessages, FakeReader
 from dialer.web.hooks import make_hooks_app
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 
 CLOCK = SystemClock()
 OURS = "+15550100000"
@@ -112,7 +112,7 @@ class ByEnding(dict[str, FakeReader]):
 
 
 @contextlib.asynccontextmanager
-async def fake_line() -> AsyncIterator[SmsLine]:
+async def fake_line(**_changes: Any) -> AsyncIterator[SmsLine]:
     """The fake of the tests, whose people do what the laboratory's do."""
     desk, plans = Desk(), dict[str, GatewayFault]()
     port = FakeMessages[SmsOrder](CLOCK, desk.take, readers=ByEnding(plans))
@@ -173,8 +173,8 @@ async def twilio_line(**changes: Any) -> AsyncIterator[SmsLine]:
             "public_url": f"http://127.0.0.1:{runner.addresses[0][1]}",
             "api_url": twilio.url,
             "max_per_s": None,
-            "answer_timeout_s": 0.3,
-            "stop_timeout_s": 1.0,
+            "answer_timeout_s": PATIENCE_S,
+            "stop_timeout_s": PATIENCE_S,
             **changes,
         }
     )
@@ -213,7 +213,7 @@ async def smpp_line(**changes: Any) -> AsyncIterator[SmsLine]:
         "sender": OURS,
         "refusals": {BARRED: Refusal.OPTED_OUT},
         "tag_messages": True,
-        "answer_timeout_s": 0.3,
+        "answer_timeout_s": PATIENCE_S,
         "backoff_first_s": 0.02,
         **changes,
     }
@@ -233,4 +233,5 @@ async def smpp_line(**changes: Any) -> AsyncIterator[SmsLine]:
         await centre.stop()
 
 
+SILENCE: dict[str, Any] = {"answer_timeout_s": 1.0}  # for a line on which somebody does not answer
 SMS_LINES = {"fake": fake_line, "smpp": smpp_line, "twilio": twilio_line}

@@ -10,7 +10,7 @@ from dialer.domain.message_state import Refusal
 from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.lab.message_behaviours import GatewayFault
 from dialer.ports import CannotTell, GatewayState
-from tests.mail_kit import EMAIL_LINES, EmailLine
+from tests.mail_kit import EMAIL_LINES, SILENCE, EmailLine
 from tests.patience import until
 
 pytestmark = pytest.mark.contract
@@ -19,6 +19,13 @@ pytestmark = pytest.mark.contract
 @pytest.fixture(params=sorted(EMAIL_LINES))
 async def line(request: pytest.FixtureRequest) -> AsyncIterator[EmailLine]:
     async with EMAIL_LINES[request.param]() as line:
+        await until(lambda: line.port.state() is GatewayState.READY)
+        yield line
+
+
+@pytest.fixture(params=sorted(EMAIL_LINES))
+async def silent_line(request: pytest.FixtureRequest) -> AsyncIterator[EmailLine]:
+    async with EMAIL_LINES[request.param](**SILENCE) as line:
         await until(lambda: line.port.state() is GatewayState.READY)
         yield line
 
@@ -51,14 +58,16 @@ async def test_not_now_says_when_and_is_taken_later_once(line: EmailLine) -> Non
 
 
 @pytest.mark.parametrize("fault", [GatewayFault.HANG_AFTER, GatewayFault.RESET_AFTER])
-async def test_what_was_taken_without_an_answer_is_in_doubt_and_cannot_be_asked_for(line: EmailLine, fault: GatewayFault) -> None:
-    order = line.order("45")
-    line.plan(order.address, fault)
+async def test_what_was_taken_without_an_answer_is_in_doubt_and_cannot_be_asked_for(
+    silent_line: EmailLine, fault: GatewayFault
+) -> None:
+    order = silent_line.order("45")
+    silent_line.plan(order.address, fault)
     with pytest.raises(MaybeSent):
-        await line.send(order)
-    assert line.taken(order.attempt_id) == 1
-    assert isinstance(await line.port.look_up(order, since=line.since), CannotTell)
-    await line.send(line.order("45"))  # the next mail goes its way
+        await silent_line.send(order)
+    assert silent_line.taken(order.attempt_id) == 1
+    assert isinstance(await silent_line.port.look_up(order, since=silent_line.since), CannotTell)
+    await silent_line.send(silent_line.order("45"))  # the next mail goes its way
 
 
 async def test_what_cannot_be_delivered_comes_back_with_its_reason(line: EmailLine) -> None:

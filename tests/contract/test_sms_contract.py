@@ -11,7 +11,7 @@ from dialer.domain.message_state import MessageState, Refusal
 from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.lab.message_behaviours import GatewayFault
 from dialer.ports import CannotTell, Found, GatewayState, NoTrace
-from tests.message_kit import OURS, SMS_LINES, SmsLine
+from tests.message_kit import OURS, SILENCE, SMS_LINES, SmsLine
 from tests.patience import until
 
 pytestmark = pytest.mark.contract
@@ -20,6 +20,13 @@ pytestmark = pytest.mark.contract
 @pytest.fixture(params=sorted(SMS_LINES))
 async def line(request: pytest.FixtureRequest) -> AsyncIterator[SmsLine]:
     async with SMS_LINES[request.param]() as line:
+        await until(lambda: line.port.state() is GatewayState.READY)
+        yield line
+
+
+@pytest.fixture(params=sorted(SMS_LINES))
+async def silent_line(request: pytest.FixtureRequest) -> AsyncIterator[SmsLine]:
+    async with SMS_LINES[request.param](**SILENCE) as line:
         await until(lambda: line.port.state() is GatewayState.READY)
         yield line
 
@@ -64,16 +71,18 @@ async def test_a_busy_gateway_says_so_and_takes_it_later_once(line: SmsLine) -> 
 
 
 @pytest.mark.parametrize("fault", [GatewayFault.HANG_AFTER, GatewayFault.RESET_AFTER])
-async def test_what_was_taken_without_an_answer_is_in_doubt_and_stays_one_message(line: SmsLine, fault: GatewayFault) -> None:
-    order = line.order("45", "In doubt")
-    line.plan(order.number, fault)
+async def test_what_was_taken_without_an_answer_is_in_doubt_and_stays_one_message(
+    silent_line: SmsLine, fault: GatewayFault
+) -> None:
+    order = silent_line.order("45", "In doubt")
+    silent_line.plan(order.number, fault)
     with pytest.raises(MaybeSent):
-        await line.send(order)
-    assert line.taken(order.attempt_id) == 1
-    await until(lambda: line.port.state() is GatewayState.READY)
-    seen = await line.port.look_up(order, since=line.since)
-    assert isinstance(seen, Found if line.can_look_up else CannotTell)
-    assert line.taken(order.attempt_id) == 1
+        await silent_line.send(order)
+    assert silent_line.taken(order.attempt_id) == 1
+    await until(lambda: silent_line.port.state() is GatewayState.READY)
+    seen = await silent_line.port.look_up(order, since=silent_line.since)
+    assert isinstance(seen, Found if silent_line.can_look_up else CannotTell)
+    assert silent_line.taken(order.attempt_id) == 1
 
 
 async def test_a_gateway_that_can_be_asked_finds_no_trace_of_what_was_never_sent(line: SmsLine) -> None:

@@ -33,7 +33,7 @@ from dialer.ports import GatewayState, SmsOrder
 from dialer.settings import load_settings
 from tests.mail_kit import ANSWERS, SENDER, smtp_line
 from tests.message_kit import CLOCK, OURS, Desk, SmsLine, smpp_line, twilio_line
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 
 pytestmark = pytest.mark.integration
 
@@ -67,7 +67,7 @@ async def test_the_gateways_of_a_process_take_messages_and_keep_their_own_accoun
         public_url="http://127.0.0.1:9",
         api_url=gateways.twilio_url,
         max_per_s=None,
-        answer_timeout_s=0.3,
+        answer_timeout_s=PATIENCE_S,
     )
     smpp = SmppConfig(
         name="s",
@@ -166,7 +166,7 @@ async def outcome(line: SmsLine, row: MessageBehaviour) -> tuple[str, MessageSta
 
 @pytest.mark.parametrize("gateway", [smpp_line, twilio_line])
 async def test_every_row_of_the_table_does_what_it_says_by_sms(gateway: Callable[..., Any]) -> None:
-    async with gateway(answer_timeout_s=0.8) as line:
+    async with gateway(answer_timeout_s=2.0) as line:
         await until(lambda: line.port.state() is GatewayState.READY)
         rows = [row for row in MESSAGE_BEHAVIOURS if row.fault not in (GatewayFault.BUSY_ONCE, GatewayFault.RESET_AFTER)]
         alone = [row for row in MESSAGE_BEHAVIOURS if row not in rows]  # they hold up or cut what else is on the wire
@@ -188,7 +188,7 @@ BY_EMAIL = {
 
 
 async def test_every_row_of_the_table_does_what_it_says_by_email() -> None:
-    async with smtp_line(final_timeout_s=0.8, connections=8) as line:
+    async with smtp_line(final_timeout_s=2.0, connections=8) as line:
         await until(lambda: line.port.state() is GatewayState.READY)
 
         async def outcome(row: MessageBehaviour) -> None:

@@ -63,7 +63,7 @@ async def their_centre(unused_tcp_port: int, **changes: Any) -> AsyncIterator[tu
         "system_id": "u",
         "password": "p",
         "sender": OURS,
-        "answer_timeout_s": 1.0,
+        "answer_timeout_s": PATIENCE_S,
         "backoff_first_s": 0.05,
         **changes,
     }
@@ -142,7 +142,7 @@ async def test_the_rest_of_a_long_message_follows_when_the_centre_was_busy_in_th
 
 
 async def test_half_a_message_is_a_doubt_and_none_of_it_is_a_plain_no(unused_tcp_port: int) -> None:
-    async with their_centre(unused_tcp_port, answer_timeout_s=0.15) as (centre, port, _desk):
+    async with their_centre(unused_tcp_port, answer_timeout_s=1.0) as (centre, port, _desk):
         centre.decide = lambda number, event: event.accept("1") if number == 1 else event.reject(Status.RTHROTTLED)
         with pytest.raises(MaybeSent, match="1 of 2 segments"):
             await port.send(order("x" * 200))

@@ -14,7 +14,7 @@ from dialer.errors import MaybeSent, NotSent
 from dialer.lab.message_behaviours import GatewayFault
 from dialer.ports import GatewayState
 from dialer.smpp_pdu import Address, Command, Pdu, ShortMessage, Status, read_pdu
-from tests.message_kit import CLOCK, OURS, Desk, SmsLine, smpp_line
+from tests.message_kit import CLOCK, OURS, SILENCE, Desk, SmsLine, smpp_line
 from tests.patience import until
 
 pytestmark = pytest.mark.integration
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 async def line() -> AsyncIterator[SmsLine]:
-    async with smpp_line(enquire_every_s=0.1, enquire_timeout_s=0.1) as line:
+    async with smpp_line() as line:
         await until(lambda: line.port.state() is GatewayState.READY)
         yield line
 
@@ -42,14 +42,16 @@ async def test_a_broken_link_leaves_what_is_on_the_wire_in_doubt_and_comes_back(
     assert await line.ends(order) is MessageState.DELIVERED
 
 
-async def test_a_link_that_lives_and_answers_nothing_is_given_up(line: SmsLine) -> None:
-    line.provider.deaf = True
-    order = line.order("45")
-    with pytest.raises(MaybeSent):
-        await line.send(order)
-    await until(lambda: line.port.state() is not GatewayState.READY)
-    line.provider.deaf = False
-    await until(lambda: line.port.state() is GatewayState.READY)
+async def test_a_link_that_lives_and_answers_nothing_is_given_up() -> None:
+    async with smpp_line(enquire_every_s=0.1, enquire_timeout_s=0.1, **SILENCE) as line:
+        await until(lambda: line.port.state() is GatewayState.READY)
+        line.provider.deaf = True
+        order = line.order("45")
+        with pytest.raises(MaybeSent):
+            await line.send(order)
+        await until(lambda: line.port.state() is not GatewayState.READY)
+        line.provider.deaf = False
+        await until(lambda: line.port.state() is GatewayState.READY)
 
 
 async def test_nobody_listening_is_not_sent_and_a_centre_that_comes_up_is_found() -> None:

@@ -27,7 +27,7 @@ from dialer.domain.message_template import MessageTemplate
 from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.lab.message_behaviours import GatewayFault
 from dialer.ports import EmailOrder, GatewayState
-from tests.mail_kit import ANSWERS, CONTENT, SENDER, VALUES, EmailLine, smtp_line
+from tests.mail_kit import ANSWERS, CONTENT, SENDER, SILENCE, VALUES, EmailLine, smtp_line
 from tests.message_kit import CLOCK
 from tests.patience import PATIENCE_S, until
 
@@ -63,15 +63,17 @@ async def test_one_bad_address_does_not_cost_the_others_their_mails_or_their_con
     assert line.provider.connections <= 3
 
 
-async def test_after_the_last_dot_a_refusal_is_certain_and_silence_is_not(line: EmailLine) -> None:
-    with pytest.raises(NotSent, match="451"):
-        await line.send(line.order("67"))
-    for fault in (GatewayFault.HANG_AFTER, GatewayFault.RESET_AFTER):
-        order = line.order("45")
-        line.plan(order.address, fault)
-        with pytest.raises(MaybeSent):
-            await line.send(order)
-        assert line.taken(order.attempt_id) == 1
+async def test_after_the_last_dot_a_refusal_is_certain_and_silence_is_not() -> None:
+    async with smtp_line(**SILENCE) as line:
+        await until(lambda: line.port.state() is GatewayState.READY)
+        with pytest.raises(NotSent, match="451"):
+            await line.send(line.order("67"))
+        for fault in (GatewayFault.HANG_AFTER, GatewayFault.RESET_AFTER):
+            order = line.order("45")
+            line.plan(order.address, fault)
+            with pytest.raises(MaybeSent):
+                await line.send(order)
+            assert line.taken(order.attempt_id) == 1
 
 
 async def test_before_the_last_dot_nothing_was_sent_whatever_happens(line: EmailLine) -> None:
