@@ -26,8 +26,8 @@ GIVES_WAY = replace(PROGRESSIVE, inbound=InboundPlan(queues=("support",), levels
 async def blended(rig: Rig, ending: str) -> AsyncIterator[At]:
     """An agent who takes callers, with a telephone that speaks or listens."""
     async with at_work(rig, ending) as (at, _):
+        await at.do("blend_in")  # before a call rings that would count on the agent
         campaign(rig, at.login, pacing=GIVES_WAY, numbers=[phone("11")])
-        await at.do("blend_in")
         yield at
 
 
