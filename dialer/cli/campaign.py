@@ -14,7 +14,7 @@ from dialer.cli.campaign_define import Name, change, create, delete, show
 from dialer.cli.campaign_live import gates, live_edit, recycle
 from dialer.cli.context import Config, Org, opened, out, plain_errors, read_settings, who
 from dialer.cli.rows import print_rows
-from dialer.cli.schedule import schedule_app
+from dialer.cli.schedule import campaign_schedule_app
 from dialer.cli.watch import watch
 from dialer.domain.campaign import Job, JobState, Pace
 from dialer.domain.ids import JobId, OrgId
@@ -35,7 +35,7 @@ campaign_app.command("edit")(live_edit)
 campaign_app.command()(recycle)
 campaign_app.command()(gates)
 campaign_app.command()(watch)
-campaign_app.add_typer(schedule_app, name="schedule")
+campaign_app.add_typer(campaign_schedule_app, name="schedule")
 
 
 @campaign_app.command("start")

@@ -30,8 +30,8 @@ from dialer.cli.import_options import (
 )
 from dialer.cli.import_progress import tell_report
 from dialer.cli.rows import print_rows
+from dialer.cli.schedule import source_schedule_app
 from dialer.cli.source_runs import add_to, said_of
-from dialer.cli.source_schedule import source_schedule_app
 from dialer.domain.data_source import CustomPlace, DatabasePlace, DataSource, FilePlace, Place, SftpPlace
 from dialer.domain.ids import SourceId
 from dialer.errors import BadInput
