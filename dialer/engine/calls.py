@@ -23,6 +23,7 @@ from dialer.errors import StoreDown
 from dialer.ports import Clock, LiveChannel, VoiceEvent, VoiceEventKind
 from dialer.services.completion import Completed, StrategyOf
 from dialer.store.store import Store, Tx
+from dialer.tasks import Tasks
 
 log = structlog.get_logger()
 
@@ -47,7 +48,7 @@ class Calls:
         self._over: dict[AttemptId, None] = {}  # the latest that have their code, oldest first
         self._per_job: Counter[JobId] = Counter()
         self._per_trunk: Counter[str] = Counter()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._marks = Marks(store)
         self.on_completed: Callable[[Completed], None] = lambda completed: None
         # Its line is free again, and what the network says of it; who keeps it says its code.
@@ -271,9 +272,7 @@ class Calls:
             self._start(self._marks.write(), "mark attempts")
 
     def _start(self, work: Coroutine[None, None, None], name: str) -> None:
-        task = asyncio.create_task(self._guard(work), name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task = self._tasks.start(self._guard(work), name=name)
         task.add_done_callback(lambda _: work.close())  # where it was cancelled before it began
 
     async def _guard(self, work: Coroutine[None, None, None]) -> None:
@@ -284,14 +283,11 @@ class Calls:
 
     async def drain(self, within_s: float) -> None:
         """Wait until every pending write is done, at most so long."""
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=within_s)
+        await self._tasks.wait(within_s)
 
     async def stop(self) -> None:
         """Give up what is still pending; the ledger and reconciliation take it up at the next start."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> bool:

@@ -19,6 +19,7 @@ from dialer.services.entering import Judged
 from dialer.services.launching import claim_contacts
 from dialer.store.job_contacts import JobContact
 from dialer.store.store import Store
+from dialer.tasks import Tasks
 
 log = structlog.get_logger()
 
@@ -45,7 +46,7 @@ class Claims:
         self._restrictions = restrictions
         self._judges = any(one.custom_restrictions for one in strategy.handlers)
         self._judged: dict[ContactId, Judged] = {}
-        self._asking: set[asyncio.Task[None]] = set()
+        self._asking = Tasks()
 
     async def fill(self, wanted: int, now_s: float, is_full: Callable[[Channel], bool], group: asyncio.TaskGroup) -> None:
         """Keep so many contacts claimed for each channel that is not full, and none whose lease is getting old.
@@ -72,9 +73,7 @@ class Claims:
         )
         if claims and self._judges:
             lane.asking += len(claims)
-            task = group.create_task(self._ask(lane, claims), name=f"ask restrictions of job {self.job.id}")
-            self._asking.add(task)
-            task.add_done_callback(self._asking.discard)
+            self._asking.keep(group.create_task(self._ask(lane, claims), name=f"ask restrictions of job {self.job.id}"))
         else:
             self.lanes.put(claims, now_s)
         lane.nobody_due = not lane.claimed and not lane.asking
@@ -97,8 +96,7 @@ class Claims:
 
     def ask_no_more(self) -> None:
         """Nobody waits any longer for what custom restrictions say."""
-        for task in self._asking:
-            task.cancel()
+        self._asking.cancel()
 
     async def give_back(self) -> None:
         """Let go of all that are claimed and not attempted."""

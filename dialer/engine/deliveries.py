@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -27,6 +26,7 @@ from dialer.services.completion import Completed, StrategyOf, close_in
 from dialer.services.orders import order_for
 from dialer.store.attempts import Closing
 from dialer.store.store import Store, Tx
+from dialer.tasks import Tasks
 
 log = structlog.get_logger()
 
@@ -41,7 +41,7 @@ class Deliveries:
 
     def __init__(self, store: Store, strategy_of: StrategyOf, clock: Clock, channels: Mapping[Channel, ChannelPort]) -> None:
         self._store, self._strategy_of, self._clock, self._channels = store, strategy_of, clock, dict(channels)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._orders: Together[tuple[Attempt, str], AttemptOrder] = Together("read orders", self._read_orders)
         self._per_job: Counter[JobId] = Counter()
         self._preparing: Counter[Channel] = Counter()  # begun, and not yet handed over
@@ -81,15 +81,11 @@ class Deliveries:
         """An intent is on disk: hand it over. From here on the attempt must end with a code."""
         self._per_job[attempt.job_id] += 1
         self._preparing[attempt.channel] += 1
-        task = asyncio.create_task(self._guarded(attempt, sender), name=f"send {attempt.id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(self._guarded(attempt, sender), name=f"send {attempt.id}")
 
     async def stop(self) -> None:
         """Give up what is still under way: the next start finds its intents, and sends nothing again."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()
 
     async def _guarded(self, attempt: Attempt, sender: str) -> None:
         try:

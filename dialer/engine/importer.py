@@ -21,6 +21,7 @@ from dialer.domain.imports import ImportReport
 from dialer.errors import NotFound, OutdialError, RunTaken, StoreDown
 from dialer.ports import Clock
 from dialer.store.store import Store
+from dialer.tasks import Tasks
 from dialer.to_its_end import to_its_end
 
 log = structlog.get_logger()
@@ -77,7 +78,7 @@ class Importer:
 
     def __init__(self, *, store: Store, clock: Clock, access: Access, options: ImporterOptions) -> None:
         self._store, self._clock, self._access, self._options = store, clock, access, options
-        self._working: set[asyncio.Task[None]] = set()
+        self._working = Tasks()
 
     async def run(self) -> None:
         """Look for runs for ever. Whatever was held under our name is free: its holder is gone, for we are here."""
@@ -116,9 +117,7 @@ class Importer:
 
     async def _look(self, group: asyncio.TaskGroup) -> None:
         while len(self._working) < self._options.most and (run := await self._claim()) is not None:
-            task = group.create_task(self._guarded(run), name=f"run {run.id} of {run.source_name}")
-            self._working.add(task)
-            task.add_done_callback(self._working.discard)
+            self._working.keep(group.create_task(self._guarded(run), name=f"run {run.id} of {run.source_name}"))
 
     async def _claim(self, only: ImportRunId | None = None) -> ImportRun | None:
         owner = f"{self._options.who}:{secrets.token_hex(8)}"

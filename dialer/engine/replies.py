@@ -28,6 +28,7 @@ from dialer.services.message_apps import LIMIT_S, MessageApps
 from dialer.services.opt_outs import ReplyRules
 from dialer.services.received import AppCall, Heard, receive
 from dialer.store.store import Store, Tx
+from dialer.tasks import Tasks
 
 log = structlog.get_logger()
 
@@ -57,7 +58,7 @@ class ReplyDesk:
         self._gateways = dict(gateways)
         self._apps = MessageApps(apps, store=store, now=clock.now, limit_s=app_limit_s)
         self._queue = ReplyQueue(bar=self._bar, keep=self._keep)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._stopping = False
         self._strategy_of: StrategyOf | None = None
         self._on_completed: Callable[[Completed], None] = lambda completed: None
@@ -132,18 +133,13 @@ class ReplyDesk:
     async def stop(self) -> None:
         """Give apps that are at work their time, then give them up: their messages are in the inbox. So are later ones."""
         self._stopping = True
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=STOP_S)
-        for task in set(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.wait(STOP_S)
+        await self._tasks.stop()
 
     # ── apps ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(work, name=name)
 
     async def _hand_over(self, message: Received, call: AppCall) -> None:
         try:

@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from dialer.ivr.config import IvrConfig, IvrLimits
+from dialer.tasks import Tasks
 
 log = structlog.get_logger()
 
@@ -84,7 +85,7 @@ class IvrWorkers:
 
     def __init__(self, listener: socket.socket, options: WorkerOptions, *, token: str) -> None:
         self._listener, self._options, self._token = listener, options, token
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._workers: set[_Worker] = set()
         self._alone_since = time.monotonic()
         self._inside = contextlib.AsyncExitStack()
@@ -123,16 +124,11 @@ class IvrWorkers:
         self._stopping = True
         await self._inside.aclose()
         await asyncio.gather(*(self._end(worker, grace_s) for worker in list(self._workers)))
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()
         self._listener.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        return self._tasks.start(work, name=name)
 
     def _task(self, *, warm: bool = False) -> dict[str, Any]:
         options = self._options

@@ -23,6 +23,7 @@ from dialer.lab.mail_answers import bounce_of, reply_to
 from dialer.lab.message_behaviours import GatewayFault, MessageBehaviour, message_behaviour_of
 from dialer.lab.truth_log import TruthLog
 from dialer.smtp_connection import KnownConnection, end_all
+from dialer.tasks import Tasks
 
 STEP_S = 0.03
 SLOW_S = 2.0
@@ -79,7 +80,7 @@ class FakeMail:
         self._tries: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
         self._open: set[KnownConnection] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     @property
     def open(self) -> int:
@@ -98,10 +99,7 @@ class FakeMail:
         if self._server is not None:
             await accept_no_more(self._server)
         await end_all(self._open)
-        while self._tasks:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()
         if self._server is not None:
             await self._server.wait_closed()
 
@@ -206,9 +204,7 @@ class FakeMail:
             await asyncio.sleep(2 * self.step_s)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work, name="fake-mail")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(work, name="fake-mail")
 
 
 def attempt_in(octets: bytes) -> str:

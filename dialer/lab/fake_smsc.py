@@ -30,6 +30,7 @@ from dialer.smpp_pdu import (
     parse_query,
     read_pdu,
 )
+from dialer.tasks import Tasks
 
 STEP_S = 0.03  # between one news and the next
 SLOW_S = 2.0
@@ -99,7 +100,7 @@ class FakeSmsc:
         self._numbers = count(0x1F00)
         self._server: asyncio.Server | None = None
         self._open: dict[Session, asyncio.Task[Any] | None] = {}  # and who serves it
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     async def start(self, port: int = 0) -> None:
         """Listen on 127.0.0.1."""
@@ -112,10 +113,7 @@ class FakeSmsc:
             await accept_no_more(self._server)
         self.cut()
         await asyncio.gather(*filter(None, self._open.values()), return_exceptions=True)
-        while self._tasks:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()
         if self._server is not None:
             await self._server.wait_closed()
 
@@ -307,9 +305,7 @@ class FakeSmsc:
         return octets.decode("utf-16-be", errors="replace") if message.data_coding == 8 else from_centre(octets, self.alphabet)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work, name="fake-smsc")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(work, name="fake-smsc")
 
 
 def _place(message: ShortMessage) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from dialer.domain.sms_text import size_of
 from dialer.lab.message_behaviours import GatewayFault, MessageBehaviour, message_behaviour_of
 from dialer.lab.truth_log import TruthLog
 from dialer.lab.twilio_wire import VERSION, Taken, attempt_in, error, malformed, matches, new_sid, resource, signature
+from dialer.tasks import Tasks
 
 STEP_S = 0.03  # between one news and the next
 HANG_S = 3600.0
@@ -60,7 +61,7 @@ class FakeTwilio:
         self.url = ""
         self._runner: web.AppRunner | None = None
         self._http: aiohttp.ClientSession | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     async def start(self, port: int = 0) -> None:
         """Listen on 127.0.0.1."""
@@ -79,10 +80,7 @@ class FakeTwilio:
     async def stop(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
-        while self._tasks:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()
         if self._http is not None:
             await self._http.close()
 
@@ -284,6 +282,4 @@ class FakeTwilio:
             await asyncio.sleep(self.step_s)
 
     def _spawn(self, work: Any) -> None:
-        task = asyncio.create_task(work, name="fake-twilio")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(work, name="fake-twilio")

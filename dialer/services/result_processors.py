@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 import structlog
 
 from dialer.domain.result import AttemptResult, ResultProcessor
 from dialer.services.plugin_threads import PluginThreads, TooLong
+from dialer.tasks import Tasks
 
 log = structlog.get_logger()
 
@@ -26,7 +26,7 @@ class ResultProcessors:
     def __init__(self, known: Mapping[str, ResultProcessor], *, limit_s: float = LIMIT_S, threads: int = THREADS) -> None:
         self._known, self._limit_s = dict(known), limit_s
         self._threads = PluginThreads(threads)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -40,20 +40,14 @@ class ResultProcessors:
         elif len(self._tasks) >= WAITING_MOST:
             log.error("a result was not processed: too many wait", processor=result.processor, attempt=result.attempt_id)
         else:
-            task = asyncio.create_task(self._process(result), name=f"process {result.attempt_id}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks.start(self._process(result), name=f"process {result.attempt_id}")
 
     async def drain(self, within_s: float) -> None:
         """Give what is under way so long to end; what then still waits is given up, and logged."""
-        if not self._tasks:
-            return
-        _, pending = await asyncio.wait(set(self._tasks), timeout=within_s)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
-        if pending:
-            log.error("results were not processed before the dialer stopped", results=len(pending))
+        late = await self._tasks.wait(within_s)
+        await self._tasks.stop()
+        if late:
+            log.error("results were not processed before the dialer stopped", results=late)
 
     async def _process(self, result: AttemptResult) -> None:
         try:

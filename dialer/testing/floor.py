@@ -21,6 +21,7 @@ from dialer.ports_agents import (
     Parting,
     SpyMode,
 )
+from dialer.tasks import Tasks
 from dialer.testing.voice import FakeCall, FakeCallee, FakeVoice
 
 PICKS_UP = FakeCallee(ring_s=None, answer_s=0.05)
@@ -91,7 +92,7 @@ class FakeFloor:
         self.thirds: dict[ConsultId, FakeThird] = {}
         self.unread: deque[AgentVoiceEvent] = deque()
         self.arrived = asyncio.Event()
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks()
         voice.on_answer, voice.on_end = self.answered, self.contact_ended
         self.on_leg_down: Callable[[LegId], None] = lambda leg_id: None  # whoever else uses the legs: queues
         self.on_caller: Callable[[OfferId, bool], None] = lambda offer, waits: None  # passed on, or waits in the queue again
@@ -155,10 +156,7 @@ class FakeFloor:
 
     async def stop(self) -> None:
         """End everything that waits."""
-        while self.tasks:  # what ends may begin something
-            for task in self.tasks:
-                task.cancel()
-            await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.tasks.stop()
 
     # -- inside --------------------------------------------------------------------------------------------------------------
 
@@ -327,10 +325,7 @@ class FakeFloor:
             raise NotSent(f"the switch {switch} is {state.value}")
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        return task
+        return self.tasks.start(work, name="fake-floor")
 
     def say(self, kind: AgentVoiceKind, switch: str, **facts: Any) -> None:
         """Tell it, unless the link to the switch is down: then it is lost."""

@@ -5,7 +5,6 @@ Never for users: it writes to nobody. The real gateways are in `dialer.channels`
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from dialer.ports import (
     OrderT,
     SmsOrder,
 )
+from dialer.tasks import Tasks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,17 +79,14 @@ class FakeMessages(Generic[OrderT]):
         self.now_is = GatewayState.DOWN
         self.sent: list[OrderT] = []
         self.last: dict[AttemptId, MessageState] = {}
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks()
 
     async def start(self) -> None:
         self.now_is = GatewayState.READY
 
     async def stop(self) -> None:
         self.now_is = GatewayState.DOWN
-        while self.tasks:  # what ends may begin something
-            for task in self.tasks:
-                task.cancel()
-            await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.tasks.stop()
 
     def state(self) -> GatewayState:
         return self.now_is
@@ -105,9 +102,7 @@ class FakeMessages(Generic[OrderT]):
         if reader.refuses is None or reader.sends_all_the_same:
             self.sent.append(order)
             self.last[order.attempt_id] = MessageState.ACCEPTED
-            task = asyncio.create_task(self.live(order.attempt_id, address, reader), name=f"fake-message-{order.attempt_id}")
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
+            self.tasks.start(self.live(order.attempt_id, address, reader), name=f"fake-message-{order.attempt_id}")
         if reader.refuses is not None:
             raise reader.refuses
         return Accepted(provider_ids=(self.provider_id(order.attempt_id),))

@@ -14,6 +14,7 @@ from dialer.errors import NotSent, Rejected
 from dialer.ports import Clock, SwitchState
 from dialer.ports_agents import ContactState, Parting
 from dialer.ports_queues import QueueNews, QueueNewsKind, QueueSeen, QueueTalk, WaitingCaller
+from dialer.tasks import Tasks
 from dialer.testing.agents import FakeAgentVoice
 from dialer.testing.voice import FakeVoice
 
@@ -58,7 +59,7 @@ class FakeQueues:
         self.offers: dict[OfferId, FakeOffer] = {}
         self.unread: deque[QueueNews] = deque()
         self.arrived = asyncio.Event()
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks()
         self._ids = count(1)
         if agents is not None:
             agents.on_leg_down, agents.on_caller = self.leg_down, self.left
@@ -172,10 +173,7 @@ class FakeQueues:
 
     async def stop(self) -> None:
         """End everything that waits."""
-        while self.tasks:  # what ends may begin something
-            for task in self.tasks:
-                task.cancel()
-            await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.tasks.stop()
 
     # -- inside --------------------------------------------------------------------------------------------------------------
 
@@ -228,9 +226,7 @@ class FakeQueues:
         return contact is not None and contact.state is ContactState.HELD
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self.tasks.start(work, name="fake-queues")
 
     def _say(self, kind: QueueNewsKind, place: Place, **facts: Any) -> None:
         if self._linked(place[0]):  # else it is lost

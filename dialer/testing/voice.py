@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from dialer.domain.ids import AttemptId
 from dialer.errors import MaybeSent, NotFound, NotSent, WireError
 from dialer.ports import CallOrder, Clock, LiveChannel, SwitchEvent, SwitchState, VoiceEvent, VoiceEventKind
+from dialer.tasks import Tasks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,7 @@ class FakeVoice:
         self.placed: list[CallOrder] = []  # every order that reached a switch, in order: the truth
         self.unread: deque[VoiceEvent | SwitchEvent] = deque()
         self.arrived = asyncio.Event()
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks()
 
     # -- the port ------------------------------------------------------------------------------------------------------------
 
@@ -94,10 +95,7 @@ class FakeVoice:
     async def stop(self) -> None:
         for switch in self.states:
             self.states[switch] = SwitchState.DOWN
-        while self.tasks:  # what ends may begin something
-            for task in self.tasks:
-                task.cancel()
-            await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.tasks.stop()
 
     async def events(self) -> AsyncIterator[VoiceEvent | SwitchEvent]:
         while True:
@@ -136,9 +134,7 @@ class FakeVoice:
         if callee.refuses is None or callee.dials_all_the_same:
             self.placed.append(order)
             call = self.calls[order.attempt_id] = FakeCall(order, switch, self.clock.monotonic_s())
-            task = asyncio.create_task(self.live(call, callee), name=f"fake-call-{order.attempt_id}")
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
+            self.tasks.start(self.live(call, callee), name=f"fake-call-{order.attempt_id}")
         if callee.refuses is not None:
             raise callee.refuses
 

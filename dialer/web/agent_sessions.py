@@ -18,6 +18,7 @@ from dialer.domain.agent_events import AgentEvent, as_kept
 from dialer.domain.ids import AgentId
 from dialer.ports import Clock
 from dialer.services.agent_floor import AgentFloor
+from dialer.tasks import Tasks
 from dialer.web.agent_line import STOPPING, Goodbye, Line
 from dialer.web.agent_wire import Answer, Hello, event_json, plain
 
@@ -78,7 +79,7 @@ class Sessions:
     def __init__(self, floor: AgentFloor, clock: Clock, bounds: Bounds) -> None:
         self._floor, self._clock, self._bounds = floor, clock, bounds
         self._sessions: dict[AgentId, Session] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = Tasks()
 
     def of(self, agent_id: AgentId) -> Session | None:
         """The session of an agent."""
@@ -133,10 +134,7 @@ class Sessions:
 
     def spawn(self, work: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
         """Let something go on that does not depend on the connection it came from."""
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        return self._tasks.start(work, name=name)
 
     def say_goodbye(self) -> None:
         """The server stops: every connection is told."""
@@ -147,10 +145,7 @@ class Sessions:
     async def close(self) -> None:
         """End what goes on."""
         self._sessions.clear()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.stop()
 
     def _begun(self, agent: Agent) -> Session:
         session = self._sessions[agent.id] = Session(agent)

@@ -14,6 +14,7 @@ from dialer.channels.asterisk.switch import Switch
 from dialer.channels.asterisk.voice import AsteriskVoice
 from dialer.domain.ids import LegId
 from dialer.errors import MaybeSent, NotSent, Rejected, WireError
+from dialer.tasks import Tasks
 
 log = structlog.get_logger()
 
@@ -25,7 +26,7 @@ class FloorAsks:
 
     def __init__(self, voice: AsteriskVoice, memory: FloorMemory) -> None:
         self.voice, self.memory = voice, memory
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks()
 
     def same_switch(self, one: str, other: str) -> str:
         """Raises Rejected unless both are the same switch: no bridge spans two."""
@@ -100,9 +101,7 @@ class FloorAsks:
 
     def spawn(self, work: Coroutine[None, None, None], name: str) -> None:
         """Let it run; what becomes of it is told by events."""
-        task = asyncio.create_task(self.quietly(work), name=name)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        task = self.tasks.start(self.quietly(work), name=name)
         task.add_done_callback(lambda _: work.close())  # where it was cancelled before it began
 
     async def quietly(self, work: Coroutine[None, None, None]) -> None:
@@ -114,6 +113,4 @@ class FloorAsks:
 
     async def stop(self) -> None:
         """End what is under way."""
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.tasks.stop()

@@ -23,6 +23,7 @@ from dialer.ivr.driver import CallEnded
 from dialer.ivr.prompt_store import PromptStore
 from dialer.ivr.registry import Apps
 from dialer.ivr.runner import Ending
+from dialer.tasks import Tasks
 from pdc import NoSession, Pdc, PdcError, SessionKey
 
 log = structlog.get_logger()
@@ -66,7 +67,7 @@ class FastAgiServer:
         self._pending: set[asyncio.Task[None]] = set()  # handshakes
         self._strangers: dict[asyncio.Task[None], socket.socket] = {}  # those of them that have not said who they are
         self._live: set[LiveCall] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._service: list[asyncio.Task[None]] = []
         self.stats = AgiStats()
 
@@ -110,8 +111,7 @@ class FastAgiServer:
         await self.drain(grace_s)
         for call in self._live:
             call.cut()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=2.0)
+        await self._tasks.wait(2.0)
         stopping = [*self._service, *self._pending, *self._tasks]
         for task in stopping:
             task.cancel()
@@ -179,9 +179,7 @@ class FastAgiServer:
                 self.stats.turned_away += not served
         if call is not None:
             self._live.add(call)
-            task = asyncio.create_task(self._treat(call), name=f"fastagi-call {call.key.attempt_id}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks.start(self._treat(call), name=f"fastagi-call {call.key.attempt_id}")
 
     async def _hear(self, conn: socket.socket) -> AgiRequest | LineRequest:
         """What the switch asks for. Raises NotOurs, OSError, TimeoutError."""
@@ -246,9 +244,7 @@ class FastAgiServer:
                 if not call.condemned and (because := call.verdict(now, self._limits)):
                     call.condemned = True
                     self.stats.hung += 1
-                    task = asyncio.create_task(self._end_hung(call, because), name="fastagi-end-hung")
-                    self._tasks.add(task)
-                    task.add_done_callback(self._tasks.discard)
+                    self._tasks.start(self._end_hung(call, because), name="fastagi-end-hung")
 
     async def _end_hung(self, call: LiveCall, because: str) -> None:
         thread = call.thread
