@@ -16,7 +16,7 @@ SIGN_IN_S = 20.0
 STALL_S = 30.0  # without a byte for so long, the server has stopped sending
 CLOSE_S = 5.0
 
-_PIECE = 64 * 1024
+_PIECE = 4 * 1024 * 1024  # octets that are asked for at once
 _TRY_AGAIN = (asyncssh.ConnectionLost, asyncssh.DisconnectError, asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection)
 
 
@@ -89,7 +89,7 @@ async def _copy(files: asyncssh.SFTPClient, path: str, into: Path, where: str) -
         done = 0
         while done < size:
             async with asyncio.timeout(STALL_S):
-                piece = await source.read(min(_PIECE * 64, size - done), done)
+                piece = await source.read(min(_PIECE, size - done), done)
             if not piece:
                 break
             file.write(piece if isinstance(piece, bytes) else piece.encode())

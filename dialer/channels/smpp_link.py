@@ -68,6 +68,7 @@ class SmppLink:
         return max(0, self._config.window - taken) if self.state is GatewayState.READY else 0
 
     def start(self) -> None:
+        """Connect, and connect again whenever the link breaks, until `stop`."""
         if self._task is None:
             self._ending = False
             self.state = GatewayState.CONNECTING

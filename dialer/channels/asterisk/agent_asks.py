@@ -46,7 +46,7 @@ class FloorAsks:
         link = self.linked(switch).link
         *_, answer = await asyncio.gather(*(link.call(one) for one in (*before, action)), return_exceptions=True)
         if isinstance(answer, Rejected):
-            if any(said in str(answer) for said in ALREADY_GONE):
+            if _is_gone(answer):
                 return True
             raise answer
         if isinstance(answer, BaseException):
@@ -58,7 +58,7 @@ class FloorAsks:
         try:
             answer = await self.linked(switch).link.call({"Action": "Getvar", "Channel": channel, "Variable": name})
         except Rejected as exc:
-            if any(said in str(exc) for said in ALREADY_GONE):
+            if _is_gone(exc):
                 return None
             raise
         return answer.get("Value", "")
@@ -114,3 +114,8 @@ class FloorAsks:
     async def stop(self) -> None:
         """End what is under way."""
         await self.tasks.stop()
+
+
+def _is_gone(refused: Rejected) -> bool:
+    """Whether a switch refused because there is no such channel."""
+    return any(said in str(refused) for said in ALREADY_GONE)

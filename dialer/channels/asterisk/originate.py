@@ -38,8 +38,8 @@ class ChannelIds:
 
     def attempt(self, channel_id: str) -> AttemptId | None:
         """The attempt of a channel, or None: a channel of another node, or none of ours."""
-        rest = channel_id.removeprefix(self.prefix)
-        return AttemptId(rest) if rest != channel_id and ATTEMPT.match(rest) else None
+        found = self._behind("", channel_id)
+        return None if found is None else AttemptId(found)
 
     def leg(self, leg_id: LegId) -> str:
         """Raises Rejected for what is no leg's id."""
@@ -47,8 +47,8 @@ class ChannelIds:
 
     def leg_id(self, channel_id: str) -> LegId | None:
         """The leg of a channel, if it is one of ours."""
-        rest = channel_id.removeprefix(f"{self.prefix}leg.")
-        return LegId(rest) if rest != channel_id and ATTEMPT.match(rest) else None
+        found = self._behind("leg.", channel_id)
+        return None if found is None else LegId(found)
 
     def third(self, consult_id: ConsultId) -> str:
         """Raises Rejected for what is no consultation's id."""
@@ -56,8 +56,13 @@ class ChannelIds:
 
     def consult_id(self, channel_id: str) -> ConsultId | None:
         """The consultation of a third party's channel, if it is one of ours."""
-        rest = channel_id.removeprefix(f"{self.prefix}third.")
-        return ConsultId(rest) if rest != channel_id and ATTEMPT.match(rest) else None
+        found = self._behind("third.", channel_id)
+        return None if found is None else ConsultId(found)
+
+    def _behind(self, kind: str, channel_id: str) -> str | None:
+        """The id in the name of a channel of this node and kind."""
+        rest = channel_id.removeprefix(self.prefix + kind)
+        return rest if rest != channel_id and ATTEMPT.match(rest) else None
 
     def _plain(self, one: str) -> str:
         if not ATTEMPT.match(one):
@@ -85,7 +90,7 @@ def originate(order: CallOrder, trunk: TrunkConfig, ids: ChannelIds, agi_address
     if not ADDRESS.match(agi_address):
         raise Rejected("the FastAGI address is not host:port")
     if not 0 < order.ring_timeout_s <= MAX_RING_S:
-        raise Rejected("the ring timeout is not between 0 and 600 s")
+        raise Rejected(f"the ring timeout is not between 0 and {MAX_RING_S:g} s")
     channel_id = ids.of(order.attempt_id)
     floor = floor_variables(order) if order.floor else ()
     name = f'"{order.attempt_id}" ' if trunk.tag_calls else ""

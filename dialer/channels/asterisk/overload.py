@@ -16,6 +16,7 @@ SLOW_S = 0.5  # seen on an idle switch: 5 ms; at 150 calls/s on two cores: under
 STALE_S = 10.0  # a measurement older than this says nothing
 STEP_S = 2.0  # the rate is halved, or raised again, no oftener
 LOWEST = 1 / 16
+NEWEST_SHARE = 0.2  # of the moving average of a delay
 RECOVERY = 1.25  # from a half to the whole in about 8 s
 BURST_WINDOW_S = 10.0
 BURST_LEAST = 10  # so many ends of calls before a share means anything
@@ -32,7 +33,7 @@ class Delay:
     def add(self, now: float, seconds: float) -> None:
         """Another delay; after a long silence the average begins anew."""
         old = self.mean_s if now - self.at < STALE_S else 0.0
-        self.mean_s = old + 0.2 * (seconds - old)
+        self.mean_s = old + NEWEST_SHARE * (seconds - old)
         self.at = now
 
     def slow(self, now: float) -> bool:
