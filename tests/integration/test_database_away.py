@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -105,11 +106,12 @@ async def test_a_database_that_goes_away_in_the_middle_of_a_look_ends_no_dialer_
 
 @ON_POSTGRESQL
 async def test_a_database_that_is_away_while_the_dialer_begins_is_waited_for(store: Store, org_id: OrgId) -> None:
-    clock, server = FastClock(20), Server(store)
+    clock, server, away = FastClock(20), Server(store), asyncio.Event()
 
     class Voice(FakeVoice):
         async def start(self) -> None:
             server.off()
+            away.set()
             await super().start()
 
     post = Post(store, clock)
@@ -120,6 +122,7 @@ async def test_a_database_that_is_away_while_the_dialer_begins_is_waited_for(sto
     job = await start_writing(store, org_id, SMS, [person(0)])
     try:
         async with post.engine(clock, Voice(clock), replies=desk):
+            await away.wait()
             await clock.sleep(4)
             server.on()
             await until(completed(store, job.id))
