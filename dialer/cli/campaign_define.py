@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from dialer.cli.context import Config, Org, err, opened, out, plain_errors, read_settings, who, words_in_force
-from dialer.domain.campaign import Campaign
+from dialer.domain.campaign import Campaign, Pace
 from dialer.domain.ids import OrgId
 from dialer.domain.wording import Wording
 from dialer.errors import BadInput, unreadable
@@ -86,7 +86,6 @@ def create(
         async def work() -> Campaign:
             new = NewCampaign(
                 name=name,
-                strategy=await _strategy_name(store, org_id, strategy, wording),
                 contact_lists=tuple(contact_list),
                 codes=tuple(code or ()),
                 trunk=trunk,
@@ -104,6 +103,8 @@ def create(
                 holds=tuple(knobs.parse_hold(one) for one in hold or ()),
                 then=then,
                 pacing=parse_pacing(pacing, knob or ()),
+                # Last: a file is kept, and nothing that was typed may be wrong after that.
+                strategy=await _strategy_name(store, org_id, strategy, wording),
             )
             trunks = [one.name for one in settings.trunk]
             return await campaigns.create_campaign(
@@ -152,19 +153,14 @@ def change(
 
         async def work() -> Campaign:
             before = await campaigns.campaign_named(store, org_id, name)
-            now, ports = campaigns.as_new(before), before.pace
-            if pace is not None or max_ports is not None or min_ports is not None:
-                least = ports.min_ports if min_ports is None else min_ports
-                most = ports.max_ports if max_ports is None else max_ports
-                text = pace or f"{ports.calls}/{ports.per.value}"
-                now = replace(now, pace=campaigns.parse_pace(text, min_ports=least, max_ports=most))
+            now = campaigns.as_new(before)
             given: dict[str, Any] = {
                 "name": rename,
-                "strategy": None if strategy is None else await _strategy_name(store, org_id, strategy, wording),
                 "contact_lists": _several(contact_list),
                 "codes": _several(code),
                 "trunk": trunk,
                 "caller_id": caller_id,
+                "pace": _pace_after(before.pace, pace, min_ports=min_ports, max_ports=max_ports),
                 "finish_after": None if finish is None else campaigns.parse_finish(_several(finish) or ()),
                 "responses": goal,
                 "response_codes": _several(goal_code),
@@ -176,18 +172,20 @@ def change(
                 "then": then,
                 "pacing": parse_pacing(pacing, knob or (), now.pacing),
             }
-            now = replace(now, **{field: value for field, value in given.items() if value is not None})
+            given = {field: value for field, value in given.items() if value is not None}
             if sort is not None:  # here and below, nothing is a value, too
-                now = replace(now, sort=knobs.parse_sort(sort))
+                given["sort"] = knobs.parse_sort(sort)
             if end_at is not None:
-                now = replace(now, end_at=knobs.parse_end(end_at))
+                given["end_at"] = knobs.parse_end(end_at)
+            if strategy is not None:  # last: a file is kept, and nothing that was typed may be wrong after that
+                given["strategy"] = await _strategy_name(store, org_id, strategy, wording)
             trunks = [one.name for one in settings.trunk]
             seen = before.version if version is None else version
             return await campaigns.edit_campaign(
                 store,
                 org_id,
                 name,
-                now,
+                replace(now, **given),
                 by=who(),
                 version=seen,
                 trunks=trunks or None,
@@ -242,6 +240,17 @@ def _warn_of_messages(store: Store, org_id: OrgId, campaign: Campaign) -> None:
 def _several(given: list[str] | None) -> tuple[str, ...] | None:
     """The values that were given; one "" stands for none."""
     return None if given is None else tuple(one for one in given if one)
+
+
+def _pace_after(before: Pace, pace: str | None, *, min_ports: int | None, max_ports: int | None) -> Pace | None:
+    """The pace that was asked for, in which what is not given stays; None where nothing is."""
+    if pace is None and min_ports is None and max_ports is None:
+        return None
+    return campaigns.parse_pace(
+        pace or f"{before.calls}/{before.per.value}",
+        min_ports=before.min_ports if min_ports is None else min_ports,
+        max_ports=before.max_ports if max_ports is None else max_ports,
+    )
 
 
 async def _strategy_name(store: Store, org_id: OrgId, given: str, wording: Wording) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dialer.domain.campaign import Campaign, Finish, JobState, Pace, PaceUnit
@@ -185,11 +185,7 @@ def _checked(
     if new.trunk and trunks is not None and new.trunk not in trunks:
         mend = f"one of: {', '.join(sorted(trunks))}" if trunks else "the settings name none"
         raise BadInput(f"no trunk {new.trunk!r}", where="trunk", mend=mend)
-    codes = tuple(dict.fromkeys(tx.codes(org_id).by_name(code).name for code in new.codes))
-    kept = instead_of.codes if instead_of else ()
-    passive = [code for code in codes if code not in kept and not tx.codes(org_id).by_name(code).active]
-    if passive:
-        raise BadInput(f"passive, so no campaign can begin to use it: {', '.join(passive)}", where="codes")
+    codes = _codes(tx, org_id, new.codes, kept=instead_of.codes if instead_of else ())
     stored = tx.strategies(org_id).latest(new.strategy)
     check_mode(
         mode,
@@ -220,6 +216,14 @@ def _checked(
     if campaign.then and leads_back(campaign, others):
         raise BadInput(f"{campaign.then!r} leads back to {name!r}", where="then", mend="links may not form a circle")
     return campaign
+
+
+def _codes(tx: Tx, org_id: OrgId, named: Sequence[str], *, kept: Sequence[str]) -> tuple[str, ...]:
+    """The codes as they are written, each once. Raises BadInput for a passive one that is not among those that it has."""
+    found = {code.name: code for code in map(tx.codes(org_id).by_name, named)}
+    if passive := [name for name, code in found.items() if name not in kept and not code.active]:
+        raise BadInput(f"passive, so no campaign can begin to use it: {', '.join(passive)}", where="codes")
+    return tuple(found)
 
 
 async def list_campaigns(store: Store, org_id: OrgId) -> list[Campaign]:

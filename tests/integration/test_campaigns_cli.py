@@ -63,6 +63,14 @@ class Dialer:
         return Store(self._url)
 
 
+def test_a_strategy_file_is_kept_only_when_nothing_else_that_was_typed_is_wrong(dialer: Dialer) -> None:
+    dialer.does("migrate")
+    words = ["Blood", "--strategy", "ask.yaml", "--list", "donors"]
+    assert "is not a pace" in dialer.refuses("campaign", "create", *words, "--pace", "soon")
+    assert dialer.refuses("campaign", "create", *words, "--finish", "often")
+    assert "no strategy 'ask'" in dialer.refuses("campaign", "create", "Blood", "--strategy", "ask", "--list", "donors")
+
+
 def test_a_campaign_from_an_empty_folder_to_an_export(dialer: Dialer, tmp_path: Path) -> None:
     assert "run `dialer migrate` first" in dialer.refuses("codes", "list")
     assert "tables made" in dialer.does("migrate")
