@@ -27,6 +27,7 @@ from dialer.domain.message_template import MessageTemplate
 from dialer.errors import MaybeSent, NotSent, Rejected
 from dialer.lab.message_behaviours import GatewayFault
 from dialer.ports import EmailOrder, GatewayState
+from dialer.smtp_connection import KnownConnection
 from tests.mail_kit import ANSWERS, CONTENT, SENDER, SILENCE, VALUES, EmailLine, smtp_line
 from tests.message_kit import CLOCK
 from tests.patience import PATIENCE_S, until
@@ -244,10 +245,11 @@ async def closed_server(folder: Path, *, tls: bool = False) -> AsyncIterator[tup
     certificate_file, key_file = certificate(folder)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate_file, key_file)
-    handler = Closed()
+    handler, known = Closed(), set[KnownConnection]()
     server = await asyncio.get_running_loop().create_server(
-        lambda: SMTP(
+        lambda: KnownConnection(
             handler,
+            known,
             hostname="localhost",
             tls_context=None if tls else context,
             require_starttls=not tls,
@@ -265,6 +267,7 @@ async def closed_server(folder: Path, *, tls: bool = False) -> AsyncIterator[tup
         server.close()
         await server.wait_closed()
         await asyncio.sleep(0.05)
+        await until(lambda: not known)  # it has heard that its clients are gone
 
 
 async def test_a_password_goes_over_tls_only_and_a_wrong_one_is_told_once(tmp_path: Path) -> None:
