@@ -61,12 +61,13 @@ def config(ami: FakeAmi, **changes: Any) -> SwitchConfig:
         port=ami.port,
         username="outdial",
         secret="secret",
-        connect_timeout_s=0.5,
+        # A limit is short only in the test that is about it: elsewhere a machine that stands still is no switch that is silent.
+        connect_timeout_s=PATIENCE_S,
         ping_interval_s=0.1,
-        ping_deadline_s=0.3,
-        action_timeout_s=0.5,
-        list_timeout_s=0.5,
-        boot_wait_s=0.2,
+        ping_deadline_s=PATIENCE_S,
+        action_timeout_s=PATIENCE_S,
+        list_timeout_s=PATIENCE_S,
+        boot_wait_s=PATIENCE_S,
         backoff_first_s=0.02,
         backoff_max_s=0.1,
         refused_retry_s=0.4,
@@ -225,7 +226,7 @@ async def test_nothing_can_add_a_header_or_a_variable(ami: FakeAmi, fields: dict
 
 async def test_a_connection_that_is_open_and_silent_is_found_out_and_replaced(ami: FakeAmi) -> None:
     """P13: panoramisk's unanswered pings pile up and nothing happens."""
-    async with linked(ami) as (link, ear):
+    async with linked(ami, ping_deadline_s=0.3) as (link, ear):
         ami.mute.add("Ping")
         began = own_s()
         await until(lambda: link.state is SwitchState.HUNG)
@@ -243,7 +244,7 @@ def test_the_default_settings_find_a_dead_link_within_ten_seconds() -> None:
 
 
 async def test_a_switch_that_owes_a_ping_is_in_doubt_before_it_is_hung(ami: FakeAmi) -> None:
-    async with linked(ami, ping_deadline_s=3.0) as (link, _):
+    async with linked(ami) as (link, _):
         assert not link.doubtful()
         ami.mute.add("Ping")
         await until(link.doubtful)
@@ -253,7 +254,7 @@ async def test_a_switch_that_owes_a_ping_is_in_doubt_before_it_is_hung(ami: Fake
 async def test_a_switch_that_takes_connections_and_says_nothing_is_hung_and_not_down(ami: FakeAmi) -> None:
     ami.banner = b""
     ami.mute.add("Login")
-    async with linked(ami, ready=False) as (link, _):
+    async with linked(ami, ready=False, connect_timeout_s=0.5) as (link, _):
         await until(lambda: link.state is SwitchState.HUNG)
 
 
@@ -307,7 +308,7 @@ async def test_a_connection_lost_at_its_first_moment_is_only_another_failure(ami
 async def test_a_login_that_may_not_see_the_boot_event_works_all_the_same(ami: FakeAmi) -> None:
     """P18: without the read right `system` FullyBooted never comes, and panoramisk's queue never leaves."""
     ami.booted = False
-    async with linked(ami) as (link, _):
+    async with linked(ami, boot_wait_s=0.2) as (link, _):
         assert link.state is SwitchState.READY
         await link.call(ORIGINATE)
 
