@@ -22,6 +22,11 @@ async def until(condition: Callable[[], Any], within_s: float = PATIENCE_S) -> N
         await asyncio.sleep(0.005)
 
 
+def stand_still(seconds: float) -> None:
+    """Let nothing go on in this event loop, as on a machine that others have."""
+    time.sleep(seconds)
+
+
 def waited_s(pid: int) -> float:
     """How long the main thread of a process could have run and had no processor, as the kernel counts; 0 where it has ended."""
     try:

@@ -7,9 +7,11 @@ CallManager files calls under the second of their start and forgets none) is clo
 from __future__ import annotations
 
 import asyncio
+import queue
+import threading
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +23,7 @@ from dialer.channels.asterisk.protocol import AmiFrame, check_action
 from dialer.errors import MaybeSent, NotSent, Rejected, WireError
 from dialer.ports import SwitchState
 from tests.fake_ami import Action, FakeAmi, FakeConnection
-from tests.patience import PATIENCE_S, own_s, until
+from tests.patience import PATIENCE_S, own_s, stand_still, until
 
 pytestmark = pytest.mark.integration
 
@@ -234,6 +236,42 @@ async def test_a_connection_that_is_open_and_silent_is_found_out_and_replaced(am
         ami.mute.clear()
         await until(lambda: link.state is SwitchState.RECONCILING)
         assert "ping" in ear.reasons[ear.states.index(SwitchState.HUNG)]
+
+
+@contextmanager
+def elsewhere(delay_s: float) -> Iterator[FakeAmi]:
+    """A switch that lives in another thread, as another program does, and takes so long to answer a ping."""
+    begun: queue.Queue[tuple[FakeAmi, asyncio.AbstractEventLoop, asyncio.Event]] = queue.Queue()
+
+    async def live() -> None:
+        over, loop = asyncio.Event(), asyncio.get_running_loop()
+        async with FakeAmi() as ami:
+
+            def answer_later(connection: FakeConnection, action: Action) -> None:
+                loop.call_later(delay_s, connection.answer, action)
+
+            ami.answers["Ping"] = answer_later
+            begun.put((ami, loop, over))
+            await over.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(live(),))
+    thread.start()
+    ami, loop, over = begun.get(timeout=PATIENCE_S)
+    try:
+        yield ami
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join()
+
+
+async def test_that_we_stood_still_is_no_silence_of_the_switch() -> None:
+    with elsewhere(delay_s=0.1) as ami:
+        async with linked(ami, ping_deadline_s=0.5) as (link, ear):
+            await until(lambda: link.pinged_at is not None)
+            stand_still(1.0)  # the ping is answered, and its deadline passes, before we read again
+            await until(lambda: link.pinged_at is None)
+            assert link.state is SwitchState.READY
+            assert SwitchState.HUNG not in ear.states
 
 
 def test_the_default_settings_find_a_dead_link_within_ten_seconds() -> None:

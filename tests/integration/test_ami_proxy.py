@@ -37,7 +37,9 @@ class Wire:
 async def wire() -> AsyncIterator[Wire]:
     async with FakeAmi() as ami, AmiProxy("127.0.0.1", ami.port) as proxy:
         ear = Ear()
-        link = AmiLink(config(ami, port=proxy.port, action_timeout_s=0.2), ear, wanted=WANTED)
+        link = AmiLink(
+            config(ami, port=proxy.port, action_timeout_s=0.2, ping_deadline_s=0.3, connect_timeout_s=0.5), ear, wanted=WANTED
+        )
         task = asyncio.create_task(link.run())
         try:
             await until(lambda: link.state is SwitchState.RECONCILING)

@@ -9,6 +9,7 @@ import pytest
 
 from dialer.channels.deadlines import Deadlines
 from dialer.channels.window import Window
+from tests.patience import stand_still
 
 pytestmark = pytest.mark.unit
 
@@ -44,6 +45,19 @@ async def test_a_limit_holds_after_a_quiet_time() -> None:
     for _ in range(2):
         with pytest.raises(TimeoutError):
             await deadlines.wait(future(), SOON_S)
+
+
+async def test_that_we_stood_still_is_no_silence_of_the_other_side() -> None:
+    deadlines, loop = Deadlines(), asyncio.get_running_loop()
+    here, soon, never = future(), future(), future()
+    found = asyncio.gather(*(deadlines.wait(one, SOON_S) for one in (here, soon, never)), return_exceptions=True)
+    await asyncio.sleep(0)
+    stand_still(10 * SOON_S)  # all three timers are due when the loop goes on, and what has come is read then
+    loop.call_soon(here.set_result, "here")
+    loop.call_later(SOON_S / 2, soon.set_result, "soon")
+    first, second, third = await found
+    assert (first, second) == ("here", "soon")
+    assert isinstance(third, TimeoutError), "who has more time has not all the time in the world"
 
 
 async def test_who_waits_and_is_cancelled_is_cancelled_and_not_late() -> None:

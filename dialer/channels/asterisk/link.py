@@ -21,6 +21,7 @@ import structlog
 from dialer import failpoints
 from dialer.channels.asterisk.config import SwitchConfig
 from dialer.channels.asterisk.protocol import AmiFrame, AmiProtocol, PendingAction, check_action, open_connection
+from dialer.channels.deadlines import Deadlines
 from dialer.errors import MaybeSent, NotSent, Rejected, WireError
 from dialer.ports import SwitchState
 
@@ -75,6 +76,7 @@ class AmiLink:
         self.protocol: AmiProtocol | None = None
         self.pinged_at: float | None = None  # when the unanswered ping was sent
         self.booted = asyncio.Event()
+        self.deadlines = Deadlines()
         self.log = log.bind(switch=config.name)
 
     # -- for the voice adapter -----------------------------------------------------------------------------------------------
@@ -126,8 +128,7 @@ class AmiLink:
         if fields["Action"] == "Originate":
             failpoints.hit("K3")
         try:
-            async with asyncio.timeout(timeout_s):
-                frames = await answer
+            frames = await self.deadlines.wait(answer, timeout_s)
         except TimeoutError as exc:
             raise MaybeSent(f"the switch did not answer {fields['Action']} within {timeout_s:g} s") from exc
         finally:
