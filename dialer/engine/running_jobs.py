@@ -170,7 +170,7 @@ class RunningJobs:
             runner.leave()
             return
         runner.update(job)
-        if runner.standing.nobody_due and self._in_flight(job.id) == 0:
+        if runner.standing.nobody_due and self._in_flight(job.id) == 0 and not self._floor.calls_for(job.id):
             await self._exhaustion.look(job)
 
     async def _run_guarded(self, runner: JobRunner) -> None:

@@ -125,6 +125,11 @@ class Floor:
             return Refused("you listen to an agent", "stop listening first")
         return await self._commands.carry_out(agent_id, command)
 
+    def calls_for(self, job_id: JobId) -> bool:
+        """Whether an agent of the job has asked for a call that is about to be placed: again perhaps, to its last contact."""
+        desks = [seat.desk for seat in self.seats.values()]
+        return any(one.state is AgentState.DIALLING and one.call is not None and one.call.job_id == job_id for one in desks)
+
     def listen(self, agent_id: AgentId) -> AsyncGenerator[AgentEvent, None]:
         """What the agent is told, from now on."""
         return self.ground.audience.listen(agent_id)
