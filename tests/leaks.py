@@ -22,6 +22,14 @@ def keep(pid: int) -> None:
 
 
 @contextlib.contextmanager
+def kept() -> Iterator[None]:
+    """What is started inside this block outlives the present test on purpose."""
+    before = _children()
+    yield
+    _shared.update(_children() - before)
+
+
+@contextlib.contextmanager
 def nursery() -> Iterator[None]:
     """What is started inside this block goes on, and its children count as those of the test that has them started."""
     before = _children()

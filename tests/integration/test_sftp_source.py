@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from dialer.channels.sftp import SftpServer, fetch
 from dialer.cli.contacts import contacts_app
 from dialer.errors import BadInput, NotSent, OutdialError, Rejected
 from dialer.store.store import Store
-from tests.leaks import keep
+from tests.leaks import kept
 from tests.patience import PATIENCE_S
 from tests.source_kit import ids_on, write_people
 from tests.sshd import Sshd, missing, running_sshd
@@ -34,10 +34,9 @@ def sshd() -> Iterator[Sshd]:
     """One server for the tests of this module."""
     if reason := missing():
         pytest.skip(reason)
-    with running_sshd() as server:
-        for children in Path("/proc/self/task").glob("*/children"):
-            for pid in children.read_text().split():
-                keep(int(pid))
+    with ExitStack() as stack:
+        with kept():
+            server = stack.enter_context(running_sshd())
         yield server
 
 
